@@ -1,0 +1,1 @@
+"""Machine unlearning in diffusion models: SGU, VDU and EraseDiff, reproduced."""
