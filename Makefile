@@ -1,0 +1,79 @@
+# make book: the book, every number computed on this machine.  make help: everything else.
+PYTHON    ?= python3
+PROFILE   ?= smoke
+JOBS      ?= 2
+SOLUTIONS ?= yes
+
+BIN   := .venv/bin
+READY := .venv/.installed
+UV    := uv==$(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
+
+export PAPERLIB_BUILD := $(CURDIR)/_build
+
+# A wrong value is refused before anything is done.
+ifneq ($(words $(PROFILE)) $(filter $(PROFILE),smoke laptop paper),1 $(PROFILE))
+$(error PROFILE='$(PROFILE)' is not one of smoke, laptop, paper)
+endif
+ifeq ($(shell expr '$(JOBS)' : '[1-9][0-9]*$$'),0)
+$(error JOBS='$(JOBS)' is not a positive number)
+endif
+ifneq ($(words $(SOLUTIONS)) $(filter $(SOLUTIONS),yes no),1 $(SOLUTIONS))
+$(error SOLUTIONS='$(SOLUTIONS)' is not one of yes, no)
+endif
+ifneq ($(filter page record,$(MAKECMDGOALS)),)
+ifneq ($(words $(PAGE)),1)
+$(error PAGE='$(PAGE)' is not the name of a page: $(basename $(notdir $(wildcard notebooks/*.py))))
+endif
+endif
+
+.PHONY: help book page record test test-browser pair lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make book [PROFILE=smoke|laptop|paper] [JOBS=2] [SOLUTIONS=yes|no]   compute every page, build the book'
+	@echo 'make page PAGE=X [PROFILE=...] [ARGS="-p alpha 0.3"]                 compute one page, with other parameters'
+	@echo 'make record PAGE=X [PROFILE=laptop|paper]                            keep what a page measured, in results/'
+	@echo 'make test                                                            style, notebook pairs, tests'
+	@echo 'make test-browser                                                    look at the built book in Chromium'
+	@echo 'make pair                                                            bring the .py and .ipynb of each page together'
+	@echo 'make lock                                                            pin the newest versions in requirements.lock'
+	@echo 'make clean                                                           remove everything that was computed'
+
+book: $(READY)
+	@$(BIN)/python -m paperlib.runs.workflow --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS)
+
+page: $(READY)
+	@$(BIN)/python -m paperlib.runs.execute $(PAGE) --profile $(PROFILE) $(ARGS)
+
+record: PROFILE = laptop
+record: $(READY)
+	@$(BIN)/python -m paperlib.runs.record $(PAGE) --profile $(PROFILE)
+
+test: $(READY)
+	$(BIN)/ruff check paperlib tests notebooks
+	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser tests
+
+test-browser: $(READY)
+	$(BIN)/python -m pytest -q tests/browser
+
+pair: $(READY)
+	$(BIN)/jupytext --sync notebooks/*.py
+
+lock: $(READY)
+	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+	  --no-emit-index-url --upgrade --quiet pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf _build .snakemake
+
+# The environment is made once, and again when what it is made from changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import platform, sys; \
+	  sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; $(PYTHON) is " + platform.python_version() + ". Name another: make PYTHON=python3.12 ..."); \
+	  sys.platform == "linux" or (sys.platform, platform.machine()) == ("darwin", "arm64") or sys.exit("Linux or macOS on Apple silicon is needed (Windows: inside WSL).")'
+	@echo 'Making the environment in .venv (a few minutes, once) ...'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@

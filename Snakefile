@@ -1,0 +1,79 @@
+"""Which shared steps and which pages run, and in what order. `make book` calls this through paperlib.runs.workflow.
+
+Outputs are stamps: Snakemake deletes a rule's outputs before it runs and when it fails, and the last good page must
+stay where it is. A page is stale when its own files, or a module that its code imports, have changed.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from paperlib.runs.code import imported_files
+
+# Page -> the shared steps that must be in the store before it runs: `python -m paperlib.runs.<step> --profile P`.
+# A page run alone computes what it lacks; the steps are here so that two pages never compute the same thing twice.
+STEPS = {
+    "sgu_tab1_mixture_nll": ["mixture"],
+}
+
+PAGES = sorted(path.stem for path in Path("notebooks").glob("*.py"))
+PROFILE, SOLUTIONS = config["profile"], config["solutions"]
+BUILD = os.path.relpath(os.environ["PAPERLIB_BUILD"])
+
+
+def code(start):
+    """The package's files that `start` imports, relative to here, so that a moved checkout is not stale."""
+    return [os.path.relpath(path) for path in imported_files(start)]
+
+
+def page_files(wildcards):
+    page = wildcards.page
+    pair = [f"notebooks/{page}.py", f"notebooks/{page}.ipynb"]
+    return [*pair, *code(Path(pair[0])), *map(str, sorted(Path("results").glob(f"*/{page}.json")))]
+
+
+def page_steps(wildcards):
+    return [f"{BUILD}/steps/{wildcards.profile}/{step}.step" for step in STEPS.get(wildcards.page, [])]
+
+
+rule html:
+    input:
+        pages=expand(f"{BUILD}/steps/{PROFILE}/{{page}}.page", page=PAGES),
+        sources=[str(path) for path in sorted([*Path("book").rglob("*.*"), *Path("paperlib").rglob("*.py")]) if path.is_file()],
+        config="_config.yml",
+    output:
+        f"{BUILD}/steps/html",
+    params:
+        profile=PROFILE,
+        solutions=SOLUTIONS,
+    log:
+        f"{BUILD}/logs/html.log",
+    shell:
+        "{sys.executable:q} -m paperlib.runs.book --profile {params.profile} --solutions {params.solutions}"
+        " --stamp {output:q} > {log:q} 2>&1"
+
+
+rule page:
+    input:
+        page_files,
+        page_steps,
+        "requirements.lock",
+    output:
+        f"{BUILD}/steps/{{profile}}/{{page}}.page",
+    log:
+        f"{BUILD}/logs/{{profile}}/{{page}}.log",
+    shell:
+        "{sys.executable:q} -m paperlib.runs.execute {wildcards.page} --profile {wildcards.profile}"
+        " --stamp {output:q} > {log:q} 2>&1"
+
+
+rule step:
+    input:
+        lambda wildcards: code(f"paperlib.runs.{wildcards.step}"),
+    output:
+        f"{BUILD}/steps/{{profile}}/{{step}}.step",
+    log:
+        f"{BUILD}/logs/{{profile}}/{{step}}.log",
+    shell:
+        "{sys.executable:q} -m paperlib.runs.{wildcards.step} --profile {wildcards.profile} > {log:q} 2>&1"
+        " && touch {output:q}"

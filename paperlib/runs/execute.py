@@ -1,0 +1,160 @@
+"""Execute one page, with its own parameters or with others.
+
+``python -m paperlib.runs.execute PAGE [-p name value]... [--profile smoke|laptop|paper]``
+
+The page's percent script is the truth; its paired notebook must agree with it. The page runs in a fresh kernel, its
+output is cleaned, and only then moved to its place: a page that fails leaves the last good output where it was.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+import paperlib
+from paperlib.runs.page import build_folder, page_defaults, run_folder
+
+__all__ = ["PageError", "clean", "execute", "fix_environment", "load", "output_path", "write_stamp"]
+
+ROOT = Path(paperlib.__file__).parents[1]
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class PageError(RuntimeError):
+    """A page that cannot be executed, or failed while it was; the message is meant for a reader."""
+
+
+def fix_environment() -> None:
+    """Set what every page's process needs in order to compute the same numbers each time."""
+    os.environ.setdefault("PAPERLIB_BUILD", str(build_folder()))
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # sums in parallel are not repeatable
+    os.environ["PYTHONHASHSEED"] = "0"
+    os.environ["IPYTHONDIR"] = str(build_folder() / "ipython")  # nobody's personal start-up files
+
+
+def load(page: str, notebooks: Path = ROOT / "notebooks"):
+    """Read a page from its percent script, after a check that the paired notebook says the same."""
+    import jupytext
+
+    script, notebook = notebooks / f"{page}.py", notebooks / f"{page}.ipynb"
+    if not script.exists():
+        pages = ", ".join(sorted(path.stem for path in notebooks.glob("*.py"))) or "none yet"
+        raise PageError(f"there is no page {page!r}; the pages are: {pages}")
+    content = jupytext.read(script)
+    if notebook.exists() and cells(jupytext.read(notebook)) != cells(content):
+        raise PageError(f"{page}.py and {page}.ipynb differ; `make pair` copies the newer one over the older")
+    for number, cell in enumerate(content.cells):
+        cell["id"] = f"cell-{number}"  # jupytext draws random ones
+    return content
+
+
+def cells(notebook) -> list[tuple[str, str, list[str]]]:
+    """Return what two notebooks of a pair have to agree on: each cell's kind, source and tags."""
+    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
+def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
+    """Return where the executed page belongs: in the book, or in a folder of its own for other parameters.
+
+    An unknown parameter is an error here, before anything runs: papermill would only warn.
+    """
+    defaults = page_defaults(page)
+    known = ["profile", *(name for name in defaults if name != "profile")]
+    for name in parameters:
+        if name not in known:
+            raise PageError(f"{page} has no parameter {name!r}; it has: {', '.join(known)}")
+    if all(defaults[name] == value for name, value in parameters.items() if name != "profile"):
+        return build_folder() / "pages" / parameters["profile"] / f"{page}.ipynb"
+    return run_folder(build_folder(), page, {**defaults, **parameters}) / f"{page}.ipynb"
+
+
+def clean(notebook):
+    """Strip what would differ from run to run or does not belong on a page; return the notebook.
+
+    What the page wrote to standard error goes to ours: it is read in the log, not in the book.
+    """
+    notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec", "language_info") if key in notebook.metadata}
+    for number, cell in enumerate(notebook.cells):
+        tags = list(cell.metadata.get("tags", []))
+        if "injected-parameters" in tags and "hide-input" not in tags:
+            tags.append("hide-input")
+        cell.metadata = {"tags": tags} if tags else {}
+        cell["id"] = f"cell-{number}"
+        if cell.cell_type == "code":
+            for output in cell.outputs:
+                if output.get("name") == "stderr":
+                    print(output.text, end="", file=sys.stderr)
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return notebook
+
+
+def last_lines(traceback: list[str], count: int = 12) -> str:
+    """Return the end of a kernel's traceback, without colours and without empty lines."""
+    lines = [line.rstrip() for line in ANSI.sub("", "\n".join(traceback)).splitlines()]
+    return "\n".join([line for line in lines if line][-count:])
+
+
+def execute(page: str, parameters: Mapping[str, Any]) -> Path:
+    """Execute a page and return the path of the executed notebook; ``parameters`` must name a ``profile``."""
+    import nbformat
+    import papermill
+
+    content, target = load(page), output_path(page, parameters)
+    fix_environment()
+    locks = build_folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A page whose `make book` was killed may still be running: wait for it.
+    with FileLock(locks / f"{target.parent.name}-{page}.lock"), tempfile.TemporaryDirectory(dir=locks) as folder:
+        source, result = Path(folder, "source.ipynb"), Path(folder, f"{page}.ipynb")
+        nbformat.write(content, source)
+        try:
+            executed = papermill.execute_notebook(
+                str(source), str(result), dict(parameters), kernel_name="python3", progress_bar=False, cwd=str(ROOT)
+            )
+        except papermill.PapermillExecutionError as error:
+            raise PageError(f"{page} failed:\n{last_lines(error.traceback)}") from error
+        nbformat.write(clean(executed), result)
+        os.replace(result, target)
+    return target
+
+
+def write_stamp(stamp: Path, made: Path) -> None:
+    """Write that ``made`` is up to date, with its sha256, so that a lost or altered file is seen."""
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made.relative_to(build_folder())}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    from papermill.cli import _resolve_type  # the same reading of `-p name value` as papermill's own
+
+    parser = argparse.ArgumentParser(prog="python -m paperlib.runs.execute", description="Execute one page.")
+    parser.add_argument("page")
+    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("--profile", choices=["smoke", "laptop", "paper"], default="smoke")
+    parser.add_argument("--stamp", type=Path, help="a file to write when the page is done")
+    options = parser.parse_args(arguments)
+    parameters = {"profile": options.profile} | {name: _resolve_type(value) for name, value in options.parameter}
+    start = time.monotonic()
+    try:
+        target = execute(options.page, parameters)
+    except PageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.stamp:
+        write_stamp(options.stamp, target)
+    print(f"{options.page} took {time.monotonic() - start:.0f} s: {os.path.relpath(target)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
