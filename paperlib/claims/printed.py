@@ -1,8 +1,8 @@
 """The papers' printed numbers: one claim for each cell of a table.
 
-A claim's id is ``<paper>.<table>/<row>/<column>``, and splits at its first and its last slash. The YAML files beside this
-module hold the values as printed; what a cell is about (data set, process, forgotten class, method, metric) is read from
-the words of its row and column.
+A claim's id is ``<paper>.<table>/<row>/<column>``, and splits at its first and its last slash. The YAML files beside
+this module hold the values as printed; what a cell is about (data set, process, forgotten class, method, metric) is
+read from the words of its row and column.
 """
 
 from functools import cache

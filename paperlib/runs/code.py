@@ -51,7 +51,7 @@ def imported_files(start: str | Path, *, package: Path = PACKAGE) -> tuple[Path,
 
 
 def source_sha256(files: Iterable[Path]) -> str:
-    """Hash names and contents of ``files``. A name counts from its topmost package on, so the checkout's place is free."""
+    """Hash names and contents of ``files``. Names count from the topmost package on: a checkout may stand anywhere."""
     digest = hashlib.sha256()
     for label, path in sorted((_label(Path(file).resolve()), Path(file)) for file in files):
         digest.update(f"{label}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -47,7 +47,9 @@ def test_a_package_is_a_start_too(package):
     assert found == {"__init__.py", "deep/__init__.py", "deep/core.py", "claims/__init__.py", "claims/facts.yaml"}
 
 
-@pytest.mark.parametrize("line", ["import scratch.a", "import scratch.a as a", "from scratch import a", "from scratch.a import *"])
+@pytest.mark.parametrize(
+    "line", ["import scratch.a", "import scratch.a as a", "from scratch import a", "from scratch.a import *"]
+)
 def test_a_percent_script_is_followed_and_not_listed(package, tmp_path, line):
     script = tmp_path / "page.py"
     script.write_text(f"# %% [markdown]\n# text\n\n# %%\n{line}\n")
