@@ -56,12 +56,15 @@ def assemble(profile: str, solutions: str, folder: Path) -> None:
     (folder / "pages").mkdir()
     for script in pages:
         notebook = nbformat.read(build_folder() / "pages" / profile / f"{script.stem}.ipynb", as_version=4)
-        nbformat.write(notebook if solutions == "yes" else without_solutions(notebook), folder / "pages" / f"{script.stem}.ipynb")
+        if solutions == "no":
+            notebook = without_solutions(notebook)
+        nbformat.write(notebook, folder / "pages" / f"{script.stem}.ipynb")
 
     (folder / "api").mkdir()
     for name in modules():
-        directive = f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :undoc-members:\n   :show-inheritance:\n```\n"
-        (folder / "api" / f"{name}.md").write_text(f"# {name}\n\n{directive}")
+        options = "   :members:\n   :undoc-members:\n"
+        text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n"
+        (folder / "api" / f"{name}.md").write_text(text)
 
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
     toc = table_of_contents(toc, {script.stem for script in pages})

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ def fix_environment() -> None:
     os.environ.setdefault("PAPERLIB_BUILD", str(build_folder()))
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # sums in parallel are not repeatable
     os.environ["PYTHONHASHSEED"] = "0"
+    os.environ["PYTHONPATH"] = str(ROOT)  # pages import this checkout, wherever the environment's own one is
     os.environ["IPYTHONDIR"] = str(build_folder() / "ipython")  # nobody's personal start-up files
 
 
@@ -81,7 +83,8 @@ def clean(notebook):
 
     What the page wrote to standard error goes to ours: it is read in the log, not in the book.
     """
-    notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec", "language_info") if key in notebook.metadata}
+    keep = ("kernelspec", "language_info")
+    notebook.metadata = {key: value for key, value in notebook.metadata.items() if key in keep}
     for number, cell in enumerate(notebook.cells):
         tags = list(cell.metadata.get("tags", []))
         if "injected-parameters" in tags and "hide-input" not in tags:
@@ -112,19 +115,39 @@ def execute(page: str, parameters: Mapping[str, Any]) -> Path:
     locks = build_folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A page whose `make book` was killed may still be running: wait for it.
+    # A second run of the same page waits for the first.
     with FileLock(locks / f"{target.parent.name}-{page}.lock"), tempfile.TemporaryDirectory(dir=locks) as folder:
         source, result = Path(folder, "source.ipynb"), Path(folder, f"{page}.ipynb")
         nbformat.write(content, source)
         try:
             executed = papermill.execute_notebook(
-                str(source), str(result), dict(parameters), kernel_name="python3", progress_bar=False, cwd=str(ROOT)
+                str(source),
+                str(result),
+                dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(ROOT),
+                extra_arguments=["--log-level=ERROR"],  # the kernel's own messages are not the page's
             )
         except papermill.PapermillExecutionError as error:
             raise PageError(f"{page} failed:\n{last_lines(error.traceback)}") from error
         nbformat.write(clean(executed), result)
         os.replace(result, target)
     return target
+
+
+def end_with(process: int) -> None:
+    """End this process soon after another one has ended, even if that was killed; the kernel ends with us."""
+
+    def watch() -> None:
+        while True:
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            time.sleep(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def write_stamp(stamp: Path, made: Path) -> None:
@@ -144,6 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stamp", type=Path, help="a file to write when the page is done")
     options = parser.parse_args(arguments)
     parameters = {"profile": options.profile} | {name: _resolve_type(value) for name, value in options.parameter}
+    if "PAPERLIB_WORKFLOW" in os.environ:
+        end_with(int(os.environ["PAPERLIB_WORKFLOW"]))
     start = time.monotonic()
     try:
         target = execute(options.page, parameters)

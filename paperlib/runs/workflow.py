@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ class Progress(logging.Filter):
         self.failed: dict[str, str] = {}  # name -> log file
         self.errors: list[str] = []  # Snakemake's own, about the workflow
         self.left = 0
+        self.interrupted = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Take note of a record; let none through."""
@@ -42,7 +44,7 @@ class Progress(logging.Filter):
             name, start = self.running.pop(record.job_id)
             self.left -= 1
             print(f"{name}: {time.monotonic() - start:.0f} s, {self.left} left", flush=True)
-        elif event == "JOB_ERROR":
+        elif event == "JOB_ERROR" and not self.interrupted:
             name, start = self.running.pop(record.jobid)
             self.left -= 1
             self.failed[name] = record.log[0]
@@ -51,8 +53,16 @@ class Progress(logging.Filter):
             self.errors.append(record.getMessage())
         return False
 
+    def interrupt(self, signal_number: int, frame: object) -> None:
+        """Take note of Ctrl-C before Snakemake hears of it: what it ends did not fail."""
+        self.interrupted = True
+        signal.default_int_handler(signal_number, frame)
+
     def report(self) -> None:
         """Show the last lines of every failed job's log, or Snakemake's own error."""
+        if self.interrupted:
+            print("Interrupted; `make book` goes on from here.", file=sys.stderr)
+            return
         for name, log in self.failed.items():
             lines = [line for line in ANSI.sub("", Path(log).read_text(errors="replace")).splitlines() if line.strip()]
             print(f"\n{name} failed; the end of {os.path.relpath(log)}:", file=sys.stderr)
@@ -78,6 +88,7 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
     build, progress = build_folder(), Progress()
     drop_stale_stamps(build)
     logger.addFilter(progress)
+    signal.signal(signal.SIGINT, progress.interrupt)
     # Our own lock ends with this process, whatever ends it; Snakemake's would have to be removed by hand.
     command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--cores", str(jobs), "--nolock"]
     command += ["--keep-going", "--rerun-incomplete", "--config", f"profile={profile}", f"solutions={solutions}"]
@@ -85,6 +96,8 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
         cli.main(command)
     except SystemExit as end:
         status = 1 if end.code else 0
+    except KeyboardInterrupt:
+        status = 1
     if status:
         progress.report()
     else:
@@ -101,6 +114,7 @@ def main() -> int:
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
     options = parser.parse_args()
     fix_environment()
+    os.environ["PAPERLIB_WORKFLOW"] = str(os.getpid())  # the pages end when this process ends
     os.chdir(ROOT)
     build = build_folder()
     build.mkdir(parents=True, exist_ok=True)
