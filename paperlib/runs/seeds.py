@@ -15,7 +15,7 @@ def generator(seed: int, step: str, stream: str) -> torch.Generator:
     Args:
         seed: the page's seed, not negative.
         step: the name of the step that draws, such as ``"pretrain"``.
-        stream: what is drawn, one of :data:`STREAMS`. Streams are independent, so that drawing more noise
+        stream: what is drawn, one of ``STREAMS``. Streams are independent, so that drawing more noise
             leaves the order of the data as it was.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
