@@ -23,7 +23,10 @@ __all__ = ["record"]
 
 
 def record(page: str, profile: str) -> Path:
-    """Copy a page's record to ``results/`` and return its new place, or raise a :class:`~paperlib.runs.records.RecordError`."""
+    """Copy a page's record to ``results/`` and return its new place.
+
+    What is refused raises a :class:`~paperlib.runs.records.RecordError`.
+    """
     again = f"run `make page PAGE={page} PROFILE={profile}` again"
     if profile == "smoke":
         raise RecordError("smoke is never recorded: it proves that the page works, and nothing else")
