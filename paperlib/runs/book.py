@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from paperlib.runs.execute import ROOT, write_stamp
-from paperlib.runs.page import build_folder
+from paperlib.runs.page import PROFILES, build_folder
 
 __all__ = ["assemble", "build", "modules"]
 
@@ -97,7 +97,7 @@ def build(profile: str, solutions: str) -> Path:
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m paperlib.runs.book", description="Build the book's HTML.")
-    parser.add_argument("--profile", choices=["smoke", "laptop", "paper"], default="smoke")
+    parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
     parser.add_argument("--stamp", type=Path, help="a file to write when the book is built")
     options = parser.parse_args()

@@ -21,7 +21,8 @@ from typing import Any
 from filelock import FileLock
 
 import paperlib
-from paperlib.runs.page import build_folder, page_defaults, run_folder
+from paperlib.runs.page import PROFILES, build_folder, page_defaults, run_folder
+from paperlib.runs.records import plain
 
 __all__ = ["PageError", "clean", "execute", "fix_environment", "load", "output_path", "write_stamp"]
 
@@ -42,13 +43,14 @@ def fix_environment() -> None:
     os.environ["IPYTHONDIR"] = str(build_folder() / "ipython")  # nobody's personal start-up files
 
 
-def load(page: str, notebooks: Path = ROOT / "notebooks"):
+def load(page: str):
     """Read a page from its percent script, after a check that the paired notebook says the same."""
     import jupytext
 
-    script, notebook = notebooks / f"{page}.py", notebooks / f"{page}.ipynb"
+    folder = ROOT / "notebooks"
+    script, notebook = folder / f"{page}.py", folder / f"{page}.ipynb"
     if not script.exists():
-        pages = ", ".join(sorted(path.stem for path in notebooks.glob("*.py"))) or "none yet"
+        pages = ", ".join(sorted(path.stem for path in folder.glob("*.py"))) or "none yet"
         raise PageError(f"there is no page {page!r}; the pages are: {pages}")
     content = jupytext.read(script)
     if notebook.exists() and cells(jupytext.read(notebook)) != cells(content):
@@ -68,14 +70,17 @@ def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
 
     An unknown parameter is an error here, before anything runs: papermill would only warn.
     """
+    if parameters["profile"] not in PROFILES:
+        raise PageError(f"profile={parameters['profile']!r} is not one of {', '.join(PROFILES)}")
     defaults = page_defaults(page)
     known = ["profile", *(name for name in defaults if name != "profile")]
     for name in parameters:
         if name not in known:
             raise PageError(f"{page} has no parameter {name!r}; it has: {', '.join(known)}")
-    if all(defaults[name] == value for name, value in parameters.items() if name != "profile"):
+    merged = {**defaults, **parameters}
+    if plain(merged) == plain({**defaults, "profile": parameters["profile"]}):
         return build_folder() / "pages" / parameters["profile"] / f"{page}.ipynb"
-    return run_folder(build_folder(), page, {**defaults, **parameters}) / f"{page}.ipynb"
+    return run_folder(build_folder(), page, merged) / f"{page}.ipynb"
 
 
 def clean(notebook):
@@ -163,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m paperlib.runs.execute", description="Execute one page.")
     parser.add_argument("page")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    parser.add_argument("--profile", choices=["smoke", "laptop", "paper"], default="smoke")
+    parser.add_argument("--profile", default="smoke", help=" or ".join(PROFILES))
     parser.add_argument("--stamp", type=Path, help="a file to write when the page is done")
     options = parser.parse_args(arguments)
     parameters = {"profile": options.profile} | {name: _resolve_type(value) for name, value in options.parameter}

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from paperlib.runs.execute import ANSI, ROOT, fix_environment
-from paperlib.runs.page import build_folder
+from paperlib.runs.page import PROFILES, build_folder
 
 __all__ = ["Progress", "drop_stale_stamps", "make_book"]
 
@@ -109,7 +109,7 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m paperlib.runs.workflow", description="Make the book.")
-    parser.add_argument("--profile", choices=["smoke", "laptop", "paper"], default="smoke")
+    parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
     options = parser.parse_args()

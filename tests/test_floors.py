@@ -1,0 +1,62 @@
+"""The package's floors: no import runs upward, and none in a circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "paperlib"
+FLOORS = [
+    {"processes", "nets", "data", "claims"},
+    {"denoiser"},
+    {"training", "sampling", "likelihood", "editing"},
+    {"unlearning", "metrics"},
+    {"runs", "plots"},
+]
+
+
+def dotted(path):
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(module):
+    """Return the package's modules that one module imports, wherever in its code it does so."""
+    names = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module if MODULES[module].stem == "__init__" else module.rpartition(".")[0]
+                around = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*around, *filter(None, [node.module])])
+            names |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names}
+    return sorted(names & MODULES.keys())
+
+
+def floor(module):
+    part = module.split(".")[1] if "." in module else ""
+    return next((number for number, parts in enumerate(FLOORS) if part in parts), None)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "paperlib"])
+def test_no_import_runs_upward(module):
+    assert floor(module) is not None, f"{module} has no floor"
+    assert [name for name in imports(module) if name != "paperlib" and floor(name) > floor(module)] == []
+
+
+def test_no_import_runs_in_a_circle():
+    def walk(module, path):
+        assert module not in path, " -> ".join([*path, module])
+        if module not in done:
+            for name in imports(module):
+                walk(name, [*path, module])
+            done.add(module)
+
+    done = set()
+    for module in MODULES:
+        walk(module, [])
