@@ -1,0 +1,114 @@
+"""The model: a network on a process.
+
+Given x_t = alpha_t x_0 + sigma_t z, three quantities say the same thing::
+
+    x0 = E[x_0 | x_t],      eps = E[z | x_t] = (x_t - alpha_t x0) / sigma_t,      score = grad log p_t(x_t) = -eps / sigma_t
+
+Samplers, likelihoods and every unlearning method take a denoiser and read whichever view their equation is written in; what the
+network itself predicts is this file's business alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.processes import Process, expand
+
+__all__ = ["Denoised", "Denoiser", "DenoisingModel", "ExactDenoiser", "PREDICTIONS", "reinitialise"]
+
+PREDICTIONS = ("preconditioned", "eps", "x0")
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """One output in three views, each [B, ...] as x_t is."""
+
+    x0: Tensor
+    eps: Tensor
+    score: Tensor
+
+
+class DenoisingModel(Protocol):
+    """What samplers and likelihoods ask of a model: a ``process``, and the three views at (x_t, t)."""
+
+    process: Process
+
+    def __call__(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised: ...
+
+
+class Denoiser(nn.Module):
+    """A network ``net(input, time, cond)`` on a process.
+
+    ``predicts`` names the network's target:
+
+    - ``"preconditioned"``: x0 and eps are both mixed from x_t and the network's output F, so that F has unit scale at every
+      noise level and neither view is a small difference of large numbers. With s = sigma_t / alpha_t, y = x_t / alpha_t,
+      r^2 = s^2 + data_std^2::
+
+          x0 = (data_std^2 / r^2) y + (s data_std / r) F,   eps = (s / r^2) y - (data_std / r) F,   F = net(y / r, log(s) / 4)
+
+      (Karras et al., 2022, Table 1 and Section 5, written for any alpha_t; the line for eps is theirs solved for the noise.)
+    - ``"eps"``: F is the noise, F = net(x_t, 1000 t), as in DDPM and score_sde.
+    - ``"x0"``: F is the clean data, F = net(x_t, 1000 t).
+
+    ``data_std`` is the data's standard deviation per coordinate; it is used by "preconditioned" alone.
+    """
+
+    def __init__(self, net: nn.Module, process: Process, *, predicts: str = "preconditioned", data_std: float = 1.0):
+        super().__init__()
+        if predicts not in PREDICTIONS:
+            raise ValueError(f"predicts={predicts!r} is not one of {', '.join(PREDICTIONS)}")
+        if not data_std > 0:
+            raise ValueError(f"data_std={data_std} is not positive")
+        self.net, self.process, self.predicts, self.data_std = net, process, predicts, data_std
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
+        """x_t [B, ...], t [B] or a scalar tensor, cond as the network takes it."""
+        t = t.expand(len(x_t))
+        alpha, sigma = expand(self.process.alpha(t), x_t), expand(self.process.sigma(t), x_t)
+        if self.predicts == "preconditioned":
+            x0, eps = self._preconditioned(x_t / alpha, sigma / alpha, cond)
+        elif self.predicts == "eps":
+            eps = self.net(x_t, 1000 * t, cond)
+            x0 = (x_t - sigma * eps) / alpha
+        else:
+            x0 = self.net(x_t, 1000 * t, cond)
+            eps = (x_t - alpha * x0) / sigma
+        return Denoised(x0=x0, eps=eps, score=-eps / sigma)
+
+    def _preconditioned(self, y, s, cond):
+        r = (s.square() + self.data_std**2).sqrt()
+        F = self.net(y / r, s.flatten().log() / 4, cond)
+        x0 = (self.data_std / r) ** 2 * y + (s * self.data_std / r) * F
+        eps = s / r.square() * y - (self.data_std / r) * F
+        return x0, eps
+
+
+@dataclass(frozen=True)
+class ExactDenoiser:
+    """The denoiser that a perfectly trained network would be, from a density whose perturbed score is known in closed form.
+
+    ``density`` has ``score(x, alpha, sigma)``, as :class:`paperlib.data.mixture.GaussianMixture` does.
+    """
+
+    density: Any
+    process: Process
+
+    def __call__(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
+        """x_t [B, D], t [B] or a scalar tensor."""
+        t = t.expand(len(x_t))
+        alpha, sigma = self.process.alpha(t), self.process.sigma(t)
+        score = self.density.score(x_t, alpha, sigma)
+        eps = -expand(sigma, x_t) * score
+        return Denoised(x0=(x_t - expand(sigma, x_t) * eps) / expand(alpha, x_t), eps=eps, score=score)
+
+
+def reinitialise(model: Denoiser, generator: torch.Generator) -> None:
+    """Draw every weight of ``model`` anew, in place, from ``generator`` alone (torch's own initialisers read the global one)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        for module in model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()

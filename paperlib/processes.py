@@ -1,0 +1,170 @@
+"""Noise processes: two functions of time.
+
+A process takes data x_0 to noise x_t, 0 <= t <= 1, through::
+
+    p(x_t | x_0) = N(alpha_t x_0, sigma_t^2 I)                                           (kernel)
+
+Everything else follows from alpha_t and sigma_t. The same marginals belong to the stochastic differential equation::
+
+    dx = f(t) x dt + g(t) dw,   f = d log alpha_t / dt,   g^2 = d sigma_t^2 / dt - 2 f sigma_t^2
+
+(Song et al., 2021, Eq. 3 and Appendix B; SGU, Eq. 3), and its prior is N(0, sigma_1^2 I). VE, VP, sub-VP and DDPM differ in
+alpha_t and sigma_t alone, so a class below is those two functions and the reason for its numbers.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Process", "VE", "VP", "SubVP", "DDPM", "expand"]
+
+
+def expand(value: Tensor, like: Tensor) -> Tensor:
+    """Append dimensions to ``value`` (scalar or [B]) until it broadcasts against ``like`` [B, ...]."""
+    return value.reshape(value.shape + (1,) * (like.ndim - value.ndim)) if value.ndim else value
+
+
+class Process(ABC):
+    """alpha_t and sigma_t, and what follows from them. Times are tensors of any shape; results have that shape and dtype."""
+
+    t_min: float = 1e-5  # score_sde: training and the likelihood integral start here, since VP's score diverges at t = 0
+    t_max: float = 1.0
+
+    @abstractmethod
+    def log_alpha(self, t: Tensor) -> Tensor:
+        """log alpha_t."""
+
+    @abstractmethod
+    def variance(self, t: Tensor) -> Tensor:
+        """sigma_t^2."""
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """alpha_t, the factor by which the signal has shrunk."""
+        return self.log_alpha(t).exp()
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """sigma_t, the standard deviation of the noise."""
+        return self.variance(t).sqrt()
+
+    def drift(self, t: Tensor) -> Tensor:
+        """f(t) = d log alpha_t / dt, by forward-mode differentiation."""
+        return torch.func.jvp(self.log_alpha, (t,), (torch.ones_like(t),))[1]
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """g(t) = sqrt(d sigma_t^2 / dt - 2 f(t) sigma_t^2)."""
+        variance, rate = torch.func.jvp(self.variance, (t,), (torch.ones_like(t),))
+        return (rate - 2 * self.drift(t) * variance).sqrt()
+
+    def perturb(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """x_t = alpha_t x_0 + sigma_t z for data [B, ...], times [B] (or one) and noise z [B, ...]."""
+        return expand(self.alpha(t), x0) * x0 + expand(self.sigma(t), x0) * noise
+
+    def prior_std(self) -> float:
+        """sigma at t_max: the standard deviation of the noise from which samplers start."""
+        return self.sigma(torch.tensor(self.t_max, dtype=torch.float64)).item()
+
+    def prior_log_density(self, x: Tensor) -> Tensor:
+        """log N(x; 0, sigma_1^2 I) of x [B, ...], in nats, [B]."""
+        z = x.flatten(1) / self.prior_std()
+        return -0.5 * z.square().sum(1) - z.shape[1] * (math.log(self.prior_std()) + 0.5 * math.log(2 * math.pi))
+
+
+@dataclass(frozen=True)
+class VE(Process):
+    """Variance exploding (Song et al., 2021, Eq. 9): alpha_t = 1, sigma_t = sigma_min (sigma_max / sigma_min)^t."""
+
+    sigma_min: float = 0.01  # score_sde; a hundredth of the mixture's own standard deviation
+    sigma_max: float = 50.0  # score_sde's CIFAR-10 value; far above the data's spread, so that the prior fits
+
+    def __post_init__(self):
+        if not 0 < self.sigma_min < self.sigma_max:
+            raise ValueError(f"VE needs 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
+
+    def log_alpha(self, t):
+        return torch.zeros_like(t)
+
+    def variance(self, t):
+        return (2 * (math.log(self.sigma_min) + t * math.log(self.sigma_max / self.sigma_min))).exp()
+
+
+@dataclass(frozen=True)
+class VP(Process):
+    """Variance preserving (Song et al., 2021, Eq. 11): log alpha_t = -1/2 int_0^t beta, sigma_t^2 = 1 - alpha_t^2.
+
+    The rate beta(t) grows linearly from ``beta_min`` to ``beta_max``.
+    """
+
+    beta_min: float = 0.1  # score_sde: 1000 times DDPM's 1e-4
+    beta_max: float = 20.0  # score_sde: 1000 times DDPM's 0.02
+
+    def __post_init__(self):
+        if not 0 < self.beta_min < self.beta_max:
+            raise ValueError(f"{type(self).__name__} needs 0 < beta_min < beta_max, got {self.beta_min} and {self.beta_max}")
+
+    def log_alpha(self, t):
+        return -0.5 * (self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t**2)
+
+    def variance(self, t):
+        return -torch.expm1(2 * self.log_alpha(t))  # 1 - alpha^2 without cancellation at small t
+
+
+@dataclass(frozen=True)
+class SubVP(VP):
+    """Sub-variance preserving (Song et al., 2021, Eq. 13): VP's alpha_t, sigma_t = 1 - alpha_t^2, VP's variance squared."""
+
+    def variance(self, t):
+        return torch.expm1(2 * self.log_alpha(t)) ** 2
+
+
+@dataclass(frozen=True, eq=False)
+class DDPM(Process):
+    """A grid beta_1 ... beta_T (Ho et al., 2020): alpha_t^2 = abar_k = prod_{s<=k} (1 - beta_s) at t = k / T.
+
+    Between two grid points log abar is interpolated linearly: the VP process whose rate is constant there. Its marginals at
+    the grid points are the DDPM's own to the last digit. Ancestral sampling reads ``betas``, never the derived drift.
+    """
+
+    betas: Tensor  # float64, [T]
+
+    def __post_init__(self):
+        if self.betas.ndim != 1 or not ((self.betas > 0) & (self.betas < 1)).all():
+            raise ValueError("DDPM needs a one-dimensional grid of betas, each between 0 and 1")
+        object.__setattr__(self, "betas", self.betas.double())
+        steps = torch.log1p(-self.betas).cumsum(0)
+        object.__setattr__(self, "_log_abar", torch.cat([torch.zeros(1, dtype=torch.float64), steps]))
+        object.__setattr__(self, "t_min", 1 / self.T)  # below the first grid point the network was never asked
+
+    @classmethod
+    def linear(cls, T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> "DDPM":
+        """Ho et al., 2020, Section 4; also VDU's and EraseDiff's."""
+        return cls(torch.linspace(beta_1, beta_T, T, dtype=torch.float64))
+
+    @classmethod
+    def cosine(cls, T: int = 1000, s: float = 0.008, beta_max: float = 0.999) -> "DDPM":
+        """Nichol and Dhariwal, 2021, Eq. 17. beta_T is clipped to ``beta_max``; the drift is steep there, so ``t_max`` stops one step short."""
+        k = torch.arange(T + 1, dtype=torch.float64) / T
+        abar = torch.cos((k + s) / (1 + s) * math.pi / 2) ** 2
+        process = cls((1 - abar[1:] / abar[:-1]).clamp(max=beta_max))
+        object.__setattr__(process, "t_max", 1 - 1 / T)
+        return process
+
+    @property
+    def T(self) -> int:
+        """The number of steps of the grid."""
+        return len(self.betas)
+
+    @property
+    def abar(self) -> Tensor:
+        """abar_0 = 1, abar_1 ... abar_T, float64, [T + 1]."""
+        return self._log_abar.exp()
+
+    def log_alpha(self, t):
+        table = self._log_abar.to(device=t.device, dtype=t.dtype)
+        below = (t.detach() * self.T).floor().long().clamp(0, self.T - 1)
+        return 0.5 * (table[below] + (t * self.T - below) * (table[below + 1] - table[below]))
+
+    def variance(self, t):
+        return -torch.expm1(2 * self.log_alpha(t))
