@@ -14,7 +14,6 @@ from typing import Any
 
 from paperlib.runs.provenance import CHECKOUT, Origin
 from paperlib.runs.records import NotRun, Record, Value, plain
-from paperlib.runs.seeds import generator
 from paperlib.runs.store import Store
 
 __all__ = ["PROFILES", "Markdown", "Page", "build_folder", "page_defaults", "recorded", "run_folder"]
@@ -85,6 +84,8 @@ class Page:
             if value is None:
                 raise ValueError(f"{parameter}=None is not allowed: a number, a text or a list expected")
         if "seed" in parameters:
+            from paperlib.runs.seeds import generator  # late: it imports torch, and `make book` needs only the folders
+
             generator(parameters["seed"], name, "noise")  # refuses what is no seed
         self.name, self.profile, self.parameters = name, profile, parameters
         build = build_folder()

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-import torch
-
 from paperlib.runs.code import PACKAGE, imported_files, source_sha256
 from paperlib.runs.records import Provenance
 
@@ -85,6 +83,8 @@ def versions() -> dict[str, str]:
 
 def device() -> str:
     """Return the accelerator's name, or the processor's with the number of threads that compute."""
+    import torch  # late: what only asks for folders need not wait for it
+
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     threads = torch.get_num_threads()

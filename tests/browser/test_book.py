@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 HTML = Path(__file__).parents[2] / "_build" / "html"
-PAGES = sorted(str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if "_static" not in path.parts)
+FILES = sorted(path.relative_to(HTML) for path in HTML.rglob("*.html") if "_static" not in path.parts)
+PAGES = [str(path) for path in FILES if str(path) != "index.html"]  # which only leads to the first page
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,8 @@ def test_page_fits_its_width_and_shows_everything(chromium, name, width, scheme)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((HTML / name).as_uri())
     page.wait_for_load_state("load")
-    assert errors == []
+    # The theme and sphinx-thebe, which Jupyter Book always loads, declare one constant each; it is not used here.
+    assert [error for error in errors if "THEBE_JS_URL" not in error] == []
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     broken = "[...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.src)"
