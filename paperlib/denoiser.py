@@ -2,10 +2,10 @@
 
 Given x_t = alpha_t x_0 + sigma_t z, three quantities say the same thing::
 
-    x0 = E[x_0 | x_t],      eps = E[z | x_t] = (x_t - alpha_t x0) / sigma_t,      score = grad log p_t(x_t) = -eps / sigma_t
+    x0 = E[x_0 | x_t],   eps = E[z | x_t] = (x_t - alpha_t x0) / sigma_t,   score = grad log p_t(x_t) = -eps / sigma_t
 
-Samplers, likelihoods and every unlearning method take a denoiser and read whichever view their equation is written in; what the
-network itself predicts is this file's business alone.
+Samplers, likelihoods and every unlearning method take a denoiser and read whichever view their equation is written in;
+what the network itself predicts is this file's business alone.
 """
 
 from dataclasses import dataclass
@@ -43,13 +43,16 @@ class Denoiser(nn.Module):
 
     ``predicts`` names the network's target:
 
-    - ``"preconditioned"``: x0 and eps are both mixed from x_t and the network's output F, so that F has unit scale at every
-      noise level and neither view is a small difference of large numbers. With s = sigma_t / alpha_t, y = x_t / alpha_t,
-      r^2 = s^2 + data_std^2::
+    - ``"preconditioned"``: x0 and eps are both mixed from x_t and the network's output F, so that F has unit scale at
+      every noise level and neither view is a small difference of large numbers. With
+      s = sigma_t / alpha_t, y = x_t / alpha_t and r^2 = s^2 + data_std^2::
 
-          x0 = (data_std^2 / r^2) y + (s data_std / r) F,   eps = (s / r^2) y - (data_std / r) F,   F = net(y / r, log(s) / 4)
+          x0 = (data_std^2 / r^2) y + (s data_std / r) F
+          eps = (s / r^2) y - (data_std / r) F
+          F = net(y / r, log(s) / 4)
 
-      (Karras et al., 2022, Table 1 and Section 5, written for any alpha_t; the line for eps is theirs solved for the noise.)
+      (Karras et al., 2022, Table 1 and Section 5, written for any alpha_t; the line for eps is theirs solved for the
+      noise.)
     - ``"eps"``: F is the noise, F = net(x_t, 1000 t), as in DDPM and score_sde.
     - ``"x0"``: F is the clean data, F = net(x_t, 1000 t).
 
@@ -88,7 +91,7 @@ class Denoiser(nn.Module):
 
 @dataclass(frozen=True)
 class ExactDenoiser:
-    """The denoiser that a perfectly trained network would be, from a density whose perturbed score is known in closed form.
+    """The denoiser that a perfectly trained network would be, from a density with a perturbed score in closed form.
 
     ``density`` has ``score(x, alpha, sigma)``, as :class:`paperlib.data.mixture.GaussianMixture` does.
     """
@@ -106,7 +109,7 @@ class ExactDenoiser:
 
 
 def reinitialise(model: Denoiser, generator: torch.Generator) -> None:
-    """Draw every weight of ``model`` anew, in place, from ``generator`` alone (torch's own initialisers read the global one)."""
+    """Draw every weight anew, in place, from ``generator`` alone; torch's own initialisers read the global one."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         for module in model.modules():

@@ -4,9 +4,12 @@ The ordinary differential equation (Song et al., 2021, Eq. 13 of the main text a
 
     dx/dt = f(t) x - 1/2 g(t)^2 score(x, t)
 
-has the marginals of the stochastic one, so that log p_0(x_0) = log p_T(x_T) + int_0^T div(dx/dt) dt along its path. The divergence
-is computed exactly, one derivative a dimension, or estimated as e' J e with random probes e (Hutchinson, 1989; Grathwohl et al.,
-2019), which are drawn once and kept along the path.
+has the marginals of the stochastic one, so that along its path::
+
+    log p_0(x_0) = log p_T(x_T) + int_0^T div(dx/dt) dt
+
+The divergence is computed exactly, one derivative a dimension, or estimated as e' J e with random probes e (Hutchinson,
+1989; Grathwohl et al., 2019), which are drawn once and kept along the path.
 """
 
 import math
@@ -24,14 +27,15 @@ DIVERGENCES = ("exact", "rademacher", "gaussian")
 ADAPTIVE = ("dopri5", "bosh3", "dopri8", "adaptive_heun")
 FIXED = ("rk4", "midpoint", "euler")
 
-# score_sde adds 7 - inverse_scaler(-1) bits a dimension: 8 when the data are scaled to [0, 1], 7 when to [-1, 1]. It turns the density of
-# scaled pixels into the probability of one of 256 levels: log2(256) = 8. For data that never had levels it means nothing.
+# score_sde adds 7 - inverse_scaler(-1) bits a dimension: 8 when the data are scaled to [0, 1], 7 when to [-1, 1]. It
+# turns the density of scaled pixels into the probability of one of 256 levels: log2(256) = 8. For data that never had
+# levels it means nothing.
 SCORE_SDE_OFFSET = {"uncentred": 8, "centred": 7}
 
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """log p_0(x) in nats, [B]; the noise x_T to which each x was carried, [B, ...]; network evaluations of the whole batch."""
+    """log p_0(x) in nats, [B]; the noise x_T that each x became, [B, ...]; network evaluations of the batch."""
 
     log_p: Tensor
     x_T: Tensor
@@ -39,7 +43,7 @@ class LogLikelihood:
 
 
 def bits_per_dim(nats: Tensor | float, dims: int, offset: float = 0.0) -> Tensor | float:
-    """Negative log-likelihood in nats to bits a dimension, plus the ``offset`` of quantised data (see ``SCORE_SDE_OFFSET``)."""
+    """Nats to bits a dimension, plus the ``offset`` of quantised data (see ``SCORE_SDE_OFFSET``)."""
     return nats / (dims * math.log(2)) + offset
 
 
@@ -49,16 +53,27 @@ def velocity(model: DenoisingModel, x: Tensor, t: Tensor, cond: Tensor | None = 
     return process.drift(t) * x - 0.5 * process.diffusion(t).square() * model(x, t, cond).score
 
 
-def log_likelihood(model: DenoisingModel, x: Tensor, *, cond: Tensor | None = None, divergence: str = "exact", probes: int = 1,
-                   generator: torch.Generator | None = None, solver: str = "dopri5", rtol: float = 1e-5, atol: float = 1e-5,
-                   steps: int = 64) -> LogLikelihood:  # fmt: skip
+def log_likelihood(
+    model: DenoisingModel,
+    x: Tensor,
+    *,
+    cond: Tensor | None = None,
+    divergence: str = "exact",
+    probes: int = 1,
+    generator: torch.Generator | None = None,
+    solver: str = "dopri5",
+    rtol: float = 1e-5,
+    atol: float = 1e-5,
+    steps: int = 64,
+) -> LogLikelihood:
     """log p_0(x) for x [B, ...], each row on its own.
 
     Args:
-        divergence: "exact" (one backward pass a dimension), or "rademacher" or "gaussian" probes, which need a ``generator``.
+        divergence: "exact" (one backward pass a dimension), or "rademacher" or "gaussian" probes, which need a
+            ``generator``.
         probes: random probes a row, averaged.
-        solver: adaptive (dopri5, dopri8, bosh3, adaptive_heun), governed by ``rtol`` and ``atol`` with one step size for the batch,
-            or fixed-step (rk4, midpoint, euler), governed by ``steps``.
+        solver: adaptive (dopri5, dopri8, bosh3, adaptive_heun), governed by ``rtol`` and ``atol`` with one step size
+            for the batch, or fixed-step (rk4, midpoint, euler), governed by ``steps``.
     """
     if divergence not in DIVERGENCES:
         raise ValueError(f"divergence={divergence!r} is not one of {', '.join(DIVERGENCES)}")
@@ -100,8 +115,8 @@ def exact_divergence(dx: Tensor, x: Tensor) -> Tensor:
     """sum_i d dx_i / d x_i, [B], one backward pass for each of the D coordinates."""
     flat = dx.flatten(1)
     columns = range(flat.shape[1])
-    rows = (torch.autograd.grad(flat[:, i].sum(), x, retain_graph=i + 1 < len(columns))[0].flatten(1)[:, i] for i in columns)
-    return sum(rows)
+    gradients = (torch.autograd.grad(flat[:, i].sum(), x, retain_graph=i != columns[-1])[0] for i in columns)
+    return sum(gradient.flatten(1)[:, i] for i, gradient in enumerate(gradients))
 
 
 def hutchinson(dx: Tensor, x: Tensor, noise: Tensor) -> Tensor:

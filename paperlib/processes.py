@@ -8,8 +8,8 @@ Everything else follows from alpha_t and sigma_t. The same marginals belong to t
 
     dx = f(t) x dt + g(t) dw,   f = d log alpha_t / dt,   g^2 = d sigma_t^2 / dt - 2 f sigma_t^2
 
-(Song et al., 2021, Eq. 3 and Appendix B; SGU, Eq. 3), and its prior is N(0, sigma_1^2 I). VE, VP, sub-VP and DDPM differ in
-alpha_t and sigma_t alone, so a class below is those two functions and the reason for its numbers.
+(Song et al., 2021, Eq. 3 and Appendix B; SGU, Eq. 3), and its prior is N(0, sigma_1^2 I). VE, VP, sub-VP and DDPM
+differ in alpha_t and sigma_t alone, so a class below is those two functions and the reason for its numbers.
 """
 
 import math
@@ -28,9 +28,12 @@ def expand(value: Tensor, like: Tensor) -> Tensor:
 
 
 class Process(ABC):
-    """alpha_t and sigma_t, and what follows from them. Times are tensors of any shape; results have that shape and dtype."""
+    """alpha_t and sigma_t, and what follows from them.
 
-    t_min: float = 1e-5  # score_sde: training and the likelihood integral start here, since VP's score diverges at t = 0
+    Times are tensors of any shape; results have that shape and dtype.
+    """
+
+    t_min: float = 1e-5  # score_sde: training and the likelihood start here, since VP's score diverges at t = 0
     t_max: float = 1.0
 
     @abstractmethod
@@ -102,7 +105,9 @@ class VP(Process):
 
     def __post_init__(self):
         if not 0 < self.beta_min < self.beta_max:
-            raise ValueError(f"{type(self).__name__} needs 0 < beta_min < beta_max, got {self.beta_min} and {self.beta_max}")
+            raise ValueError(
+                f"{type(self).__name__} needs 0 < beta_min < beta_max, got {self.beta_min} and {self.beta_max}"
+            )
 
     def log_alpha(self, t):
         return -0.5 * (self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t**2)
@@ -113,7 +118,7 @@ class VP(Process):
 
 @dataclass(frozen=True)
 class SubVP(VP):
-    """Sub-variance preserving (Song et al., 2021, Eq. 13): VP's alpha_t, sigma_t = 1 - alpha_t^2, VP's variance squared."""
+    """Sub-variance preserving (Song et al., 2021, Eq. 13): VP's alpha_t, and VP's variance squared."""
 
     def variance(self, t):
         return torch.expm1(2 * self.log_alpha(t)) ** 2
@@ -123,8 +128,9 @@ class SubVP(VP):
 class DDPM(Process):
     """A grid beta_1 ... beta_T (Ho et al., 2020): alpha_t^2 = abar_k = prod_{s<=k} (1 - beta_s) at t = k / T.
 
-    Between two grid points log abar is interpolated linearly: the VP process whose rate is constant there. Its marginals at
-    the grid points are the DDPM's own to the last digit. Ancestral sampling reads ``betas``, never the derived drift.
+    Between two grid points log abar is interpolated linearly: the VP process whose rate is constant there. Its
+    marginals at the grid points are the DDPM's own to the last digit. Ancestral sampling reads ``betas``, never the
+    derived drift.
     """
 
     betas: Tensor  # float64, [T]
@@ -144,7 +150,10 @@ class DDPM(Process):
 
     @classmethod
     def cosine(cls, T: int = 1000, s: float = 0.008, beta_max: float = 0.999) -> "DDPM":
-        """Nichol and Dhariwal, 2021, Eq. 17. beta_T is clipped to ``beta_max``; the drift is steep there, so ``t_max`` stops one step short."""
+        """Nichol and Dhariwal, 2021, Eq. 17.
+
+        beta_T is clipped to ``beta_max``; the drift is steep there, so ``t_max`` stops one step short.
+        """
         k = torch.arange(T + 1, dtype=torch.float64) / T
         abar = torch.cos((k + s) / (1 + s) * math.pi / 2) ** 2
         process = cls((1 - abar[1:] / abar[:-1]).clamp(max=beta_max))

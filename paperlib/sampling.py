@@ -1,6 +1,7 @@
 """Samplers: from noise x_T to data x_0, each a generator of states that the caller iterates.
 
-Two equations carry the same marginals backwards (SGU, Eq. 4; Song et al., 2021, Eq. 6 and 13), t falling from t_max to t_min::
+Two equations carry the same marginals backwards (SGU, Eq. 4; Song et al., 2021, Eq. 6 and 13), t falling from t_max
+to t_min::
 
     dx = [f(t) x - g(t)^2 score(x, t)] dt + g(t) dw              (reverse-time SDE)
     dx = [f(t) x - 1/2 g(t)^2 score(x, t)] dt                    (probability-flow ODE)
@@ -42,7 +43,9 @@ def time_grid(model: DenoisingModel, steps: int) -> Tensor:
 
 
 @torch.no_grad()
-def euler_maruyama(model: DenoisingModel, x: Tensor, *, steps: int, generator: torch.Generator, cond: Tensor | None = None) -> Iterator[State]:
+def euler_maruyama(
+    model: DenoisingModel, x: Tensor, *, steps: int, generator: torch.Generator, cond: Tensor | None = None
+) -> Iterator[State]:
     """The reverse-time SDE by Euler's method: first order, fresh noise at every step, one evaluation a step.
 
     The last step adds no noise, since nothing would remove it.
@@ -57,8 +60,18 @@ def euler_maruyama(model: DenoisingModel, x: Tensor, *, steps: int, generator: t
 
 
 @torch.no_grad()
-def heun(model: DenoisingModel, x: Tensor, *, steps: int, generator: torch.Generator | None = None, cond: Tensor | None = None) -> Iterator[State]:
-    """The probability-flow ODE by Heun's method: second order, deterministic, two evaluations a step. ``generator`` is not read."""
+def heun(
+    model: DenoisingModel,
+    x: Tensor,
+    *,
+    steps: int,
+    generator: torch.Generator | None = None,
+    cond: Tensor | None = None,
+) -> Iterator[State]:
+    """The probability-flow ODE by Heun's method: second order, deterministic, two evaluations a step.
+
+    ``generator`` is not read.
+    """
     grid = time_grid(model, steps)
     for k, (t, s) in enumerate(zip(grid, grid[1:])):
         slope = velocity(model, x, t, cond)
@@ -67,9 +80,17 @@ def heun(model: DenoisingModel, x: Tensor, *, steps: int, generator: torch.Gener
         yield State(x, s.item(), 2 * (k + 1))
 
 
-def sample(model: DenoisingModel, shape: tuple[int, ...], *, generator: torch.Generator, sampler: Callable[..., Iterator[State]] = heun,
-           steps: int = 50, noise: Tensor | None = None, cond: Tensor | None = None) -> State:  # fmt: skip
-    """The last state of ``sampler``, started from ``noise`` [B, ...] where given, else from fresh noise of ``shape``."""
+def sample(
+    model: DenoisingModel,
+    shape: tuple[int, ...],
+    *,
+    generator: torch.Generator,
+    sampler: Callable[..., Iterator[State]] = heun,
+    steps: int = 50,
+    noise: Tensor | None = None,
+    cond: Tensor | None = None,
+) -> State:
+    """The last state of ``sampler``, from ``noise`` [B, ...] where given, else from fresh noise of ``shape``."""
     x = prior(model, shape, generator) if noise is None else noise
     state = State(x, model.process.t_max, 0)
     for state in sampler(model, x, steps=steps, generator=generator, cond=cond):

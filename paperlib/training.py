@@ -7,8 +7,10 @@ Whoever calls it iterates, and so owns logging, evaluation, early stopping and c
         print(step.index, step.losses["loss"])
     trained = training.model
 
-An objective maps (model, generator, index of the update from 0) to named scalar losses, of which ``"loss"`` is minimised; every random
-number of an update comes from that generator. Unlearning methods are this loop with another objective (``paperlib.unlearning``).
+An objective maps (model, generator, index of the update from 0) to named scalar losses, of which ``"loss"`` is
+minimised; every random number of an update comes from that generator. Unlearning methods are this loop with another
+objective
+(``paperlib.unlearning``).
 """
 
 import copy
@@ -46,7 +48,8 @@ def batch(data: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
 
 def times(size: int, process: Process, generator: torch.Generator) -> Tensor:
-    """Times uniform on [t_min, t_max], [size]: one uniform draw, then evenly spaced (Kingma et al., 2021, Appendix I.1).
+    """Times uniform on [t_min, t_max], [size]: one uniform draw, then evenly spaced (Kingma et al., 2021, Appendix
+    I.1).
 
     Each time on its own is uniform, so expectations are those of independent draws, with less variance.
     """
@@ -54,11 +57,13 @@ def times(size: int, process: Process, generator: torch.Generator) -> Tensor:
     return process.t_min + (process.t_max - process.t_min) * u
 
 
-def noised(process: Process, x0: Tensor, generator: torch.Generator, *, antithetic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+def noised(
+    process: Process, x0: Tensor, generator: torch.Generator, *, antithetic: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """x_t = alpha_t x_0 + sigma_t z at random times: (x_t, t, z), B rows for data [B, ...].
 
-    ``antithetic`` perturbs each row by z and by -z at the same time, 2B rows. At noise levels below the data's own scale the
-    two targets cancel almost wholly, and with them the noise of the gradient; its mean is the same.
+    ``antithetic`` perturbs each row by z and by -z at the same time, 2B rows. At noise levels below the data's own
+    scale the two targets cancel almost wholly, and with them the noise of the gradient; its mean is the same.
     """
     t, z = times(len(x0), process, generator), torch.randn(x0.shape, generator=generator)
     if antithetic:
@@ -78,7 +83,7 @@ def score_matching(model: Denoiser, x0: Tensor, generator: torch.Generator, *, a
 
 
 def _averaging(decay: float):
-    """Exponential averaging whose decay grows as (1 + n) / (10 + n) up to ``decay``, so that the first weights are soon forgotten."""
+    """Averaging whose decay grows as (1 + n) / (10 + n) up to ``decay``: the first weights are soon forgotten."""
 
     @torch.no_grad()
     def average(averages, currents, n):
@@ -88,9 +93,11 @@ def _averaging(decay: float):
 
 
 class Training:
-    """Adam on ``objective``, with warm-up, cosine decay, gradient clipping and an exponential moving average of the weights.
+    """Adam on ``objective``, with warm-up, cosine decay, gradient clipping and an exponential moving average of the
+    weights.
 
-    The model given is left untouched; ``.model`` is the trained copy as it stands, averaged where ``ema`` is above zero.
+    The model given is left untouched; ``.model`` is the trained copy as it stands, averaged where ``ema`` is above
+    zero.
 
     Args:
         model: where to start.
@@ -102,8 +109,20 @@ class Training:
         gradient_evaluations: forward-backward passes that one call of ``objective`` costs.
     """
 
-    def __init__(self, model: Denoiser, objective: Objective, *, steps: int, lr: float, generator: torch.Generator,
-                 ema: float = 0.999, clip: float = 1.0, warmup: int = 0, decay: bool = False, gradient_evaluations: int = 1):  # fmt: skip
+    def __init__(
+        self,
+        model: Denoiser,
+        objective: Objective,
+        *,
+        steps: int,
+        lr: float,
+        generator: torch.Generator,
+        ema: float = 0.999,
+        clip: float = 1.0,
+        warmup: int = 0,
+        decay: bool = False,
+        gradient_evaluations: int = 1,
+    ):
         for name, value in {"steps": steps, "lr": lr, "clip": clip, "warmup": warmup}.items():
             if value < 0:
                 raise ValueError(f"{name}={value} is negative")
@@ -139,7 +158,9 @@ class Training:
             group["lr"] = self.rate(self.index)
         losses = self.objective(self.network, self.generator, self.index)
         if not torch.isfinite(losses["loss"]):
-            raise FloatingPointError(f"the loss is {losses['loss'].item()} at update {self.index + 1}; the weights are those before it")
+            raise FloatingPointError(
+                f"the loss is {losses['loss'].item()} at update {self.index + 1}; the weights are those before it"
+            )
         self.optimizer.zero_grad()
         self.accelerator.backward(losses["loss"])
         if self.clip:

@@ -2,8 +2,8 @@
 
     p(x) = sum_k w_k N(x; mu_k, v I)
 
-A noise process takes it to another mixture, with means alpha_t mu_k and variance alpha_t^2 v + sigma_t^2, so that the density
-and the score of every p_t are closed forms: an oracle for networks, samplers and likelihoods.
+A noise process takes it to another mixture, with means alpha_t mu_k and variance alpha_t^2 v + sigma_t^2, so that the
+density and the score of every p_t are closed forms: an oracle for networks, samplers and likelihoods.
 """
 
 import math
@@ -26,7 +26,9 @@ class GaussianMixture:
 
     def __post_init__(self):
         if len(self.weights) != len(self.means) or min(self.weights) <= 0 or abs(sum(self.weights) - 1) > 1e-9:
-            raise ValueError(f"a mixture needs one positive weight for each mean, summing to 1; got weights {self.weights}")
+            raise ValueError(
+                f"a mixture needs one positive weight for each mean, summing to 1; got weights {self.weights}"
+            )
 
     @property
     def dims(self) -> int:
@@ -34,7 +36,7 @@ class GaussianMixture:
         return len(self.means[0])
 
     def only(self, *components: int) -> "GaussianMixture":
-        """The mixture of the named components alone, weights renormalised: p_g is ``only(0, 2)``, p_f is ``only(1)``."""
+        """The named components alone, weights renormalised: p_g is ``only(0, 2)``, p_f is ``only(1)``."""
         total = sum(self.weights[k] for k in components)
         weights = tuple(self.weights[k] / total for k in components)
         return GaussianMixture(weights, tuple(self.means[k] for k in components), self.variance)
@@ -50,16 +52,21 @@ class GaussianMixture:
         spread = weights @ (means - weights @ means) ** 2
         return float(np.sqrt(self.variance + spread.mean()))
 
-    def log_joint(self, x: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
-        """log w_k N(x; alpha mu_k, v_t I) [B, K], the residuals x - alpha mu_k [B, K, D], and v_t = alpha^2 v + sigma^2 [B]."""
+    def log_joint(
+        self, x: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """log w_k N(x; alpha mu_k, v_t I) [B, K]; x - alpha mu_k [B, K, D]; v_t = alpha^2 v + sigma^2 [B]."""
         alpha, sigma = (torch.as_tensor(a, dtype=x.dtype).expand(len(x)) for a in (alpha, sigma))
         variance = alpha**2 * self.variance + sigma**2  #                                      [B]
         residual = x[:, None] - alpha[:, None, None] * torch.tensor(self.means, dtype=x.dtype)  # [B, K, D]
-        log_normal = -0.5 * residual.square().sum(2) / variance[:, None] - 0.5 * self.dims * (2 * math.pi * variance).log()[:, None]
+        log_normal = (
+            -0.5 * residual.square().sum(2) / variance[:, None]
+            - 0.5 * self.dims * (2 * math.pi * variance).log()[:, None]
+        )
         return torch.tensor(self.weights, dtype=x.dtype).log() + log_normal, residual, variance
 
     def log_density(self, x: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0) -> Tensor:
-        """log p_t(x) in nats, [B], for x [B, D]; alpha and sigma are the process's at t (as given: of the clean data)."""
+        """log p_t(x) in nats, [B], for x [B, D]. alpha and sigma are the process's at t; as given, the clean data's."""
         return self.log_joint(x, alpha, sigma)[0].logsumexp(1)
 
     def score(self, x: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0) -> Tensor:
@@ -70,8 +77,8 @@ class GaussianMixture:
     def cross_entropy(self, q: "GaussianMixture", nodes: int = 80) -> float:
         """E_{x ~ self}[-log q(x)] in nats, by Gauss-Hermite quadrature on each component of self.
 
-        The exact negative log-likelihood of data from ``self`` under the density ``q``. ``nodes`` points a dimension; the
-        integrand is smooth and 80 are enough for 12 digits on the papers' mixture.
+        The exact negative log-likelihood of data from ``self`` under the density ``q``. ``nodes`` points a dimension;
+        the integrand is smooth and 80 are enough for 12 digits on the papers' mixture.
         """
         points, weights = np.polynomial.hermite_e.hermegauss(nodes)
         grid = np.stack(np.meshgrid(*[points] * self.dims), axis=-1).reshape(-1, self.dims)
@@ -83,5 +90,6 @@ class GaussianMixture:
         return total
 
 
-# SGU's Section 3.1. Its text prints the weights 4/5, 2/5, 4/5, which do not sum to one; the caption of its Figure 2 has these.
+# SGU's Section 3.1. Its text prints the weights 4/5, 2/5, 4/5, which do not sum to one; the caption of its Figure 2
+# has these.
 SGU_MIXTURE = GaussianMixture(weights=(2 / 5, 1 / 5, 2 / 5), means=((-2.0, -2.0), (0.0, 0.0), (2.0, 2.0)))

@@ -11,8 +11,8 @@ __all__ = ["MLP"]
 class MLP(nn.Module):
     """SiLU layers over [input, sin and cos of the time at ``frequencies`` octaves]; x [B, D], time [B] -> [B, D].
 
-    The last layer starts at zero, so that a fresh preconditioned denoiser is the best linear one for Gaussian data of its
-    ``data_std``. Unconditional: ``cond`` is accepted and must be None.
+    The last layer starts at zero, so that a fresh preconditioned denoiser is the best linear one for Gaussian data of
+    its ``data_std``. Unconditional: ``cond`` is accepted and must be None.
     """
 
     def __init__(self, dims: int, *, width: int = 128, depth: int = 3, frequencies: int = 4):

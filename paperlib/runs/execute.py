@@ -94,7 +94,8 @@ def clean(notebook):
         tags = list(cell.metadata.get("tags", []))
         if "injected-parameters" in tags and "hide-input" not in tags:
             tags.append("hide-input")
-        cell.metadata = {"tags": tags} if tags else {}
+        shown = {key: cell.metadata[key] for key in ("mystnb",) if key in cell.metadata}  # alt texts, widths
+        cell.metadata = shown | ({"tags": tags} if tags else {})
         cell["id"] = f"cell-{number}"
         if cell.cell_type == "code":
             for output in cell.outputs:

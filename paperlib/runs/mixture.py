@@ -1,4 +1,4 @@
-"""The mixture's steps: models trained on SGU's toy data, and their likelihoods. Every mixture page calls these same functions.
+"""The mixture's steps: models trained on SGU's toy data, and their likelihoods. Every mixture page calls these.
 
 ``python -m paperlib.runs.mixture --profile laptop`` computes what the pages share, so that they find it in the store.
 """
@@ -38,10 +38,10 @@ class Method(Settings):
     """What is trained, and how. The fields below ``name`` belong to the two SGU losses alone."""
 
     name: Literal["standard", "unseen", "orthogonal", "obtuse"]
-    alpha: float = Field(default=0.8, gt=0, le=1)  # "depends on the ratio of M to N": here the retained share, 1 - M / N
+    alpha: float = Field(0.8, gt=0, le=1)  # "depends on the ratio of M to N": here the retained share, 1 - M / N
     variant: Literal["paper", "code"] = "paper"
     start: Literal["retrain", "finetune"] = "retrain"  # Table 1 compares "Unlearning Re-training"
-    every: int = Field(default=1, ge=1)  # L_f at every so-many-th update; the public code has 4, the paper knows only 1
+    every: int = Field(1, ge=1)  # L_f at every so-many-th update; the public code has 4, the paper knows only 1
 
 
 class MixtureSettings(Settings):
@@ -50,11 +50,11 @@ class MixtureSettings(Settings):
     steps: int = Field(gt=0)  # updates of Adam
     seeds: int = Field(gt=0)  # trained models of each kind, seeds seed, seed + 1, ...
     test_points: int = Field(gt=1)  # fresh draws from each of p_g and p_f
-    draws: int = Field(default=1_000_000, gt=0)  # training data; from 1e5 the sampling error of p_f's region alone costs 0.02 bits/dim
-    batch_size: int = Field(default=512, gt=0)  # draws an update, each perturbed by z and by -z
-    width: int = Field(default=64, gt=0)  # wider networks were slower at the same error on validation seeds 101 and 102
-    lr: float = Field(default=4e-3, gt=0)  # Adam, falling along half a cosine; 1e-2 was worse, 2e-3 no better, same seeds
-    tolerance: float = Field(default=1e-5, gt=0)  # of the ODE solver, score_sde's
+    draws: int = Field(1_000_000, gt=0)  # training data; with 1e5, few lie near p_f: an error of 0.02 bits/dim there
+    batch_size: int = Field(512, gt=0)  # draws an update, each perturbed by z and by -z
+    width: int = Field(64, gt=0)  # wider networks were slower at the same error on validation seeds 101 and 102
+    lr: float = Field(4e-3, gt=0)  # Adam, falling along half a cosine; 1e-2 was worse, 2e-3 no better, same seeds
+    tolerance: float = Field(1e-5, gt=0)  # of the ODE solver, score_sde's
 
     @classmethod
     def of(cls, profile: str, *, steps: int = 0, seeds: int = 0) -> "MixtureSettings":
@@ -64,7 +64,8 @@ class MixtureSettings(Settings):
             "laptop": {"steps": 8000, "seeds": 3, "test_points": 5000},
             "paper": {"steps": 40_000, "seeds": 5, "test_points": 20_000},
         }[profile]
-        return cls.checked(**budget | {name: value for name, value in {"steps": steps, "seeds": seeds}.items() if value != 0})
+        chosen = {name: value for name, value in {"steps": steps, "seeds": seeds}.items() if value != 0}
+        return cls.checked(**budget | chosen)
 
 
 def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:
@@ -86,7 +87,13 @@ def start(settings: MixtureSettings, method: Method, seed: int, base: Denoiser |
     D_g, D_f = data(settings, seed)
     noise = generator(seed, f"mixture/{method.name}", "noise")
     model = base or architecture(settings)
-    loop = {"steps": settings.steps, "lr": settings.lr, "warmup": min(100, settings.steps // 10), "decay": True, "generator": noise}
+    loop = {
+        "steps": settings.steps,
+        "lr": settings.lr,
+        "warmup": min(100, settings.steps // 10),
+        "decay": True,
+        "generator": noise,
+    }
     if method.name == "standard":
         reinitialise(model, noise)
         D = torch.cat([D_g, D_f])
@@ -99,8 +106,10 @@ def start(settings: MixtureSettings, method: Method, seed: int, base: Denoiser |
     if method.name == "unseen":
         return unseen(model, None, D_g, batch_size=settings.batch_size, antithetic=True, **loop)
     # Half of the rows from each side: an update sees as many rows as the other methods' do.
-    return sgu(model, D_f, D_g, loss=method.name, alpha=method.alpha, variant=method.variant, start=method.start, every=method.every,
-               batch_size=settings.batch_size // 2, antithetic=True, **loop)  # fmt: skip
+    chosen = method.model_dump(exclude={"name"})
+    return sgu(
+        model, D_f, D_g, loss=method.name, **chosen, batch_size=settings.batch_size // 2, antithetic=True, **loop
+    )
 
 
 def _train(folder: Path, config: dict, base: Path | None = None) -> None:
@@ -144,14 +153,17 @@ def losses(entry: Entry) -> dict[int, dict[str, float]]:
 
 
 def line(points: int = 161, reach: float = 4.0) -> Tensor:
-    """Points (u, u) / sqrt 2 along the axis on which the three means lie, u from -sqrt 2 reach to sqrt 2 reach, [points, 2]."""
+    """Points (u, u), u from -reach to reach, along the axis on which the three means lie, [points, 2]."""
     u = torch.linspace(-reach, reach, points)
     return torch.stack([u, u], dim=1)
 
 
 def _nll(folder: Path, config: dict, model: Path) -> None:
     settings = MixtureSettings(**config["settings"])
-    tests = {side: p.sample(settings.test_points, generator(config["seed"], f"mixture/{side}", "evaluation")) for side, p in SIDES.items()}
+    tests = {
+        side: p.sample(settings.test_points, generator(config["seed"], f"mixture/{side}", "evaluation"))
+        for side, p in SIDES.items()
+    }
     tests["line"] = line()
     x = torch.cat(list(tests.values()))
     result = log_likelihood(load(model, settings), x, rtol=settings.tolerance, atol=settings.tolerance)
@@ -165,11 +177,13 @@ SIDES: dict[str, GaussianMixture] = {"D_g": P_G, "D_f": P_F}
 def nll(store: Store, settings: MixtureSettings, method: Method, seed: int) -> dict[str, Tensor]:
     """Negative log-likelihood in nats, by the probability-flow ODE with exact divergence, of fresh test points.
 
-    ``"D_g"`` and ``"D_f"`` [test_points], the same points for every method of a seed, and ``"line"`` along :func:`line`.
+    ``"D_g"`` and ``"D_f"`` [test_points], the same points for every method of a seed, and ``"line"`` along
+    :func:`line`.
     """
     entry = train(store, settings, method, seed)
     config = {"settings": settings.model_dump() | {"seeds": 1}, "seed": seed}
-    return load_file(store.step("mixture-nll", config, partial(_nll, model=entry.path), inputs=[entry]).path / "nll.safetensors")
+    done = store.step("mixture-nll", config, partial(_nll, model=entry.path), inputs=[entry])
+    return load_file(done.path / "nll.safetensors")
 
 
 def shared() -> Iterator[Method]:

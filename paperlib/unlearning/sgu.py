@@ -7,8 +7,10 @@ On retained data the score is learnt, on forgotten data it is turned away (SGU, 
     L_f = E lambda(t) (s(x_t, t) . grad log p(x_t | x_0))^2,    x_0 from D_f      (Eq. 9, orthogonal)
     L_f = E lambda(t)  s(x_t, t) . grad log p(x_t | x_0),       x_0 from D_f      (Eq. 10, obtuse)
 
-With x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda open; here it makes
-each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9 (with sigma_t^2 there, L_f would grow as 1 / sigma_t^2).
+With x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda
+open; here it makes each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9 (with sigma_t^2 there, L_f
+would grow as 1 /
+sigma_t^2).
 """
 
 import copy
@@ -38,7 +40,10 @@ def obtuse_paper(eps: Tensor, z: Tensor) -> Tensor:
 
 
 def obtuse_code(eps: Tensor, z: Tensor) -> Tensor:
-    """The public code's "norm" task minimises + s . (sigma z) = -eps . z: the opposite sign, which aligns the score with the data's."""
+    """The public code's "norm" task minimises + s . (sigma z) = -eps .
+
+    z: the opposite sign, which aligns the score with the data's.
+    """
     return -(eps * z).sum(1)
 
 
@@ -49,28 +54,49 @@ FORGET_LOSSES = {
 STARTS = ("retrain", "finetune")
 
 
-def forget_loss(model: Denoiser, x0: Tensor, generator: torch.Generator, *, loss: str, variant: str, antithetic: bool = False) -> Tensor:
+def forget_loss(
+    model: Denoiser, x0: Tensor, generator: torch.Generator, *, loss: str, variant: str, antithetic: bool = False
+) -> Tensor:
     """L_f of Eq. 9 or 10 on forgotten data x0 [B, ...], one value a noisy row."""
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
     return FORGET_LOSSES[loss][variant](model(x_t, t).eps.flatten(1), z.flatten(1))
 
 
-def sgu(model: Denoiser, forget: Tensor, retain: Tensor, *, generator: torch.Generator, loss: str = "orthogonal", alpha: float = 0.99,
-        variant: str = "paper", start: str = "finetune", every: int = 1, steps: int, batch_size: int = 400, lr: float = 2e-4,
-        antithetic: bool = False, **training) -> Training:  # fmt: skip
+def sgu(
+    model: Denoiser,
+    forget: Tensor,
+    retain: Tensor,
+    *,
+    generator: torch.Generator,
+    steps: int,
+    loss: str = "orthogonal",
+    alpha: float = 0.99,
+    variant: str = "paper",
+    start: str = "finetune",
+    every: int = 1,
+    batch_size: int = 400,
+    lr: float = 2e-4,
+    antithetic: bool = False,
+    **training,
+) -> Training:
     """Unlearn ``forget`` [M, ...] and keep ``retain`` [N, ...].
 
     Args:
-        loss: "orthogonal" (Eq. 9) or "obtuse" (Eq. 10). Eq. 10 alone has no lower bound; inside Eq. 11 its pointwise minimiser is
-            s_g - (1 - alpha) / (2 alpha) (p_f / p_g) s_f, large wherever the retained data are rare.
-        alpha: weight of L_g in Eq. 11. The paper never gives it ("depends on the ratio of M to N"); the public code has 0.99.
+        loss: "orthogonal" (Eq. 9) or "obtuse" (Eq. 10). Eq. 10 alone has no lower bound; inside Eq. 11 its pointwise
+            minimiser is s_g - (1 - alpha) / (2 alpha) (p_f / p_g) s_f, large wherever the retained data are rare.
+        alpha: weight of L_g in Eq. 11. The paper never gives it ("depends on the ratio of M to N"); the public code has
+            0.99.
         variant: "paper" is the printed equation, "code" what the public code does instead.
         start: "retrain" from fresh weights, or "finetune" from the model's own.
         every: L_f joins at every so-many-th update (the public code: 4); in between only alpha L_g is minimised.
         batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
-    for name, value, allowed in (("loss", loss, FORGET_LOSSES), ("variant", variant, FORGET_LOSSES["obtuse"]), ("start", start, STARTS)):
+    for name, value, allowed in (
+        ("loss", loss, FORGET_LOSSES),
+        ("variant", variant, FORGET_LOSSES["obtuse"]),
+        ("start", start, STARTS),
+    ):
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
     if not 0 < alpha <= 1:

@@ -11,13 +11,25 @@ from paperlib.training import Training, batch, score_matching
 __all__ = ["unseen"]
 
 
-def unseen(model: Denoiser, forget: Tensor | None, retain: Tensor, *, generator: torch.Generator, steps: int, batch_size: int = 400,
-           lr: float = 2e-4, antithetic: bool = False, **training) -> Training:  # fmt: skip
+def unseen(
+    model: Denoiser,
+    forget: Tensor | None,
+    retain: Tensor,
+    *,
+    generator: torch.Generator,
+    steps: int,
+    batch_size: int = 400,
+    lr: float = 2e-4,
+    antithetic: bool = False,
+    **training,
+) -> Training:
     """Minimise L_g of SGU's Eq. 8 from fresh weights of ``model``'s shape; ``forget`` is not looked at."""
     model = copy.deepcopy(model)
     reinitialise(model, generator)
 
     def objective(model, generator, index):
-        return {"loss": score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()}
+        return {
+            "loss": score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()
+        }
 
     return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)
