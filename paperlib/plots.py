@@ -67,7 +67,7 @@ def likelihoods(record: Any, *, printed: Mapping[str, float], exact: Mapping[str
         printed, exact: the same ids -> number, for the paper's pairs and the exact ones; what is missing is not drawn.
     """
     use_style()
-    figure, (plane, along) = plt.subplots(2, 1, figsize=(6.6, 7.6), height_ratios=(1.15, 1))
+    figure, (plane, along) = plt.subplots(2, 1, figsize=(6.6, 8.0), height_ratios=(1.15, 1))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     pairs = _pairs({value.claim: value for value in record.values})
     for method, (retained, forgotten) in pairs.items():
@@ -101,7 +101,7 @@ def density_along_line(axes: Axes, line: Mapping[str, Any]) -> None:
     axes.set(xlabel=r"position $u$ along the line of the three means, $(u, u)$", ylabel="density")
     axes.set_title("what the models would generate there", loc="left")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=9.5, ncols=2, loc="upper center")
+    axes.legend(fontsize=9.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22))
 
 
 def _pairs(values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
