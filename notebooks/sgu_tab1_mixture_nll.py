@@ -35,13 +35,15 @@ alpha = 0.8  # weight of the retained data in Eq. 11
 variant = "paper"  # paper | code: the printed loss, or what the public code does
 
 # %% tags=["hide-input"]
-from paperlib.runs.mixture import P_F, P_G, Method, MixtureSettings, line, nll
+from paperlib.runs.mixture import P_F, P_G, Method, MixtureSettings
+from paperlib.runs.mixture_measures import line, mean_nll, nll
 from paperlib.runs.page import Page
 
 NAME = "sgu_tab1_mixture_nll"
 page = Page(NAME, profile=profile, seed=seed, seeds=seeds, steps=steps, alpha=alpha, variant=variant)
 settings = MixtureSettings.of(profile, steps=steps, seeds=seeds)
-methods = {name: Method.checked(name=name, alpha=alpha, variant=variant) for name in ("standard", "unseen", "orthogonal", "obtuse")}
+names = ("standard", "unseen", "orthogonal", "obtuse")
+methods = {name: Method.checked(name=name, alpha=alpha, variant=variant) for name in names}
 page.banner("the exact mixture")
 
 # %% [markdown]
@@ -85,7 +87,7 @@ reading = {
     "bits/dim + 8": lambda nats: bits_per_dim(nats, 2, SCORE_SDE_OFFSET["uncentred"]),
 }
 units = pd.DataFrame({
-    f"{model}, {side}": {"paper": printed[f"sgu.tab1/{side}/{model}"]} | {unit: convert(nats) for unit, convert in reading.items()}
+    f"{model}, {side}": {"paper": printed[f"sgu.tab1/{side}/{model}"]} | {unit: of(nats) for unit, of in reading.items()}
     for (side, model), nats in exact_nats.items()
 }).T  # fmt: skip
 units.loc["largest difference"] = units.sub(units["paper"], axis=0).abs().max()
@@ -130,7 +132,8 @@ eps_f = model(model.process.perturb(P_F.sample(512, draw), t, z), t).eps
 L_g = (z - eps_g).square().sum(1).mean()
 L_orthogonal = (eps_f * z).sum(1).square().mean()
 L_obtuse = (eps_f * z).sum(1).mean()
-print(f"L_g = {L_g:.3f}   L_f orthogonal = {L_orthogonal:.3f}, obtuse = {L_obtuse:.3f}   L = {alpha * L_g + (1 - alpha) * L_obtuse:.3f} (obtuse)")
+L = alpha * L_g + (1 - alpha) * L_obtuse
+print(f"L_g {L_g:.3f}, L_f orthogonal {L_orthogonal:.3f}, L_f obtuse {L_obtuse:.3f}, L obtuse {L:.3f}")
 
 # %% [markdown]
 # ## The run
@@ -144,11 +147,13 @@ print(f"L_g = {L_g:.3f}   L_f orthogonal = {L_orthogonal:.3f}, obtuse = {L_obtus
 # \log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla\cdot\frac{dx}{dt}\, dt .
 # ```
 #
-# All models of a seed see the same number of noisy points and are tested on the same fresh draws.
+# All models of a seed see the same number of noisy points and are tested on the same fresh draws. A plain mean over these draws would carry
+# their own sampling error into the table; {py:func}`paperlib.runs.mixture_measures.mean_nll` takes the part that is known exactly, $\E[-\log p_g]$, from
+# quadrature, and averages only the difference.
 
 # %%
 runs = range(seed, seed + settings.seeds)
-measured_nats = {name: [nll(page.store, settings, method, run) for run in runs] for name, method in methods.items()}
+found = {name: [nll(page.store, settings, method, run) for run in runs] for name, method in methods.items()}
 
 # %% tags=["hide-input"]
 from paperlib.runs.records import measured
@@ -163,14 +168,15 @@ COLUMN = {
 }
 METHOD = {"orthogonal": "sgu_orthogonal", "obtuse": "sgu_obtuse"}
 protocol = {
-    "metric": "nll", "process": "vesde", "forget": "middle", "sigma": [0.01, 50.0], "steps": settings.steps, "training_draws": settings.draws,
-    "rows_per_update": 2 * settings.batch_size, "solver": "dopri5", "tolerance": settings.tolerance, "divergence": "exact",
+    "metric": "nll", "process": "vesde", "forget": "middle", "sigma": [0.01, 50.0],
+    "steps": settings.steps, "training_draws": settings.draws, "rows_per_update": 2 * settings.batch_size,
+    "solver": "dopri5", "tolerance": settings.tolerance, "divergence": "exact", "control_variate": "p_g",
 }  # fmt: skip
 unlearning = {"alpha": alpha, "variant": variant, "start": "retrain", "every": 1}
 values = [
     measured(
         COLUMN[name].format(side=side),
-        [bits_per_dim(run[side].double().mean().item(), 2, OFFSET) for run in measured_nats[name]],
+        [bits_per_dim(mean_nll(one, settings, side, run), 2, OFFSET) for run, one in zip(runs, found[name])],
         seeds=list(runs),
         unit="bits/dim + 8",
         n=settings.test_points,
@@ -183,7 +189,7 @@ values = [
 ]
 points = line()
 curves = {"u": points[:, 0], "p_data": -SGU_MIXTURE.log_density(points), "p_g": -P_G.log_density(points)}
-curves |= {name: torch.stack([run["line"] for run in measured_nats[name]]).mean(0) for name in methods}
+curves |= {name: torch.stack([one["line"] for one in found[name]]).mean(0) for name in methods}
 record = page.write(values=values, series={"line": curves})
 
 # %% [markdown]
@@ -211,7 +217,8 @@ rows = {COLUMN[name].format(side=side): f"{plots.LABELS[name]}, {side}" for name
 exact = {f"sgu.tab1/{side}/{model}": in_table(nats) for (side, model), nats in exact_nats.items()}
 most = in_table(largest_forgetting(in_nats(printed["sgu.tab1/D_g/unlearning"])))
 cannot_be = {"sgu.tab1/D_f/unlearning": f"with D_g as printed, no density gives D_f more than {most:.2f}"}
-style(comparison(list(rows), recorded=page.recorded, this_run=values, extra={"exact": exact}, profile=profile, labels=rows, cannot_be=cannot_be))
+told = {"profile": profile, "labels": rows, "cannot_be": cannot_be}
+style(comparison(list(rows), recorded=page.recorded, this_run=values, extra={"exact": exact}, **told))
 
 # %% [markdown]
 # The same in the units that mean something for points in a plane:

@@ -99,7 +99,11 @@ def log_likelihood(
         solved = odeint(derivative, (x, x.new_zeros(len(x))), grid.to(x), method=solver)
     else:
         ends = torch.tensor([process.t_min, process.t_max]).to(x)
-        solved = odeint(derivative, (x, x.new_zeros(len(x))), ends, method=solver, rtol=rtol, atol=atol)
+        try:
+            solved = odeint(derivative, (x, x.new_zeros(len(x))), ends, method=solver, rtol=rtol, atol=atol,
+                            options={"step_t": ends[1:]})  # ending at t_max, not beyond it  # fmt: skip
+        except AssertionError as error:  # torchdiffeq asserts that its step stays above zero
+            raise FloatingPointError(f"{solver} cannot follow this model's field: {error}") from error
     x_T, change = (part[-1] for part in solved)
     return LogLikelihood(process.prior_log_density(x_T) + change, x_T, evaluations)
 

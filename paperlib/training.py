@@ -180,8 +180,8 @@ class Training:
         return self.model
 
     def state_dict(self) -> dict:
-        """All that is needed to go on to the bit: weights, average, optimiser, generator, update count."""
-        return {
+        """A copy of all that is needed to go on to the bit: weights, average, optimiser, generator, update count."""
+        state = {
             "network": self.accelerator.unwrap_model(self.network).state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "optimizer": self.optimizer.state_dict(),
@@ -189,9 +189,11 @@ class Training:
             "index": self.index,
             "seconds": self.seconds,
         }
+        return copy.deepcopy(state)
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a :meth:`state_dict`."""
+        """Go on from a :meth:`state_dict`, which stays as it is."""
+        state = copy.deepcopy(state)
         self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
         if self.average:
             self.average.load_state_dict(state["average"])

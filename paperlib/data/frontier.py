@@ -19,7 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from paperlib.data.mixture import SGU_MIXTURE, GaussianMixture
 
-__all__ = ["LAMBDA_MIN", "entropy", "frontier", "largest_forgetting", "touching_point"]
+__all__ = ["LAMBDA_MIN", "Optimum", "entropy", "frontier", "largest_forgetting", "touching_point"]
 
 # The three means lie on one line; across it every density is the same normal one, and the optimum keeps it. Along it,
 # u = (x1 + x2) / sqrt 2.
@@ -57,6 +57,29 @@ def _log_density(density: GaussianMixture, u: np.ndarray) -> np.ndarray:
 def _expectation(density: GaussianMixture, lam: float) -> float:
     """E_density[-log w], along the line and across it, in nats; both factors are even in u."""
     return float(-2 * WEIGHTS @ (np.exp(_log_density(density, U)) * log_optimum(U, lam))) + ACROSS
+
+
+class Optimum:
+    """The density w of a ``lam`` of at least e^4, in the plane, and its exact perturbed score."""
+
+    def __init__(self, lam: float):
+        _check(lam)
+        self.lam, self.p_g, self.p_f = lam, SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)
+
+    def score(
+        self, x: torch.Tensor, alpha: torch.Tensor | float = 1.0, sigma: torch.Tensor | float = 0.0
+    ) -> torch.Tensor:
+        """grad log(lambda p_g,t - p_f,t) = s_g + r / (lambda - r) (s_g - s_f) with r = p_f,t / p_g,t, [B, 2]."""
+        r = (self.p_f.log_density(x, alpha, sigma) - self.p_g.log_density(x, alpha, sigma)).exp()[:, None]
+        s_g, s_f = self.p_g.score(x, alpha, sigma), self.p_f.score(x, alpha, sigma)
+        return s_g + r / (self.lam - r) * (s_g - s_f)
+
+
+def _check(lam: float) -> None:
+    if lam < LAMBDA_MIN:
+        raise ValueError(
+            f"lam={lam} is below e^4 = {LAMBDA_MIN:.4f}: lambda p_g - p_f is negative somewhere, w no density"
+        )
 
 
 def touching_point(lam: float) -> tuple[float, float]:

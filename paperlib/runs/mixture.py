@@ -1,12 +1,11 @@
-"""The mixture's steps: models trained on SGU's toy data, and their likelihoods. Every mixture page calls these.
+"""The mixture's models: trained once for each method, budget and seed, and kept in the store for every mixture page.
 
-``python -m paperlib.runs.mixture --profile laptop`` computes what the pages share, so that they find it in the store.
+``python -m paperlib.runs.mixture --profile laptop`` computes what the pages share, so that they find it there.
 """
 
 import argparse
 import json
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,38 +15,42 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from paperlib.data.mixture import SGU_MIXTURE, GaussianMixture
-from paperlib.denoiser import Denoiser, reinitialise
-from paperlib.likelihood import log_likelihood
+from paperlib.data.frontier import Optimum
+from paperlib.data.mixture import SGU_MIXTURE
+from paperlib.denoiser import Denoiser, ExactDenoiser, reinitialise
 from paperlib.nets.mlp import MLP
 from paperlib.processes import VE
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
-from paperlib.training import Training, batch, score_matching
+from paperlib.training import Training, batch, noised, score_matching
+from paperlib.unlearning.redirect import carving, density_ratio, redirect
 from paperlib.unlearning.sgu import sgu
+from paperlib.unlearning.signed import signed
 from paperlib.unlearning.unseen import unseen
 
-__all__ = ["Method", "MixtureSettings", "P_F", "P_G", "line", "load", "losses", "nll", "train"]
+__all__ = ["SHARED", "Method", "MixtureSettings", "P_F", "P_G", "load", "losses", "train", "training"]
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)  # retained, forgotten
 SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most these
 
 
 class Method(Settings):
-    """What is trained, and how. The fields below ``name`` belong to the two SGU losses alone."""
+    """What is trained, and how. From ``start`` on, the fields are the unlearning methods'; each reads its own."""
 
-    name: Literal["standard", "unseen", "orthogonal", "obtuse"]
-    alpha: float = Field(0.8, gt=0, le=1)  # "depends on the ratio of M to N": here the retained share, 1 - M / N
-    variant: Literal["paper", "code"] = "paper"
-    start: Literal["retrain", "finetune"] = "retrain"  # Table 1 compares "Unlearning Re-training"
-    every: int = Field(1, ge=1)  # L_f at every so-many-th update; the public code has 4, the paper knows only 1
+    name: Literal["standard", "unseen", "orthogonal", "obtuse", "signed", "redirect", "optimum"]
+    start: Literal["retrain", "finetune"] = "retrain"  # anew, or from the standard model of the same seed
+    alpha: float = Field(0.8, gt=0, le=1)  # SGU: "depends on the ratio of M to N"; here the retained share, 1 - M / N
+    variant: Literal["paper", "code"] = "paper"  # SGU
+    every: int = Field(1, ge=1)  # SGU: L_f at every so-many-th update; the public code has 4, the paper knows only 1
+    lam: float = Field(60.0, gt=1)  # signed, redirect, optimum: a little above e^4 = 54.6
+    floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight; far below what D_g could ever show
 
 
 class MixtureSettings(Settings):
     """The budget of a run. The paper states none for its toy example."""
 
-    steps: int = Field(gt=0)  # updates of Adam
+    steps: int = Field(gt=0)  # updates of Adam when training anew; fine-tuning has a quarter
     seeds: int = Field(gt=0)  # trained models of each kind, seeds seed, seed + 1, ...
     test_points: int = Field(gt=1)  # fresh draws from each of p_g and p_f
     draws: int = Field(1_000_000, gt=0)  # training data; with 1e5, few lie near p_f: an error of 0.02 bits/dim there
@@ -61,7 +64,7 @@ class MixtureSettings(Settings):
         """The settings of a profile; ``steps`` and ``seeds`` override it where they are not 0."""
         budget = {
             "smoke": {"steps": 1000, "seeds": 1, "test_points": 1000, "batch_size": 256},
-            "laptop": {"steps": 8000, "seeds": 3, "test_points": 5000},
+            "laptop": {"steps": 8000, "seeds": 3, "test_points": 4000},
             "paper": {"steps": 40_000, "seeds": 5, "test_points": 20_000},
         }[profile]
         chosen = {name: value for name, value in {"steps": steps, "seeds": seeds}.items() if value != 0}
@@ -70,11 +73,10 @@ class MixtureSettings(Settings):
 
 def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:
     """Training data D_g [N - M, 2] and D_f [M, 2]: ``draws`` points of the mixture, split by their component."""
-    shares = {"D_g": sum(SGU_MIXTURE.weights[k] for k in (0, 2)), "D_f": SGU_MIXTURE.weights[1]}
-    return tuple(
-        density.sample(round(share * settings.draws), generator(seed, f"mixture/{side}", "data"))
-        for (side, share), density in zip(shares.items(), (P_G, P_F))
-    )
+    forgotten = SGU_MIXTURE.weights[1]
+    D_g = P_G.sample(round((1 - forgotten) * settings.draws), generator(seed, "mixture/D_g", "data"))
+    D_f = P_F.sample(round(forgotten * settings.draws), generator(seed, "mixture/D_f", "data"))
+    return D_g, D_f
 
 
 def architecture(settings: MixtureSettings) -> Denoiser:
@@ -82,58 +84,74 @@ def architecture(settings: MixtureSettings) -> Denoiser:
     return Denoiser(MLP(2, width=settings.width), VE(), data_std=SGU_MIXTURE.std())
 
 
-def start(settings: MixtureSettings, method: Method, seed: int, base: Denoiser | None) -> Training:
-    """The training run that makes ``method``'s model, before its first update."""
+def training(settings: MixtureSettings, method: Method, seed: int, base: Denoiser | None = None) -> Training:
+    """The training run that makes ``method``'s model, before its first update; ``base`` is what it fine-tunes."""
     D_g, D_f = data(settings, seed)
     noise = generator(seed, f"mixture/{method.name}", "noise")
+    steps = settings.steps if base is None else max(1, settings.steps // 4)
+    loop = {"steps": steps, "lr": settings.lr, "warmup": min(100, steps // 10), "decay": True, "generator": noise}
     model = base or architecture(settings)
-    loop = {
-        "steps": settings.steps,
-        "lr": settings.lr,
-        "warmup": min(100, settings.steps // 10),
-        "decay": True,
-        "generator": noise,
-    }
-    if method.name == "standard":
+    if base is None:
         reinitialise(model, noise)
-        D = torch.cat([D_g, D_f])
-
-        def objective(model, generator, index):
-            x0 = batch(D, settings.batch_size, generator)
-            return {"loss": score_matching(model, x0, generator, antithetic=True).mean()}
-
-        return Training(model, objective, **loop)
+    if method.name in ("standard", "optimum"):
+        objective = {
+            "standard": partial(standard, D=torch.cat([D_g, D_f])),
+            "optimum": partial(optimum, lam=method.lam),
+        }
+        return Training(model, partial(objective[method.name], batch_size=settings.batch_size), **loop)
     if method.name == "unseen":
         return unseen(model, None, D_g, batch_size=settings.batch_size, antithetic=True, **loop)
     # Half of the rows from each side: an update sees as many rows as the other methods' do.
-    chosen = method.model_dump(exclude={"name"})
+    loop |= {"start": method.start, "batch_size": settings.batch_size // 2, "antithetic": True}
+    if method.name == "signed":
+        return signed(model, D_f, D_g, lam=method.lam, **loop)
+    if method.name == "redirect":
+        ratio = density_ratio(D_f, D_g, generator=noise)
+        return redirect(model, D_f, D_g, weight=carving(ratio, lam=method.lam, floor=method.floor), **loop)
     return sgu(
-        model, D_f, D_g, loss=method.name, **chosen, batch_size=settings.batch_size // 2, antithetic=True, **loop
+        model, D_f, D_g, loss=method.name, alpha=method.alpha, variant=method.variant, every=method.every, **loop
     )
+
+
+def standard(
+    model: Denoiser, generator: torch.Generator, index: int, *, D: Tensor, batch_size: int
+) -> dict[str, Tensor]:
+    """Denoising score matching on all data."""
+    return {"loss": score_matching(model, batch(D, batch_size, generator), generator, antithetic=True).mean()}
+
+
+def optimum(
+    model: Denoiser, generator: torch.Generator, index: int, *, lam: float, batch_size: int
+) -> dict[str, Tensor]:
+    """Regression to the exact score of the frontier's density: what the network can represent at this budget."""
+    x0 = torch.cat([density.sample(batch_size, generator) for density in (P_G, P_F)])
+    x_t, t, _ = noised(model.process, x0, generator)
+    wanted = ExactDenoiser(Optimum(lam), model.process)(x_t, t).eps
+    return {"loss": (wanted - model(x_t, t).eps).square().sum(1).mean()}
 
 
 def _train(folder: Path, config: dict, base: Path | None = None) -> None:
     settings, method = MixtureSettings(**config["settings"]), Method(**config["method"])
-    training = start(settings, method, config["seed"], load(base, settings) if base else None)
+    run = training(settings, method, config["seed"], load(base, settings) if base else None)
     curve, snapshot = {}, folder / "resume.pt"
     if snapshot.exists():
         saved = torch.load(snapshot, weights_only=True)
-        training.load_state_dict(saved["training"])
+        run.load_state_dict(saved["training"])
         curve = saved["curve"]
-    for step in training:
+    for step in run:
         if step.index % max(1, settings.steps // 100) == 0:
             curve[step.index] = step.losses
         if step.index % SNAPSHOT == 0:
-            torch.save({"training": training.state_dict(), "curve": curve}, folder / ".resume.pt")
+            torch.save({"training": run.state_dict(), "curve": curve}, folder / ".resume.pt")
             os.replace(folder / ".resume.pt", snapshot)
-    save_file(training.model.state_dict(), folder / "model.safetensors")
+    save_file(run.model.state_dict(), folder / "model.safetensors")
     (folder / "losses.json").write_text(json.dumps(curve), encoding="utf-8")
 
 
 def train(store: Store, settings: MixtureSettings, method: Method, seed: int) -> Entry:
     """``method``'s trained model, from the store or computed now."""
-    used = settings.model_dump(exclude={"seeds", "test_points", "tolerance"}) | {"seeds": 1, "test_points": 2}
-    config = {"settings": used, "method": method.model_dump(), "seed": seed}
+    measuring = {"seeds": 1, "test_points": 2, "tolerance": 1e-5}  # what does not touch training is not in the key
+    config = {"settings": settings.model_dump() | measuring, "method": method.model_dump(), "seed": seed}
     if method.start == "retrain":
         return store.step(f"mixture-{method.name}", config, _train)
     base = train(store, settings, Method(name="standard"), seed)
@@ -152,44 +170,9 @@ def losses(entry: Entry) -> dict[int, dict[str, float]]:
     return {int(index): value for index, value in json.loads((entry.path / "losses.json").read_text()).items()}
 
 
-def line(points: int = 161, reach: float = 4.0) -> Tensor:
-    """Points (u, u), u from -reach to reach, along the axis on which the three means lie, [points, 2]."""
-    u = torch.linspace(-reach, reach, points)
-    return torch.stack([u, u], dim=1)
-
-
-def _nll(folder: Path, config: dict, model: Path) -> None:
-    settings = MixtureSettings(**config["settings"])
-    tests = {
-        side: p.sample(settings.test_points, generator(config["seed"], f"mixture/{side}", "evaluation"))
-        for side, p in SIDES.items()
-    }
-    tests["line"] = line()
-    x = torch.cat(list(tests.values()))
-    result = log_likelihood(load(model, settings), x, rtol=settings.tolerance, atol=settings.tolerance)
-    parts = zip(tests, result.log_p.split([len(part) for part in tests.values()]))
-    save_file({side: -log_p for side, log_p in parts}, folder / "nll.safetensors")
-
-
-SIDES: dict[str, GaussianMixture] = {"D_g": P_G, "D_f": P_F}
-
-
-def nll(store: Store, settings: MixtureSettings, method: Method, seed: int) -> dict[str, Tensor]:
-    """Negative log-likelihood in nats, by the probability-flow ODE with exact divergence, of fresh test points.
-
-    ``"D_g"`` and ``"D_f"`` [test_points], the same points for every method of a seed, and ``"line"`` along
-    :func:`line`.
-    """
-    entry = train(store, settings, method, seed)
-    config = {"settings": settings.model_dump() | {"seeds": 1}, "seed": seed}
-    done = store.step("mixture-nll", config, partial(_nll, model=entry.path), inputs=[entry])
-    return load_file(done.path / "nll.safetensors")
-
-
-def shared() -> Iterator[Method]:
-    """The models that more than one page needs."""
-    for name in ("standard", "unseen", "orthogonal", "obtuse"):
-        yield Method(name=name)
+#: The models that more than one page needs: those of SGU's Table 1 and Figures 1 and 2, and ours beside them.
+SHARED = {name: Method(name=name) for name in ("standard", "unseen", "orthogonal", "obtuse")}
+SHARED |= {"redirect": Method(name="redirect", start="finetune", lam=20.0)}
 
 
 def main() -> None:
@@ -199,8 +182,8 @@ def main() -> None:
     settings = MixtureSettings.of(parser.parse_args().profile)
     store = Store(Path(os.environ.get("PAPERLIB_BUILD") or "_build") / "store")
     for seed in range(settings.seeds):
-        for method in shared():
-            nll(store, settings, method, seed)
+        for method in SHARED.values():
+            train(store, settings, method, seed)
 
 
 if __name__ == "__main__":

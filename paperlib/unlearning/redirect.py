@@ -1,0 +1,135 @@
+"""Redirect: where the forgotten data lie, teach the score that the retained data would have there.
+
+A retrained model has hardly ever looked at noisy forgotten points, so what it says there is guesswork. Yet the right
+answer is known: the score of the retained data is a posterior mean, and a batch of them estimates it (Tweedie's
+formula)::
+
+    x0*(x_t) = sum_i v_i w_i x_i / sum_i v_i w_i,     v_i = exp(-|x_t - alpha_t x_i|^2 / (2 sigma_t^2)),    x_i from D_g
+    L = E_g w(x_0) |z - eps(x_t, t)|^2 + mu E_f |eps*(x_t) - eps(x_t, t)|^2,      eps* = (x_t - alpha_t x0*) / sigma_t
+
+Both terms are squares with positive weight, so the loss is bounded and its minimiser exists: the score of the density w
+p_g / E_g[w]. With w = 1 that is p_g, the perfectly retrained model. Weights below 1 where a retained point looks
+forgotten go further: with the ratio r = p_f / p_g and::
+
+    w = max(1 - r / lambda, floor)
+
+the minimiser is, for lambda >= sup r, the density of :mod:`paperlib.unlearning.signed`, reached without a negative
+weight; and for smaller lambda, where the signed loss has no minimiser at all, it is still a density, carved out where r
+is large.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.processes import Process
+from paperlib.training import Training, batch, noised, score_matching
+
+__all__ = ["carving", "density_ratio", "posterior_eps", "redirect"]
+
+
+def posterior_eps(process: Process, x_t: Tensor, t: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
+    """eps* at noisy points x_t [B, ...] and times t [B], from retained ``reference`` [R, ...] of ``weights`` [R]."""
+    x, x_i, alpha, sigma = x_t.flatten(1), reference.flatten(1), process.alpha(t)[:, None], process.sigma(t)[:, None]
+    squared = x.square().sum(1, keepdim=True) - 2 * alpha * x @ x_i.T + alpha.square() * x_i.square().sum(1)  #  [B, R]
+    v = torch.softmax(weights.log() - 0.5 * squared / sigma.square(), dim=1)
+    return ((x - alpha * (v @ x_i)) / sigma).reshape(x_t.shape)
+
+
+def redirect(
+    model: Denoiser,
+    forget: Tensor,
+    retain: Tensor,
+    *,
+    generator: torch.Generator,
+    steps: int,
+    weight: Callable[[Tensor], Tensor] | None = None,
+    mu: float = 0.2,
+    reach: float = 2.0,
+    sigma_min: float = 0.02,
+    references: int = 1024,
+    start: str = "finetune",
+    batch_size: int = 400,
+    lr: float = 2e-4,
+    antithetic: bool = False,
+    **training,
+) -> Training:
+    """Unlearn ``forget`` [M, ...] and keep ``retain`` [N, ...].
+
+    Args:
+        weight: retained points [B, ...] -> w [B] in (0, 1], such as :func:`carving` makes; None is 1 everywhere.
+        mu: weight of the second term, the regression at noisy forgotten points.
+        reach: eps* is shortened to a norm of ``reach`` sqrt(D), about that of noise itself times ``reach``. Deep inside
+            a carved region it would otherwise grow as 1 / sigma_t, and no network follows.
+        sigma_min: the second term asks nothing below this noise level (sigma_t / alpha_t): where the reference points
+            lie farther apart than the noise reaches, their posterior mean is just the nearest one.
+        references: retained points R behind each posterior mean, drawn anew at every update.
+        start: "retrain" from fresh weights, or "finetune" from the model's own.
+        batch_size: retained rows an update; half as many forgotten ones join them.
+        training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
+    """
+    for name, value in {"mu": mu, "reach": reach, "sigma_min": sigma_min}.items():
+        if not value >= 0:
+            raise ValueError(f"{name}={value} is negative")
+    if references < 1:
+        raise ValueError(f"references={references} is below 1")
+    if start not in ("retrain", "finetune"):
+        raise ValueError(f"start={start!r} is not one of retrain, finetune")
+    if start == "retrain":
+        model = copy.deepcopy(model)
+        reinitialise(model, generator)
+    weight = weight or (lambda x0: torch.ones(len(x0)))
+
+    def objective(model, generator, index):
+        x0 = batch(retain, batch_size, generator)
+        w = weight(x0).repeat(2 if antithetic else 1)
+        L_g = (w * score_matching(model, x0, generator, antithetic=antithetic)).mean()
+        x_t, t, _ = noised(model.process, batch(forget, max(1, batch_size // 2), generator), generator)
+        asked = model.process.sigma(t) >= sigma_min * model.process.alpha(t)
+        reference = batch(retain, references, generator)
+        target = posterior_eps(model.process, x_t[asked], t[asked], reference, weight(reference)).flatten(1)
+        target = target * (reach * math.sqrt(target.shape[1]) / target.norm(dim=1, keepdim=True)).clamp(max=1)
+        L_f = (target - model(x_t[asked], t[asked]).eps.flatten(1)).square().sum() / asked.sum().clamp(min=1)
+        return {"loss": L_g + mu * L_f, "L_g": L_g, "L_f": L_f}
+
+    return Training(model, objective, steps=steps, lr=lr, generator=generator, gradient_evaluations=2, **training)
+
+
+def carving(ratio: Callable[[Tensor], Tensor], *, lam: float, floor: float) -> Callable[[Tensor], Tensor]:
+    """w(x) = max(1 - r(x) / lambda, floor), from the ratio r = p_f / p_g; ``floor`` in (0, 1]."""
+    if not lam > 0 or not 0 < floor <= 1:
+        raise ValueError(f"carving needs lam > 0 and 0 < floor <= 1, got lam={lam} and floor={floor}")
+    return lambda x: (1 - ratio(x) / lam).clamp(min=floor)
+
+
+def density_ratio(
+    forget: Tensor,
+    retain: Tensor,
+    *,
+    generator: torch.Generator,
+    steps: int = 1000,
+    width: int = 64,
+    batch_size: int = 512,
+    lr: float = 4e-3,
+) -> Callable[[Tensor], Tensor]:
+    """Estimate r = p_f / p_g by logistic regression: a network that tells forgotten from retained learns log r.
+
+    Returns x [B, ...] -> r(x) [B].
+    """
+    dims = retain[0].numel()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        layers = [nn.Linear(dims, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1)]
+    network = nn.Sequential(nn.Flatten(), *layers, nn.Flatten(0))
+
+    def objective(network, generator, index):
+        x = torch.cat([batch(forget, batch_size, generator), batch(retain, batch_size, generator)])
+        label = torch.cat([torch.ones(batch_size), torch.zeros(batch_size)])
+        return {"loss": nn.functional.binary_cross_entropy_with_logits(network(x), label)}
+
+    trained = Training(network, objective, steps=steps, lr=lr, generator=generator, decay=True, ema=0.99).run()
+    return torch.no_grad()(lambda x: trained(x).exp())
