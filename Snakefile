@@ -14,6 +14,9 @@ from paperlib.runs.code import imported_files
 # A page run alone computes what it lacks; the steps are here so that two pages never compute the same thing twice.
 STEPS = {
     "sgu_tab1_mixture_nll": ["mixture"],
+    "sgu_fig1_mixture_samples": ["mixture"],
+    "sgu_fig2_mixture_scores": ["mixture"],
+    "ours_mixture_frontier": ["mixture"],
 }
 
 PAGES = sorted(path.stem for path in Path("notebooks").glob("*.py"))

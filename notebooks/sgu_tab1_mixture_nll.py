@@ -176,7 +176,7 @@ unlearning = {"alpha": alpha, "variant": variant, "start": "retrain", "every": 1
 values = [
     measured(
         COLUMN[name].format(side=side),
-        [bits_per_dim(mean_nll(one, settings, side, run), 2, OFFSET) for run, one in zip(runs, found[name])],
+        [bits_per_dim(mean_nll(one, settings, side, run).value, 2, OFFSET) for run, one in zip(runs, found[name])],
         seeds=list(runs),
         unit="bits/dim + 8",
         n=settings.test_points,

@@ -98,10 +98,13 @@ def log_likelihood(
         grid = torch.linspace(process.t_min, process.t_max, steps + 1, dtype=torch.float64)
         solved = odeint(derivative, (x, x.new_zeros(len(x))), grid.to(x), method=solver)
     else:
-        ends = torch.tensor([process.t_min, process.t_max]).to(x)
+        ends = torch.tensor([process.t_min, process.t_max], dtype=x.dtype, device=x.device)
+        # Left alone, torchdiffeq looks ahead to choose a first step, and steps over the end to interpolate back: both
+        # ask the network about times beyond t_max.
+        options = {"step_t": ends[1:], "first_step": (ends[1] - ends[0]) / 100}
+        start = (x, x.new_zeros(len(x)))
         try:
-            solved = odeint(derivative, (x, x.new_zeros(len(x))), ends, method=solver, rtol=rtol, atol=atol,
-                            options={"step_t": ends[1:]})  # ending at t_max, not beyond it  # fmt: skip
+            solved = odeint(derivative, start, ends, method=solver, rtol=rtol, atol=atol, options=options)
         except AssertionError as error:  # torchdiffeq asserts that its step stays above zero
             raise FloatingPointError(f"{solver} cannot follow this model's field: {error}") from error
     x_T, change = (part[-1] for part in solved)

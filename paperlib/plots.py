@@ -10,10 +10,12 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "LABELS", "likelihoods", "use_style"]
+__all__ = ["COLOURS", "LABELS", "interval", "likelihoods", "sample_panels", "score_errors", "score_fields", "use_style"]
 
 # Okabe and Ito's palette (Color Universal Design, 2008), which stays distinct under the common colour-vision
 # deficiencies.
@@ -24,6 +26,9 @@ COLOURS = {
     "unseen": "#56B4E9",
     "orthogonal": "#E69F00",
     "obtuse": "#D55E00",
+    "signed": "#882255",  # from here on Paul Tol's muted scheme
+    "redirect": "#332288",
+    "optimum": "#117733",
     "D_g": "#009E73",
     "D_f": "#CC79A7",
 }
@@ -32,6 +37,9 @@ LABELS = {
     "unseen": "Unseen",
     "orthogonal": "SGU orthogonal",
     "obtuse": "SGU obtuse",
+    "signed": "signed (ours)",
+    "redirect": "redirect (ours)",
+    "optimum": "regression to the optimum",
     "paper": "printed",
     "exact": "exact",
     "D_g": r"retained, $D_g$",
@@ -111,3 +119,112 @@ def _pairs(values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         side, column = claim.split("/")[-2:]
         found.setdefault({"unlearning": "orthogonal"}.get(column, column), {})[side] = value
     return {method: (found[method]["D_g"], found[method]["D_f"]) for method in COLOURS if method in found}
+
+
+def interval(record: Any, claim: str, decimals: int = 2) -> str:
+    """A recorded value as text, with its interval where there is one; a dash where there is no record."""
+    if record is None:
+        return "—"
+    value = record[claim]
+    text = f"{value.value:.{decimals}f}"
+    return text + (f" [{value.ci95[0]:.{decimals}f}, {value.ci95[1]:.{decimals}f}]" if value.ci95 else "")
+
+
+def sample_panels(record: Any, *, title: str) -> Figure:
+    """SGU's Figure 1: the series ``points``, name -> [N, 2], a panel each, coloured by the nearest mean."""
+    use_style()
+    panels = {name: np.array(points) for name, points in record.series["points"].items()}
+    figure, axes = plt.subplots(2, 3, figsize=(7.4, 5.4), sharex=True, sharey=True)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for ax, (name, x) in zip(axes.flat, panels.items()):
+        forgotten = np.abs(x.sum(1)) < 2  # nearest to (0, 0) of (-2, -2), (0, 0), (2, 2)
+        for side, chosen in (("D_g", ~forgotten), ("D_f", forgotten)):
+            ax.plot(*x[chosen].T, ".", ms=3, color=COLOURS[side], label=f"nearest to {LABELS[side]}")
+        ax.set(xlim=(-6, 6), ylim=(-6, 6), aspect="equal")
+        ax.set_title("data" if name == "p_data" else LABELS[name], loc="left")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, markerscale=4)
+    return figure
+
+
+def score_fields(record: Any, *, density: Any, title: str) -> Figure:
+    """SGU's Figure 2: the series ``fields``, name -> [N, 2] at ``points``, arrows over the data's density."""
+    use_style()
+    points = np.array(record.series["points"])
+    fields = {name: np.array(field) for name, field in record.series["fields"].items()}
+    axis = torch.linspace(-4.5, 4.5, 91)
+    height = density.log_density(torch.cartesian_prod(axis, axis)).exp().reshape(91, 91).T
+    figure, axes = plt.subplots(math.ceil(len(fields) / 2), 2, figsize=(7.4, 3.7 * math.ceil(len(fields) / 2)))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    names = {"p_data": r"exact, $p_{data}$", "p_g": r"exact, $p_g$"}
+    for ax in axes.flat[len(fields) :]:
+        ax.set_visible(False)
+    for ax, (name, field) in zip(axes.flat, fields.items()):
+        ax.contourf(axis, axis, height, levels=8, cmap="Greys", alpha=0.5)
+        middle = np.abs(points.sum(1)) < 2
+        colours = [COLOURS["D_f"] if inside else COLOURS["D_g"] for inside in middle]
+        length = np.linalg.norm(field, axis=1, keepdims=True)
+        field = field * np.minimum(1, 6 / np.maximum(length, 1e-9))  # longer arrows are cut: they would hide the rest
+        ax.quiver(*points.T, *field.T, color=colours, angles="xy", scale=60, width=0.005)
+        ax.set(xlim=(-4.6, 4.6), ylim=(-4.6, 4.6), aspect="equal")
+        ax.set_title(names.get(name, LABELS.get(name)), loc="left")
+        ax.grid(False)
+    return figure
+
+
+def score_errors(record: Any, *, title: str) -> Figure:
+    """The series ``errors``, side -> method -> curve along the series ``t``, one panel a side."""
+    use_style()
+    figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), sharey=True)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for ax, (side, curves) in zip(axes, record.series["errors"].items()):
+        for name, curve in curves.items():
+            ax.plot(record.series["t"], curve, color=COLOURS[name], label=LABELS[name])
+        ax.set(xlabel="t", yscale="log")
+        ax.set_title(LABELS[side], loc="left")
+    axes[0].set_ylabel(r"rms of $\sigma_t (s_\theta - s)$")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, float], title: str) -> Figure:
+    """The frontier of forgetting, and what models reach: the series ``sweep`` and ``path``, and the seeds' values.
+
+    Args:
+        curve: (D_g, D_f) along the frontier, [N, 2], in the record's unit.
+        printed: the paper's pair.
+    """
+    use_style()
+    figure, (near, wide) = plt.subplots(2, 1, figsize=(6.8, 9.0), height_ratios=(1.5, 1))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    chosen = {value.claim.split("/")[-1]: value for value in record.values if "/D_f/" in value.claim}
+    kept = {value.claim.split("/")[-1]: value for value in record.values if "/D_g/" in value.claim}
+    for ax in (near, wide):
+        ax.plot(*curve.T, color=COLOURS["exact"], lw=2, label="frontier: no density above it")
+        ax.fill_between(curve[:, 0], curve[:, 1], 60, color="#dddddd", lw=0)
+        for name, points in record.series["sweep"].items():
+            x = np.array([point[1:3] for point in points])
+            ax.plot(*x[np.argsort(x[:, 0])].T, "-", lw=1, alpha=0.6, color=COLOURS[name])
+            ax.plot(*x.T, "o", ms=4, alpha=0.7, color=COLOURS[name])
+        for name, value in chosen.items():
+            ax.plot(
+                kept[name].per_seed, value.per_seed, "D", ms=7, mec="white", color=COLOURS[name], label=LABELS[name]
+            )
+        path = np.array(record.series["path"])
+        if len(path):
+            ax.plot(
+                *path[:, 1:].T, ":", lw=1.5, color=COLOURS["signed"], label=r"signed, $\lambda < e^4$, until it breaks"
+            )
+    near.set(
+        xlim=(10.53, 10.72), ylim=(10.6, 20), xlabel=r"NLL on $D_g$, bits/dim + 8", ylabel=r"NLL on $D_f$, bits/dim + 8"
+    )
+    wide.plot(*printed, "X", ms=11, color=COLOURS["paper"], mec="black", label="SGU's Table 1, printed")
+    wide.set(
+        xlim=(10.5, 11.6), ylim=(10, 42), xlabel=r"NLL on $D_g$, bits/dim + 8", ylabel=r"NLL on $D_f$, bits/dim + 8"
+    )
+    near.set_title("near the frontier", loc="left")
+    wide.set_title("and from afar", loc="left")
+    handles, labels = wide.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
