@@ -1,0 +1,341 @@
+"""SGU's losses by hand on two points, their minimisers on the mixture, and what the call promises."""
+
+import copy
+import math
+
+import pytest
+import torch
+from scipy.integrate import quad
+from torch import nn
+
+import paperlib.training
+import paperlib.unlearning.sgu
+from paperlib.data.mixture import SGU_MIXTURE
+from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser, reinitialise
+from paperlib.processes import VE, VP
+from paperlib.training import Training, batch, noised, score_matching
+from paperlib.unlearning.sgu import FORGET_LOSSES, forget_loss, sgu
+from paperlib.unlearning.unseen import unseen
+from tests.oracles import D_F, D_G, GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded
+
+every_loss = pytest.mark.parametrize("loss, variant", [(a, b) for a in FORGET_LOSSES for b in FORGET_LOSSES[a]])
+
+# --- by hand: eps = w = (1, 2) everywhere, two points with z_1 = (1/2, -1) and z_2 = (2, 1)
+#
+# L_g: |z_1 - w|^2 = 1/4 + 9 = 9.25, |z_2 - w|^2 = 1 + 1 = 2, mean 5.625
+#      gradients 2 (w - z) = (1, 6), (-2, 2), mean (-1/2, 4)
+# w . z_1 = 1/2 - 2 = -3/2, w . z_2 = 2 + 2 = 4
+# orthogonal, paper: squares 2.25, 16, mean 9.125; gradients 2 (w . z) z = (-1.5, 3), (16, 8), mean (7.25, 5.5)
+# orthogonal, code: (1/2)^2 + (-2)^2 = 4.25, 2^2 + 2^2 = 8, mean 6.125
+#      gradients 2 w z^2 = (1/2, 4), (8, 4), mean (4.25, 4)
+# obtuse, paper: mean of -1.5, 4 = 1.25; gradients z, mean (1.25, 0); obtuse, code: the opposite
+# Eq. 11 at alpha = 3/4: 3/4 L_g + 1/4 L_f, and the same of the gradients
+BY_HAND = {
+    ("orthogonal", "paper"): {"rows": [2.25, 16.0], "L_f": 9.125, "loss": 6.5, "gradient": [1.4375, 4.375]},
+    ("orthogonal", "code"): {"rows": [4.25, 8.0], "L_f": 6.125, "loss": 5.75, "gradient": [0.6875, 4.0]},
+    ("obtuse", "paper"): {"rows": [-1.5, 4.0], "L_f": 1.25, "loss": 4.53125, "gradient": [-0.0625, 3.0]},
+    ("obtuse", "code"): {"rows": [1.5, -4.0], "L_f": -1.25, "loss": 3.90625, "gradient": [-0.6875, 3.0]},
+}
+Z = torch.tensor([[0.5, -1.0], [2.0, 1.0]])
+
+
+class Constant(nn.Module):
+    """A network whose output is w, whatever the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor([1.0, 2.0]))
+
+    def forward(self, x, time, cond=None):
+        return self.w.expand_as(x)
+
+
+@pytest.fixture
+def two_points(monkeypatch):
+    def fixed(process, x0, generator, *, antithetic=False):
+        t = torch.tensor([0.2, 0.7])
+        return process.perturb(torch.zeros(2, 2), t, Z), t, Z
+
+    monkeypatch.setattr(paperlib.training, "noised", fixed)
+    monkeypatch.setattr(paperlib.unlearning.sgu, "noised", fixed)
+    return Denoiser(Constant(), VP(), predicts="eps")
+
+
+@every_loss
+def test_values_by_hand(two_points, loss, variant):
+    rows = forget_loss(two_points, torch.zeros(2, 2), seeded(), loss=loss, variant=variant)
+    assert rows.tolist() == BY_HAND[loss, variant]["rows"]
+
+
+@every_loss
+def test_eq_11_and_its_gradient_by_hand(two_points, loss, variant):
+    data = torch.zeros(2, 2)
+    run = sgu(two_points, data, data, generator=seeded(), loss=loss, variant=variant, alpha=0.75, steps=1, batch_size=2)
+    losses = run.objective(run.network, run.generator, 0)
+    expected = BY_HAND[loss, variant]
+    assert losses["L_g"].item() == 5.625 and losses["L_f"].item() == expected["L_f"]
+    assert losses["loss"].item() == expected["loss"]
+    losses["loss"].backward()
+    assert run.network.net.w.grad.tolist() == expected["gradient"]
+
+
+@pytest.mark.parametrize("loss, weight", [("orthogonal", 4), ("obtuse", 2)])
+@every_process
+def test_forget_losses_are_eq_9_and_10_of_the_score(loss, weight, process):
+    """sigma^4 (s . g)^2 and sigma^2 s . g, with g = grad log p(x_t | x_0) = -z / sigma."""
+    model, x0 = network(process, data_std=2.0), D_F.sample(64, seeded(1))
+    rows = forget_loss(model, x0, seeded(2), loss=loss, variant="paper")
+    x_t, t, z = noised(process, x0, seeded(2))
+    sigma = process.sigma(t)
+    product = (model(x_t, t).score * (-z / sigma[:, None])).sum(1)
+    expected = sigma**weight * (product**2 if loss == "orthogonal" else product)
+    assert torch.allclose(rows, expected, rtol=1e-4, atol=1e-4)  # float32
+
+
+@every_loss
+def test_images_are_read_as_vectors(loss, variant):
+    class Eps:
+        process = VP()
+
+        def __call__(self, x_t, t, cond=None):
+            return Denoised(x0=x_t, eps=x_t + 1, score=x_t)
+
+    x0 = torch.randn(6, 3, 2, 2, generator=seeded())
+    rows = forget_loss(Eps(), x0, seeded(1), loss=loss, variant=variant)
+    flat = forget_loss(Eps(), x0.flatten(1), seeded(1), loss=loss, variant=variant)
+    assert rows.shape == (6,) and torch.allclose(rows, flat)
+    doubled = forget_loss(Eps(), x0, seeded(1), loss=loss, variant=variant, antithetic=True)
+    assert doubled.shape == (12,)
+
+
+# --- what the losses are, in expectation
+
+
+class Shaped:
+    """eps given by a function of (x_t, t)."""
+
+    def __init__(self, process, eps):
+        self.process, self.eps = process, eps
+
+    def __call__(self, x_t, t, cond=None):
+        eps = self.eps(x_t, t)
+        return Denoised(x0=eps, eps=eps, score=eps)
+
+
+@every_process
+@pytest.mark.parametrize("c", [-1.0, 0.0, 1.0, 2.0])
+def test_the_code_s_norm_loss_falls_as_the_score_aligns_with_the_data_s(process, c):
+    """With c times the true score of N(m, v I) it is -c K, and the paper's Eq. 10 is c K.
+
+    K = E D sigma^2 / (alpha^2 v + sigma^2) > 0, so minimising the code's aligns and minimising the paper's turns away.
+    """
+
+    def level(t):
+        t = torch.tensor(t, dtype=torch.float64)
+        variance = process.variance(t)
+        return (2 * variance / (process.alpha(t) ** 2 * GAUSSIAN.variance + variance)).item()
+
+    K = quad(level, process.t_min, process.t_max, limit=200, epsabs=1e-6)[0] / (process.t_max - process.t_min)
+    exact, x0 = ExactDenoiser(GAUSSIAN, process), GAUSSIAN.sample(20_000, seeded(1))
+    model = Shaped(process, lambda x_t, t: c * exact(x_t, t).eps)
+    code = forget_loss(model, x0, seeded(2), loss="obtuse", variant="code")
+    paper = forget_loss(model, x0, seeded(2), loss="obtuse", variant="paper")
+    assert torch.equal(code, -paper)
+    if c:
+        assert_mean(code, -c * K)
+        assert abs(K) > 0.5
+    else:
+        assert (code == 0).all()
+
+
+def slopes_of_eq_11(process, alpha, shift, directions, n=60_000):
+    """Derivatives of Eq. 11's two terms at eps* + shift eps_g along directions h: rows of each term, [n, K]."""
+    p_g, p_f = ExactDenoiser(D_G, process), ExactDenoiser(D_F, process)
+
+    def ratio(x_t, t):
+        a, s = process.alpha(t), process.sigma(t)
+        return (D_F.log_density(x_t, a, s) - D_G.log_density(x_t, a, s)).exp()[:, None]
+
+    def least(x_t, t):
+        pulled = p_g(x_t, t).eps - (1 - alpha) / (2 * alpha) * ratio(x_t, t) * p_f(x_t, t).eps
+        return pulled + shift * p_g(x_t, t).eps
+
+    terms = []
+    for density, seed in ((D_G, 1), (D_F, 2)):
+        coefficients = torch.zeros(n, len(directions), requires_grad=True)
+
+        def eps(x_t, t, coefficients=coefficients):
+            h = torch.stack([direction(x_t, t) for direction in directions], 2)  # [B, D, K]
+            return least(x_t, t) + (h * coefficients[:, None, :]).sum(2)
+
+        model, x0 = Shaped(process, eps), density.sample(n, seeded(seed))
+        rows = (
+            score_matching(model, x0, seeded(10 + seed))
+            if density is D_G
+            else forget_loss(model, x0, seeded(10 + seed), loss="obtuse", variant="paper")
+        )
+        terms.append(torch.autograd.grad(rows.sum(), coefficients)[0].double())
+    L_g, L_f = terms
+    mean = alpha * L_g.mean(0) + (1 - alpha) * L_f.mean(0)
+    error = (alpha**2 * L_g.var(0) / n + (1 - alpha) ** 2 * L_f.var(0) / n) ** 0.5
+    return mean / error
+
+
+@every_process
+@pytest.mark.parametrize("alpha", [0.8, 0.5])
+def test_eq_11_with_the_obtuse_loss_is_stationary_at_its_closed_form(process, alpha):
+    """eps* = eps_g - (1 - alpha) / (2 alpha) (p_f / p_g) eps_f: no slope there, within standard errors."""
+    p_g, p_f = ExactDenoiser(D_G, process), ExactDenoiser(D_F, process)
+    directions = [
+        lambda x_t, t: p_g(x_t, t).eps,
+        lambda x_t, t: p_f(x_t, t).eps * torch.exp(-x_t.square().sum(1, keepdim=True) / 8),
+        lambda x_t, t: torch.tanh(x_t.flip(1)),
+        lambda x_t, t: t[:, None] * torch.ones_like(x_t),
+    ]
+    z = slopes_of_eq_11(process, alpha, 0.0, directions)
+    assert (z.abs() < STANDARD_ERRORS).all(), z
+    assert slopes_of_eq_11(process, alpha, 0.2, directions)[0] > STANDARD_ERRORS
+    assert slopes_of_eq_11(process, alpha, -0.2, directions)[0] < -STANDARD_ERRORS
+
+
+def posterior_second_moment(density, process, x_t, t):
+    """E[z z' | x_t]: sum_k p(k | x_t) (alpha^2 v / v_t I + m_k m_k'), m_k = (sigma / v_t) (x_t - alpha mu_k)."""
+    alpha, sigma = process.alpha(t), process.sigma(t)
+    log_joint, residual, variance = density.log_joint(x_t, alpha, sigma)
+    m = (sigma / variance)[:, None, None] * residual
+    outer = (log_joint.softmax(1)[..., None, None] * m[..., :, None] * m[..., None, :]).sum(1)
+    return outer + (alpha**2 * density.variance / variance)[:, None, None] * torch.eye(2, dtype=x_t.dtype)
+
+
+@every_process
+def test_eq_9_vanishes_only_with_the_score(process):
+    """E[(eps . z)^2 | x_t] = eps' M eps, M = E[z z' | x_t] of full rank: no eigenvalue is below alpha^2 v / v_t > 0.
+
+    So no direction of eps is free, and the loss is zero for eps = 0 alone: "orthogonal" shrinks.
+    """
+    n, x0 = 40_000, SGU_MIXTURE.sample(40_000, seeded(1)).double()
+    model = network(process, data_std=2.0).double()
+    with torch.no_grad():
+        rows = forget_loss(model, x0, seeded(2), loss="orthogonal", variant="paper")
+        x_t, t, _ = noised(process, x0, seeded(2))
+        M, eps = posterior_second_moment(SGU_MIXTURE, process, x_t, t), model(x_t, t).eps
+    assert len(rows) == n
+    assert_mean(rows - (eps[:, None] @ M @ eps[:, :, None]).flatten(), 0.0)
+    floor = process.alpha(t) ** 2 / (process.alpha(t) ** 2 + process.variance(t))
+    assert (torch.linalg.eigvalsh(M)[:, 0] >= floor.double() * (1 - 1e-5)).all() and floor.min() > 0
+
+
+# --- the call
+
+FORGET, RETAIN = D_F.sample(300, seeded(20)), D_G.sample(300, seeded(21))
+
+
+def run(model=None, forget=FORGET, retain=RETAIN, seed=0, **settings):
+    defaults = {"generator": seeded(seed), "steps": 6, "batch_size": 16, "lr": 1e-2, "alpha": 0.8, "ema": 0.5}
+    return sgu(model or network(VE(), data_std=2.0), forget, retain, **defaults | settings)
+
+
+def equal(a, b):
+    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
+
+
+@every_loss
+@pytest.mark.parametrize("start", ["retrain", "finetune"])
+def test_unlearning_is_an_iterator_that_repeats_resumes_and_leaves_its_model_alone(loss, variant, start, tmp_path):
+    model, state = network(VE(), data_std=2.0), torch.get_rng_state()
+    before, settings = copy.deepcopy(model), {"loss": loss, "variant": variant, "start": start}
+    whole = run(model, **settings)
+    losses = [step.losses for step in whole]
+    assert all(set(one) == {"loss", "L_g", "L_f"} for one in losses)
+    assert equal(model, before) and not equal(whole.model, before)
+    cut = run(model, **settings)
+    first = [next(iter(cut)).losses, next(iter(cut)).losses]
+    torch.save(cut.state_dict(), tmp_path / "state.pt")
+    resumed = run(model, seed=5, **settings)
+    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert first + [step.losses for step in resumed] == losses and equal(resumed.model, whole.model)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_alpha_one_is_score_matching_on_the_retained_data(antithetic):
+    """The forgotten data do not count, and each loss is the plain one."""
+    moved = run(forget=FORGET + 3.0, alpha=1.0, antithetic=antithetic)
+    here = run(alpha=1.0, antithetic=antithetic)
+    assert [step.losses["L_g"] for step in moved] == [step.losses["L_g"] for step in here]
+    assert equal(moved.model, here.model)
+    model, generator = network(VE(), data_std=2.0), seeded(0)
+    plain = score_matching(model, batch(RETAIN, 16, generator), generator, antithetic=antithetic).mean()
+    step = next(iter(run(model, alpha=1.0, antithetic=antithetic)))
+    assert step.losses["loss"] == step.losses["L_g"] == plain.item()
+
+
+def test_the_loss_is_eq_11_s_combination():
+    for step in run(alpha=0.3, loss="obtuse"):
+        assert step.losses["loss"] == pytest.approx(0.3 * step.losses["L_g"] + 0.7 * step.losses["L_f"], rel=1e-5)
+
+
+def test_the_forget_loss_joins_at_every_so_manyth_update():
+    steps = list(run(every=4, steps=9))
+    assert ["L_f" in step.losses for step in steps] == [True, False, False, False, True, False, False, False, True]
+    assert steps[1].losses["loss"] == pytest.approx(0.8 * steps[1].losses["L_g"])
+
+
+def test_retraining_ignores_the_model_s_weights_and_fine_tuning_does_not():
+    first, second = network(VE(), data_std=2.0, seed=1), network(VE(), data_std=2.0, seed=2)
+    assert equal(run(first, start="retrain").run(), run(second, start="retrain").run())
+    assert not equal(run(first, start="finetune").run(), run(second, start="finetune").run())
+    fresh = copy.deepcopy(first)
+    reinitialise(fresh, seeded(0))
+    assert equal(run(first, start="retrain").model, fresh)
+    assert equal(run(first, start="finetune").model, first)
+
+
+def test_unlearning_pulls_the_forgotten_loss_down():
+    def mean(losses):
+        return sum(losses) / len(losses)
+
+    for loss in FORGET_LOSSES:
+        values = [step.losses["L_f"] for step in run(loss=loss, alpha=0.3, steps=150, batch_size=64)]
+        assert mean(values[-30:]) < mean(values[:30]) - 0.1
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"loss": "acute"}, "loss='acute' is not one of orthogonal, obtuse"),
+        ({"variant": "corrected"}, "variant='corrected' is not one of paper, code"),
+        ({"start": "scratch"}, "start='scratch' is not one of retrain, finetune"),
+        ({"alpha": 0.0}, r"alpha=0.0 is not in \(0, 1\]"),
+        ({"alpha": 1.5}, r"alpha=1.5 is not in \(0, 1\]"),
+        ({"alpha": math.nan}, r"alpha=nan is not in \(0, 1\]"),
+        ({"every": 0}, "every=0 is below 1"),
+        ({"steps": -1}, "steps=-1 is negative"),
+        ({"ema": 1.0}, "ema=1.0"),
+    ],
+)
+def test_wrong_settings_are_refused_at_the_call(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        run(**wrong)
+
+
+# --- unseen
+
+
+def test_unseen_is_score_matching_on_the_retained_data_from_fresh_weights():
+    model, another = network(VE(), data_std=2.0), network(VE(), data_std=2.0, seed=4)
+    before, state = copy.deepcopy(model), torch.get_rng_state()
+    settings = {"steps": 5, "batch_size": 16, "lr": 1e-2}
+    mine = unseen(model, None, RETAIN, generator=seeded(3), **settings)
+    assert isinstance(mine, Training) and equal(model, before)
+    fresh, generator = copy.deepcopy(model), seeded(3)
+    reinitialise(fresh, generator)
+
+    def objective(model, generator, index):
+        return {"loss": score_matching(model, batch(RETAIN, 16, generator), generator).mean()}
+
+    by_hand = Training(fresh, objective, steps=5, lr=1e-2, generator=generator).run()
+    assert equal(mine.run(), by_hand) and equal(model, before)
+    other = unseen(another, FORGET, RETAIN, generator=seeded(3), **settings)
+    assert equal(other.run(), by_hand)
+    assert torch.equal(state, torch.get_rng_state())
