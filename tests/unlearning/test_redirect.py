@@ -1,0 +1,115 @@
+import math
+
+import pytest
+import torch
+
+from paperlib.denoiser import ExactDenoiser
+from paperlib.processes import VE, VP
+from paperlib.training import score_matching
+from paperlib.unlearning.redirect import carving, density_ratio, posterior_eps, redirect
+from tests.oracles import D_F, D_G, network, seeded, smooth_process
+
+
+def exact_ratio(x):
+    return (D_F.log_density(x) - D_G.log_density(x)).exp()
+
+
+@smooth_process
+def test_the_posterior_mean_is_the_sum_over_reference_points(process):
+    x_t, reference = (torch.randn(n, 3, generator=seeded(n), dtype=torch.float64) for n in (5, 7))
+    t, weights = torch.linspace(0.4, 0.9, 5, dtype=torch.float64), torch.rand(7, generator=seeded(3)).double()
+    found = posterior_eps(process, x_t, t, reference, weights)
+    for i in range(5):  # brute force, one point at a time
+        alpha, sigma = process.alpha(t[i]), process.sigma(t[i])
+        v = [w * torch.exp(-(x_t[i] - alpha * x).square().sum() / (2 * sigma**2)) for w, x in zip(weights, reference)]
+        x0 = sum(a * x for a, x in zip(v, reference)) / sum(v)
+        torch.testing.assert_close(found[i], (x_t[i] - alpha * x0) / sigma, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("process", [VE(), VP()], ids=["VE", "VP"])
+def test_many_reference_points_give_the_exact_score_of_the_retained_data(process):
+    reference = D_G.sample(200_000, seeded(4))
+    for t in (0.45, 0.6, 0.8):
+        at = torch.full((50,), t)
+        x_t = process.perturb(D_F.sample(50, seeded(5)), at, torch.randn(50, 2, generator=seeded(6)))
+        found = posterior_eps(process, x_t, at, reference, torch.ones(len(reference)))
+        # Thousands of points lie within sigma of x_t: an error of a few percent of the noise.
+        assert (found - ExactDenoiser(D_G, process)(x_t, at).eps).square().mean().sqrt() < 0.05
+
+
+def test_images_keep_their_shape():
+    found = posterior_eps(
+        VE(), torch.randn(2, 1, 4, 4), torch.tensor([0.5, 0.6]), torch.randn(6, 1, 4, 4), torch.ones(6)
+    )
+    assert found.shape == (2, 1, 4, 4)
+
+
+def test_a_classifier_learns_the_density_ratio():
+    # 200,000 points a side and 1,000 updates; the logit's error is that of a small network, not a statistical one.
+    ratio = density_ratio(D_F.sample(200_000, seeded(1)), D_G.sample(200_000, seeded(2)), generator=seeded(3))
+    x = D_F.sample(4000, seeded(4))
+    error = (ratio(x).log() - exact_ratio(x).log()).abs()
+    assert error.median() < 0.15 and error.mean() < 0.3
+
+
+def test_carving_is_the_formula_and_stays_above_its_floor():
+    x = D_G.sample(1000, seeded(1))
+    w = carving(exact_ratio, lam=60.0, floor=1e-3)(x)
+    torch.testing.assert_close(w, 1 - exact_ratio(x) / 60)  # above e^4 the floor is never reached
+    assert carving(exact_ratio, lam=2.0, floor=1e-3)(torch.zeros(1, 2)).item() == pytest.approx(1e-3)
+
+
+def test_weighted_score_matching_has_the_frontiers_density_as_minimiser():
+    # E_g[w f] = E_w[f] (lambda - 1) / lambda for w = 1 - r / lambda: checked on two test functions.
+    x, y = D_G.sample(400_000, seeded(1)).double(), D_F.sample(400_000, seeded(2)).double()
+    w, lam = carving(exact_ratio, lam=60.0, floor=1e-9)(x), 60.0
+    for f in (lambda x: (x.sum(1).abs() < 1).double(), lambda x: x.square().sum(1)):
+        left, right = w * f(x), f(x).mean() - f(y).mean() / lam
+        error = (left - f(x)).std() / math.sqrt(len(x)) + f(y).std() / lam / math.sqrt(len(y))
+        assert abs(left.mean() - right) < 4.5 * error
+
+
+def test_without_a_second_term_and_weights_it_is_score_matching_on_retained_data():
+    model = network(VE())
+    forget, retain = D_F.sample(64, seeded(1)), D_G.sample(64, seeded(2))
+    run = redirect(model, forget, retain, generator=seeded(3), steps=1, mu=0.0, batch_size=16)
+    generator = seeded(9)
+    x0 = retain[torch.randint(64, (16,), generator=generator)]
+    expected = score_matching(model, x0, generator).mean()
+    torch.testing.assert_close(run.objective(model, seeded(9), 0)["loss"], expected)
+
+
+def test_the_target_is_never_longer_than_its_reach():
+    forget, retain = D_F.sample(512, seeded(1)), D_G.sample(512, seeded(2)) + 40  # far away: huge targets
+    run = redirect(network(VE()), forget, retain, generator=seeded(3), steps=1, reach=0.0, batch_size=64)
+    zero = run.objective(network(VE(), seed=1), seeded(4), 0)["L_f"]
+    far = redirect(network(VE()), forget, retain, generator=seeded(3), steps=1, reach=2.0, batch_size=64)
+    bounded = far.objective(network(VE(), seed=1), seeded(4), 0)["L_f"]
+    # |a - b| <= |a| + |b| with |b| <= reach sqrt(2), as root mean squares
+    assert bounded.sqrt() <= zero.sqrt() + 2.0 * math.sqrt(2) + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"mu": -1.0}, "mu=-1.0 is negative"),
+        ({"reach": -1.0}, "reach=-1.0 is negative"),
+        ({"references": 0}, "references=0 is below 1"),
+        ({"start": "again"}, "start='again' is not one of"),
+    ],
+)
+def test_bad_arguments_are_named_at_once(bad, message):
+    data = D_G.sample(4, seeded())
+    with pytest.raises(ValueError, match=message):
+        redirect(network(VE()), data, data, generator=seeded(), steps=1, **bad)
+
+
+def test_no_updates_return_the_same_bits_and_never_touch_the_model():
+    model = network(VE())
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    forget, retain = D_F.sample(64, seeded(1)), D_G.sample(64, seeded(2))
+    for steps in (0, 3):
+        made = redirect(model, forget, retain, generator=seeded(3), steps=steps, batch_size=8, references=32).run()
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, before[name])
+        assert steps or all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
