@@ -51,6 +51,7 @@ record: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check paperlib tests notebooks
+	$(BIN)/ruff format --check --quiet paperlib tests notebooks
 	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser tests
 
 test-browser: $(READY)

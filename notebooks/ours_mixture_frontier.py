@@ -82,7 +82,12 @@ page.banner("the exact mixture")
 # %%
 import numpy as np
 
-from paperlib.data.frontier import LAMBDA_MIN, frontier, largest_forgetting, touching_point
+from paperlib.data.frontier import (
+    LAMBDA_MIN,
+    frontier,
+    largest_forgetting,
+    touching_point,
+)
 
 OFFSET, NATS = SCORE_SDE_OFFSET["uncentred"], 1 / bits_per_dim(1.0, 2)
 printed = {side: load()[f"sgu.tab1/{side}/unlearning"].value for side in ("D_g", "D_f")}
@@ -95,9 +100,12 @@ def in_table(nats):
 
 for lam in (1e6, 200.0, 60.0, LAMBDA_MIN):
     kept, forgotten = touching_point(lam)
-    print(f"lambda {lam:>9.1f}:  D_g {in_table(kept):.4f}   D_f {in_table(forgotten):.3f}")
+    print(
+        f"lambda {lam:>9.1f}:  D_g {in_table(kept):.4f}   D_f {in_table(forgotten):.3f}"
+    )
 for bits in (10.60, printed["D_g"], price, 10.70):
-    print(f"D_g at most {bits:.2f}:  D_f at most {in_table(largest_forgetting((bits - OFFSET) * NATS)):.2f}")
+    most = in_table(largest_forgetting((bits - OFFSET) * NATS))
+    print(f"D_g at most {bits:.2f}:  D_f at most {most:.2f}")
 
 # %% [markdown]
 # The first line is $p_g$ itself, the perfectly retrained model. The printed pair would need a $D_f$ of 39.01 where the frontier stands below 18: it is not the likelihood of any density on these data. A likelihood computed
@@ -124,12 +132,20 @@ from paperlib.unlearning.redirect import carving, posterior_eps
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)
 draw = torch.Generator().manual_seed(seed)
-weight = carving(lambda x: (P_F.log_density(x) - P_G.log_density(x)).exp(), lam=12.0, floor=1e-7)
 
+
+def ratio(x):
+    """p_f / p_g; the method itself has a classifier for it."""
+    return (P_F.log_density(x) - P_G.log_density(x)).exp()
+
+
+weight = carving(ratio, lam=12.0, floor=1e-7)
 process, t = VE(), torch.full((4,), 0.45)
-x_t = process.perturb(P_F.sample(4, draw), t, torch.randn(4, 2, generator=draw))  # noisy forgotten points
+z = torch.randn(4, 2, generator=draw)
+x_t = process.perturb(P_F.sample(4, draw), t, z)  # noisy forgotten points
 reference = P_G.sample(1024, draw)  # retained points
-print(posterior_eps(process, x_t, t, reference, weight(reference)))  # the noise that leads from retained data to x_t
+# the noise that leads from retained data to x_t, which the network is asked for:
+print(posterior_eps(process, x_t, t, reference, weight(reference)))
 
 # %% [markdown]
 # Each loss has one knob and three settings of it, tried on a validation seed. The rule is the same for all: of the settings whose $D_g$ is at most `price`, the one with the largest $D_f$; if there is none, the one with the smallest $D_g$.
@@ -149,18 +165,30 @@ def reached(method, run):
     """(D_g, D_f) of a method's model in bits/dim + 8, with their standard errors."""
     measured = nll(page.store, settings, method, run)
     means = [mean_nll(measured, settings, side, run) for side in ("D_g", "D_f")]
-    return [in_table(mean.value) for mean in means] + [mean.error / NATS for mean in means]
+    return [in_table(mean.value) for mean in means] + [
+        mean.error / NATS for mean in means
+    ]
 
 
 def best(tried):
     """The rule: the most forgotten at the price, else the least damaged."""
     affordable = [one for one in tried if one[1] <= price]
-    return max(affordable, key=lambda one: one[2]) if affordable else min(tried, key=lambda one: one[1])
+    return (
+        max(affordable, key=lambda one: one[2])
+        if affordable
+        else min(tried, key=lambda one: one[1])
+    )
 
 
 runs = range(seed, seed + settings.seeds)
-methods = {name: [Method(name=name, start="finetune", **knob) for knob in knobs] for name, knobs in SWEEP.items()}
-sweep = {name: [[k, *reached(method, VALIDATION)] for k, method in enumerate(tried)] for name, tried in methods.items()}
+methods = {
+    name: [Method(name=name, start="finetune", **knob) for knob in knobs]
+    for name, knobs in SWEEP.items()
+}
+sweep = {
+    name: [[k, *reached(method, VALIDATION)] for k, method in enumerate(tried)]
+    for name, tried in methods.items()
+}
 chosen = {name: methods[name][best(tried)[0]] for name, tried in sweep.items()}
 
 # %% [markdown]
@@ -168,9 +196,17 @@ chosen = {name: methods[name][best(tried)[0]] for name, tried in sweep.items()}
 # represent. And *signed* with a $\lambda$ below $e^4$ is followed along its updates.
 
 # %%
-chosen |= {"optimum": Method(name="optimum", start="finetune", lam=55.0), "unseen": Method(name="unseen")}
-final = {name: [reached(method, run) for run in runs] for name, method in chosen.items()}
-falling = [[k, in_table(g), in_table(f)] for k, g, f in path(page.store, settings, early_stopped, seed)]
+chosen |= {
+    "optimum": Method(name="optimum", start="finetune", lam=55.0),
+    "unseen": Method(name="unseen"),
+}
+final = {
+    name: [reached(method, run) for run in runs] for name, method in chosen.items()
+}
+falling = [
+    [k, in_table(g), in_table(f)]
+    for k, g, f in path(page.store, settings, early_stopped, seed)
+]
 
 # %% tags=["hide-input"]
 from paperlib.runs.records import measured
@@ -185,7 +221,13 @@ values = [
         n=settings.test_points,
         dataset="mixture",
         method=METHOD.get(name, name),
-        protocol={"metric": "nll", "steps": settings.steps, "price": price, "validation_seed": VALIDATION, **method.model_dump()},
+        protocol={
+            "metric": "nll",
+            "steps": settings.steps,
+            "price": price,
+            "validation_seed": VALIDATION,
+            **method.model_dump(),
+        },
     )
     for name, method in chosen.items()
     for k, side in enumerate(("D_g", "D_f"))
@@ -212,11 +254,24 @@ def line(shown, name):
     if shown is None:
         return ["—"] * 3
     pair = [f"ours.{NAME}/{side}/{name}" for side in ("D_g", "D_f")]
-    return [plots.interval(shown, pair[0], 3), plots.interval(shown, pair[1]), f"{room(shown[pair[0]]):.2f}"]
+    return [
+        plots.interval(shown, pair[0], 3),
+        plots.interval(shown, pair[1]),
+        f"{room(shown[pair[0]]):.2f}",
+    ]
 
 
-columns = [f"{what}, {which}" for which in ("recorded", "this run") for what in ("D_g", "D_f", "frontier there")]
-knobs = {name: f"λ = {m.lam:g}" if name in ("signed", "redirect", "optimum") else f"α = {m.alpha:g}" for name, m in chosen.items()}
+columns = [
+    f"{what}, {which}"
+    for which in ("recorded", "this run")
+    for what in ("D_g", "D_f", "frontier there")
+]
+knobs = {
+    name: f"λ = {m.lam:g}"
+    if name in ("signed", "redirect", "optimum")
+    else f"α = {m.alpha:g}"
+    for name, m in chosen.items()
+}
 knobs["unseen"] = "retrained"
 table = pd.DataFrame(
     [line(page.recorded, name) + line(record, name) for name in chosen],
@@ -226,15 +281,21 @@ table = pd.DataFrame(
 table.style.set_table_attributes('class="comparison"')
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The frontier of forgetting, the models that were reached, as recorded, and the pair that the paper prints", "width": "660px"}}
-ends = np.array([[bits, in_table(largest_forgetting((bits - OFFSET) * NATS))] for bits in (10.552, 10.72, 11.2)])
+ends = np.array(
+    [
+        [bits, in_table(largest_forgetting((bits - OFFSET) * NATS))]
+        for bits in (10.552, 10.72, 11.2)
+    ]
+)
 curve = np.concatenate([[[in_table(g), in_table(f)] for g, f in frontier()], ends])
 drawn = {"curve": curve, "printed": (printed["D_g"], printed["D_f"])}
 if page.recorded:
-    plots.frontier_plane(page.recorded, title=f"Recorded, profile {page.recorded.profile}", **drawn)
+    plots.frontier_plane(
+        page.recorded, title=f"Recorded, profile {page.recorded.profile}", **drawn
+    )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The frontier of forgetting, the models that this run reached, and the pair that the paper prints", "width": "660px"}}
-plots.frontier_plane(record, title=f"This run, profile {profile}", **drawn);
-
+plots.frontier_plane(record, title=f"This run, profile {profile}", **drawn)
 # %% [markdown]
 # ## What to notice
 
@@ -245,22 +306,50 @@ from paperlib.claims.verdicts import ordering
 from paperlib.runs.page import Markdown
 
 shown = page.recorded or record
-at = {name: [shown[f"ours.{NAME}/{side}/{name}"] for side in ("D_g", "D_f")] for name in chosen}
-source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
-share = {name: (pair[1].value - at["unseen"][1].value) / (room(pair[0]) - at["unseen"][1].value) for name, pair in at.items()}
+at = {
+    name: [shown[f"ours.{NAME}/{side}/{name}"] for side in ("D_g", "D_f")]
+    for name in chosen
+}
+source = (
+    f"recorded, `{page.recorded.profile}`"
+    if page.recorded
+    else f"this run, `{profile}`"
+)
+share = {
+    name: (pair[1].value - at["unseen"][1].value)
+    / (room(pair[0]) - at["unseen"][1].value)
+    for name, pair in at.items()
+}
 claims = [("orthogonal", "obtuse"), ("obtuse", "signed"), ("signed", "redirect")]
-verdicts = {pair: ordering(at[pair[0]][1], at[pair[1]][1]) for pair in claims} if len(at["unseen"][1].seeds) >= 3 else {}
-said = "; ".join(f"{plots.LABELS[a]} < {plots.LABELS[b]}: {verdict}" for (a, b), verdict in verdicts.items())
+verdicts = (
+    {pair: ordering(at[pair[0]][1], at[pair[1]][1]) for pair in claims}
+    if len(at["unseen"][1].seeds) >= 3
+    else {}
+)
+said = "; ".join(
+    f"{plots.LABELS[a]} < {plots.LABELS[b]}: {verdict}"
+    for (a, b), verdict in verdicts.items()
+)
 half = 0.25
-mass = math.exp(-0.5 * 8) * half * 2 / math.sqrt(2 * math.pi)  # p_g's density at u = 0, where its two components contribute alike, times the width
+mass = (
+    math.exp(-0.5 * 8) * half * 2 / math.sqrt(2 * math.pi)
+)  # p_g's density at u = 0, where its two components contribute alike, times the width
 depth = (price - in_table(touching_point(LAMBDA_MIN)[0])) * NATS / mass
 least = in_table(P_G.cross_entropy(P_G))
-limit = {one[1]: in_table(largest_forgetting((max(one[1] + 2 * one[3], least) - OFFSET) * NATS)) for tried in sweep.values() for one in tried}
-above = max(one[2] - 2 * one[4] - limit[one[1]] for tried in sweep.values() for one in tried)
+limit = {
+    one[1]: in_table(
+        largest_forgetting((max(one[1] + 2 * one[3], least) - OFFSET) * NATS)
+    )
+    for tried in sweep.values()
+    for one in tried
+}
+above = max(
+    one[2] - 2 * one[4] - limit[one[1]] for tried in sweep.values() for one in tried
+)
 Markdown(rf"""
 - **Nothing lies above the frontier.** Of all models tried here, the one that comes nearest stays {-above:.2f} bits/dim below it, two standard errors of both its coordinates granted.
 - **The order of forgetting at $D_g \le {price:.2f}$** ({source}), by paired seeds: {said or "needs three seeds"}. Orthogonal may miss the price altogether: its $D_g$ is {at["orthogonal"][0].value:.3f}.
-- **What signed estimates, it estimates.** At $\lambda$ above $e^4$ the target is the touching point ({in_table(touching_point(LAMBDA_MIN)[0]):.3f}, {in_table(touching_point(LAMBDA_MIN)[1]):.2f}). Below it, nothing
+- **Signed has a target, down to $e^4$.** Above it the target is a point of the curve, which ends at ({in_table(touching_point(LAMBDA_MIN)[0]):.3f}, {in_table(touching_point(LAMBDA_MIN)[1]):.2f}). Below it, nothing
   holds the loss (dotted line, $\lambda = {early:g}$): where a run stops is a choice, not a minimum.
 - **Redirect goes on where signed has to stop**: ({at["redirect"][0].value:.3f}, {at["redirect"][1].value:.2f}) against a frontier of {room(at["redirect"][0]):.2f} there, {100 * share["redirect"]:.0f} % of the way from the retrained model's $D_f$ to
   what is possible at that price.

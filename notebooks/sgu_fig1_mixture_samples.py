@@ -37,10 +37,14 @@ from paperlib.runs.mixture_measures import nearest_to_forgotten, samples, share_
 from paperlib.runs.page import Page
 
 NAME = "sgu_fig1_mixture_samples"
-page = Page(NAME, profile=profile, seed=seed, seeds=seeds, samples_per_model=samples_per_model)
+page = Page(
+    NAME, profile=profile, seed=seed, seeds=seeds, samples_per_model=samples_per_model
+)
 settings = MixtureSettings.of(profile, seeds=seeds)
 if samples_per_model < 100:
-    raise ValueError(f"samples_per_model={samples_per_model} is not allowed: at least 100 expected")
+    raise ValueError(
+        f"samples_per_model={samples_per_model} is not allowed: at least 100 expected"
+    )
 page.banner("the exact mixture")
 
 # %% [markdown]
@@ -75,12 +79,23 @@ from paperlib.processes import VE
 from paperlib.sampling import heun, sample
 
 perfect = ExactDenoiser(P_G, VE())
-drawn = sample(perfect, (5, 2), generator=torch.Generator().manual_seed(seed), sampler=heun, steps=60)
+drawn = sample(
+    perfect,
+    (5, 2),
+    generator=torch.Generator().manual_seed(seed),
+    sampler=heun,
+    steps=60,
+)
 print(drawn.x, f"\n{drawn.evaluations} network evaluations")
 
 # %%
 runs = range(seed, seed + settings.seeds)
-drawn = {name: [samples(page.store, settings, method, run, samples_per_model) for run in runs] for name, method in SHARED.items()}
+drawn = {
+    name: [
+        samples(page.store, settings, method, run, samples_per_model) for run in runs
+    ]
+    for name, method in SHARED.items()
+}
 
 # %% tags=["hide-input"]
 from paperlib.runs.records import measured
@@ -95,13 +110,21 @@ values = [
         n=samples_per_model,
         dataset="mixture",
         method=METHOD.get(name, name),
-        protocol={"sampler": "heun", "evaluations": 120, "steps": settings.steps, **method.model_dump()},
+        protocol={
+            "sampler": "heun",
+            "evaluations": 120,
+            "steps": settings.steps,
+            **method.model_dump(),
+        },
     )
     for name, method in SHARED.items()
 ]
 D = SGU_MIXTURE.sample(600, torch.Generator().manual_seed(seed))
 shown = {"p_data": D} | {name: x[0][:600] for name, x in drawn.items()}
-record = page.write(values=values, series={"points": {name: x.mul(100).round().div(100) for name, x in shown.items()}})
+record = page.write(
+    values=values,
+    series={"points": {name: x.mul(100).round().div(100) for name, x in shown.items()}},
+)
 
 # %% [markdown]
 # ## The share, counted
@@ -135,11 +158,12 @@ table.style.set_table_attributes('class="comparison"')
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Samples of each model as recorded, coloured by the nearest of the three means", "width": "680px"}}
 if page.recorded:
-    plots.sample_panels(page.recorded, title=f"Recorded, profile {page.recorded.profile}")
+    plots.sample_panels(
+        page.recorded, title=f"Recorded, profile {page.recorded.profile}"
+    )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Samples of each model in this run, coloured by the nearest of the three means", "width": "680px"}}
-plots.sample_panels(record, title=f"This run, profile {profile}");
-
+plots.sample_panels(record, title=f"This run, profile {profile}")
 # %% [markdown]
 # ## What to notice
 
@@ -148,7 +172,11 @@ from paperlib.runs.page import Markdown
 
 best = page.recorded or record
 got = {name: best[f"ours.{NAME}/nearest_to_forgotten/{name}"].value for name in SHARED}
-source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
+source = (
+    f"recorded, `{page.recorded.profile}`"
+    if page.recorded
+    else f"this run, `{profile}`"
+)
 Markdown(rf"""
 - **Unseen generates what $p_g$ has**: {got["unseen"]:.2f} % ({source}) where the exact share is {100 * exact["unseen"]:.2f} %. What the paper calls inadvertently generated data are
   the edges of the retained components.
@@ -173,7 +201,9 @@ Markdown(rf"""
 # %% tags=["solution"]
 x = P_G.sample(20_000, torch.Generator().manual_seed(seed))
 lost = nearest_to_forgotten(x).double().mean()
-print(f"lost: {100 * lost:.2f} %;  log(filtered / p_g) on what remains: {-torch.log1p(-lost):.4f} nats; on the rest: minus infinity")
+print(f"lost: {100 * lost:.2f} %")
+print(f"log(filtered / p_g) on what remains: {-torch.log1p(-lost):.4f} nats")
+print("and on what was thrown away: minus infinity")
 
 # %% [markdown] tags=["solution"]
 # Filtering is cheap for what remains, and infinitely expensive for what was thrown away: the NLL of $D_g$ is a mean over both. A weight above zero bounds the price, and that is what

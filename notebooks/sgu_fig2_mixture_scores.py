@@ -62,7 +62,9 @@ process = VE(sigma_min=0.01, sigma_max=50.0)
 exact = ExactDenoiser(P_G, process)
 x = torch.tensor([[0.35, 0.35], [-0.35, -0.35]])
 print(f"sigma at t = {t}: {process.sigma(torch.tensor(t)):.4f}")
-print(exact(x, torch.tensor(t)).score)  # both components pull outwards, towards the retained means
+print(
+    exact(x, torch.tensor(t)).score
+)  # both components pull outwards, towards the retained means
 
 # %% [markdown]
 # At $t = 0.08$ the noise is tiny against the data: this is a picture of the data's own score. And in the middle the retained components alone already push outwards. That is what the
@@ -72,7 +74,10 @@ print(exact(x, torch.tensor(t)).score)  # both components pull outwards, towards
 
 # %%
 runs = range(seed, seed + settings.seeds)
-models = {name: [load(train(page.store, settings, method, run), settings) for run in runs] for name, method in SHARED.items()}
+models = {
+    name: [load(train(page.store, settings, method, run), settings) for run in runs]
+    for name, method in SHARED.items()
+}
 
 # %% [markdown]
 # A model's error is the distance of its noise prediction from the exact one, $\sigma_t\,(s_\theta - s)$, as a root mean square over noisy points of one side of the data. *Standard* is held against
@@ -93,7 +98,10 @@ def errors(name, side, run, model):
 
 
 curves = {
-    side: {name: [errors(name, side, run, model) for run, model in zip(runs, found)] for name, found in models.items()}
+    side: {
+        name: [errors(name, side, run, model) for run, model in zip(runs, found)]
+        for name, found in models.items()
+    }
     for side in sides
 }
 
@@ -110,18 +118,34 @@ values = [
         n=settings.test_points,
         dataset="mixture",
         method=METHOD.get(name, name),
-        protocol={"against": "p_data" if name == "standard" else "p_g", "t": grid_t, "steps": settings.steps, **method.model_dump()},
+        protocol={
+            "against": "p_data" if name == "standard" else "p_g",
+            "t": grid_t,
+            "steps": settings.steps,
+            **method.model_dump(),
+        },
     )
     for name, method in SHARED.items()
     for side in sides
 ]
 axis = torch.linspace(-4, 4, 15)
 points = torch.cartesian_prod(axis, axis)
-fields = {"p_data": ExactDenoiser(SGU_MIXTURE, process), "p_g": exact} | {name: found[0] for name, found in models.items()}
+fields = {"p_data": ExactDenoiser(SGU_MIXTURE, process), "p_g": exact} | {
+    name: found[0] for name, found in models.items()
+}
 with torch.no_grad():
-    arrows = {name: model(points, torch.tensor(t)).score.mul(1000).round().div(1000) for name, model in fields.items()}
-mean_curve = {side: {name: torch.tensor(c).mean(0) for name, c in of.items()} for side, of in curves.items()}
-record = page.write(values=values, series={"points": points, "fields": arrows, "t": grid_t, "errors": mean_curve})
+    arrows = {
+        name: model(points, torch.tensor(t)).score.mul(1000).round().div(1000)
+        for name, model in fields.items()
+    }
+mean_curve = {
+    side: {name: torch.tensor(c).mean(0) for name, c in of.items()}
+    for side, of in curves.items()
+}
+record = page.write(
+    values=values,
+    series={"points": points, "fields": arrows, "t": grid_t, "errors": mean_curve},
+)
 
 # %% [markdown]
 # ## The error
@@ -144,21 +168,27 @@ table.style.set_table_attributes('class="comparison"')
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Each model's score error along t on both sides of the data, as recorded", "width": "680px"}}
 if page.recorded:
-    plots.score_errors(page.recorded, title=f"Recorded, profile {page.recorded.profile}")
+    plots.score_errors(
+        page.recorded, title=f"Recorded, profile {page.recorded.profile}"
+    )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Each model's score error along t on both sides of the data, in this run", "width": "680px"}}
-plots.score_errors(record, title=f"This run, profile {profile}");
-
+plots.score_errors(record, title=f"This run, profile {profile}")
 # %% [markdown]
 # ## The fields
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Score fields of the exact densities and of each model over the density of the data, as recorded", "width": "680px"}}
 if page.recorded:
-    plots.score_fields(page.recorded, density=SGU_MIXTURE, title=f"Recorded, profile {page.recorded.profile}, t = {page.recorded.parameters['t']}")
+    plots.score_fields(
+        page.recorded,
+        density=SGU_MIXTURE,
+        title=f"Recorded, profile {page.recorded.profile}, t = {page.recorded.parameters['t']}",
+    )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Score fields of the exact densities and of each model over the density of the data, in this run", "width": "680px"}}
-plots.score_fields(record, density=SGU_MIXTURE, title=f"This run, profile {profile}, t = {t}");
-
+plots.score_fields(
+    record, density=SGU_MIXTURE, title=f"This run, profile {profile}, t = {t}"
+)
 # %% [markdown]
 # ## What to notice
 
@@ -166,11 +196,21 @@ plots.score_fields(record, density=SGU_MIXTURE, title=f"This run, profile {profi
 from paperlib.runs.page import Markdown
 
 best = page.recorded or record
-err = {name: {side: best[f"ours.{NAME}/{side}/{name}"].value for side in sides} for name in SHARED}
+err = {
+    name: {side: best[f"ours.{NAME}/{side}/{name}"].value for side in sides}
+    for name in SHARED
+}
 at_middle = torch.tensor([[0.5, 0.5]])
 with torch.no_grad():
-    pull = {name: model(at_middle, torch.tensor(t)).score.sum().item() for name, model in (("p_data", fields["p_data"]), ("p_g", exact))}
-source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
+    pull = {
+        name: model(at_middle, torch.tensor(t)).score.sum().item()
+        for name, model in (("p_data", fields["p_data"]), ("p_g", exact))
+    }
+source = (
+    f"recorded, `{page.recorded.profile}`"
+    if page.recorded
+    else f"this run, `{profile}`"
+)
 Markdown(rf"""
 - **Standard and Unseen are not alike.** At $(0.5, 0.5)$ and $t = {t}$ the exact scores, summed over both coordinates, are {pull["p_data"]:+.2f} for $p_{{data}}$ and {pull["p_g"]:+.2f} for $p_g$. They differ only
   in the middle, which a field drawn over the whole plane hardly shows.
@@ -197,10 +237,19 @@ Markdown(rf"""
 
 # %% tags=["solution"]
 alpha, sigma = 0.8, process.sigma(torch.tensor(t))
-r = (P_F.log_density(at_middle, 1.0, sigma) - P_G.log_density(at_middle, 1.0, sigma)).exp()
-s = P_G.score(at_middle, 1.0, sigma) - (1 - alpha) / (2 * alpha) * r * P_F.score(at_middle, 1.0, sigma)
+r = (
+    P_F.log_density(at_middle, 1.0, sigma) - P_G.log_density(at_middle, 1.0, sigma)
+).exp()
+s = P_G.score(at_middle, 1.0, sigma) - (1 - alpha) / (2 * alpha) * r * P_F.score(
+    at_middle, 1.0, sigma
+)
 with torch.no_grad():
-    print("closed form:", s, " learned:", models["obtuse"][0](at_middle, torch.tensor(t)).score)
+    print(
+        "closed form:",
+        s,
+        " learned:",
+        models["obtuse"][0](at_middle, torch.tensor(t)).score,
+    )
 
 # %% [markdown] tags=["solution"]
 # ````{solution-end}

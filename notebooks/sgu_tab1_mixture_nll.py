@@ -40,10 +40,20 @@ from paperlib.runs.mixture_measures import line, mean_nll, nll
 from paperlib.runs.page import Page
 
 NAME = "sgu_tab1_mixture_nll"
-page = Page(NAME, profile=profile, seed=seed, seeds=seeds, steps=steps, alpha=alpha, variant=variant)
+page = Page(
+    NAME,
+    profile=profile,
+    seed=seed,
+    seeds=seeds,
+    steps=steps,
+    alpha=alpha,
+    variant=variant,
+)
 settings = MixtureSettings.of(profile, steps=steps, seeds=seeds)
 names = ("standard", "unseen", "orthogonal", "obtuse")
-methods = {name: Method.checked(name=name, alpha=alpha, variant=variant) for name in names}
+methods = {
+    name: Method.checked(name=name, alpha=alpha, variant=variant) for name in names
+}
 page.banner("the exact mixture")
 
 # %% [markdown]
@@ -63,9 +73,16 @@ page.banner("the exact mixture")
 # %%
 from paperlib.data.mixture import SGU_MIXTURE
 
-perfect = {"standard": SGU_MIXTURE, "unseen": P_G}  # what each model would be, trained to perfection
+perfect = {
+    "standard": SGU_MIXTURE,
+    "unseen": P_G,
+}  # what each model would be, trained to perfection
 test = {"D_g": P_G, "D_f": P_F}
-exact_nats = {(side, model): p.cross_entropy(q) for model, q in perfect.items() for side, p in test.items()}
+exact_nats = {
+    (side, model): p.cross_entropy(q)
+    for model, q in perfect.items()
+    for side, p in test.items()
+}
 
 # %% [markdown]
 # In which unit does the table print? The public code that the paper builds on, `score_sde`, reports bits per dimension, $\text{nats}/(D\ln 2)$ with
@@ -79,7 +96,9 @@ import pandas as pd
 from paperlib.claims import load
 from paperlib.likelihood import SCORE_SDE_OFFSET, bits_per_dim
 
-printed = {name: claim.value for name, claim in load().items() if name.startswith("sgu.tab1/")}
+printed = {
+    name: claim.value for name, claim in load().items() if name.startswith("sgu.tab1/")
+}
 reading = {
     "nats": lambda nats: nats,
     "bits/dim": lambda nats: bits_per_dim(nats, 2),
@@ -133,7 +152,9 @@ L_g = (z - eps_g).square().sum(1).mean()
 L_orthogonal = (eps_f * z).sum(1).square().mean()
 L_obtuse = (eps_f * z).sum(1).mean()
 L = alpha * L_g + (1 - alpha) * L_obtuse
-print(f"L_g {L_g:.3f}, L_f orthogonal {L_orthogonal:.3f}, L_f obtuse {L_obtuse:.3f}, L obtuse {L:.3f}")
+print(
+    f"L_g {L_g:.3f}, L_f orthogonal {L_orthogonal:.3f}, L_f obtuse {L_obtuse:.3f}, L obtuse {L:.3f}"
+)
 
 # %% [markdown]
 # ## The run
@@ -153,7 +174,10 @@ print(f"L_g {L_g:.3f}, L_f orthogonal {L_orthogonal:.3f}, L_f obtuse {L_obtuse:.
 
 # %%
 runs = range(seed, seed + settings.seeds)
-found = {name: [nll(page.store, settings, method, run) for run in runs] for name, method in methods.items()}
+found = {
+    name: [nll(page.store, settings, method, run) for run in runs]
+    for name, method in methods.items()
+}
 
 # %% tags=["hide-input"]
 from paperlib.runs.records import measured
@@ -176,7 +200,10 @@ unlearning = {"alpha": alpha, "variant": variant, "start": "retrain", "every": 1
 values = [
     measured(
         COLUMN[name].format(side=side),
-        [bits_per_dim(mean_nll(one, settings, side, run).value, 2, OFFSET) for run, one in zip(runs, found[name])],
+        [
+            bits_per_dim(mean_nll(one, settings, side, run).value, 2, OFFSET)
+            for run, one in zip(runs, found[name])
+        ],
         seeds=list(runs),
         unit="bits/dim + 8",
         n=settings.test_points,
@@ -188,8 +215,14 @@ values = [
     for side in test
 ]
 points = line()
-curves = {"u": points[:, 0], "p_data": -SGU_MIXTURE.log_density(points), "p_g": -P_G.log_density(points)}
-curves |= {name: torch.stack([one["line"] for one in found[name]]).mean(0) for name in methods}
+curves = {
+    "u": points[:, 0],
+    "p_data": -SGU_MIXTURE.log_density(points),
+    "p_g": -P_G.log_density(points),
+}
+curves |= {
+    name: torch.stack([one["line"] for one in found[name]]).mean(0) for name in methods
+}
 record = page.write(values=values, series={"line": curves})
 
 # %% [markdown]
@@ -213,12 +246,29 @@ def in_nats(bits):
     return (bits - OFFSET) / bits_per_dim(1.0, 2)
 
 
-rows = {COLUMN[name].format(side=side): f"{plots.LABELS[name]}, {side}" for name in methods for side in test}
-exact = {f"sgu.tab1/{side}/{model}": in_table(nats) for (side, model), nats in exact_nats.items()}
+rows = {
+    COLUMN[name].format(side=side): f"{plots.LABELS[name]}, {side}"
+    for name in methods
+    for side in test
+}
+exact = {
+    f"sgu.tab1/{side}/{model}": in_table(nats)
+    for (side, model), nats in exact_nats.items()
+}
 most = in_table(largest_forgetting(in_nats(printed["sgu.tab1/D_g/unlearning"])))
-cannot_be = {"sgu.tab1/D_f/unlearning": f"with D_g as printed, no density gives D_f more than {most:.2f}"}
+cannot_be = {
+    "sgu.tab1/D_f/unlearning": f"with D_g as printed, no density gives D_f more than {most:.2f}"
+}
 told = {"profile": profile, "labels": rows, "cannot_be": cannot_be}
-style(comparison(list(rows), recorded=page.recorded, this_run=values, extra={"exact": exact}, **told))
+style(
+    comparison(
+        list(rows),
+        recorded=page.recorded,
+        this_run=values,
+        extra={"exact": exact},
+        **told,
+    )
+)
 
 # %% [markdown]
 # The same in the units that mean something for points in a plane:
@@ -241,11 +291,17 @@ plain.style.format("{:.3f}", na_rep="—").set_table_attributes('class="comparis
 
 # %% mystnb={"image": {"alt": "Negative log-likelihood of each model on retained and forgotten data, and its density along the line of the three means, as recorded", "width": "640px"}} tags=["hide-input"]
 if page.recorded:
-    plots.likelihoods(page.recorded, printed=printed, exact=exact, title=f"Recorded, profile {page.recorded.profile}")
+    plots.likelihoods(
+        page.recorded,
+        printed=printed,
+        exact=exact,
+        title=f"Recorded, profile {page.recorded.profile}",
+    )
 
 # %% mystnb={"image": {"alt": "The same figure from this run", "width": "640px"}} tags=["hide-input"]
-plots.likelihoods(record, printed=printed, exact=exact, title=f"This run, profile {profile}");
-
+plots.likelihoods(
+    record, printed=printed, exact=exact, title=f"This run, profile {profile}"
+)
 # %% [markdown]
 # ## What to notice
 
@@ -259,8 +315,15 @@ paper_f, paper_g = printed["sgu.tab1/D_f/unseen"], printed["sgu.tab1/D_g/unseen"
 ratio = math.exp(in_nats(paper_f) - in_nats(paper_g))
 end_g, end_f = (in_table(nats) for nats in touching_point(LAMBDA_MIN))
 shown = page.recorded or record
-got = {name: {side: shown[COLUMN[name].format(side=side)].value for side in test} for name in methods}
-source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
+got = {
+    name: {side: shown[COLUMN[name].format(side=side)].value for side in test}
+    for name in methods
+}
+source = (
+    f"recorded, `{page.recorded.profile}`"
+    if page.recorded
+    else f"this run, `{profile}`"
+)
 Markdown(rf"""
 - **Retraining did forget.** A *perfect* retrained model gives $D_f$ {perfect_f:.2f}; the paper prints {paper_f:.2f}, which it reads as a failure to forget. It is the overlap of unit
   Gaussians whose centres lie $2\sqrt2$ apart. No training, and no data, can put a model that generates exactly $p_g$ anywhere else.
@@ -295,8 +358,16 @@ x_g, x_f = P_G.sample(20_000, draw), P_F.sample(20_000, draw)
 def accuracy(score, thresholds=400):
     """Best share of right answers of the rule: forgotten where score < threshold."""
     retained, forgotten = score(x_g), score(x_f)
-    cuts = torch.linspace(min(retained.min(), forgotten.min()), max(retained.max(), forgotten.max()), thresholds)
-    return max(0.5 * ((retained >= cut).float().mean() + (forgotten < cut).float().mean()).item() for cut in cuts)
+    cuts = torch.linspace(
+        min(retained.min(), forgotten.min()),
+        max(retained.max(), forgotten.max()),
+        thresholds,
+    )
+    return max(
+        0.5
+        * ((retained >= cut).float().mean() + (forgotten < cut).float().mean()).item()
+        for cut in cuts
+    )
 
 
 alone = accuracy(P_G.log_density)

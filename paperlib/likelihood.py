@@ -26,6 +26,7 @@ __all__ = ["DIVERGENCES", "LogLikelihood", "SCORE_SDE_OFFSET", "bits_per_dim", "
 DIVERGENCES = ("exact", "rademacher", "gaussian")
 ADAPTIVE = ("dopri5", "bosh3", "dopri8", "adaptive_heun")
 FIXED = ("rk4", "midpoint", "euler")
+MOST_STEPS = 400  # a trained model takes some 20 to 60 adaptive steps; a field that needs more than this has diverged
 
 # score_sde adds 7 - inverse_scaler(-1) bits a dimension: 8 when the data are scaled to [0, 1], 7 when to [-1, 1]. It
 # turns the density of scaled pixels into the probability of one of 256 levels: log2(256) = 8. For data that never had
@@ -101,11 +102,11 @@ def log_likelihood(
         ends = torch.tensor([process.t_min, process.t_max], dtype=x.dtype, device=x.device)
         # Left alone, torchdiffeq looks ahead to choose a first step, and steps over the end to interpolate back: both
         # ask the network about times beyond t_max.
-        options = {"step_t": ends[1:], "first_step": (ends[1] - ends[0]) / 100}
+        options = {"step_t": ends[1:], "first_step": (ends[1] - ends[0]) / 100, "max_num_steps": MOST_STEPS}
         start = (x, x.new_zeros(len(x)))
         try:
             solved = odeint(derivative, start, ends, method=solver, rtol=rtol, atol=atol, options=options)
-        except AssertionError as error:  # torchdiffeq asserts that its step stays above zero
+        except AssertionError as error:  # torchdiffeq asserts that its step stays above zero, and their number
             raise FloatingPointError(f"{solver} cannot follow this model's field: {error}") from error
     x_T, change = (part[-1] for part in solved)
     return LogLikelihood(process.prior_log_density(x_T) + change, x_T, evaluations)

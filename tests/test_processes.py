@@ -177,6 +177,7 @@ def test_perturbed_data_have_the_kernel_s_moments(process):
 
 def test_perturb_takes_a_time_a_row_or_one_for_all():
     x0, z, t = torch.ones(3, 2, 4), torch.full((3, 2, 4), 2.0), torch.tensor([0.1, 0.5, 0.9])
+    assert torch.equal(VE().perturb(x0, t[1], z), 1 + 2 * VE().sigma(t[1]) * torch.ones(3, 2, 4))
     rows = VP().perturb(x0, t, z)
     for row, time in zip(rows, t):
         assert torch.equal(row, VP().perturb(x0, time, z)[0])

@@ -63,7 +63,7 @@ class MixtureSettings(Settings):
     def of(cls, profile: str, *, steps: int = 0, seeds: int = 0) -> "MixtureSettings":
         """The settings of a profile; ``steps`` and ``seeds`` override it where they are not 0."""
         budget = {
-            "smoke": {"steps": 1000, "seeds": 1, "test_points": 1000, "batch_size": 256},
+            "smoke": {"steps": 600, "seeds": 1, "test_points": 500, "batch_size": 256},
             "laptop": {"steps": 8000, "seeds": 3, "test_points": 4000},
             "paper": {"steps": 40_000, "seeds": 5, "test_points": 20_000},
         }[profile]
@@ -106,7 +106,7 @@ def training(settings: MixtureSettings, method: Method, seed: int, base: Denoise
     if method.name == "signed":
         return signed(model, D_f, D_g, lam=method.lam, **loop)
     if method.name == "redirect":
-        ratio = density_ratio(D_f, D_g, generator=noise)
+        ratio = density_ratio(D_f, D_g, generator=noise, steps=max(1, settings.steps // 8))
         return redirect(model, D_f, D_g, weight=carving(ratio, lam=method.lam, floor=method.floor), **loop)
     return sgu(
         model, D_f, D_g, loss=method.name, alpha=method.alpha, variant=method.variant, every=method.every, **loop
@@ -170,7 +170,7 @@ def losses(entry: Entry) -> dict[int, dict[str, float]]:
     return {int(index): value for index, value in json.loads((entry.path / "losses.json").read_text()).items()}
 
 
-#: The models that more than one page needs: those of SGU's Table 1 and Figures 1 and 2, and ours beside them.
+#: The models that more than one page needs, those of SGU's Table 1 and Figures 1 and 2 and ours beside them.
 SHARED = {name: Method(name=name) for name in ("standard", "unseen", "orthogonal", "obtuse")}
 SHARED |= {"redirect": Method(name="redirect", start="finetune", lam=20.0)}
 

@@ -148,7 +148,7 @@ def share_of(density: GaussianMixture) -> float:
 
 
 def score_error(model: Denoiser, density: GaussianMixture, x0: Tensor, t: float, seed: int) -> float:
-    """Root mean square of sigma_t |s - s_exact| at noisy points x_t of x0 [N, 2]: 1 is as large as the noise."""
+    """Root mean square of sigma_t (s - s_exact) at noisy points x_t of x0 [N, 2]: 1 is as large as the noise."""
     noise = torch.randn(x0.shape, generator=generator(seed, f"mixture/score/{t}", "evaluation"))
     times = torch.full((len(x0),), t)
     x_t = model.process.perturb(x0, times, noise)

@@ -31,6 +31,10 @@ def test_times_are_told_apart_over_four_octaves():
     """Periods 8, 4, 2 and 1: no two times of an interval of length 8 share their features."""
     octaves = MLP(2).octaves
     assert (2 * torch.pi / octaves).tolist() == pytest.approx([8, 4, 2, 1])
+    net, x = network(VP()).net, torch.randn(6, 2, generator=seeded())
+    output = {time: net(x, torch.full((6,), time)) for time in (0.0, 4.0, 8.0)}
+    assert torch.allclose(output[0.0], output[8.0], atol=1e-4)
+    assert not torch.allclose(output[0.0], output[4.0], atol=1e-2)  # where all four sines vanish: the cosines differ
     assert "octaves" not in MLP(2).state_dict()
 
 

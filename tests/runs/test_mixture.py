@@ -14,6 +14,7 @@ from paperlib.likelihood import log_likelihood
 from paperlib.runs import mixture, mixture_measures
 from paperlib.runs.mixture import Method, MixtureSettings, data, load, losses, train
 from paperlib.runs.mixture_measures import nll
+from paperlib.runs.seeds import generator
 from paperlib.runs.store import Store
 from tests.oracles import D_F, D_G, assert_mean
 
@@ -87,6 +88,7 @@ def test_data_are_split_by_component_and_fixed_by_the_seed():
     first, again, other = data(settings, 0), data(settings, 0), data(settings, 1)
     assert [len(side) for side in first] == [16_000, 4000]
     assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert torch.equal(first[1], D_F.sample(4000, generator(0, "mixture/D_f", "data")))  # a stream of its own
     assert not torch.equal(first[0], other[0]) and not torch.equal(first[1], other[1])
     for side, density in zip(first, (D_G, D_F)):
         assert_mean(side, 0.0)
