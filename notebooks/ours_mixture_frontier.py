@@ -25,7 +25,7 @@ profile = "smoke"  # smoke | laptop | paper: how much is trained
 seed = 0  # the first seed; further ones are seed + 1, seed + 2, ...
 seeds = 0  # how many; 0: as many as the profile has
 price = 10.65  # the largest D_g that a model may have, in bits/dim + 8
-early = 10.0  # a lambda below e^4 for the signed loss, which then has no minimiser
+early = 20.0  # a lambda below e^4 for the signed loss, which then has no minimiser
 
 # %% tags=["hide-input"]
 from paperlib.claims import load

@@ -106,7 +106,7 @@ def _path(folder: Path, config: dict, base: Path) -> None:
     (folder / "path.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
-def path(store: Store, settings: MixtureSettings, method: Method, seed: int, stops: int = 8) -> list[list[float]]:
+def path(store: Store, settings: MixtureSettings, method: Method, seed: int, stops: int = 6) -> list[list[float]]:
     """(update, D_g, D_f) in nats along one fine-tuning run, at ``stops`` even distances, or until its ODE breaks."""
     base = train(store, settings, Method(name="standard"), seed)
     config = {"settings": settings.model_dump(), "method": method.model_dump(), "seed": seed, "stops": stops}
