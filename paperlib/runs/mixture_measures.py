@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 SIDES: dict[str, GaussianMixture] = {"D_g": P_G, "D_f": P_F}
+BROKEN = 10.0  # nats on D_g, where p_g has 3.5: a run that comes here does not come back
 EDGE = math.sqrt(2)  # |u| below it, u = (x1 + x2) / sqrt 2: the middle mean is the nearest of the three
 
 
@@ -103,6 +104,8 @@ def _path(folder: Path, config: dict, base: Path) -> None:
             except FloatingPointError:  # the loss has no minimiser, and the field has left what a solver can follow
                 break
             rows.append([step.index, *(mean_nll(measured, settings, side, seed).value for side in SIDES)])
+            if rows[-1][1] > BROKEN:
+                break
     (folder / "path.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
