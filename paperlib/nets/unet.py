@@ -1,0 +1,168 @@
+"""The U-Net: residual blocks on the way down and up again, with shortcuts across.
+
+One network for every image experiment, laid out as in Ho et al. (2020, Appendix B), Nichol and Dhariwal (2021) or, with
+``layout="ddpm++"``, Song et al. (2021, Appendix H). It differs from the public code of each in small things that no
+parameter count shows: the last layer of a block, the projection of an attention and the output start at zero in all;
+strided convolutions pad one pixel on every side. :mod:`paperlib.nets.presets` names the networks of the papers.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from paperlib.nets.blocks import Attention, Layers, Residual, Up, ZeroConv2d, norm
+
+__all__ = ["LAYOUTS", "UNet", "drop_labels", "time_features"]
+
+LAYOUTS = ("ddpm", "ddpm++")
+
+
+def time_features(time: Tensor, features: int, frequency: float) -> Tensor:
+    """sin and cos of time [B] at frequencies that fall geometrically from ``frequency`` to its 10,000th part.
+
+    [B, features], sines first.
+    """
+    decay = torch.linspace(0, -math.log(10_000), features // 2, dtype=time.dtype, device=time.device)
+    phase = time[:, None] * (frequency * decay.exp())
+    return torch.cat([phase.sin(), phase.cos()], dim=1)
+
+
+def drop_labels(labels: Tensor, null: int, probability: float, generator: torch.Generator) -> Tensor:
+    """Each label [B] replaced by ``null`` with the given probability, for classifier-free guidance.
+
+    A loss calls this, with its own generator, on the labels that it gives the network; the network drops none.
+    """
+    dropped = torch.rand(labels.shape, generator=generator, device=generator.device) < probability
+    return labels.masked_fill(dropped.to(labels.device), null)
+
+
+def _mlp(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(channels, 4 * channels), nn.SiLU(), nn.Linear(4 * channels, 4 * channels))
+
+
+class UNet(nn.Module):
+    """x [B, C, size, size], time [B], cond [B] or None -> [B, C, size, size].
+
+    Args:
+        size: height and width of the images; halved once for each multiplier but the first.
+        image_channels: C.
+        channels: features at full resolution, a multiple of 4.
+        multipliers: features at each resolution, in units of ``channels``.
+        blocks: residual blocks at each resolution on the way down; on the way up there is one more.
+        attention: the resolutions whose pixels attend to each other; where there is any, the middle's do too.
+        heads: of every attention.
+        dropout: probability, inside every residual block; in training only, from torch's global generator.
+        classes: number of classes, 0 for none. ``cond`` holds labels 0 ... classes - 1, or :attr:`null`, the label of
+            no class; ``cond=None`` is null everywhere. An unconditional network refuses ``cond``.
+        layout: "ddpm": convolutions halve and double, attention follows every block. "ddpm++": residual blocks halve
+            and double, there is one attention at a resolution on the way up, and sums are divided by sqrt(2).
+        scale_shift: the embedding of time and class scales and shifts instead of being added
+            (:class:`~paperlib.nets.blocks.Residual`).
+        frequency: the largest of the time's sines, in radians per unit of ``time``. DDPM's is 1, for its time 1000 t;
+            for log(sigma / alpha) / 4, whose whole range is about 3, take 16. Either way the network is smooth in
+            time, as the probability-flow ODE needs it.
+
+    The weights are channels_last in memory, and activations follow: faster, the same numbers to rounding.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        image_channels: int = 3,
+        *,
+        channels: int = 128,
+        multipliers: tuple[int, ...] = (1, 2, 2, 2),
+        blocks: int = 2,
+        attention: tuple[int, ...] = (),
+        heads: int = 1,
+        dropout: float = 0.0,
+        classes: int = 0,
+        layout: str = "ddpm",
+        scale_shift: bool = False,
+        frequency: float = 1.0,
+    ):
+        super().__init__()
+        halvings = len(multipliers) - 1
+        sizes = [size // 2**level for level in range(halvings + 1)]
+        if size % 2**halvings:
+            raise ValueError(f"size={size} cannot be halved {halvings} times, as multipliers={multipliers} asks")
+        if not set(attention) <= set(sizes):
+            raise ValueError(f"attention={attention} names a resolution that is not among {sizes}")
+        if channels % 4 or channels < 4:
+            raise ValueError(f"channels={channels} is not a multiple of 4")
+        if layout not in LAYOUTS:
+            raise ValueError(f"layout={layout!r} is not one of {', '.join(LAYOUTS)}")
+        self.shape = (image_channels, size, size)
+        self.channels, self.classes, self.frequency = channels, classes, frequency
+        plus = layout == "ddpm++"
+        widths = [channels * multiplier for multiplier in multipliers]
+        embedding = 8 * channels if classes else 4 * channels  # of the time, and of the class beside it
+
+        def residual(a: int, b: int, resample: str | None = None) -> Residual:
+            settings = {"dropout": dropout, "scale_shift": scale_shift, "rescale": plus}
+            return Residual(a, b, embedding, resample=resample, **settings)
+
+        def attend(c: int, here: bool) -> list[Attention]:
+            return [Attention(c, heads=heads, rescale=plus)] if here else []
+
+        self.embed_time = _mlp(channels)
+        if classes:
+            self.labels, self.embed_class = nn.Embedding(classes + 1, channels), _mlp(channels)
+        self.first = nn.Conv2d(image_channels, channels, 3, padding=1)
+        c, kept = channels, [channels]
+        self.down = nn.ModuleList()  # what each of these gives is kept for the way up
+        for level, width in enumerate(widths):
+            if level:
+                halve = residual(c, c, "down") if plus else nn.Conv2d(c, c, 3, stride=2, padding=1)
+                self.down.append(Layers([halve]))
+                kept.append(c)
+            for _ in range(blocks):
+                self.down.append(Layers([residual(c, width), *attend(width, sizes[level] in attention)]))
+                c = width
+                kept.append(c)
+        self.middle = Layers([residual(c, c), *attend(c, bool(attention)), residual(c, c)])
+        self.up = nn.ModuleList()  # each of these takes one of the kept, the last first, beside what went before
+        for level, width in reversed(list(enumerate(widths))):
+            for block in range(blocks + 1):
+                last = block == blocks
+                here = sizes[level] in attention and (last or not plus)
+                double = [residual(width, width, "up") if plus else Up(width)] if level and last else []
+                self.up.append(Layers([residual(c + kept.pop(), width), *attend(width, here), *double]))
+                c = width
+        self.last_norm, self.last = norm(c), ZeroConv2d(c, image_channels, 3, padding=1)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def null(self) -> int:
+        """The label of no class."""
+        return self.classes
+
+    def forward(self, x: Tensor, time: Tensor, cond: Tensor | None = None) -> Tensor:
+        """x [B, C, size, size], time [B], cond [B] labels or None -> [B, C, size, size]."""
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"this U-Net is for images {self.shape}, not {tuple(x.shape[1:])}")
+        embedding = F.silu(self.embed(time, cond))
+        h = self.first(x)
+        kept = [h]
+        for layers in self.down:
+            h = layers(h, embedding)
+            kept.append(h)
+        h = self.middle(h, embedding)
+        for layers in self.up:
+            h = layers(torch.cat([h, kept.pop()], dim=1), embedding)
+        return self.last(F.silu(self.last_norm(h)))
+
+    def embed(self, time: Tensor, cond: Tensor | None) -> Tensor:
+        """time [B], and labels [B] beside it where there are classes -> [B, E]."""
+        features = time_features(time, self.channels, self.frequency).to(self.first.weight.dtype)
+        if not self.classes:
+            if cond is not None:
+                raise ValueError("this U-Net is unconditional, but cond was given")
+            return self.embed_time(features)
+        if cond is None:
+            cond = torch.full(time.shape, self.null, device=time.device)
+        if cond.shape != time.shape or cond.is_floating_point():
+            raise ValueError(f"cond must hold one integer label an image, not {tuple(cond.shape)} {cond.dtype}")
+        return torch.cat([self.embed_time(features), self.embed_class(self.labels(cond))], dim=1)
