@@ -1,0 +1,78 @@
+"""Named U-Nets: the networks of the papers, and small ones for a CPU.
+
+``unet("small-28", predicts="eps", classes=10)`` builds one; any setting of :class:`~paperlib.nets.unet.UNet` may be
+changed. ``predicts`` is the :class:`~paperlib.denoiser.Denoiser`'s, which must be given the same: the time that a
+denoiser hands its network, and so the frequencies that can tell times apart, depend on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paperlib.nets.unet import UNet
+
+__all__ = ["FREQUENCIES", "PRESETS", "Preset", "unet"]
+
+# Radians per unit of the time that the network is given: 1000 t, or log(sigma / alpha) / 4.
+FREQUENCIES = {"eps": 1.0, "x0": 1.0, "preconditioned": 16.0}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A U-Net's settings, where they come from, and its number of parameters (tested)."""
+
+    source: str
+    parameters: int
+    settings: Mapping[str, Any]
+
+
+PRESETS = {
+    # Its blocks are of another make: learned 4 x 4 up- and downsampling, a 1 x 1 convolution on every shortcut, two
+    # residual layers to a block, one shortcut across to a resolution; 10,188,081 parameters. Ours is the nearest in
+    # size with its widths 64-128-256, its two halvings, and its attention with 4 heads at every resolution.
+    "explainingai-mnist": Preset(
+        "explainingai-code/DDPM-Pytorch, config/default.yaml; VDU's network for MNIST",
+        11_164_737,
+        dict(size=28, image_channels=1, channels=64, multipliers=(1, 2, 4), blocks=1, attention=(28, 14, 7), heads=4),
+    ),
+    # The source has three more output channels, for the learned variance: 52,546,438 parameters.
+    "improved-diffusion-cifar10": Preset(
+        "openai/improved-diffusion, README.md, unconditional CIFAR-10; VDU's network for CIFAR-10",
+        52_542_979,
+        dict(size=32, blocks=3, attention=(16, 8), heads=4, scale_shift=True, dropout=0.3),
+    ),
+    "shared-cifar10": Preset(
+        "clear-nus/selective-amnesia, ddpm/configs/cifar10_sample.yml; also SalUn's and EraseDiff's",
+        38_632_323,
+        dict(size=32, attention=(16,), dropout=0.1, classes=10),
+    ),
+    "score-sde-ddpm++": Preset(
+        "yang-song/score_sde_pytorch, configs/vp/cifar10_ddpmpp_continuous.py; the deep one has blocks=8",
+        61_804_419,
+        dict(size=32, blocks=4, attention=(16,), dropout=0.1, layout="ddpm++"),
+    ),
+    # shared-cifar10 at 56 channels for 128: with its ten classes 7.4 M, in fp16 a checkpoint of 15 MB.
+    "small-cifar10": Preset(
+        "ours, the layout of shared-cifar10",
+        7_410_315,
+        dict(size=32, channels=56, attention=(16,), dropout=0.1, classes=10),
+    ),
+    # About 1 M parameters and no attention: what two CPU cores train in an hour. Half the channels at 64 x 64, so
+    # that its first resolution costs what the first of 32 x 32 costs.
+    "small-8": Preset("ours", 634_273, dict(size=8, image_channels=1, channels=32, multipliers=(1, 2), blocks=1)),
+    "small-16": Preset("ours", 1_046_883, dict(size=16, channels=32, multipliers=(1, 2, 2), blocks=1)),
+    "small-28": Preset(
+        "ours", 1_045_729, dict(size=28, image_channels=1, channels=32, multipliers=(1, 2, 2), blocks=1)
+    ),
+    "small-32": Preset("ours", 1_458_339, dict(size=32, channels=32, multipliers=(1, 2, 2, 2), blocks=1)),
+    "small-64": Preset("ours", 1_418_611, dict(size=64, channels=16, multipliers=(1, 2, 4, 4, 4), blocks=1)),
+}
+
+
+def unet(name: str, *, predicts: str, **changes: Any) -> UNet:
+    """The preset ``name`` with ``changes`` to its settings, for a denoiser that ``predicts`` the same."""
+    if name not in PRESETS:
+        raise ValueError(f"{name!r} is not one of {', '.join(PRESETS)}")
+    if predicts not in FREQUENCIES:
+        raise ValueError(f"predicts={predicts!r} is not one of {', '.join(FREQUENCIES)}")
+    return UNet(**{**PRESETS[name].settings, "frequency": FREQUENCIES[predicts], **changes})
