@@ -111,7 +111,11 @@ class ExactDenoiser:
 def reinitialise(model: Denoiser, generator: torch.Generator) -> None:
     """Draw every weight anew, in place, from ``generator`` alone; torch's own initialisers read the global one."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        for module in model.modules():
+        torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        for name, module in model.named_modules():
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
+            elif any(True for _ in module.parameters(recurse=False)):
+                raise TypeError(
+                    f"{name} ({type(module).__name__}) has weights but no reset_parameters: cannot retrain it"
+                )

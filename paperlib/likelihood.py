@@ -26,7 +26,6 @@ __all__ = ["DIVERGENCES", "LogLikelihood", "SCORE_SDE_OFFSET", "bits_per_dim", "
 DIVERGENCES = ("exact", "rademacher", "gaussian")
 ADAPTIVE = ("dopri5", "bosh3", "dopri8", "adaptive_heun")
 FIXED = ("rk4", "midpoint", "euler")
-MOST_STEPS = 400  # a trained model takes some 20 to 60 adaptive steps; a field that needs more than this has diverged
 
 # score_sde adds 7 - inverse_scaler(-1) bits a dimension: 8 when the data are scaled to [0, 1], 7 when to [-1, 1]. It
 # turns the density of scaled pixels into the probability of one of 256 levels: log2(256) = 8. For data that never had
@@ -66,6 +65,7 @@ def log_likelihood(
     rtol: float = 1e-5,
     atol: float = 1e-5,
     steps: int = 64,
+    most_steps: int = 10_000,
 ) -> LogLikelihood:
     """log p_0(x) for x [B, ...], each row on its own.
 
@@ -75,6 +75,7 @@ def log_likelihood(
         probes: random probes a row, averaged.
         solver: adaptive (dopri5, dopri8, bosh3, adaptive_heun), governed by ``rtol`` and ``atol`` with one step size
             for the batch, or fixed-step (rk4, midpoint, euler), governed by ``steps``.
+        most_steps: an adaptive solver that needs more gives up with a ``FloatingPointError``: the field has diverged.
     """
     if divergence not in DIVERGENCES:
         raise ValueError(f"divergence={divergence!r} is not one of {', '.join(DIVERGENCES)}")
@@ -102,7 +103,7 @@ def log_likelihood(
         ends = torch.tensor([process.t_min, process.t_max], dtype=x.dtype, device=x.device)
         # Left alone, torchdiffeq looks ahead to choose a first step, and steps over the end to interpolate back: both
         # ask the network about times beyond t_max.
-        options = {"step_t": ends[1:], "first_step": (ends[1] - ends[0]) / 100, "max_num_steps": MOST_STEPS}
+        options = {"step_t": ends[1:], "first_step": (ends[1] - ends[0]) / 100, "max_num_steps": most_steps}
         start = (x, x.new_zeros(len(x)))
         try:
             solved = odeint(derivative, start, ends, method=solver, rtol=rtol, atol=atol, options=options)

@@ -8,9 +8,8 @@ Whoever calls it iterates, and so owns logging, evaluation, early stopping and c
     trained = training.model
 
 An objective maps (model, generator, index of the update from 0) to named scalar losses, of which ``"loss"`` is
-minimised; every random number of an update comes from that generator. Unlearning methods are this loop with another
-objective
-(``paperlib.unlearning``).
+minimised; the others are its terms, each one more forward-backward pass. Every random number of an update comes from
+that generator. Unlearning methods are this loop with another objective (``paperlib.unlearning``).
 """
 
 import copy
@@ -65,7 +64,7 @@ def noised(
     ``antithetic`` perturbs each row by z and by -z at the same time, 2B rows. At noise levels below the data's own
     scale the two targets cancel almost wholly, and with them the noise of the gradient; its mean is the same.
     """
-    t, z = times(len(x0), process, generator), torch.randn(x0.shape, generator=generator)
+    t, z = times(len(x0), process, generator).to(x0.device), torch.randn(x0.shape, generator=generator).to(x0.device)
     if antithetic:
         x0, t, z = torch.cat([x0, x0]), torch.cat([t, t]), torch.cat([z, -z])
     return process.perturb(x0, t, z), t, z
@@ -106,7 +105,6 @@ class Training:
         lr: Adam's rate after ``warmup`` updates; ``decay`` lets it fall to zero along half a cosine.
         ema: decay of the moving average, 0 for none.
         clip: largest norm of the gradient, 0 for no clipping.
-        gradient_evaluations: forward-backward passes that one call of ``objective`` costs.
     """
 
     def __init__(
@@ -121,7 +119,6 @@ class Training:
         clip: float = 1.0,
         warmup: int = 0,
         decay: bool = False,
-        gradient_evaluations: int = 1,
     ):
         for name, value in {"steps": steps, "lr": lr, "clip": clip, "warmup": warmup}.items():
             if value < 0:
@@ -129,9 +126,9 @@ class Training:
         if not 0 <= ema < 1:
             raise ValueError(f"ema={ema} is not in [0, 1)")
         self.objective, self.steps, self.lr, self.generator = objective, steps, lr, generator
-        self.clip, self.warmup, self.decay, self.gradient_evaluations = clip, warmup, decay, gradient_evaluations
-        self.index, self.seconds = 0, 0.0
-        self.accelerator = Accelerator()
+        self.clip, self.warmup, self.decay = clip, warmup, decay
+        self.index, self.seconds, self.gradient_evaluations = 0, 0.0, 0
+        self.accelerator = Accelerator(cpu=next(model.parameters()).device.type == "cpu")  # stay where the model is
         network = copy.deepcopy(model)
         optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
         self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
@@ -157,21 +154,21 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.index)
         losses = self.objective(self.network, self.generator, self.index)
-        if not torch.isfinite(losses["loss"]):
-            raise FloatingPointError(
-                f"the loss is {losses['loss'].item()} at update {self.index + 1}; the weights are those before it"
-            )
         self.optimizer.zero_grad()
         self.accelerator.backward(losses["loss"])
-        if self.clip:
-            self.accelerator.clip_grad_norm_(self.network.parameters(), self.clip)
+        norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)
+        for name, value in {"loss": losses["loss"], "gradient's norm": norm}.items():
+            if not torch.isfinite(value):
+                at = f"{value.item()} at update {self.index + 1}"
+                raise FloatingPointError(f"the {name} is {at}; the weights are those before it")
         self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.accelerator.unwrap_model(self.network))
         self.index += 1
+        self.gradient_evaluations += max(1, len(losses) - 1)
         self.seconds += time.perf_counter() - start
         values = {name: value.item() for name, value in losses.items()}
-        return Step(self.index, values, self.seconds, self.index * self.gradient_evaluations)
+        return Step(self.index, values, self.seconds, self.gradient_evaluations)
 
     def run(self) -> Denoiser:
         """Iterate to the end; the trained model."""
@@ -186,8 +183,7 @@ class Training:
             "average": self.average.state_dict() if self.average else None,
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
-            "index": self.index,
-            "seconds": self.seconds,
+            "progress": (self.index, self.seconds, self.gradient_evaluations),
         }
         return copy.deepcopy(state)
 
@@ -199,4 +195,4 @@ class Training:
             self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
-        self.index, self.seconds = state["index"], state["seconds"]
+        self.index, self.seconds, self.gradient_evaluations = state["progress"]

@@ -66,9 +66,11 @@ class MixtureSettings(Settings):
             "smoke": {"steps": 600, "seeds": 1, "test_points": 500, "batch_size": 256},
             "laptop": {"steps": 8000, "seeds": 3, "test_points": 4000},
             "paper": {"steps": 40_000, "seeds": 5, "test_points": 20_000},
-        }[profile]
+        }
+        if profile not in budget:
+            raise ValueError(f"profile={profile!r} is not one of {', '.join(budget)}")
         chosen = {name: value for name, value in {"steps": steps, "seeds": seeds}.items() if value != 0}
-        return cls.checked(**budget | chosen)
+        return cls.checked(**budget[profile] | chosen)
 
 
 def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:

@@ -96,7 +96,7 @@ def redirect(
         L_f = (target - model(x_t[asked], t[asked]).eps.flatten(1)).square().sum() / asked.sum().clamp(min=1)
         return {"loss": L_g + mu * L_f, "L_g": L_g, "L_f": L_f}
 
-    return Training(model, objective, steps=steps, lr=lr, generator=generator, gradient_evaluations=2, **training)
+    return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)
 
 
 def carving(ratio: Callable[[Tensor], Tensor], *, lam: float, floor: float) -> Callable[[Tensor], Tensor]:

@@ -115,4 +115,4 @@ def sgu(
         L_f = forget_loss(model, x_f, generator, loss=loss, variant=variant, antithetic=antithetic).mean()
         return {"loss": alpha * L_g + (1 - alpha) * L_f, "L_g": L_g, "L_f": L_f}
 
-    return Training(model, objective, steps=steps, lr=lr, generator=generator, gradient_evaluations=2, **training)
+    return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)

@@ -61,4 +61,4 @@ def signed(
         L_f = score_matching(model, batch(forget, batch_size, generator), generator, antithetic=antithetic).mean()
         return {"loss": (lam * L_g - L_f) / (lam - 1), "L_g": L_g, "L_f": L_f}
 
-    return Training(model, objective, steps=steps, lr=lr, generator=generator, gradient_evaluations=2, **training)
+    return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)
