@@ -280,7 +280,7 @@ table = pd.DataFrame(
 )
 table.style.set_table_attributes('class="comparison"')
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The frontier of forgetting, the models that were reached, as recorded, and the pair that the paper prints", "width": "660px"}}
+# %% mystnb={"figure": {"caption": "Recorded. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier-recorded"}, "image": {"alt": "The frontier of forgetting, the models that were reached, as recorded, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
 ends = np.array(
     [
         [bits, in_table(largest_forgetting((bits - OFFSET) * NATS))]
@@ -294,7 +294,7 @@ if page.recorded:
         page.recorded, title=f"Recorded, profile {page.recorded.profile}", **drawn
     )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The frontier of forgetting, the models that this run reached, and the pair that the paper prints", "width": "660px"}}
+# %% mystnb={"figure": {"caption": "This run. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier"}, "image": {"alt": "The frontier of forgetting, the models that this run reached, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
 plots.frontier_plane(record, title=f"This run, profile {profile}", **drawn)
 # %% [markdown]
 # ## What to notice

@@ -156,13 +156,13 @@ table.style.set_table_attributes('class="comparison"')
 # %% [markdown]
 # ## The figure
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Samples of each model as recorded, coloured by the nearest of the three means", "width": "680px"}}
+# %% mystnb={"figure": {"caption": "Recorded. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1-recorded"}, "image": {"alt": "Samples of each model as recorded, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
 if page.recorded:
     plots.sample_panels(
         page.recorded, title=f"Recorded, profile {page.recorded.profile}"
     )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Samples of each model in this run, coloured by the nearest of the three means", "width": "680px"}}
+# %% mystnb={"figure": {"caption": "This run. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1"}, "image": {"alt": "Samples of each model in this run, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
 plots.sample_panels(record, title=f"This run, profile {profile}")
 # %% [markdown]
 # ## What to notice

@@ -289,7 +289,7 @@ plain.style.format("{:.3f}", na_rep="—").set_table_attributes('class="comparis
 # %% [markdown]
 # ## The figure
 
-# %% mystnb={"image": {"alt": "Negative log-likelihood of each model on retained and forgotten data, and its density along the line of the three means, as recorded", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Recorded. Above: what each model pays on retained data and what it gains on forgotten data; dots are seeds, crosses exact, diamonds printed. Below: the densities along the line through the three means.", "name": "fig-sgu-tab1-recorded"}, "image": {"alt": "Negative log-likelihood of each model on retained and forgotten data, and its density along the line of the three means, as recorded", "width": "640px"}} tags=["hide-input"]
 if page.recorded:
     plots.likelihoods(
         page.recorded,
@@ -298,7 +298,7 @@ if page.recorded:
         title=f"Recorded, profile {page.recorded.profile}",
     )
 
-# %% mystnb={"image": {"alt": "The same figure from this run", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "This run. Above: what each model pays on retained data and what it gains on forgotten data; dots are seeds, crosses exact, diamonds printed. Below: the densities along the line through the three means.", "name": "fig-sgu-tab1"}, "image": {"alt": "The same figure from this run", "width": "640px"}} tags=["hide-input"]
 plots.likelihoods(
     record, printed=printed, exact=exact, title=f"This run, profile {profile}"
 )
