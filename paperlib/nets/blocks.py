@@ -6,12 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Attention", "Layers", "Residual", "Up", "ZeroConv2d", "norm", "resampled"]
+__all__ = ["Attention", "Residual", "Up", "ZeroConv2d", "norm", "resampled"]
 
 
-def norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with as many groups as there can be, up to 32, of at least 4 channels each."""
-    groups = max(g for g in range(1, min(32, channels // 4) + 1) if channels % g == 0)
+def norm(channels: int, per_group: int = 4) -> nn.GroupNorm:
+    """GroupNorm with as many groups as there can be, up to 32, of at least ``per_group`` channels each.
+
+    4 and 32 are the usual numbers. On a CPU, groups of 8 take half the time of groups of 4, forward and backward.
+    """
+    groups = max(g for g in range(1, min(32, channels // per_group) + 1) if channels % g == 0)
     return nn.GroupNorm(groups, channels, eps=1e-6)
 
 
@@ -40,6 +43,7 @@ class Residual(nn.Module):
         embedding: features of the embedding [B, embedding] of time and class.
         dropout: probability.
         scale_shift: the embedding scales and shifts what norm2 gives, instead of shifting what it takes.
+        per_group: least channels in a group of :func:`norm`.
         resample: "up" or "down": both branches double or halve the image before their first convolution.
         rescale: divide the sum by sqrt(2), so that adding blocks leaves the variance as it is.
     """
@@ -52,15 +56,16 @@ class Residual(nn.Module):
         *,
         dropout: float = 0.0,
         scale_shift: bool = False,
+        per_group: int = 4,
         resample: str | None = None,
         rescale: bool = False,
     ):
         super().__init__()
         self.scale_shift, self.resample, self.rescale = scale_shift, resample, rescale
-        self.norm1 = norm(channels_in)
+        self.norm1 = norm(channels_in, per_group)
         self.conv1 = nn.Conv2d(channels_in, channels, 3, padding=1)
         self.embed = nn.Linear(embedding, 2 * channels if scale_shift else channels)
-        self.norm2 = norm(channels)
+        self.norm2 = norm(channels, per_group)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = ZeroConv2d(channels, channels, 3, padding=1)
         same = channels_in == channels and resample is None
@@ -82,12 +87,12 @@ class Residual(nn.Module):
 class Attention(nn.Module):
     """x + project(softmax(q k' / sqrt(C / heads)) v) over all pixels, where q, k and v are linear in norm(x)."""
 
-    def __init__(self, channels: int, *, heads: int = 1, rescale: bool = False):
+    def __init__(self, channels: int, *, heads: int = 1, per_group: int = 4, rescale: bool = False):
         super().__init__()
         if channels % heads:
             raise ValueError(f"{channels} channels do not divide among {heads} heads")
         self.heads, self.rescale = heads, rescale
-        self.norm = norm(channels)
+        self.norm = norm(channels, per_group)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.project = ZeroConv2d(channels, channels, 1)
 

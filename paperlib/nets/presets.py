@@ -13,8 +13,11 @@ from paperlib.nets.unet import UNet
 
 __all__ = ["FREQUENCIES", "PRESETS", "Preset", "unet"]
 
-# Radians per unit of the time that the network is given: 1000 t, or log(sigma / alpha) / 4.
+# The largest frequency, in radians per unit of the time that the network is given: 1000 t, or log(sigma / alpha) / 4.
 FREQUENCIES = {"eps": 1.0, "x0": 1.0, "preconditioned": 16.0}
+
+# GroupNorm in groups of 8: faster on a CPU than groups of 4.
+_CPU = dict(blocks=1, per_group=8)
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,11 @@ PRESETS = {
     ),
     # About 1 M parameters and no attention: what two CPU cores train in an hour. Half the channels at 64 x 64, so
     # that its first resolution costs what the first of 32 x 32 costs.
-    "small-8": Preset("ours", 634_273, dict(size=8, image_channels=1, channels=32, multipliers=(1, 2), blocks=1)),
-    "small-16": Preset("ours", 1_046_883, dict(size=16, channels=32, multipliers=(1, 2, 2), blocks=1)),
-    "small-28": Preset(
-        "ours", 1_045_729, dict(size=28, image_channels=1, channels=32, multipliers=(1, 2, 2), blocks=1)
-    ),
-    "small-32": Preset("ours", 1_458_339, dict(size=32, channels=32, multipliers=(1, 2, 2, 2), blocks=1)),
-    "small-64": Preset("ours", 1_418_611, dict(size=64, channels=16, multipliers=(1, 2, 4, 4, 4), blocks=1)),
+    "small-8": Preset("ours", 634_273, dict(size=8, image_channels=1, channels=32, multipliers=(1, 2), **_CPU)),
+    "small-16": Preset("ours", 1_046_883, dict(size=16, channels=32, multipliers=(1, 2, 2), **_CPU)),
+    "small-28": Preset("ours", 1_045_729, dict(size=28, image_channels=1, channels=32, multipliers=(1, 2, 2), **_CPU)),
+    "small-32": Preset("ours", 1_458_339, dict(size=32, channels=32, multipliers=(1, 2, 2, 2), **_CPU)),
+    "small-64": Preset("ours", 1_418_611, dict(size=64, channels=16, multipliers=(1, 2, 4, 4, 4), **_CPU)),
 }
 
 

@@ -48,7 +48,7 @@ class UNet(nn.Module):
     Args:
         size: height and width of the images; halved once for each multiplier but the first.
         image_channels: C.
-        channels: features at full resolution, a multiple of 4.
+        channels: features at full resolution, a multiple of ``per_group``.
         multipliers: features at each resolution, in units of ``channels``.
         blocks: residual blocks at each resolution on the way down; on the way up there is one more.
         attention: the resolutions whose pixels attend to each other; where there is any, the middle's do too.
@@ -60,6 +60,7 @@ class UNet(nn.Module):
             and double, there is one attention at a resolution on the way up, and sums are divided by sqrt(2).
         scale_shift: the embedding of time and class scales and shifts instead of being added
             (:class:`~paperlib.nets.blocks.Residual`).
+        per_group: least features in a group of GroupNorm (:func:`~paperlib.nets.blocks.norm`).
         frequency: the largest of the time's sines, in radians per unit of ``time``. DDPM's is 1, for its time 1000 t;
             for log(sigma / alpha) / 4, whose whole range is about 3, take 16. Either way the network is smooth in
             time, as the probability-flow ODE needs it.
@@ -81,6 +82,7 @@ class UNet(nn.Module):
         classes: int = 0,
         layout: str = "ddpm",
         scale_shift: bool = False,
+        per_group: int = 4,
         frequency: float = 1.0,
     ):
         super().__init__()
@@ -90,8 +92,8 @@ class UNet(nn.Module):
             raise ValueError(f"size={size} cannot be halved {halvings} times, as multipliers={multipliers} asks")
         if not set(attention) <= set(sizes):
             raise ValueError(f"attention={attention} names a resolution that is not among {sizes}")
-        if channels % 4 or channels < 4:
-            raise ValueError(f"channels={channels} is not a multiple of 4")
+        if channels % per_group or channels < per_group:
+            raise ValueError(f"channels={channels} is not a multiple of per_group={per_group}")
         if layout not in LAYOUTS:
             raise ValueError(f"layout={layout!r} is not one of {', '.join(LAYOUTS)}")
         self.shape = (image_channels, size, size)
@@ -101,11 +103,11 @@ class UNet(nn.Module):
         embedding = 8 * channels if classes else 4 * channels  # of the time, and of the class beside it
 
         def residual(a: int, b: int, resample: str | None = None) -> Residual:
-            settings = {"dropout": dropout, "scale_shift": scale_shift, "rescale": plus}
+            settings = {"dropout": dropout, "scale_shift": scale_shift, "per_group": per_group, "rescale": plus}
             return Residual(a, b, embedding, resample=resample, **settings)
 
         def attend(c: int, here: bool) -> list[Attention]:
-            return [Attention(c, heads=heads, rescale=plus)] if here else []
+            return [Attention(c, heads=heads, per_group=per_group, rescale=plus)] if here else []
 
         self.embed_time = _mlp(channels)
         if classes:
@@ -131,7 +133,7 @@ class UNet(nn.Module):
                 double = [residual(width, width, "up") if plus else Up(width)] if level and last else []
                 self.up.append(Layers([residual(c + kept.pop(), width), *attend(width, here), *double]))
                 c = width
-        self.last_norm, self.last = norm(c), ZeroConv2d(c, image_channels, 3, padding=1)
+        self.last_norm, self.last = norm(c, per_group), ZeroConv2d(c, image_channels, 3, padding=1)
         self.to(memory_format=torch.channels_last)
 
     @property

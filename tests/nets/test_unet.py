@@ -123,7 +123,10 @@ def test_rescaled_sums_are_divided_by_the_root_of_two():
     assert torch.allclose(rescaled(x), plain(x) / 2**0.5)
 
 
-def test_groups_divide_the_channels_and_hold_four_at_least():
+def test_groups_divide_the_channels_and_hold_enough_of_them():
+    assert [norm(c, 8).num_groups for c in (8, 32, 96, 144, 384)] == [1, 4, 12, 18, 32]
+    net = UNet(**{**SMALL, "per_group": 8})
+    assert {m.num_channels // m.num_groups for m in net.modules() if isinstance(m, torch.nn.GroupNorm)} == {8}
     assert [norm(c).num_groups for c in (4, 32, 96, 128, 144, 384)] == [1, 8, 24, 32, 24, 32]
 
 
@@ -172,7 +175,7 @@ def test_dropout_acts_in_training_only():
         ({"size": 9}, "size=9 cannot be halved 1 times"),
         ({"size": 28, "multipliers": (1, 2, 2, 2)}, "size=28 cannot be halved 3 times"),
         ({"attention": (16,)}, r"attention=\(16,\) names a resolution that is not among \[8, 4\]"),
-        ({"channels": 6}, "channels=6 is not a multiple of 4"),
+        ({"channels": 6}, "channels=6 is not a multiple of per_group=4"),
         ({"layout": "biggan"}, "layout='biggan' is not one of ddpm, ddpm"),
         ({"heads": 3}, "16 channels do not divide among 3 heads"),
     ],
