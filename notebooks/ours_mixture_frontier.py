@@ -343,12 +343,14 @@ limit = {
     for tried in sweep.values()
     for one in tried
 }
+gained = ", ".join(f"{plots.LABELS[name]} {100 * share[name]:.0f} %" for name in SWEEP)
 above = max(
     one[2] - 2 * one[4] - limit[one[1]] for tried in sweep.values() for one in tried
 )
 Markdown(rf"""
 - **Nothing lies above the frontier.** Of all models tried here, the one that comes nearest stays {-above:.2f} bits/dim below it, two standard errors of both its coordinates granted.
 - **The order of forgetting at $D_g \le {price:.2f}$** ({source}), by paired seeds: {said or "needs three seeds"}. Orthogonal may miss the price altogether: its $D_g$ is {at["orthogonal"][0].value:.3f}.
+- **What the price bought.** Of the way from the retrained model's $D_f$ to the most that any density has at the same $D_g$: {gained}.
 - **Signed has a target, down to $e^4$.** Above it the target is a point of the curve, which ends at ({in_table(touching_point(LAMBDA_MIN)[0]):.3f}, {in_table(touching_point(LAMBDA_MIN)[1]):.2f}). Below it, nothing
   holds the loss (dotted line, $\lambda = {early:g}$): where a run stops is a choice, not a minimum.
 - **Redirect goes on where signed has to stop**: ({at["redirect"][0].value:.3f}, {at["redirect"][1].value:.2f}) against a frontier of {room(at["redirect"][0]):.2f} there, {100 * share["redirect"]:.0f} % of the way from the retrained model's $D_f$ to
