@@ -295,7 +295,7 @@ if page.recorded:
     )
 
 # %% mystnb={"figure": {"caption": "This run. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier"}, "image": {"alt": "The frontier of forgetting, the models that this run reached, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
-plots.frontier_plane(record, title=f"This run, profile {profile}", **drawn)
+figure = plots.frontier_plane(record, title=f"This run, profile {profile}", **drawn)
 # %% [markdown]
 # ## What to notice
 

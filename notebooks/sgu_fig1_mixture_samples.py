@@ -163,7 +163,7 @@ if page.recorded:
     )
 
 # %% mystnb={"figure": {"caption": "This run. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1"}, "image": {"alt": "Samples of each model in this run, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
-plots.sample_panels(record, title=f"This run, profile {profile}")
+figure = plots.sample_panels(record, title=f"This run, profile {profile}")
 # %% [markdown]
 # ## What to notice
 

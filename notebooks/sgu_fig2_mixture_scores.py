@@ -173,7 +173,7 @@ if page.recorded:
     )
 
 # %% mystnb={"figure": {"caption": "This run. Error of the score along t. Standard is held against the score of the whole mixture, all others against that of the retained data.", "name": "fig-sgu-fig2-errors"}, "image": {"alt": "Each model's score error along t on both sides of the data, in this run", "width": "680px"}} tags=["hide-input"]
-plots.score_errors(record, title=f"This run, profile {profile}")
+figure = plots.score_errors(record, title=f"This run, profile {profile}")
 # %% [markdown]
 # ## The fields
 
@@ -186,7 +186,7 @@ if page.recorded:
     )
 
 # %% mystnb={"figure": {"caption": "This run. Score fields over the density of the data; arrows are coloured by the nearest mean, and long ones are cut.", "name": "fig-sgu-fig2"}, "image": {"alt": "Score fields of the exact densities and of each model over the density of the data, in this run", "width": "680px"}} tags=["hide-input"]
-plots.score_fields(
+figure = plots.score_fields(
     record, density=SGU_MIXTURE, title=f"This run, profile {profile}, t = {t}"
 )
 # %% [markdown]
