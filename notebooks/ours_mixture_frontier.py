@@ -239,6 +239,7 @@ record = page.write(values=values, series={"sweep": sweep, "path": falling})
 
 # %% tags=["hide-input"]
 import pandas as pd
+from IPython.display import display
 
 from paperlib import plots
 
@@ -249,36 +250,35 @@ def room(value):
     return in_table(largest_forgetting((max(value.value, least) - OFFSET) * NATS))
 
 
-def line(shown, name):
-    """A table row's cells from one record."""
-    if shown is None:
-        return ["—"] * 3
-    pair = [f"ours.{NAME}/{side}/{name}" for side in ("D_g", "D_f")]
-    return [
-        plots.interval(shown, pair[0], 3),
-        plots.interval(shown, pair[1]),
-        f"{room(shown[pair[0]]):.2f}",
-    ]
+def reached_by(shown):
+    """What a record's models reached, a row each."""
+    retrained = shown[f"ours.{NAME}/D_f/unseen"].value
+    rows = {}
+    for name in chosen:
+        kept, forgotten = (f"ours.{NAME}/{side}/{name}" for side in ("D_g", "D_f"))
+        knob = "lam" if name in ("signed", "redirect", "optimum") else "alpha"
+        most = room(shown[kept])
+        share = (shown[forgotten].value - retrained) / (most - retrained)
+        rows[plots.LABELS[name]] = {
+            "setting": f"{knob} {shown[kept].protocol[knob]:g}",
+            "D_g": plots.interval(shown, kept, 3),
+            "D_f": plots.interval(shown, forgotten),
+            "frontier at that D_g": f"{most:.2f}",
+            "share of the way": f"{100 * share:.0f} %",
+        }
+    rows[plots.LABELS["unseen"]] |= {"setting": "retrained", "share of the way": "—"}
+    table = pd.DataFrame(rows).T
+    return table.style.set_table_attributes('class="comparison"')
 
 
-columns = [
-    f"{what}, {which}"
-    for which in ("recorded", "this run")
-    for what in ("D_g", "D_f", "frontier there")
-]
-knobs = {
-    name: f"λ = {m.lam:g}"
-    if name in ("signed", "redirect", "optimum")
-    else f"α = {m.alpha:g}"
-    for name, m in chosen.items()
-}
-knobs["unseen"] = "retrained"
-table = pd.DataFrame(
-    [line(page.recorded, name) + line(record, name) for name in chosen],
-    index=[f"{plots.LABELS[name]}, {knobs[name]}" for name in chosen],
-    columns=columns,
-)
-table.style.set_table_attributes('class="comparison"')
+if page.recorded:
+    caption = f"Recorded, profile {page.recorded.profile}"
+    display(reached_by(page.recorded).set_caption(caption))
+display(reached_by(record).set_caption(f"This run, profile {profile}"))
+
+# %% [markdown]
+# *Share of the way*: from the retrained model's $D_f$ to the most that any density has at
+# the same $D_g$.
 
 # %% mystnb={"figure": {"caption": "Recorded. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier-recorded"}, "image": {"alt": "The frontier of forgetting, the models that were reached, as recorded, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
 ends = np.array(
@@ -315,46 +315,37 @@ source = (
     if page.recorded
     else f"this run, `{profile}`"
 )
-share = {
-    name: (pair[1].value - at["unseen"][1].value)
-    / (room(pair[0]) - at["unseen"][1].value)
-    for name, pair in at.items()
-}
 claims = [("orthogonal", "obtuse"), ("obtuse", "signed"), ("signed", "redirect")]
 verdicts = (
     {pair: ordering(at[pair[0]][1], at[pair[1]][1]) for pair in claims}
     if len(at["unseen"][1].seeds) >= 3
     else {}
 )
+word = {"reproduced": "holds", "not reproduced": "is reversed"}
 said = "; ".join(
-    f"{plots.LABELS[a]} < {plots.LABELS[b]}: {verdict}"
+    f"{plots.LABELS[a]} < {plots.LABELS[b]}: {word.get(verdict.word, verdict.word)}"
     for (a, b), verdict in verdicts.items()
 )
 half = 0.25
-mass = (
-    math.exp(-0.5 * 8) * half * 2 / math.sqrt(2 * math.pi)
-)  # p_g's density at u = 0, where its two components contribute alike, times the width
+# p_g's density at u = 0, where its two components contribute alike, times the width
+mass = math.exp(-0.5 * 8) * half * 2 / math.sqrt(2 * math.pi)
 depth = (price - in_table(touching_point(LAMBDA_MIN)[0])) * NATS / mass
 least = in_table(P_G.cross_entropy(P_G))
+tried_all = [one for tried in shown.series["sweep"].values() for one in tried]
 limit = {
     one[1]: in_table(
         largest_forgetting((max(one[1] + 2 * one[3], least) - OFFSET) * NATS)
     )
-    for tried in sweep.values()
-    for one in tried
+    for one in tried_all
 }
-gained = ", ".join(f"{plots.LABELS[name]} {100 * share[name]:.0f} %" for name in SWEEP)
-above = max(
-    one[2] - 2 * one[4] - limit[one[1]] for tried in sweep.values() for one in tried
-)
+above = max(one[2] - 2 * one[4] - limit[one[1]] for one in tried_all)
 Markdown(rf"""
-- **Nothing lies above the frontier.** Of all models tried here, the one that comes nearest stays {-above:.2f} bits/dim below it, two standard errors of both its coordinates granted.
+- **Nothing lies above the frontier.** Of all settings tried on the validation seed ({source}), the one that comes nearest stays {-above:.2f} bits/dim below it, two standard errors of both its
+  coordinates granted.
 - **The order of forgetting at $D_g \le {price:.2f}$** ({source}), by paired seeds: {said or "needs three seeds"}. Orthogonal may miss the price altogether: its $D_g$ is {at["orthogonal"][0].value:.3f}.
-- **What the price bought.** Of the way from the retrained model's $D_f$ to the most that any density has at the same $D_g$: {gained}.
 - **Signed has a target, down to $e^4$.** Above it the target is a point of the curve, which ends at ({in_table(touching_point(LAMBDA_MIN)[0]):.3f}, {in_table(touching_point(LAMBDA_MIN)[1]):.2f}). Below it, nothing
   holds the loss (dotted line, $\lambda = {early:g}$): where a run stops is a choice, not a minimum.
-- **Redirect goes on where signed has to stop**: ({at["redirect"][0].value:.3f}, {at["redirect"][1].value:.2f}) against a frontier of {room(at["redirect"][0]):.2f} there, {100 * share["redirect"]:.0f} % of the way from the retrained model's $D_f$ to
-  what is possible at that price.
+- **Redirect goes on where signed has to stop**: ({at["redirect"][0].value:.3f}, {at["redirect"][1].value:.2f}) against a frontier of {room(at["redirect"][0]):.2f} there.
 - **What is missing has a reason.** To follow the line of slope $e^4$, $p_g$ must be carved in a strip that is narrow and deep. A strip $|u| < {half}$ holds {100 * mass:.2f} % of $p_g$, so that the price beyond the touching point buys a depth
   of $e^{{-{depth:.0f}}}$ there. A score that falls so far so fast, at noisy points so rare in the retained data, is not learnt from samples by a network of this size; `reach` in redirect bounds what it is asked for.
 """)

@@ -274,16 +274,16 @@ style(
 # The same in the units that mean something for points in a plane:
 
 # %% tags=["hide-input"]
-this_run = {value.claim: value.value for value in values}
-plain = pd.DataFrame({
-    label: {
-        "exact, nats": in_nats(exact[claim]) if claim in exact else None,
-        "this run, nats": in_nats(this_run[claim]),
-        "exact, bits/dim": exact[claim] - OFFSET if claim in exact else None,
-        "this run, bits/dim": this_run[claim] - OFFSET,
-    }
-    for claim, label in rows.items()
-}).T.astype(float)  # fmt: skip
+sources = {"exact": exact}
+if page.recorded:
+    sources["recorded"] = {value.claim: value.value for value in page.recorded.values}
+sources["this run"] = {value.claim: value.value for value in values}
+columns = {}
+for unit, convert in {"nats": in_nats, "bits/dim": lambda bits: bits - OFFSET}.items():
+    for source, numbers in sources.items():
+        known = {claim: convert(bits) for claim, bits in numbers.items()}
+        columns[f"{source}, {unit}"] = pd.Series(known, index=list(rows), dtype=float)
+plain = pd.DataFrame(columns).rename(index=rows)
 plain.style.format("{:.3f}", na_rep="—").set_table_attributes('class="comparison"')
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""The comparison table of every page: *paper | recorded | this run*, with intervals, and a verdict outside of smoke."""
+"""The comparison table of every page: *paper | recorded | this run*, with intervals and verdicts."""
 
 import html
 import re
@@ -34,7 +34,7 @@ def comparison(
         recorded: the page's committed record, or None.
         this_run: the values that this run has measured.
         extra: further columns between *paper* and *recorded*, such as ``{"exact": {id: number}}``.
-        profile: this run's profile. In ``smoke`` there is no verdict column.
+        profile: this run's profile. A ``smoke`` run is never judged: without a record there is no verdict column then.
         labels: other names of rows, by id. Without, a row is called by its claim's row and column.
         cannot_be: the argument, by id, why a printed number cannot be.
         decimals: digits after the point; without, those that the paper prints.
@@ -60,10 +60,10 @@ def comparison(
             table[name].append(number(numbers.get(one), decimals=digits))
         table["recorded"].append(_cell(old.get(one), digits))
         table["this run"].append(_cell(new.get(one), digits))
-        judged = old.get(one) or new.get(one)
+        judged = old.get(one) or (None if profile == "smoke" else new.get(one))
         because = (cannot_be or {}).get(one, "")
         verdicts.append(str(verdict(claim, judged, cannot_be=because)) if claim else NOTHING)
-    if profile != "smoke":
+    if recorded or profile != "smoke":
         table["verdict"] = verdicts
     frame = pandas.DataFrame(table, index=[(labels or {}).get(one) or _label(one) for one in ids])
     frame.attrs["caption"] = _caption(recorded, this_run, profile, [known[one].unit for one in ids if one in known])

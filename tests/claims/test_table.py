@@ -21,7 +21,9 @@ NOW = [value(ROWS[0], 10.7), NotRun(claim=ROWS[1], reason="no time")]
 
 
 def test_columns_are_always_the_same():
-    assert list(comparison(ROWS, profile="smoke")) == ["paper", "recorded", "this run"]
+    assert list(comparison(ROWS, this_run=NOW, profile="smoke")) == ["paper", "recorded", "this run"]
+    judged = comparison(ROWS, recorded=RECORDED, this_run=NOW, profile="smoke")["verdict"]
+    assert list(judged) == list(comparison(ROWS, recorded=RECORDED, profile="laptop")["verdict"])
     assert list(comparison(ROWS, profile="laptop")) == ["paper", "recorded", "this run", "verdict"]
     extra = {"exact": {ROWS[0]: 10.6168}}
     assert list(comparison(ROWS, profile="paper", extra=extra)) == ["paper", "exact", "recorded", "this run", "verdict"]
