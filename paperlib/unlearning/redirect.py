@@ -18,16 +18,16 @@ weight; and for smaller lambda, where the signed loss has no minimiser at all, i
 is large.
 """
 
-import copy
 import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.denoiser import Denoiser
 from paperlib.processes import Process
 from paperlib.training import Training, batch, noised, score_matching
+from paperlib.unlearning.start import starting_point
 
 __all__ = ["carving", "density_ratio", "posterior_eps", "redirect"]
 
@@ -77,11 +77,7 @@ def redirect(
             raise ValueError(f"{name}={value} is negative")
     if references < 1:
         raise ValueError(f"references={references} is below 1")
-    if start not in ("retrain", "finetune"):
-        raise ValueError(f"start={start!r} is not one of retrain, finetune")
-    if start == "retrain":
-        model = copy.deepcopy(model)
-        reinitialise(model, generator)
+    model = starting_point(model, start, generator)
     weight = weight or (lambda x0: torch.ones(len(x0)))
 
     def objective(model, generator, index):

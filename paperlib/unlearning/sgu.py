@@ -13,15 +13,14 @@ would grow as 1 /
 sigma_t^2).
 """
 
-import copy
-
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.denoiser import Denoiser
 from paperlib.training import Training, batch, noised, score_matching
+from paperlib.unlearning.start import starting_point
 
-__all__ = ["FORGET_LOSSES", "STARTS", "forget_loss", "sgu"]
+__all__ = ["FORGET_LOSSES", "forget_loss", "sgu"]
 
 
 def orthogonal_paper(eps: Tensor, z: Tensor) -> Tensor:
@@ -51,7 +50,6 @@ FORGET_LOSSES = {
     "orthogonal": {"paper": orthogonal_paper, "code": orthogonal_code},
     "obtuse": {"paper": obtuse_paper, "code": obtuse_code},
 }
-STARTS = ("retrain", "finetune")
 
 
 def forget_loss(
@@ -92,20 +90,14 @@ def sgu(
         batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
-    for name, value, allowed in (
-        ("loss", loss, FORGET_LOSSES),
-        ("variant", variant, FORGET_LOSSES["obtuse"]),
-        ("start", start, STARTS),
-    ):
+    for name, value, allowed in (("loss", loss, FORGET_LOSSES), ("variant", variant, FORGET_LOSSES["obtuse"])):
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha={alpha} is not in (0, 1]")
     if every < 1:
         raise ValueError(f"every={every} is below 1")
-    if start == "retrain":
-        model = copy.deepcopy(model)
-        reinitialise(model, generator)
+    model = starting_point(model, start, generator)
 
     def objective(model, generator, index):
         L_g = score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()

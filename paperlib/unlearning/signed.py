@@ -14,13 +14,12 @@ needs lambda >= sup p_f / p_g, e^4 on SGU's mixture; the supremum only falls as 
 minimiser: it falls without bound wherever lambda p_g,t < p_f,t, and what a run returns depends on when it is stopped.
 """
 
-import copy
-
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.denoiser import Denoiser
 from paperlib.training import Training, batch, score_matching
+from paperlib.unlearning.start import starting_point
 
 __all__ = ["signed"]
 
@@ -50,11 +49,7 @@ def signed(
     """
     if not lam > 1:
         raise ValueError(f"lam={lam} is not above 1: the forgotten data would outweigh the retained")
-    if start not in ("retrain", "finetune"):
-        raise ValueError(f"start={start!r} is not one of retrain, finetune")
-    if start == "retrain":
-        model = copy.deepcopy(model)
-        reinitialise(model, generator)
+    model = starting_point(model, start, generator)
 
     def objective(model, generator, index):
         L_g = score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()

@@ -1,12 +1,11 @@
 """Unseen: train anew on retained data alone, the field's gold standard."""
 
-import copy
-
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.denoiser import Denoiser
 from paperlib.training import Training, batch, score_matching
+from paperlib.unlearning.start import starting_point
 
 __all__ = ["unseen"]
 
@@ -24,8 +23,7 @@ def unseen(
     **training,
 ) -> Training:
     """Minimise L_g of SGU's Eq. 8 from fresh weights of ``model``'s shape; ``forget`` is not looked at."""
-    model = copy.deepcopy(model)
-    reinitialise(model, generator)
+    model = starting_point(model, "retrain", generator)
 
     def objective(model, generator, index):
         return {
