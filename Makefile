@@ -50,8 +50,8 @@ record: $(READY)
 	@$(BIN)/python -m paperlib.runs.record $(PAGE) --profile $(PROFILE)
 
 test: $(READY)
-	$(BIN)/ruff check paperlib tests notebooks
-	$(BIN)/ruff format --check --quiet paperlib tests notebooks
+	$(BIN)/ruff check paperlib tests notebooks benchmarks
+	$(BIN)/ruff format --check --quiet paperlib tests notebooks benchmarks
 	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser tests
 
 test-browser: $(READY)

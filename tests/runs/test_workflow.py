@@ -14,7 +14,7 @@ import pytest
 from tests.runs.pages import write_page
 
 ROOT = Path(__file__).parents[2]
-BOOK = '''
+BOOK = """
 import sys
 from pathlib import Path
 from paperlib.runs.execute import write_stamp
@@ -23,7 +23,7 @@ index = build_folder() / "html" / "index.html"
 index.parent.mkdir(exist_ok=True)
 index.write_text("a book")
 write_stamp(Path(sys.argv[-1]), index)
-'''
+"""
 
 
 @pytest.fixture
