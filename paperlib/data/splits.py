@@ -1,0 +1,86 @@
+"""What is to be forgotten and what is to be kept: D_f and D_g of one set.
+
+``forget`` arrives as a page's parameter does: an index (3), a class's name ("dog"), several of either separated by
+commas ("3,7", "dog,automobile"), or an attribute ("bangs"). "not bangs" is the attribute's other value. Several things
+named together are forgotten together: D_f is their union.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from paperlib.data.images import Images
+
+__all__ = ["Sides", "forgotten", "forgotten_classes", "split"]
+
+
+class Sides(NamedTuple):
+    """Both sides of one set."""
+
+    retain: Images  # D_g
+    forget: Images  # D_f
+
+
+def split(dataset: Images, forget: int | str | Iterable[int | str]) -> Sides:
+    """D_g and D_f of ``dataset``; call it on the training part and on the test part alike."""
+    chosen = forgotten(dataset, forget)
+    sides = Sides(dataset.only(~chosen, f"{dataset.name} retain"), dataset.only(chosen, f"{dataset.name} forget"))
+    if not len(sides.forget):
+        raise ValueError(f"{forget=}: no image of {dataset.name} is forgotten, D_f would be empty")
+    if not len(sides.retain):
+        raise ValueError(f"{forget=}: every image of {dataset.name} is forgotten, D_g would be empty")
+    return sides
+
+
+def forgotten(dataset: Images, forget: int | str | Iterable[int | str]) -> Tensor:
+    """Which images ``forget`` names, bool [N]."""
+    if dataset.labels is not None:
+        classes = torch.tensor(forgotten_classes(dataset, forget), device=dataset.labels.device)
+        return torch.isin(dataset.labels, classes)
+    names = {_plain(name): name for name in dataset.attributes}
+    chosen = torch.zeros(len(dataset), dtype=torch.bool, device=dataset.values.device)
+    for word in _words(forget):
+        positive = _plain(word).removeprefix("not ")
+        if positive not in names:
+            raise ValueError(f"{forget=}: {dataset.name} has no attribute {word!r}; {_valid(dataset.attributes)}")
+        chosen |= dataset.attribute(names[positive]) == (positive == _plain(word))
+    return chosen
+
+
+def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) -> list[int]:
+    """The indices of the classes that ``forget`` names, sorted."""
+    if dataset.labels is None:
+        raise ValueError(f"{dataset.name} has attributes, not classes; {_valid(dataset.attributes)}")
+    indices = {_plain(name): index for index, name in enumerate(dataset.classes)}
+    indices |= {str(index): index for index in range(len(dataset.classes))}
+    found = set()
+    for word in _words(forget):
+        if _plain(word) not in indices:
+            raise ValueError(f"{forget=}: {dataset.name} has no class {word!r}; {_valid(dataset.classes)}")
+        found.add(indices[_plain(word)])
+    if len(found) == len(dataset.classes):
+        raise ValueError(f"{forget=}: every class of {dataset.name} is forgotten, nothing would be left")
+    return sorted(found)
+
+
+def _words(forget: int | str | Iterable[int | str]) -> list[str]:
+    parts = forget.split(",") if isinstance(forget, str) else [forget] if not isinstance(forget, Iterable) else forget
+    words = []
+    for part in parts:
+        if isinstance(part, bool) or not isinstance(part, int | str):
+            raise ValueError(f"{forget=}: {part!r} is neither a name nor an index")
+        words.append(str(part).strip())
+    if not words or "" in words:
+        raise ValueError(f"{forget=}: a name or an index is missing")
+    return words
+
+
+def _plain(name: str) -> str:
+    """Names are compared without case; an underscore is a space."""
+    return name.casefold().replace("_", " ")
+
+
+def _valid(names: tuple[str, ...]) -> str:
+    return f"valid: {', '.join(names)}"

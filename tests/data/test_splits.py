@@ -1,0 +1,94 @@
+"""D_g and D_f by class and by attribute."""
+
+import pytest
+import torch
+
+from paperlib.data.images import Images
+from paperlib.data.splits import forgotten_classes, split
+
+N = 12
+IMAGES = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(N, 3, 2, 2)
+ANIMALS = Images("animals", IMAGES, classes=("cat", "Golden Retriever", "cow", "emu"), labels=torch.arange(N) % 4)
+DIGITS = Images("digits", IMAGES, classes=tuple("0123456789"), labels=torch.arange(N) % 10)
+HATS = torch.arange(N) % 3 == 0
+FACES = Images(
+    "faces", IMAGES, attributes=("Bangs", "Wearing_Hat"), values=torch.stack([torch.arange(N) % 2 == 0, HATS], 1)
+)
+
+
+def numbers(images: Images) -> list[int]:
+    return images.images[:, 0, 0, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    "dataset, forget, classes",
+    [
+        (DIGITS, 3, [3]),
+        (DIGITS, "3", [3]),
+        (DIGITS, "3,7", [3, 7]),
+        (DIGITS, "7, 3", [3, 7]),
+        (DIGITS, [7, "3", 3], [3, 7]),
+        (ANIMALS, "cat", [0]),
+        (ANIMALS, "Cat,golden_retriever", [0, 1]),
+        (ANIMALS, 2, [2]),
+        (ANIMALS, "2,emu", [2, 3]),
+    ],
+)
+def test_classes_are_named_by_name_or_index(dataset, forget, classes):
+    assert forgotten_classes(dataset, forget) == classes
+    sides = split(dataset, forget)
+    expected = [k for k in range(N) if dataset.labels[k] in classes]
+    assert numbers(sides.forget) == expected
+    assert numbers(sides.retain) == [k for k in range(N) if k not in expected]
+    assert sides.forget.classes == dataset.classes
+    assert torch.equal(sides.forget.labels, dataset.labels[expected])
+    assert sides.forget.name == f"{dataset.name} forget" and sides.retain.name == f"{dataset.name} retain"
+
+
+@pytest.mark.parametrize(
+    "forget, expected",
+    [
+        ("bangs", [0, 2, 4, 6, 8, 10]),
+        ("Bangs", [0, 2, 4, 6, 8, 10]),
+        ("not bangs", [1, 3, 5, 7, 9, 11]),
+        ("wearing hat", [0, 3, 6, 9]),
+        ("Wearing_Hat,Bangs", [0, 2, 3, 4, 6, 8, 9, 10]),
+    ],
+)
+def test_attributes_are_named_with_their_value(forget, expected):
+    sides = split(FACES, forget)
+    assert numbers(sides.forget) == expected
+    assert sorted(numbers(sides.forget) + numbers(sides.retain)) == list(range(N))
+
+
+@pytest.mark.parametrize(
+    "dataset, forget, message",
+    [
+        (ANIMALS, "dog", "forget='dog': animals has no class 'dog'; valid: cat, Golden Retriever, cow, emu"),
+        (ANIMALS, "cat,dog", "no class 'dog'"),
+        (ANIMALS, 4, "no class '4'"),
+        (ANIMALS, -1, "no class '-1'"),
+        (ANIMALS, "bangs", "no class 'bangs'"),
+        (ANIMALS, "0,1,2,3", "every class of animals is forgotten"),
+        (ANIMALS, "", "a name or an index is missing"),
+        (ANIMALS, "cat,", "a name or an index is missing"),
+        (ANIMALS, [], "a name or an index is missing"),
+        (ANIMALS, 3.7, "3.7 is neither a name nor an index"),
+        (ANIMALS, True, "True is neither a name nor an index"),
+        (ANIMALS, None, "None is neither a name nor an index"),
+        (FACES, "smile", "faces has no attribute 'smile'; valid: Bangs, Wearing_Hat"),
+        (FACES, 0, "faces has no attribute '0'"),
+        (FACES, "bangs,not bangs", "every image of faces is forgotten, D_g would be empty"),
+        (ANIMALS.only(torch.tensor([0, 1])), "emu", "no image of animals is forgotten, D_f would be empty"),
+        (ANIMALS.only(torch.tensor([0, 4])), "cat", "every image of animals is forgotten"),
+    ],
+)
+def test_what_makes_no_split_is_refused_with_the_reason(dataset, forget, message):
+    with pytest.raises(ValueError) as raised:
+        split(dataset, forget)
+    assert message in str(raised.value)
+
+
+def test_attributes_have_no_classes():
+    with pytest.raises(ValueError, match="faces has attributes, not classes; valid: Bangs"):
+        forgotten_classes(FACES, 0)
