@@ -1,0 +1,149 @@
+"""Real image sets on disk: one ``<set>-<part>.npz`` a part, its content checked whenever it is read.
+
+A file holds ``images`` uint8 [N, H, W, C] and ``labels`` int64 [N]; or, for CelebA, ``attributes`` int8 [N, 40] of -1
+and 1, their ``names`` [40] and the images' ``ids`` [N]. Its content hash is the sha256 of the images' bytes followed by
+those of the labels, as little-endian int64, or of the attributes. Where the official arrays' hash is known it stands
+below. Where it is not, the hash is recorded in ``<set>-<part>.sha256`` when the file is made.
+"""
+
+import hashlib
+import os
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+__all__ = ["KNOWN_SHA256", "DamagedData", "MissingData", "content_sha256", "find", "folders", "read", "record", "write"]
+
+#: Content hashes of the official arrays, in the official order.
+KNOWN_SHA256 = {
+    "mnist-train": "d18cfd466eb143ac1097fde604dba9eec4116885869d04cc648b510949f9e88c",
+    "mnist-test": "a0863a96c44e5666edbb30c4071ee79ca0514c621e6349c5967fc78e7305c891",
+    "cifar10-train": "67e12c2a5906880a4fe5595fe6d768185ad7ca587f35d3a7ece3c3b8b85035d2",
+    "cifar10-test": "e54a434ec35094516eacbaac0f2f9550358d985e9d1f71b47d41d333c15ba304",
+}
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+Arrays = dict[str, np.ndarray]
+
+
+class MissingData(FileNotFoundError):
+    """A set is not on this machine."""
+
+
+class DamagedData(ValueError):
+    """A file does not hold what its name promises."""
+
+
+def folders() -> list[Path]:
+    """Where sets are looked for, the first one where they are put.
+
+    ``PAPERLIB_DATA`` alone where it is set; else ``data`` in the checkout, then ``data`` below the current folder.
+    """
+    if os.environ.get("PAPERLIB_DATA"):
+        return [Path(os.environ["PAPERLIB_DATA"]).expanduser().absolute()]
+    here = Path.cwd() / "data"
+    # an installed copy has no checkout around it
+    return list(dict.fromkeys([CHECKOUT / "data", here])) if (CHECKOUT / "pyproject.toml").is_file() else [here]
+
+
+def find(part: str) -> Path | None:
+    """The file of a part such as ``"mnist-train"``, in the first folder that has it."""
+    return next((path for folder in folders() if (path := folder / f"{part}.npz").is_file()), None)
+
+
+def read(part: str, command: str) -> Arrays:
+    """The arrays of a part, checked. ``command`` prepares the set; errors name it."""
+    path = find(part)
+    if path is None:
+        looked = ", ".join(str(folder) for folder in folders())
+        raise MissingData(
+            f"{part} is not on this machine: no {part}.npz in {looked}. To download and prepare it: {command}. "
+            "If it is elsewhere, set PAPERLIB_DATA to its folder."
+        )
+    arrays, expected = _arrays(path, command), _expected_sha256(path)
+    if expected is None:
+        warnings.warn(f"{path}: no hash is known to check it by; to record one: {command}", stacklevel=4)
+    elif (got := content_sha256(arrays)) != expected:
+        raise DamagedData(
+            f"{path} was altered: its content hash is {got}, not {expected}. Remove it, then run: {command}"
+        )
+    return arrays
+
+
+def write(folder: Path, part: str, arrays: Arrays) -> str:
+    """Put a part into ``folder``, whole or not at all, and record its hash; what is not that part is refused."""
+    _check_layout(part, arrays)
+    got = content_sha256(arrays)
+    if (expected := KNOWN_SHA256.get(part, got)) != got:
+        raise DamagedData(f"{part}: the content hash is {got}, not {expected}: these are not the official images")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{part}.lock"):
+        temporary = folder / f".{part}.tmp.npz"
+        np.savez(temporary, **arrays)
+        _write_hash(folder / f"{part}.npz", got)
+        temporary.replace(folder / f"{part}.npz")
+    return got
+
+
+def record(part: str, command: str) -> str:
+    """Check a part that was prepared elsewhere, and record its hash where none is known yet."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no hash yet is why this is called
+        got = content_sha256(read(part, command))
+    path = find(part)
+    if _expected_sha256(path) is None:
+        _write_hash(path, got)
+    return got
+
+
+def content_sha256(arrays: Arrays) -> str:
+    """sha256 of the images' bytes, then of the labels as little-endian int64 (attributes: int8)."""
+    digest = hashlib.sha256(np.ascontiguousarray(arrays["images"]).data)
+    target = arrays["labels"].astype("<i8") if "labels" in arrays else arrays["attributes"].astype(np.int8)
+    digest.update(np.ascontiguousarray(target).data)
+    return digest.hexdigest()
+
+
+def _arrays(path: Path, command: str) -> Arrays:
+    try:
+        with np.load(path, allow_pickle=False) as file:  # every member's checksum is verified while it is read
+            arrays = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError) as error:
+        raise DamagedData(f"{path} cannot be read ({error}): remove it, then run: {command}") from error
+    try:
+        _check_layout(path.stem, arrays)
+    except DamagedData as error:
+        raise DamagedData(f"{path}: {error}. Remove it, then run: {command}") from error
+    return arrays
+
+
+def _check_layout(part: str, arrays: Arrays) -> None:
+    target = {"labels"} if "labels" in arrays else {"attributes", "names", "ids"}
+    if missing := ({"images"} | target) - arrays.keys():
+        raise DamagedData(f"{part} lacks {', '.join(sorted(missing))}")
+    images = arrays["images"]
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+        raise DamagedData(f"{part}: images are {images.dtype} {list(images.shape)}, not uint8 [N, H, W, C]")
+    rows = {name: len(arrays[name]) for name in ("images", "labels", "attributes", "ids") if name in arrays}
+    if len(set(rows.values())) > 1:
+        raise DamagedData(f"{part}: its arrays have different lengths, {rows}")
+    if "names" in arrays and arrays["attributes"].shape[1:] != arrays["names"].shape:
+        raise DamagedData(f"{part}: {arrays['attributes'].shape[1:]} attributes, {len(arrays['names'])} names")
+
+
+def _expected_sha256(path: Path) -> str | None:
+    """The hash that a file must have: the known one, else the recorded one, else None."""
+    recorded = path.with_suffix(".sha256")
+    if path.stem in KNOWN_SHA256:
+        return KNOWN_SHA256[path.stem]
+    return recorded.read_text().split()[0] if recorded.is_file() else None
+
+
+def _write_hash(path: Path, sha256: str) -> None:
+    if path.stem not in KNOWN_SHA256:
+        path.with_suffix(".sha256").write_text(f"{sha256}  content of {path.name}\n")

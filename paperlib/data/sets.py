@@ -1,0 +1,61 @@
+"""Every set of images by name: the embedded ones, which need no download, and the real ones from the cache."""
+
+import torch
+
+from paperlib.data import avatars, cache, digits, shapes, sources
+from paperlib.data.images import Images
+
+__all__ = ["EMBEDDED", "NAMES", "load", "parts"]
+
+#: Sets that come with the package.
+EMBEDDED = ("digits", "shapes", "avatars")
+#: Every set.
+NAMES = (*EMBEDDED, *sources.SOURCES)
+
+DRAWN = {"shapes": shapes.sample, "avatars": avatars.sample}
+COUNT = {"train": 10_000, "test": 2_000}  # as many as make a small classifier good; drawn in seconds
+SEED = {"train": 0, "test": 1}
+
+
+def parts(name: str) -> tuple[str, ...]:
+    """The parts of a set: ``("train", "test")``, and ``"valid"`` for CelebA."""
+    if name not in NAMES:
+        raise ValueError(f"dataset={name!r} is not one of {', '.join(NAMES)}")
+    return tuple(COUNT) if name in EMBEDDED else tuple(sources.SOURCES[name].parts)
+
+
+def load(name: str, part: str = "train", *, size: int | None = None, n: int | None = None) -> Images:
+    """One part of a set, the same images whenever it is loaded.
+
+    Args:
+        name: one of :data:`NAMES`.
+        part: one of :func:`parts`.
+        size: pixels a side. Drawn sets are drawn at it (32 where it is not given), others resized to it.
+        n: how many images. Drawn sets draw so many (10,000 and 2,000 where it is not given), of others the first n.
+    """
+    if part not in parts(name):
+        raise ValueError(f"part={part!r} of {name} is not one of {', '.join(parts(name))}")
+    for word, value in {"size": size, "n": n}.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{word}={value} is not at least 1")
+    if name in DRAWN:
+        generator = torch.Generator().manual_seed(SEED[part])
+        return DRAWN[name](n or COUNT[part], generator, size or 32, name=f"{name}-{part}")
+    images = digits.load(part) if name == "digits" else _cached(name, part)
+    if n is not None:
+        if n > len(images):
+            raise ValueError(f"n={n}: {images.name} has {len(images)} images")
+        images = images.only(torch.arange(n))
+    return images.resized(size) if size else images
+
+
+def _cached(name: str, part: str) -> Images:
+    stem = sources.file_stem(name, part)
+    arrays = cache.read(stem, sources.command(name))
+    # A view: the file's order of bytes is what torch calls channels_last.
+    images = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2)
+    if "attributes" in arrays:
+        values = torch.from_numpy(arrays["attributes"] > 0)
+        return Images(stem, images, attributes=tuple(str(word) for word in arrays["names"]), values=values)
+    classes = sources.SOURCES[name].classes
+    return Images(stem, images, classes=classes, labels=torch.from_numpy(arrays["labels"].astype("int64")))

@@ -1,0 +1,147 @@
+"""The real sets as their authors publish them, downloaded and decoded by torchvision, as arrays for the cache.
+
+Downloads land in the data folder, in the layout that torchvision gives them, and files that lie there already are used.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paperlib.data import cache
+
+__all__ = ["SOURCES", "DownloadFailed", "Source", "prepare"]
+
+
+class DownloadFailed(RuntimeError):
+    """A set could neither be found nor downloaded."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set: its torchvision class, its parts and what torchvision calls them, its classes and its size.
+
+    ``resize`` is the side that images of any shape are cropped to (the central square) and resized to; 0 where all
+    have one shape and keep it.
+    """
+
+    loader: str
+    parts: dict[str, dict[str, Any]]
+    classes: tuple[str, ...] = ()
+    resize: int = 0
+
+
+#: Every real set, under the name that commands and pages use.
+SOURCES = {
+    "mnist": Source("MNIST", {"train": {"train": True}, "test": {"train": False}}, tuple("0123456789")),
+    "cifar10": Source(
+        "CIFAR10",
+        {"train": {"train": True}, "test": {"train": False}},
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    ),
+    "stl10": Source(
+        "STL10",
+        {"train": {"split": "train"}, "test": {"split": "test"}},
+        ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"),
+    ),
+    "celeba": Source("CelebA", {part: {"split": part} for part in ("train", "valid", "test")}, resize=64),
+    "imagenette": Source(
+        "Imagenette",
+        {"train": {"split": "train", "size": "160px"}, "test": {"split": "val", "size": "160px"}},
+        (
+            *("tench", "English springer", "cassette player", "chain saw", "church"),
+            *("French horn", "garbage truck", "gas pump", "golf ball", "parachute"),
+        ),
+        resize=64,
+    ),
+}
+
+
+def file_stem(name: str, part: str) -> str:
+    """``mnist-train``, ``celeba64-test``: the size stands in the name where it was our choice."""
+    return f"{name}{SOURCES[name].resize or ''}-{part}"
+
+
+def command(name: str) -> str:
+    """What prepares the set."""
+    return f"python -m paperlib.data {name}"
+
+
+def prepare(name: str, part: str, folder: Path) -> str:
+    """Make the cache file of one part in ``folder``, downloading what is not there; its content hash."""
+    import torchvision.datasets
+
+    source = SOURCES[name]
+    if source.loader == "CelebA":
+        _need_gdown(folder)
+    try:
+        loaded = getattr(torchvision.datasets, source.loader)(folder, download=True, **source.parts[part])
+    except Exception as error:  # whatever the network, gdown, or a damaged file leads to
+        raise DownloadFailed(
+            f"{name}: neither found in {folder} nor downloaded ({type(error).__name__}: {error}). "
+            f"With a network, run again: {command(name)}"
+        ) from error
+    stem = file_stem(name, part)
+    if not source.resize:
+        labels = loaded.targets if hasattr(loaded, "targets") else loaded.labels
+        arrays = {"images": _channels_last(np.asarray(loaded.data)), **_labels(labels)}
+    else:
+        images, targets = _squares(stem, loaded, source.resize)
+        arrays = {"images": images} | (_labels(targets) if source.classes else _attributes(loaded, targets))
+    return cache.write(folder, stem, arrays)
+
+
+def _labels(targets: Sequence[int]) -> dict[str, np.ndarray]:
+    return {"labels": np.array([int(target) for target in targets], np.int64)}
+
+
+def _attributes(loaded: Any, targets: Sequence[Any]) -> dict[str, np.ndarray]:
+    return {
+        "attributes": np.stack(targets).astype(np.int8) * 2 - 1,  # torchvision has 0 and 1, the authors -1 and 1
+        "names": np.array([word for word in loaded.attr_names if word]),  # a trailing blank makes an empty one
+        "ids": np.array([int(Path(file).stem) for file in loaded.filename]),
+    }
+
+
+def _need_gdown(folder: Path) -> None:
+    """CelebA lies on a drive that torchvision reads through gdown: say so before anything is tried."""
+    import importlib.util
+
+    if not (folder / "celeba" / "img_align_celeba").is_dir() and importlib.util.find_spec("gdown") is None:
+        raise DownloadFailed(
+            f"celeba: not found in {folder / 'celeba'}, and its download needs gdown. Run: pip install gdown"
+        )
+
+
+def _channels_last(images: np.ndarray) -> np.ndarray:
+    """[N, H, W, C] from MNIST's [N, H, W], STL-10's [N, C, H, W] or CIFAR-10's own."""
+    if images.ndim == 3:
+        return images[..., None]
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1)) if images.shape[1] == 3 else images
+
+
+def _squares(stem: str, loaded: Sequence[tuple[Any, Any]], size: int) -> tuple[np.ndarray, list[Any]]:
+    """Each image's central square, resized with Lanczos's filter, uint8 [N, size, size, 3]; and the targets."""
+    from PIL import Image
+
+    images, targets = np.empty((len(loaded), size, size, 3), np.uint8), []
+    for index in _progress(range(len(loaded)), stem):
+        try:
+            image, target = loaded[index]
+            image = image.convert("RGB")
+        except OSError as error:
+            raise cache.DamagedData(f"{stem}: image {index} cannot be read ({error})") from error
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        box = (left, top, left + side, top + side)
+        images[index] = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=box))
+        targets.append(target)
+    return images, targets
+
+
+def _progress(items: Iterable[int], label: str) -> Iterable[int]:
+    from tqdm import tqdm
+
+    return tqdm(items, desc=label, unit="image", disable=None)  # silent where no one watches
