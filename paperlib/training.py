@@ -12,6 +12,7 @@ minimised; the others are its terms, each one more forward-backward pass. Every 
 that generator. Unlearning methods are this loop with another objective (``paperlib.unlearning``).
 """
 
+import contextlib
 import copy
 import math
 import time
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from paperlib.denoiser import Denoiser
@@ -133,6 +134,7 @@ class Training:
         optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
         self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
         self.average = AveragedModel(network, multi_avg_fn=_averaging(ema)) if ema else None
+        self.drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in network.modules())
 
     @property
     def model(self) -> Denoiser:
@@ -153,7 +155,8 @@ class Training:
         start = time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.index)
-        losses = self.objective(self.network, self.generator, self.index)
+        with self._dropout():
+            losses = self.objective(self.network, self.generator, self.index)
         self.optimizer.zero_grad()
         self.accelerator.backward(losses["loss"])
         norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)
@@ -170,11 +173,21 @@ class Training:
         values = {name: value.item() for name, value in losses.items()}
         return Step(self.index, values, self.seconds, self.gradient_evaluations)
 
+    @contextlib.contextmanager
+    def _dropout(self):
+        """Let dropout, which reads torch's global generator, draw from the run's own."""
+        if not self.drops:
+            yield
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+            yield
+
     def run(self) -> Denoiser:
-        """Iterate to the end; the trained model."""
+        """Iterate to the end; the trained model, in evaluation mode."""
         for _ in self:
             pass
-        return self.model
+        return self.model.eval()
 
     def state_dict(self) -> dict:
         """A copy of all that is needed to go on to the bit: weights, average, optimiser, generator, update count."""

@@ -1,0 +1,61 @@
+"""Committed checkpoints: fp16 safetensors with a card beside each, evaluated as they are read back."""
+
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from paperlib.runs.provenance import CHECKOUT, device, git_state, versions
+
+__all__ = ["FOLDER", "LARGEST", "load", "rounded", "save"]
+
+FOLDER = CHECKOUT / "checkpoints"
+LARGEST = 20_000_000  # bytes of one file
+
+
+def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The state of ``model`` as it is stored: fp16 where it is floating point, contiguous."""
+    return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
+
+
+def save(model: nn.Module, name: str, card: dict[str, Any], folder: Path = FOLDER) -> Path:
+    """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{name}.safetensors"
+    partial = target.with_suffix(".partial")
+    save_file(rounded(model), partial)
+    if (size := partial.stat().st_size) > LARGEST:
+        partial.unlink()
+        raise ValueError(f"{name} has {size} bytes; a checkpoint has {LARGEST} at most")
+    commit, dirty = git_state(CHECKOUT)
+    facts = {
+        **card,
+        "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "commit": commit,
+        "dirty": dirty,
+        "device": device(),
+        "versions": versions(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    target.with_suffix(".json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(target)
+    return target
+
+
+def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
+    """Fill ``model`` with a checkpoint that has the sha256 of its card, and return it in evaluation mode."""
+    file = folder / f"{name}.safetensors"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
+        raise FileNotFoundError(f"there is no checkpoint {name!r} in {folder}; there are: {known}")
+    card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    if hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
+        raise ValueError(f"{file} is not the file of its card: its sha256 differs")
+    model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in load_file(file).items()})
+    return model.eval()
