@@ -31,15 +31,23 @@ seeds = 0  # how many; 0: as many as the profile has
 t = 0.08  # where the field is drawn: the paper's "randomly selected" time
 
 # %% tags=["hide-input"]
-from paperlib.runs.mixture import P_F, P_G, SHARED, MixtureSettings, load, train
+from paperlib.runs.mixture import (
+    P_F,
+    P_G,
+    SHARED,
+    MixtureSettings,
+    load,
+    protocol,
+    train,
+)
 from paperlib.runs.mixture_measures import score_error
 from paperlib.runs.page import Page
 
 NAME = "sgu_fig2_mixture_scores"
 page = Page(NAME, profile=profile, seed=seed, seeds=seeds, t=t)
 settings = MixtureSettings.of(profile, seeds=seeds)
-if not 0 < t <= 1:
-    raise ValueError(f"t={t} is not allowed: a time in (0, 1] expected")
+if not isinstance(t, float | int) or not 0 < t <= 1:
+    raise ValueError(f"t={t!r} is not allowed: a time in (0, 1] expected")
 page.banner("the exact mixture")
 
 # %% [markdown]
@@ -114,15 +122,15 @@ values = [
         f"ours.{NAME}/{side}/{name}",
         [sum(curve) / len(curve) for curve in curves[side][name]],
         seeds=list(runs),
-        unit="rms of sigma_t (s - exact), mean over t",
+        unit="rms of sigma_t (s - exact), mean over the listed t",
         n=settings.test_points,
         dataset="mixture",
         method=METHOD.get(name, name),
-        protocol={
+        protocol=protocol(settings, method)
+        | {
+            "metric": "score error",
             "against": "p_data" if name == "standard" else "p_g",
             "t": grid_t,
-            "steps": settings.steps,
-            **method.model_dump(),
         },
     )
     for name, method in SHARED.items()
@@ -217,7 +225,7 @@ Markdown(rf"""
 - **The errors lie where nobody trained** ({source}). Unseen's error on $D_f$ is {err["unseen"]["D_f"]:.3f}, on $D_g$ {err["unseen"]["D_g"]:.3f}. A retrained model has seldom looked at noisy forgotten points, and that is
   where {{py:mod}}`paperlib.unlearning.redirect` asks it to.
 - **What SGU's losses do is not subtle**: against $p_g$, orthogonal is off by {err["orthogonal"]["D_f"]:.3f} on $D_f$ and by {err["orthogonal"]["D_g"]:.3f} on $D_g$; obtuse by {err["obtuse"]["D_f"]:.3f} and {err["obtuse"]["D_g"]:.3f}.
-  The damage to the retained side is of the same size as the change on the forgotten one, since the two overlap.
+  Where the two sides overlap, the retained one is damaged with the forgotten one.
 - **Redirect departs from $p_g$ on purpose** ({err["redirect"]["D_f"]:.3f} on $D_f$): its target is not $p_g$ but $p_g$ with the middle carved out.
 """)
 
@@ -232,8 +240,8 @@ Markdown(rf"""
 # ````{solution-start} ex-obtuse-minimiser
 # :class: dropdown
 # ````
-# The gradient in $s$ is zero at $s = s_g - \frac{1-\alpha}{2\alpha}\,\frac{p_f}{p_g}\, s_f$. Where $p_g$ is small the ratio grows without limit: on the mixture to $e^4$ at most, on images, whose classes hardly
-# overlap, beyond any bound.
+# The gradient in $s$ is zero at $s = s_g - \frac{1-\alpha}{2\alpha}\,\frac{p_f}{p_g}\, s_f$. Where $p_g$ is small the ratio grows: up to $e^4$ on the mixture, and beyond any bound on images, whose classes hardly
+# overlap.
 
 # %% tags=["solution"]
 alpha, sigma = 0.8, process.sigma(torch.tensor(t))

@@ -101,7 +101,7 @@ def density_along_line(axes: Axes, line: Mapping[str, Any]) -> None:
     """exp(-NLL) along the line of the means: ``line["u"]``, and nats for each method, averaged over seeds."""
     styles = {"p_data": {"ls": "-", "lw": 5, "alpha": 0.15}, "p_g": {"ls": "-", "lw": 5, "alpha": 0.3}}
     names = {"p_data": r"exact $p_{data}$", "p_g": r"exact $p_g$"}
-    for name, nats in line.items():
+    for name, nats in _ordered(line).items():
         if name != "u":
             density = [math.exp(-value) for value in nats]
             colour = COLOURS.get(name, COLOURS["exact"])
@@ -110,6 +110,12 @@ def density_along_line(axes: Axes, line: Mapping[str, Any]) -> None:
     axes.set_title("what the models would generate there", loc="left")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=9.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22))
+
+
+def _ordered(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The same order in every figure, whatever a record's keys are sorted by: the data, then the methods."""
+    order = ["u", "p_data", "p_g", *COLOURS]
+    return {name: named[name] for name in sorted(named, key=order.index)}
 
 
 def _pairs(values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -133,7 +139,7 @@ def interval(record: Any, claim: str, decimals: int = 2) -> str:
 def sample_panels(record: Any, *, title: str) -> Figure:
     """SGU's Figure 1: the series ``points``, name -> [N, 2], a panel each, coloured by the nearest mean."""
     use_style()
-    panels = {name: np.array(points) for name, points in record.series["points"].items()}
+    panels = {name: np.array(points) for name, points in _ordered(record.series["points"]).items()}
     figure, axes = plt.subplots(2, 3, figsize=(7.4, 5.4), sharex=True, sharey=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for ax, (name, x) in zip(axes.flat, panels.items()):
@@ -141,7 +147,9 @@ def sample_panels(record: Any, *, title: str) -> Figure:
         for side, chosen in (("D_g", ~forgotten), ("D_f", forgotten)):
             ax.plot(*x[chosen].T, ".", ms=3, color=COLOURS[side], label=f"nearest to {LABELS[side]}")
         ax.set(xlim=(-6, 6), ylim=(-6, 6), aspect="equal")
-        ax.set_title("data" if name == "p_data" else LABELS[name], loc="left")
+        outside = 100 * (np.abs(x) > 6).any(1).mean()
+        beyond = f", {outside:.0f} % outside" if outside >= 1 else ""
+        ax.set_title(("data" if name == "p_data" else LABELS[name]) + beyond, loc="left", fontsize=10)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, markerscale=4)
     return figure
@@ -151,7 +159,7 @@ def score_fields(record: Any, *, density: Any, title: str) -> Figure:
     """SGU's Figure 2: the series ``fields``, name -> [N, 2] at ``points``, arrows over the data's density."""
     use_style()
     points = np.array(record.series["points"])
-    fields = {name: np.array(field) for name, field in record.series["fields"].items()}
+    fields = {name: np.array(field) for name, field in _ordered(record.series["fields"]).items()}
     axis = torch.linspace(-4.5, 4.5, 91)
     height = density.log_density(torch.cartesian_prod(axis, axis)).exp().reshape(91, 91).T
     figure, axes = plt.subplots(math.ceil(len(fields) / 2), 2, figsize=(7.4, 3.7 * math.ceil(len(fields) / 2)))
@@ -175,14 +183,14 @@ def score_fields(record: Any, *, density: Any, title: str) -> Figure:
 def score_errors(record: Any, *, title: str) -> Figure:
     """The series ``errors``, side -> method -> curve along the series ``t``, one panel a side."""
     use_style()
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), sharey=True)
+    figure, axes = plt.subplots(2, 1, figsize=(6.6, 7.0), sharex=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for ax, (side, curves) in zip(axes, record.series["errors"].items()):
-        for name, curve in curves.items():
+    for ax, (side, curves) in zip(axes, sorted(record.series["errors"].items(), reverse=True)):
+        for name, curve in _ordered(curves).items():
             ax.plot(record.series["t"], curve, color=COLOURS[name], label=LABELS[name])
-        ax.set(xlabel="t", yscale="log")
+        ax.set(ylabel=r"rms of $\sigma_t (s_\theta - s)$", yscale="log")
         ax.set_title(LABELS[side], loc="left")
-    axes[0].set_ylabel(r"rms of $\sigma_t (s_\theta - s)$")
+    axes[1].set_xlabel("t")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
@@ -203,11 +211,11 @@ def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, floa
     for ax in (near, wide):
         ax.plot(*curve.T, color=COLOURS["exact"], lw=2, label="frontier: no density above it")
         ax.fill_between(curve[:, 0], curve[:, 1], 60, color="#dddddd", lw=0)
-        for name, points in record.series["sweep"].items():
+        for name, points in _ordered(record.series["sweep"]).items():
             x = np.array([point[1:3] for point in points])
             ax.plot(*x[np.argsort(x[:, 0])].T, "-", lw=1, alpha=0.6, color=COLOURS[name])
             ax.plot(*x.T, "o", ms=4, alpha=0.7, color=COLOURS[name])
-        for name, value in chosen.items():
+        for name, value in _ordered(chosen).items():
             ax.plot(
                 kept[name].per_seed, value.per_seed, "D", ms=7, mec="white", color=COLOURS[name], label=LABELS[name]
             )

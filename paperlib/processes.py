@@ -8,7 +8,7 @@ Everything else follows from alpha_t and sigma_t. The same marginals belong to t
 
     dx = f(t) x dt + g(t) dw,   f = d log alpha_t / dt,   g^2 = d sigma_t^2 / dt - 2 f sigma_t^2
 
-(Song et al., 2021, Eq. 3 and Appendix B; SGU, Eq. 3), and its prior is N(0, sigma_1^2 I). VE, VP, sub-VP and DDPM
+(SGU, Eq. 3; Song et al., 2021, Appendix B), and its prior is N(0, sigma_1^2 I). VE, VP, sub-VP and DDPM
 differ in alpha_t and sigma_t alone, so a class below is those two functions and the reason for its numbers.
 """
 
@@ -86,7 +86,7 @@ class Process(ABC):
 class VE(Process):
     """Variance exploding (Song et al., 2021, Eq. 9): alpha_t = 1, sigma_t = sigma_min (sigma_max / sigma_min)^t."""
 
-    sigma_min: float = 0.01  # score_sde; a hundredth of the mixture's own standard deviation
+    sigma_min: float = 0.01  # score_sde; a hundredth of the standard deviation of the mixture's components
     sigma_max: float = 50.0  # score_sde's CIFAR-10 value; far above the data's spread, so that the prior fits
 
     def __post_init__(self):
@@ -125,7 +125,7 @@ class VP(Process):
 
 @dataclass(frozen=True)
 class SubVP(VP):
-    """Sub-variance preserving (Song et al., 2021, Eq. 13): VP's alpha_t, and VP's variance squared."""
+    """Sub-variance preserving (Song et al., 2021, Section 3.4): VP's alpha_t, and VP's variance squared."""
 
     def variance(self, t):
         return torch.expm1(2 * self.log_alpha(t)) ** 2

@@ -7,8 +7,7 @@ is itself a density, and Gibbs' inequality, E_w[-log q] >= E_w[-log w] = H(w), r
 
 with equality for q = w alone. Each lambda gives one line that no model can cross, and one model that touches it: w. The
 frontier is the lower envelope of the lines. On SGU's mixture p_f / p_g = e^4 / cosh(2 (x1 + x2)) <= e^4, so lambda runs
-from e^4
-upwards.
+from e^4 upwards.
 """
 
 import math
@@ -84,10 +83,7 @@ def _check(lam: float) -> None:
 
 def touching_point(lam: float) -> tuple[float, float]:
     """(D_g, D_f) of the optimal density w at ``lam``, in nats; ``lam`` at least e^4."""
-    if lam < LAMBDA_MIN:
-        raise ValueError(
-            f"lam={lam} is below e^4 = {LAMBDA_MIN:.4f}: lambda p_g - p_f is negative somewhere, w no density"
-        )
+    _check(lam)
     return _expectation(P_G, lam), _expectation(P_F, lam)
 
 
@@ -98,10 +94,7 @@ def entropy(lam: float) -> float:
 
 
 def largest_forgetting(retained: float) -> float:
-    """The largest E_f[-log q] of any density q with E_g[-log q] = ``retained``, both in nats:
-
-    the lowest line of (bound).
-    """
+    """The largest E_f[-log q] of any density q with E_g[-log q] = ``retained``, in nats: the lowest line of (bound)."""
     if retained < (least := P_G.cross_entropy(P_G) + ACROSS):
         raise ValueError(f"retained={retained} is below the entropy of p_g, {least:.4f} nats: no density reaches it")
 

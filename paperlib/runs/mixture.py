@@ -29,7 +29,19 @@ from paperlib.unlearning.sgu import sgu
 from paperlib.unlearning.signed import signed
 from paperlib.unlearning.unseen import unseen
 
-__all__ = ["SHARED", "Method", "MixtureSettings", "P_F", "P_G", "load", "losses", "train", "training"]
+__all__ = [
+    "SHARED",
+    "Method",
+    "MixtureSettings",
+    "P_F",
+    "P_G",
+    "load",
+    "losses",
+    "protocol",
+    "train",
+    "training",
+    "updates",
+]
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)  # retained, forgotten
 SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most these
@@ -45,6 +57,11 @@ class Method(Settings):
     every: int = Field(1, ge=1)  # SGU: L_f at every so-many-th update; the public code has 4, the paper knows only 1
     lam: float = Field(60.0, gt=1)  # signed, redirect, optimum: a little above e^4 = 54.6
     floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight; far below what D_g could ever show
+
+
+#: Which of a method's fields its training reads, beside ``start``.
+READS = {"orthogonal": ("alpha", "variant", "every"), "obtuse": ("alpha", "variant", "every")}
+READS |= {"signed": ("lam",), "redirect": ("lam", "floor"), "optimum": ("lam",), "standard": (), "unseen": ()}
 
 
 class MixtureSettings(Settings):
@@ -73,6 +90,27 @@ class MixtureSettings(Settings):
         return cls.checked(**budget[profile] | chosen)
 
 
+def updates(settings: MixtureSettings, method: Method) -> int:
+    """Updates of a training run: fine-tuning has a quarter of training anew."""
+    return settings.steps if method.start == "retrain" else max(1, settings.steps // 4)
+
+
+def protocol(settings: MixtureSettings, method: Method) -> dict:
+    """How a method's model was made, for a record: its budget, and the fields that it reads."""
+    rows = {"redirect": settings.batch_size // 2 * 2 + settings.batch_size // 4, "optimum": 2 * settings.batch_size}
+    made = {
+        "metric": "nll",
+        "process": "vesde",
+        "forget": "middle",
+        "sigma": [0.01, 50.0],
+        "training_draws": settings.draws,
+        "start": method.start,
+        "updates": updates(settings, method),
+        "rows_per_update": rows.get(method.name, 2 * settings.batch_size),
+    }
+    return made | {field: getattr(method, field) for field in READS[method.name]}
+
+
 def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:
     """Training data D_g [N - M, 2] and D_f [M, 2]: ``draws`` points of the mixture, split by their component."""
     forgotten = SGU_MIXTURE.weights[1]
@@ -90,7 +128,7 @@ def training(settings: MixtureSettings, method: Method, seed: int, base: Denoise
     """The training run that makes ``method``'s model, before its first update; ``base`` is what it fine-tunes."""
     D_g, D_f = data(settings, seed)
     noise = generator(seed, f"mixture/{method.name}", "noise")
-    steps = settings.steps if base is None else max(1, settings.steps // 4)
+    steps = updates(settings, method)
     loop = {"steps": steps, "lr": settings.lr, "warmup": min(100, steps // 10), "decay": True, "generator": noise}
     model = base or architecture(settings)
     if base is None:

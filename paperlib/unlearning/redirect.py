@@ -7,9 +7,11 @@ formula)::
     x0*(x_t) = sum_i v_i w_i x_i / sum_i v_i w_i,     v_i = exp(-|x_t - alpha_t x_i|^2 / (2 sigma_t^2)),    x_i from D_g
     L = E_g w(x_0) |z - eps(x_t, t)|^2 + mu E_f |eps*(x_t) - eps(x_t, t)|^2,      eps* = (x_t - alpha_t x0*) / sigma_t
 
-Both terms are squares with positive weight, so the loss is bounded and its minimiser exists: the score of the density w
-p_g / E_g[w]. With w = 1 that is p_g, the perfectly retrained model. Weights below 1 where a retained point looks
-forgotten go further: with the ratio r = p_f / p_g and::
+Both terms are squares with positive weight, so the loss is bounded and its minimiser exists. With many reference points
+it is the score of the density w p_g / E_g[w]; few of them bias x0*, and where ``reach`` shortens eps* (deep inside a
+carved region) the two terms ask for different things and the minimiser lies between them. With w = 1 that is p_g, the
+perfectly retrained model. Weights below 1 where a retained point looks forgotten go further: with the ratio r = p_f /
+p_g and::
 
     w = max(1 - r / lambda, floor)
 

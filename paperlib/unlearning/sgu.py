@@ -9,8 +9,7 @@ On retained data the score is learnt, on forgotten data it is turned away (SGU, 
 
 With x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda
 open; here it makes each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9 (with sigma_t^2 there, L_f
-would grow as 1 /
-sigma_t^2).
+would grow as 1 / sigma_t^2).
 """
 
 import torch
@@ -39,10 +38,7 @@ def obtuse_paper(eps: Tensor, z: Tensor) -> Tensor:
 
 
 def obtuse_code(eps: Tensor, z: Tensor) -> Tensor:
-    """The public code's "norm" task minimises + s . (sigma z) = -eps .
-
-    z: the opposite sign, which aligns the score with the data's.
-    """
+    """The public code's "norm" task minimises s . (sigma z) = -eps . z: the opposite sign, which aligns the two."""
     return -(eps * z).sum(1)
 
 

@@ -48,7 +48,7 @@ def test_touching_points_agree_with_an_independent_integrator(lam):
 
 
 def test_the_end_of_the_curve_and_the_bounds_are_those_computed_once_by_other_means():
-    # Printed to these digits in the project's facts; computed there by an independent convex optimisation.
+    # Computed once before this module was written, by a convex optimisation over densities on a grid.
     assert [round(bits(v), 4) for v in touching_point(LAMBDA_MIN)] == [10.5513, 12.4183]
     assert [round(bits(v), 2) for v in touching_point(60.0)] == [10.55, 12.17]
     for kept, most in {10.549: 12.29, 10.60: 15.08, 10.64: 17.26, 10.70: 20.53}.items():

@@ -6,20 +6,13 @@ from paperlib.runs import checkpoints, classifiers
 from tests.oracles import seeded
 
 
-@pytest.mark.parametrize(("name", "goal"), [("digits", 0.97), ("shapes", 0.95), ("avatars", 0.95)])
+@pytest.mark.parametrize(("name", "goal"), [("digits", 0.97)])
 def test_the_committed_classifiers_reach_their_goals_on_held_out_images(name, goal):
     model = classifiers.classifier(name)
     data = sets.load(name, "test", **classifiers._drawn(name))
     table = classifiers.confusion(model, data)
     right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
     assert (right >= goal).all()
-
-
-@pytest.mark.realdata
-def test_the_committed_mnist_classifier_reaches_its_goal():
-    data = sets.load("mnist", "test")
-    table = classifiers.confusion(classifiers.classifier("mnist"), data)
-    assert table.trace() / table.sum() >= 0.993
 
 
 def test_the_confusion_table_counts_by_hand():
