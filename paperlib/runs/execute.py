@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,8 @@ def last_lines(traceback: list[str], count: int = 12) -> str:
 def execute(page: str, parameters: Mapping[str, Any]) -> Path:
     """Execute a page and return the path of the executed notebook; ``parameters`` must name a ``profile``."""
     import nbformat
+
+    warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets are wanted here
     import papermill
 
     content, target = load(page), output_path(page, parameters)
