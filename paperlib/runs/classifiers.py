@@ -34,8 +34,8 @@ class Recipe(Settings):
 
 RECIPES = {
     "digits": Recipe(size=8, steps=1500, shift=1),
-    "shapes": Recipe(size=32, steps=2500, shift=2),
-    "avatars": Recipe(size=32, steps=2500),
+    "shapes": Recipe(size=32, steps=1200, shift=2),
+    "avatars": Recipe(size=32, steps=1000),
     "mnist": Recipe(size=28, steps=4500, shift=2),
 }
 
