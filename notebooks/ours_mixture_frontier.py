@@ -262,16 +262,16 @@ def reached_by(shown):
         share = (shown[forgotten].value - retrained) / (most - retrained)
         at_price = (shown[forgotten].value - retrained) / (limit - retrained)
         value = shown[kept].protocol.get(knob, 0.0)
-        early = ", early-stopped" if name == "signed" and value < LAMBDA_MIN else ""
+        early = "<br>early-stopped" if name == "signed" and value < LAMBDA_MIN else ""
         rows[plots.LABELS[name]] = {
             "setting": f"{knob} {value:g}{early}",
-            "D_g": plots.interval(shown, kept, 3),
-            "D_f": plots.interval(shown, forgotten),
-            "frontier at that D_g": f"{most:.2f}",
-            "share of the way": f"{100 * share:.0f} %",
-            "of the way at the price": f"{100 * at_price:.0f} %",
+            "D_g": plots.interval(shown, kept, 3).replace(" [", "<br>["),
+            "D_f": plots.interval(shown, forgotten).replace(" [", "<br>["),
+            "frontier": f"{most:.2f}",
+            "of the way": f"{100 * share:.0f} %",
+            "at the price": f"{100 * at_price:.0f} %",
         }
-    nothing = {"share of the way": "—", "of the way at the price": "—"}
+    nothing = {"of the way": "—", "at the price": "—"}
     rows[plots.LABELS["unseen"]] |= {"setting": "retrained"} | nothing
     table = pd.DataFrame(rows).T
     return table.style.set_table_attributes('class="comparison"')
@@ -283,8 +283,8 @@ if page.recorded:
 display(reached_by(record).set_caption(f"This run, profile {profile}"))
 
 # %% [markdown]
-# *Share of the way*: from the retrained model's $D_f$ to the most that any density has at
-# the same $D_g$, or at the price.
+# *Frontier*: the most that any density has at the same $D_g$. *Of the way*: how far the model comes from the retrained
+# model's $D_f$ to that. *At the price*: the same with the frontier at the price, of which some models spend only a part.
 
 # %% mystnb={"figure": {"caption": "Recorded. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier-recorded"}, "image": {"alt": "The frontier of forgetting, the models that were reached, as recorded, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
 ends = np.array(

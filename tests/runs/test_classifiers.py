@@ -6,7 +6,7 @@ from paperlib.runs import checkpoints, classifiers
 from tests.oracles import seeded
 
 
-@pytest.mark.parametrize(("name", "goal"), [("digits", 0.97)])
+@pytest.mark.parametrize(("name", "goal"), [("digits", 0.97), ("shapes", 0.97), ("avatars", 0.97)])
 def test_the_committed_classifiers_reach_their_goals_on_held_out_images(name, goal):
     model = classifiers.classifier(name)
     data = sets.load(name, "test", **classifiers._drawn(name))
