@@ -14,18 +14,24 @@ differ in alpha_t and sigma_t alone, so a class below is those two functions and
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["Process", "VE", "VP", "SubVP", "DDPM", "expand"]
+__all__ = ["Process", "VE", "VP", "SubVP", "DDPM", "expand", "normal"]
 
 
 def expand(value: Tensor, like: Tensor) -> Tensor:
     """Append dimensions to ``value`` (scalar or [B]) until it broadcasts against ``like`` [B, ...]."""
     return value.reshape(value.shape + (1,) * (like.ndim - value.ndim)) if value.ndim else value
+
+
+def normal(shape: Iterable[int], generator: torch.Generator, device: torch.device | str | None = None) -> Tensor:
+    """Standard normal noise, drawn where ``generator`` lives and moved to ``device`` where one is given."""
+    z = torch.randn(tuple(shape), generator=generator, device=generator.device)
+    return z if device is None else z.to(device)
 
 
 def derivative(function: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
