@@ -1,10 +1,15 @@
 """The book's own classifiers: trained once, committed, and loaded by every page that asks what a sample shows.
 
-``python -m paperlib.runs.classifiers digits mnist`` trains them anew and writes their checkpoints and cards.
+``python -m paperlib.runs.classifiers digits mnist`` trains them anew and writes their checkpoints and cards. A snapshot
+in the build folder lets a run that was stopped go on from where it was, to the bit.
 """
 
 import argparse
+import hashlib
+import os
 from functools import partial
+from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -12,13 +17,14 @@ from torch import Tensor, nn
 
 from paperlib.data import sets
 from paperlib.data.images import Images, model_input
-from paperlib.nets.classifier import SmallCNN, classification_loss
+from paperlib.nets.classifier import CifarResNet, SmallCNN, classification_loss
 from paperlib.runs import checkpoints
+from paperlib.runs.page import build_folder
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.training import Training
 
-__all__ = ["RECIPES", "Recipe", "build", "classifier", "confusion", "predict", "train"]
+__all__ = ["RECIPES", "Recipe", "build", "classifier", "confusion", "predict", "training"]
 
 
 class Recipe(Settings):
@@ -30,6 +36,15 @@ class Recipe(Settings):
     width: int = Field(16, gt=0)  # a quarter of the work of 32, and enough for the goals
     lr: float = Field(3e-3, gt=0)  # falling along half a cosine
     shift: int = Field(0, ge=0)  # pixels: the largest random displacement, where the class does not depend on it
+    network: Literal["SmallCNN", "CifarResNet"] = "SmallCNN"
+    each: bool = False  # every image of a batch has a displacement of its own
+    flip: bool = False  # mirror half of the images, where the class does not depend on it
+    weight_decay: float = Field(0, ge=0)  # decoupled from the gradient: AdamW (Loshchilov and Hutter, 2019)
+
+    @property
+    def description(self) -> str:
+        """The network in words."""
+        return f"{self.network}, width {self.width}"
 
 
 RECIPES = {
@@ -37,18 +52,30 @@ RECIPES = {
     "shapes": Recipe(size=32, steps=1200, shift=2),
     "avatars": Recipe(size=32, steps=1000),
     "mnist": Recipe(size=28, steps=4500, shift=2),
+    # 31 passes over the data
+    "cifar10": Recipe(size=32, steps=12_000, network="CifarResNet", shift=4, each=True, flip=True, weight_decay=0.05),
 }
 
 
-def build(name: str) -> SmallCNN:
+def build(name: str) -> SmallCNN | CifarResNet:
     """A fresh classifier for a set: one output a class, or one an attribute."""
     if name not in RECIPES:
         raise ValueError(f"there is no classifier of {name!r}; there are: {', '.join(RECIPES)}")
+    if name in _REAL:  # the committed network can be had without the images
+        return _network(name, *_REAL[name])
     example = sets.load(name, "test", **_drawn(name))
-    return SmallCNN(example.shape[0], len(example.classes or example.attributes), width=RECIPES[name].width)
+    return _network(name, example.shape[0], len(example.classes or example.attributes))
 
 
-def classifier(name: str) -> SmallCNN:
+_REAL = {"mnist": (1, 10), "cifar10": (3, 10)}  # channels, classes
+
+
+def _network(name: str, channels: int, outputs: int) -> SmallCNN | CifarResNet:
+    make = {"SmallCNN": SmallCNN, "CifarResNet": CifarResNet}[RECIPES[name].network]
+    return make(channels, outputs, width=RECIPES[name].width).to(memory_format=torch.channels_last)
+
+
+def classifier(name: str) -> SmallCNN | CifarResNet:
     """The committed classifier of a set."""
     return checkpoints.load(build(name), f"classifier-{name}")
 
@@ -57,30 +84,38 @@ def _drawn(name: str) -> dict[str, int]:
     return {"size": RECIPES[name].size} if name in ("shapes", "avatars") else {}
 
 
-def shifted(x: Tensor, largest: int, generator: torch.Generator) -> Tensor:
-    """Every image of a batch [B, C, H, W] displaced by the same random whole pixels, its edge repeated."""
+def shifted(x: Tensor, largest: int, generator: torch.Generator, *, each: bool = False) -> Tensor:
+    """Every image of a batch [B, C, H, W] displaced by random whole pixels, its edge repeated.
+
+    All by the same ones; with ``each``, every image by its own.
+    """
     if not largest:
         return x
-    size = x.shape[2:]
-    top, left = torch.randint(2 * largest + 1, (2,), generator=generator).tolist()
+    B, _, H, W = x.shape
+    shape = (2, B) if each else (2,)
+    top, left = torch.randint(2 * largest + 1, shape, generator=generator)
     padded = nn.functional.pad(x, [largest] * 4, mode="replicate")
-    return padded[:, :, top : top + size[0], left : left + size[1]]
+    if each:
+        windows = padded.unfold(2, H, 1).unfold(3, W, 1)  # [B, C, 2 largest + 1, 2 largest + 1, H, W]
+        return windows[torch.arange(B), :, top, left]
+    return padded[:, :, top : top + H, left : left + W]
 
 
 def objective(model: nn.Module, generator: torch.Generator, index: int, *, data: Images, recipe: Recipe) -> dict:
     """Cross-entropy on a random batch."""
-    x, y = data.batch(recipe.batch_size, generator)
+    x, y = data.batch(recipe.batch_size, generator, flip=recipe.flip)
+    x = shifted(x, recipe.shift, generator, each=recipe.each).contiguous(memory_format=torch.channels_last)
     target = y.float() if y.dtype == torch.bool else y
-    return {"loss": classification_loss(model(shifted(x, recipe.shift, generator)), target).mean()}
+    return {"loss": classification_loss(model(x), target).mean()}
 
 
-def train(name: str, *, seed: int = 0) -> SmallCNN:
-    """Train a set's classifier by its recipe."""
+def training(name: str, *, seed: int = 0) -> Training:
+    """The training of a set's classifier by its recipe, at its start."""
     recipe, data = RECIPES[name], sets.load(name, "train", **_drawn(name))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, f"classifier/{name}", "init").initial_seed())
         model = build(name)
-    return Training(
+    made = Training(
         model,
         partial(objective, data=data, recipe=recipe),
         steps=recipe.steps,
@@ -88,16 +123,41 @@ def train(name: str, *, seed: int = 0) -> SmallCNN:
         warmup=100,
         decay=True,
         generator=generator(seed, f"classifier/{name}", "data"),
-    ).run()
+    )
+    for group in made.optimizer.param_groups:
+        group.update(weight_decay=recipe.weight_decay, decoupled_weight_decay=True)
+    return made
+
+
+def finished(run: Training, snapshot: Path, every: int = 500) -> Training:
+    """Iterate to the end, from the snapshot where there is one; it is written anew every so many updates."""
+    if snapshot.is_file():
+        run.load_state_dict(torch.load(snapshot, weights_only=True))
+        print(f"going on from update {run.index} ({snapshot})", flush=True)
+    for step in run:
+        if step.index % every == 0:
+            print(f"update {step.index}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s", flush=True)
+            snapshot.parent.mkdir(parents=True, exist_ok=True)
+            partly = snapshot.with_suffix(".partial")
+            torch.save(run.state_dict(), partly)
+            os.replace(partly, snapshot)
+    return run
+
+
+def snapshot_file(name: str, seed: int) -> Path:
+    """Where the snapshot of a run stands: another recipe or seed has another file."""
+    key = hashlib.sha256(f"{RECIPES[name].model_dump_json()} {seed}".encode()).hexdigest()[:12]
+    return build_folder() / "classifiers" / f"{name}-{key}.pt"
 
 
 @torch.no_grad()
-def predict(model: SmallCNN, images: Tensor, batch_size: int = 500) -> Tensor:
+def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
     """Logits [N, outputs] of uint8 images [N, C, H, W]."""
-    return torch.cat([model(model_input(part)) for part in images.split(batch_size)])
+    parts = (model_input(part).contiguous(memory_format=torch.channels_last) for part in images.split(batch_size))
+    return torch.cat([model(part) for part in parts])
 
 
-def confusion(model: SmallCNN, data: Images) -> Tensor:
+def confusion(model: nn.Module, data: Images) -> Tensor:
     """Counts [K, K] of true class (row) and predicted class (column); for attributes [A, 2, 2], one table each."""
     logits = predict(model, data.images)
     if data.labels is not None:
@@ -111,8 +171,12 @@ def main() -> None:
     """Train, round, evaluate as rounded, and write the checkpoints."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("sets", nargs="+", choices=RECIPES)
-    for name in parser.parse_args().sets:
-        model = train(name)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    for name in arguments.sets:
+        snapshot = snapshot_file(name, arguments.seed)
+        run = finished(training(name, seed=arguments.seed), snapshot)
+        model = run.model
         model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
         data = sets.load(name, "test", **_drawn(name))
         table = confusion(model.eval(), data)
@@ -120,8 +184,10 @@ def main() -> None:
         recipe = RECIPES[name]
         card = {
             "data": f"{name}-train",
-            "network": f"SmallCNN, width {recipe.width}",
+            "network": recipe.description,
             "recipe": recipe.model_dump(),
+            "seed": arguments.seed,
+            "seconds": round(run.seconds, 1),
             "samples_seen": recipe.steps * recipe.batch_size,
             "test": data.name,
             "accuracy": right.tolist(),
@@ -129,6 +195,7 @@ def main() -> None:
             "confusion": table.tolist(),
         }
         file = checkpoints.save(model, f"classifier-{name}", card)
+        snapshot.unlink(missing_ok=True)
         print(f"{file.name}: accuracy on {data.name} {right.numpy().round(4)}")
 
 

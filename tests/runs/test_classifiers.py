@@ -42,9 +42,9 @@ def test_an_unknown_set_is_named():
 
 def test_training_is_repeatable_and_dropout_draws_from_the_runs_own_generator(monkeypatch):
     monkeypatch.setitem(classifiers.RECIPES, "digits", classifiers.Recipe(size=8, steps=5, width=4, shift=1))
-    first = checkpoints.rounded(classifiers.train("digits"))
+    first = checkpoints.rounded(classifiers.training("digits").run())
     torch.manual_seed(999)  # the global generator is neither read nor moved
     before = torch.get_rng_state()
-    again = checkpoints.rounded(classifiers.train("digits"))
+    again = checkpoints.rounded(classifiers.training("digits").run())
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(value, again[name]) for name, value in first.items())
