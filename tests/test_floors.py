@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "paperlib"
 FLOORS = [
     {"processes", "nets", "data", "claims"},
     {"denoiser"},
+    {"losses"},
     {"training", "sampling", "likelihood", "editing"},
     {"unlearning", "metrics"},
     {"runs", "plots"},

@@ -16,9 +16,10 @@ from paperlib.likelihood import (
     log_likelihood,
     velocity,
 )
+from paperlib.losses import batch, score_matching
 from paperlib.nets.mlp import MLP
 from paperlib.processes import VE, VP
-from paperlib.training import Training, batch, score_matching
+from paperlib.training import Training
 from tests.oracles import (
     D_F,
     D_G,

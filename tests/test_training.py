@@ -1,181 +1,25 @@
-"""Denoising score matching against closed forms; the loop against one written out by hand; resuming to the bit."""
+"""The loop against one written out by hand; resuming to the bit; several processes against one."""
 
 import copy
+import functools
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from scipy.integrate import quad
-from scipy.stats import kstest
+from torch import distributed, nn
 
 from paperlib.data.mixture import SGU_MIXTURE
-from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser
+from paperlib.denoiser import Denoiser
+from paperlib.losses import batch, score_matching, share
 from paperlib.nets.mlp import MLP
-from paperlib.processes import VE, VP
-from paperlib.training import Training, batch, noised, score_matching, times
-from tests.oracles import GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded
-
-
-class Scaled:
-    """The exact denoiser with its eps multiplied."""
-
-    def __init__(self, density, process, factor):
-        self.exact, self.process, self.factor = ExactDenoiser(density, process), process, factor
-
-    def __call__(self, x_t, t, cond=None):
-        eps = self.factor * self.exact(x_t, t).eps
-        return Denoised(x0=eps, eps=eps, score=eps)
-
-
-def pairs(rows):
-    """Antithetic rows k and B + k averaged: these are independent."""
-    return rows.reshape(2, len(rows) // 2, *rows.shape[1:]).mean(0)
-
-
-# --- denoising score matching
-
-
-def residuals(process, factor, antithetic, n=40_000):
-    """d/dc |z - c eps|^2 = -2 eps . (z - c eps) and the same derivative along other directions, a noisy row each."""
-    x0 = SGU_MIXTURE.sample(n, seeded(1))
-    model = Scaled(SGU_MIXTURE, process, factor)
-    c = torch.tensor([1.0, 0.0, 0.0, 0.0], requires_grad=True)
-
-    class Family:
-        def __init__(self):
-            self.process = process
-
-        def __call__(self, x_t, t, cond=None):
-            scale = process.sigma(t)[:, None] / (1 + process.variance(t)[:, None])
-            directions = [model(x_t, t).eps, scale * x_t, torch.tanh(x_t.flip(1)), t[:, None].expand_as(x_t)]
-            self.directions = torch.stack(directions, 2)  # [B, D, 4]
-            self.eps = self.directions @ c
-            return Denoised(x0=self.eps, eps=self.eps, score=self.eps)
-
-    family = Family()
-    loss = score_matching(family, x0, seeded(2), antithetic=antithetic)
-    (rows,) = torch.autograd.grad(loss.sum(), family.eps)  # -2 (z - eps), one row each: rows do not mix
-    slopes = (rows[..., None] * family.directions).sum(1).detach()
-    return pairs(slopes) if antithetic else slopes
-
-
-@every_process
-@pytest.mark.parametrize("antithetic", [False, True])
-def test_score_matching_is_stationary_at_the_exact_score(process, antithetic):
-    assert_mean(residuals(process, 1.0, antithetic), 0.0)
-
-
-@every_process
-@pytest.mark.parametrize("factor", [0.9, 1.1, -1.0])
-def test_score_matching_is_not_stationary_at_another_multiple_of_it(process, factor):
-    """d/dc along factor * eps is 2 factor (factor - 1) E |eps|^2: its sign points back to one."""
-    slope = residuals(process, factor, False)[:, 0]
-    error = slope.std() / len(slope) ** 0.5
-    assert slope.mean() / error * math.copysign(1, factor * (factor - 1)) > STANDARD_ERRORS
-
-
-@every_process
-@pytest.mark.parametrize("antithetic", [False, True])
-def test_score_matching_s_least_value_is_the_closed_form_for_gaussian_data(process, antithetic):
-    """E |z - eps|^2 = D (1 - sigma^2 / (alpha^2 v + sigma^2)), averaged over t; D = 2."""
-
-    def least(t):
-        t = torch.tensor(t, dtype=torch.float64)
-        signal = (process.alpha(t) ** 2 * GAUSSIAN.variance).item()
-        return 2 * signal / (signal + process.variance(t).item())
-
-    n, span = 20_000, process.t_max - process.t_min
-    expected = quad(least, process.t_min, process.t_max, limit=200, epsabs=1e-6)[0] / span
-    rows = score_matching(
-        ExactDenoiser(GAUSSIAN, process), GAUSSIAN.sample(n, seeded(1)), seeded(2), antithetic=antithetic
-    )
-    assert rows.shape == ((2 if antithetic else 1) * n,)
-    assert_mean(pairs(rows) if antithetic else rows, expected)  # strata of t only make the true error smaller
-
-
-def test_score_matching_is_the_weighted_error_of_the_score():
-    """Eq. 5 and 8: sigma^2 |s - grad log p(x_t | x_0)|^2 row by row, the gradient being (alpha x_0 - x_t) / sigma^2."""
-    model, x0 = network(VP(), data_std=2.0).double(), SGU_MIXTURE.sample(64, seeded(1)).double()
-    rows = score_matching(model, x0, seeded(2))
-    x_t, t, z = noised(model.process, x0, seeded(2))
-    alpha, variance = model.process.alpha(t)[:, None], model.process.variance(t)[:, None]
-    target = (alpha * x0 - x_t) / variance
-    expected = (variance * (model(x_t, t).score - target) ** 2).sum(1)
-    assert torch.allclose(rows, expected, rtol=1e-3)  # times are float32: near t_min, x_t - alpha x_0 has few digits
-
-
-def test_score_matching_reads_images():
-    def double(x_t, t, cond=None):
-        return Denoised(x0=x_t, eps=0 * x_t, score=x_t)
-
-    double.process = VP()
-    rows = score_matching(double, torch.zeros(6, 3, 4, 4), seeded())
-    _, _, z = noised(VP(), torch.zeros(6, 3, 4, 4), seeded())
-    assert torch.allclose(rows, z.square().sum((1, 2, 3)))
-
-
-# --- random times and antithetic noise
-
-
-@every_process
-def test_times_are_each_uniform_between_t_min_and_t_max(process):
-    generator = seeded(4)
-    t = torch.stack([times(7, process, generator) for _ in range(3000)])
-    assert t.min() >= process.t_min and t.max() <= process.t_max
-    u = (t - process.t_min) / (process.t_max - process.t_min)
-    for k in (0, 3, 6):
-        assert kstest(u[:, k].numpy(), "uniform").pvalue > 1e-4
-
-
-@every_process
-def test_times_are_evenly_spaced(process):
-    u = (times(50, process, seeded()) - process.t_min) / (process.t_max - process.t_min)
-    assert torch.allclose(u.sort().values.diff(), torch.tensor(1 / 50), atol=1e-5)  # float32, a few roundings of 1
-
-
-@every_process
-def test_stratified_times_are_unbiased_and_vary_less(process):
-    """Means of t, sigma_t and cos(9 t): as from independent uniform draws, with a smaller spread over batches."""
-    generator, span = seeded(5), process.t_max - process.t_min
-    for h in (lambda t: t, process.sigma, lambda t: torch.cos(9 * t)):
-        stratified = torch.stack([h(times(16, process, generator)).mean() for _ in range(800)])
-        plain = h(process.t_min + span * torch.rand(800, 16, generator=generator)).mean(1)
-        error = ((stratified.var() + plain.var()) / 800) ** 0.5
-        assert (stratified.mean() - plain.mean()).abs() < STANDARD_ERRORS * error
-        assert stratified.std() < plain.std() / 2
-
-
-def test_antithetic_noise_is_unbiased_and_varies_less_at_low_noise():
-    """Up to noise of a tenth of the data's scale E[z | x_t] is of the order 0.1 |x|, and the pair's z cancel."""
-    process, x0 = VE(sigma_min=1e-3, sigma_max=0.1), SGU_MIXTURE.sample(20_000, seeded(1))
-    model = ExactDenoiser(SGU_MIXTURE, process)
-
-    def slopes(antithetic):  # the loss's derivative with respect to a constant shift of eps
-        x_t, t, z = noised(process, x0, seeded(2), antithetic=antithetic)
-        return -2 * (z - model(x_t, t).eps)
-
-    plain, antithetic = slopes(False), pairs(slopes(True))
-    error = (plain.var(0) / len(plain)) ** 0.5
-    assert ((plain - antithetic).mean(0).abs() < STANDARD_ERRORS * error).all()
-    assert (antithetic.std(0) < plain.std(0) / 5).all()
-
-
-def test_antithetic_rows_share_data_and_time_and_oppose_their_noise():
-    x0 = SGU_MIXTURE.sample(8, seeded(1))
-    x_t, t, z = noised(VP(), x0, seeded(2), antithetic=True)
-    assert len(x_t) == len(t) == len(z) == 16
-    assert torch.equal(z[:8], -z[8:]) and torch.equal(t[:8], t[8:])
-    assert torch.allclose(x_t[:8] + x_t[8:], 2 * VP().alpha(t[:8])[:, None] * x0, atol=1e-5)
-
-
-def test_batches_are_drawn_with_replacement_from_all_rows():
-    data = torch.arange(5.0)[:, None].expand(5, 2)
-    rows = batch(data, 20_000, seeded())
-    assert rows.shape == (20_000, 2) and torch.equal(rows[:, 0], rows[:, 1])
-    assert_mean((rows[:, :1] == torch.arange(5.0)).double(), 0.2)
-
-
-# --- the loop
+from paperlib.processes import VE
+from paperlib.training import Training
+from tests import launched
+from tests.oracles import network, seeded
 
 DATA = SGU_MIXTURE.sample(500, seeded(7))
 
@@ -326,6 +170,7 @@ def test_no_steps_leave_the_weights_as_they_are():
         ({"lr": -0.1}, "lr=-0.1 is negative"),
         ({"clip": -1.0}, "clip=-1.0 is negative"),
         ({"warmup": -5}, "warmup=-5 is negative"),
+        ({"precision": "fp8"}, "precision='fp8' is not one of float32, bf16"),
         ({"ema": 1.0}, r"ema=1.0 is not in \[0, 1\)"),
         ({"ema": -0.1}, r"ema=-0.1 is not in \[0, 1\)"),
     ],
@@ -333,3 +178,56 @@ def test_no_steps_leave_the_weights_as_they_are():
 def test_wrong_settings_are_refused_at_once(wrong, message):
     with pytest.raises(ValueError, match=message):
         training(**wrong)
+
+
+# --- several processes, other arithmetic
+
+
+def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path):
+    """Float32 sums in another order: a rounding of 6e-8 in each of some thousand terms, so 1e-4 of the largest."""
+    checkout = Path(__file__).parents[1]
+    # What "--multi_gpu" starts is torchrun, which needs no GPU; the model on a CPU makes the processes talk by gloo.
+    launch = "launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *launch.split()]
+    command += ["--main_process_port", "0", "--module", "tests.launched"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(checkout)}
+    subprocess.run([*command, tmp_path / "found"], cwd=checkout, env=environment, check=True, capture_output=True)
+    alone = launched.updates()
+    for process in range(2):
+        found = torch.load(tmp_path / f"found.{process}")
+        assert found.pop("processes") == 2 and found.keys() == alone.keys()
+        for name, value in alone.items():
+            largest = value.abs().max() if name.endswith(("loss", "weight", "bias")) else 1
+            assert (found[name] - value).abs().max() <= 1e-4 * largest, name
+    assert max(value.abs().max() for name, value in alone.items() if name.startswith("2 ")) > 0
+
+
+def test_rows_that_the_processes_cannot_share_evenly_are_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "get_rank", lambda: 1)
+    assert share(torch.arange(6)).tolist() == [1, 3, 5]
+    with pytest.raises(ValueError, match="5 rows cannot be shared evenly by 2 processes"):
+        share(torch.arange(5))
+
+
+def test_bf16_changes_the_arithmetic_of_the_network_alone():
+    """bf16 has 8 bits of mantissa: losses agree to a few 1e-3 at first, and are not equal; weights stay float32."""
+    model = network(VE(), data_std=2.0)
+    exact, coarse = (training(model=model, precision=precision) for precision in ("float32", "bf16"))
+    first, second = next(iter(exact)).losses["loss"], next(iter(coarse)).losses["loss"]
+    assert first != second and first == pytest.approx(second, rel=0.02)
+    assert all(p.dtype == p.grad.dtype == torch.float32 for p in coarse.network.parameters())
+    assert next(iter(coarse.run().parameters())).dtype == torch.float32
+
+
+def test_a_compiled_run_is_the_same_run_and_its_state_fits_a_plain_one(monkeypatch):
+    # The whole way but for the C++ compiler, which is not everywhere.
+    monkeypatch.setattr(nn.Module, "compile", functools.partialmethod(nn.Module.compile, backend="aot_eager"))
+    model = network(VE(), data_std=2.0)
+    plain, compiled = training(model=model, steps=3), training(model=model, steps=3, compiled=True)
+    assert [s.losses["loss"] for s in compiled] == pytest.approx([s.losses["loss"] for s in plain], rel=1e-4)
+    again = training(model=model, steps=3)
+    again.load_state_dict(compiled.state_dict())
+    assert again.index == 3
+    assert compiled.model.state_dict().keys() == model.state_dict().keys()

@@ -18,12 +18,13 @@ from torch import Tensor
 from paperlib.data.frontier import Optimum
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoiser, ExactDenoiser, reinitialise
+from paperlib.losses import batch, noised, score_matching
 from paperlib.nets.mlp import MLP
 from paperlib.processes import VE
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
-from paperlib.training import Training, batch, noised, score_matching
+from paperlib.training import Training
 from paperlib.unlearning.redirect import carving, density_ratio, redirect
 from paperlib.unlearning.sgu import sgu
 from paperlib.unlearning.signed import signed

@@ -27,8 +27,9 @@ import torch
 from torch import Tensor, nn
 
 from paperlib.denoiser import Denoiser
+from paperlib.losses import batch, noised, score_matching, share
 from paperlib.processes import Process
-from paperlib.training import Training, batch, noised, score_matching
+from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["carving", "density_ratio", "posterior_eps", "redirect"]
@@ -84,7 +85,7 @@ def redirect(
 
     def objective(model, generator, index):
         x0 = batch(retain, batch_size, generator)
-        w = weight(x0).repeat(2 if antithetic else 1)
+        w = share(weight(x0).repeat(2 if antithetic else 1))
         L_g = (w * score_matching(model, x0, generator, antithetic=antithetic)).mean()
         x_t, t, _ = noised(model.process, batch(forget, max(1, batch_size // 2), generator), generator)
         asked = model.process.sigma(t) >= sigma_min * model.process.alpha(t)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from paperlib.denoiser import Denoiser
-from paperlib.training import Training, batch, noised, score_matching
+from paperlib.losses import batch, noised, score_matching
+from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["FORGET_LOSSES", "forget_loss", "sgu"]

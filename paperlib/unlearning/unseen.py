@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from paperlib.denoiser import Denoiser
-from paperlib.training import Training, batch, score_matching
+from paperlib.losses import batch, score_matching
+from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["unseen"]

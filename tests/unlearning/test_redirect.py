@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from paperlib.denoiser import ExactDenoiser
+from paperlib.losses import score_matching
 from paperlib.processes import VE, VP
-from paperlib.training import score_matching
 from paperlib.unlearning.redirect import carving, density_ratio, posterior_eps, redirect
 from tests.oracles import D_F, D_G, network, seeded, smooth_process
 

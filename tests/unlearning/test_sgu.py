@@ -12,8 +12,9 @@ import paperlib.training
 import paperlib.unlearning.sgu
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser, reinitialise
+from paperlib.losses import batch, noised, score_matching
 from paperlib.processes import VE, VP
-from paperlib.training import Training, batch, noised, score_matching
+from paperlib.training import Training
 from paperlib.unlearning.sgu import FORGET_LOSSES, forget_loss, sgu
 from paperlib.unlearning.unseen import unseen
 from tests.oracles import D_F, D_G, GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded

@@ -4,8 +4,8 @@ from torch import nn
 
 from paperlib.data.frontier import Optimum
 from paperlib.denoiser import Denoiser
+from paperlib.losses import noised
 from paperlib.processes import VE
-from paperlib.training import noised
 from paperlib.unlearning.signed import signed
 from tests.oracles import D_F, D_G, assert_mean, network, seeded
 

@@ -1,0 +1,75 @@
+"""Denoising score matching, and the random draws that every loss shares: batches, times, noise.
+
+Losses return one value a row; whoever minimises them takes the mean. Each draw comes from the generator that is handed
+in, on the device where that generator lives.
+"""
+
+import torch
+from torch import Tensor, distributed
+
+from paperlib.denoiser import Denoiser
+from paperlib.processes import Process, normal
+
+__all__ = ["batch", "noised", "score_matching", "share", "times"]
+
+
+def batch(data: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """``size`` rows of ``data`` [N, ...], drawn with replacement: [size, ...]."""
+    return data[torch.randint(len(data), (size,), generator=generator, device=generator.device).to(data.device)]
+
+
+def share(rows: Tensor) -> Tensor:
+    """The rows [B, ...] that this process computes: all, or under ``accelerate launch`` every so-many-th of them."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return rows
+    processes = distributed.get_world_size()
+    if len(rows) % processes:
+        raise ValueError(f"{len(rows)} rows cannot be shared evenly by {processes} processes")
+    return rows[distributed.get_rank() :: processes]
+
+
+def times(size: int, process: Process, generator: torch.Generator) -> Tensor:
+    """Times uniform on [t_min, t_max], [size]: one uniform draw, then evenly spaced (Kingma et al., 2021, Appendix
+    I.1).
+
+    Each time on its own is uniform, so expectations are those of independent draws, with less variance.
+    """
+    device = generator.device
+    u = (torch.rand((), generator=generator, device=device) + torch.arange(size, device=device) / size) % 1
+    return process.t_min + (process.t_max - process.t_min) * u
+
+
+def noised(
+    process: Process, x0: Tensor, generator: torch.Generator, *, antithetic: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x_t = alpha_t x_0 + sigma_t z at random times: (x_t, t, z), B rows for data [B, ...]; this process's share.
+
+    ``antithetic`` perturbs each row by z and by -z at the same time, 2B rows. At noise levels below the data's own
+    scale the two targets cancel almost wholly, and with them the noise of the gradient; its mean is the same.
+    """
+    t, z = times(len(x0), process, generator).to(x0.device), normal(x0.shape, generator, x0.device)
+    if antithetic:
+        x0, t, z = torch.cat([x0, x0]), torch.cat([t, t]), torch.cat([z, -z])
+    x0, t, z = share(x0), share(t), share(z)
+    return process.perturb(x0, t, z), t, z
+
+
+def score_matching(
+    model: Denoiser,
+    x0: Tensor,
+    generator: torch.Generator,
+    *,
+    cond: Tensor | None = None,
+    antithetic: bool = False,
+) -> Tensor:
+    """Denoising score matching with lambda(t) = sigma_t^2 (SGU, Eq. 5 and 8), one value a noisy row::
+
+        lambda(t) |s(x_t, t) - grad log p(x_t | x_0)|^2 = |z - eps(x_t, t)|^2,      x_t = alpha_t x_0 + sigma_t z
+
+    For VE this weight is also the likelihood's, up to a constant: g^2 is proportional to sigma_t^2. ``cond`` has one
+    row for each of ``x0``.
+    """
+    x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
+    if cond is not None:
+        cond = share(torch.cat([cond, cond]) if antithetic else cond)
+    return (z - model(x_t, t, cond).eps).square().flatten(1).sum(1)

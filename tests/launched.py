@@ -1,0 +1,43 @@
+"""A few updates of a small conditional U-Net, here or under ``accelerate launch``; writes what came of them."""
+
+import sys
+
+import torch
+from accelerate import PartialState
+
+from paperlib.data import sets
+from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.losses import score_matching
+from paperlib.nets.presets import unet
+from paperlib.processes import VP
+from paperlib.training import Training
+from tests.oracles import seeded
+
+DATA = sets.load("digits")
+
+
+def objective(model, generator, index):
+    x0, labels = DATA.batch(8, generator, dequantise=True)
+    return {"loss": score_matching(model, x0, generator, cond=labels, antithetic=index == 1).mean()}
+
+
+def updates(process: int = 0) -> dict[str, torch.Tensor]:
+    """Losses and gradients of three updates without momentum's help: the rate is zero but for the last."""
+    net = unet("small-8", predicts="preconditioned", classes=10, channels=8)
+    model = Denoiser(net, VP())
+    reinitialise(model, seeded(process))  # each process its own weights: the first one's must win
+    with torch.no_grad():
+        for p in model.parameters():  # the zero weights of the last layers would hide every other gradient
+            p += 0.02
+    run = Training(model, objective, steps=3, lr=1e-3, clip=0, generator=seeded(5))
+    found = {}
+    for step in run:
+        found[f"{step.index} loss"] = torch.tensor(step.losses["loss"])
+        found |= {f"{step.index} {name}": p.grad.clone() for name, p in run.network.named_parameters()}
+    return found | {f"trained {name}": p for name, p in run.model.state_dict().items()}
+
+
+if __name__ == "__main__":
+    processes = PartialState(cpu=True)
+    found = updates(processes.process_index)
+    torch.save(found | {"processes": torch.tensor(processes.num_processes)}, f"{sys.argv[1]}.{processes.process_index}")

@@ -1,0 +1,188 @@
+"""Denoising score matching against closed forms; the random draws of every loss."""
+
+import math
+
+import pytest
+import torch
+from scipy.integrate import quad
+from scipy.stats import kstest
+
+from paperlib.data.mixture import SGU_MIXTURE
+from paperlib.denoiser import Denoised, ExactDenoiser
+from paperlib.losses import batch, noised, score_matching, times
+from paperlib.processes import VE, VP
+from tests.oracles import GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded
+
+
+class Scaled:
+    """The exact denoiser with its eps multiplied."""
+
+    def __init__(self, density, process, factor):
+        self.exact, self.process, self.factor = ExactDenoiser(density, process), process, factor
+
+    def __call__(self, x_t, t, cond=None):
+        eps = self.factor * self.exact(x_t, t).eps
+        return Denoised(x0=eps, eps=eps, score=eps)
+
+
+def pairs(rows):
+    """Antithetic rows k and B + k averaged: these are independent."""
+    return rows.reshape(2, len(rows) // 2, *rows.shape[1:]).mean(0)
+
+
+# --- denoising score matching
+
+
+def residuals(process, factor, antithetic, n=40_000):
+    """d/dc |z - c eps|^2 = -2 eps . (z - c eps) and the same derivative along other directions, a noisy row each."""
+    x0 = SGU_MIXTURE.sample(n, seeded(1))
+    model = Scaled(SGU_MIXTURE, process, factor)
+    c = torch.tensor([1.0, 0.0, 0.0, 0.0], requires_grad=True)
+
+    class Family:
+        def __init__(self):
+            self.process = process
+
+        def __call__(self, x_t, t, cond=None):
+            scale = process.sigma(t)[:, None] / (1 + process.variance(t)[:, None])
+            directions = [model(x_t, t).eps, scale * x_t, torch.tanh(x_t.flip(1)), t[:, None].expand_as(x_t)]
+            self.directions = torch.stack(directions, 2)  # [B, D, 4]
+            self.eps = self.directions @ c
+            return Denoised(x0=self.eps, eps=self.eps, score=self.eps)
+
+    family = Family()
+    loss = score_matching(family, x0, seeded(2), antithetic=antithetic)
+    (rows,) = torch.autograd.grad(loss.sum(), family.eps)  # -2 (z - eps), one row each: rows do not mix
+    slopes = (rows[..., None] * family.directions).sum(1).detach()
+    return pairs(slopes) if antithetic else slopes
+
+
+@every_process
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_score_matching_is_stationary_at_the_exact_score(process, antithetic):
+    assert_mean(residuals(process, 1.0, antithetic), 0.0)
+
+
+@every_process
+@pytest.mark.parametrize("factor", [0.9, 1.1, -1.0])
+def test_score_matching_is_not_stationary_at_another_multiple_of_it(process, factor):
+    """d/dc along factor * eps is 2 factor (factor - 1) E |eps|^2: its sign points back to one."""
+    slope = residuals(process, factor, False)[:, 0]
+    error = slope.std() / len(slope) ** 0.5
+    assert slope.mean() / error * math.copysign(1, factor * (factor - 1)) > STANDARD_ERRORS
+
+
+@every_process
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_score_matching_s_least_value_is_the_closed_form_for_gaussian_data(process, antithetic):
+    """E |z - eps|^2 = D (1 - sigma^2 / (alpha^2 v + sigma^2)), averaged over t; D = 2."""
+
+    def least(t):
+        t = torch.tensor(t, dtype=torch.float64)
+        signal = (process.alpha(t) ** 2 * GAUSSIAN.variance).item()
+        return 2 * signal / (signal + process.variance(t).item())
+
+    n, span = 20_000, process.t_max - process.t_min
+    expected = quad(least, process.t_min, process.t_max, limit=200, epsabs=1e-6)[0] / span
+    rows = score_matching(
+        ExactDenoiser(GAUSSIAN, process), GAUSSIAN.sample(n, seeded(1)), seeded(2), antithetic=antithetic
+    )
+    assert rows.shape == ((2 if antithetic else 1) * n,)
+    assert_mean(pairs(rows) if antithetic else rows, expected)  # strata of t only make the true error smaller
+
+
+def test_score_matching_is_the_weighted_error_of_the_score():
+    """Eq. 5 and 8: sigma^2 |s - grad log p(x_t | x_0)|^2 row by row, the gradient being (alpha x_0 - x_t) / sigma^2."""
+    model, x0 = network(VP(), data_std=2.0).double(), SGU_MIXTURE.sample(64, seeded(1)).double()
+    rows = score_matching(model, x0, seeded(2))
+    x_t, t, z = noised(model.process, x0, seeded(2))
+    alpha, variance = model.process.alpha(t)[:, None], model.process.variance(t)[:, None]
+    target = (alpha * x0 - x_t) / variance
+    expected = (variance * (model(x_t, t).score - target) ** 2).sum(1)
+    assert torch.allclose(rows, expected, rtol=1e-3)  # times are float32: near t_min, x_t - alpha x_0 has few digits
+
+
+def test_score_matching_reads_images():
+    def double(x_t, t, cond=None):
+        return Denoised(x0=x_t, eps=0 * x_t, score=x_t)
+
+    double.process = VP()
+    rows = score_matching(double, torch.zeros(6, 3, 4, 4), seeded())
+    _, _, z = noised(VP(), torch.zeros(6, 3, 4, 4), seeded())
+    assert torch.allclose(rows, z.square().sum((1, 2, 3)))
+
+
+# --- random times and antithetic noise
+
+
+@every_process
+def test_times_are_each_uniform_between_t_min_and_t_max(process):
+    generator = seeded(4)
+    t = torch.stack([times(7, process, generator) for _ in range(3000)])
+    assert t.min() >= process.t_min and t.max() <= process.t_max
+    u = (t - process.t_min) / (process.t_max - process.t_min)
+    for k in (0, 3, 6):
+        assert kstest(u[:, k].numpy(), "uniform").pvalue > 1e-4
+
+
+@every_process
+def test_times_are_evenly_spaced(process):
+    u = (times(50, process, seeded()) - process.t_min) / (process.t_max - process.t_min)
+    assert torch.allclose(u.sort().values.diff(), torch.tensor(1 / 50), atol=1e-5)  # float32, a few roundings of 1
+
+
+@every_process
+def test_stratified_times_are_unbiased_and_vary_less(process):
+    """Means of t, sigma_t and cos(9 t): as from independent uniform draws, with a smaller spread over batches."""
+    generator, span = seeded(5), process.t_max - process.t_min
+    for h in (lambda t: t, process.sigma, lambda t: torch.cos(9 * t)):
+        stratified = torch.stack([h(times(16, process, generator)).mean() for _ in range(800)])
+        plain = h(process.t_min + span * torch.rand(800, 16, generator=generator)).mean(1)
+        error = ((stratified.var() + plain.var()) / 800) ** 0.5
+        assert (stratified.mean() - plain.mean()).abs() < STANDARD_ERRORS * error
+        assert stratified.std() < plain.std() / 2
+
+
+def test_antithetic_noise_is_unbiased_and_varies_less_at_low_noise():
+    """Up to noise of a tenth of the data's scale E[z | x_t] is of the order 0.1 |x|, and the pair's z cancel."""
+    process, x0 = VE(sigma_min=1e-3, sigma_max=0.1), SGU_MIXTURE.sample(20_000, seeded(1))
+    model = ExactDenoiser(SGU_MIXTURE, process)
+
+    def slopes(antithetic):  # the loss's derivative with respect to a constant shift of eps
+        x_t, t, z = noised(process, x0, seeded(2), antithetic=antithetic)
+        return -2 * (z - model(x_t, t).eps)
+
+    plain, antithetic = slopes(False), pairs(slopes(True))
+    error = (plain.var(0) / len(plain)) ** 0.5
+    assert ((plain - antithetic).mean(0).abs() < STANDARD_ERRORS * error).all()
+    assert (antithetic.std(0) < plain.std(0) / 5).all()
+
+
+def test_antithetic_rows_share_data_and_time_and_oppose_their_noise():
+    x0 = SGU_MIXTURE.sample(8, seeded(1))
+    x_t, t, z = noised(VP(), x0, seeded(2), antithetic=True)
+    assert len(x_t) == len(t) == len(z) == 16
+    assert torch.equal(z[:8], -z[8:]) and torch.equal(t[:8], t[8:])
+    assert torch.allclose(x_t[:8] + x_t[8:], 2 * VP().alpha(t[:8])[:, None] * x0, atol=1e-5)
+
+
+def test_batches_are_drawn_with_replacement_from_all_rows():
+    data = torch.arange(5.0)[:, None].expand(5, 2)
+    rows = batch(data, 20_000, seeded())
+    assert rows.shape == (20_000, 2) and torch.equal(rows[:, 0], rows[:, 1])
+    assert_mean((rows[:, :1] == torch.arange(5.0)).double(), 0.2)
+
+
+def test_labels_go_to_the_model_with_their_rows():
+    seen = []
+
+    def records(x_t, t, cond=None):
+        seen.append((x_t, cond))
+        return Denoised(x0=x_t, eps=0 * x_t, score=x_t)
+
+    records.process = VE(sigma_min=1e-6, sigma_max=1e-5)  # hardly any noise: a row shows whose it is
+    x0, labels = torch.arange(4.0)[:, None], torch.arange(4)
+    for antithetic in (False, True):
+        score_matching(records, x0, seeded(), cond=labels, antithetic=antithetic)
+        x_t, cond = seen[-1]
+        assert torch.equal(x_t[:, 0].round().long(), cond)
