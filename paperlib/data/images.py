@@ -91,13 +91,14 @@ class Images:
         self, size: int, generator: torch.Generator, *, flip: bool = False, dequantise: bool = False
     ) -> tuple[Tensor, Tensor]:
         """``size`` images drawn with replacement, as a model's input, and what is known of them."""
-        return self._at(torch.randint(len(self), (size,), generator=generator), generator, flip, dequantise)
+        chosen = torch.randint(len(self), (size,), generator=generator, device=generator.device)
+        return self._at(chosen, generator, flip, dequantise)
 
     def epoch(
         self, size: int, generator: torch.Generator, *, flip: bool = False, dequantise: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches that hold every image once, in a random order; the last may be smaller."""
-        for chosen in torch.randperm(len(self), generator=generator).split(size):
+        for chosen in torch.randperm(len(self), generator=generator, device=generator.device).split(size):
             yield self._at(chosen, generator, flip, dequantise)
 
     def _at(self, chosen: Tensor, generator: torch.Generator, flip: bool, dequantise: bool) -> tuple[Tensor, Tensor]:

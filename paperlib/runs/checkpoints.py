@@ -12,7 +12,7 @@ from torch import nn
 
 from paperlib.runs.provenance import CHECKOUT, device, git_state, versions
 
-__all__ = ["FOLDER", "LARGEST", "load", "rounded", "save"]
+__all__ = ["FOLDER", "LARGEST", "amend", "card", "load", "rounded", "save"]
 
 FOLDER = CHECKOUT / "checkpoints"
 LARGEST = 20_000_000  # bytes of one file
@@ -23,7 +23,7 @@ def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
 
 
-def save(model: nn.Module, name: str, card: dict[str, Any], folder: Path = FOLDER) -> Path:
+def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLDER) -> Path:
     """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
@@ -34,7 +34,7 @@ def save(model: nn.Module, name: str, card: dict[str, Any], folder: Path = FOLDE
         raise ValueError(f"{name} has {size} bytes; a checkpoint has {LARGEST} at most")
     commit, dirty = git_state(CHECKOUT)
     facts = {
-        **card,
+        **facts,
         "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "commit": commit,
@@ -43,9 +43,28 @@ def save(model: nn.Module, name: str, card: dict[str, Any], folder: Path = FOLDE
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    target.with_suffix(".json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _write(target.with_suffix(".json"), facts)
     partial.replace(target)
     return target
+
+
+def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
+    """The card of a checkpoint, None where there is no such checkpoint."""
+    file = folder / f"{name}.json"
+    if not file.is_file() or not file.with_suffix(".safetensors").is_file():
+        return None
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def amend(name: str, folder: Path = FOLDER, **facts: Any) -> None:
+    """Add what was measured later to a checkpoint's card."""
+    _write(folder / f"{name}.json", {**(card(name, folder) or {}), **facts})
+
+
+def _write(file: Path, facts: dict[str, Any]) -> None:
+    partial = file.with_suffix(".json.partial")
+    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(file)
 
 
 def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
@@ -54,8 +73,7 @@ def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(f"there is no checkpoint {name!r} in {folder}; there are: {known}")
-    card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    if hashlib.sha256(file.read_bytes()).hexdigest() != card["sha256"]:
+    if hashlib.sha256(file.read_bytes()).hexdigest() != (card(name, folder) or {}).get("sha256"):
         raise ValueError(f"{file} is not the file of its card: its sha256 differs")
     model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in load_file(file).items()})
     return model.eval()

@@ -1,0 +1,152 @@
+"""The base models of images: what each is, how it is trained, and the committed ones by name.
+
+A base model is trained on all images of a set, or, as the twin that has never seen them, on all but some classes; it
+is what every unlearning method starts from, and the twin is what they are compared with.
+"""
+
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from paperlib.data import sets
+from paperlib.data.images import Images
+from paperlib.data.splits import split
+from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.losses import score_matching
+from paperlib.nets.presets import unet
+from paperlib.nets.unet import drop_labels
+from paperlib.processes import DDPM, VE, VP
+from paperlib.runs import checkpoints
+from paperlib.runs.seeds import generator
+from paperlib.runs.settings import Settings
+from paperlib.training import Training
+
+__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "load", "training"]
+
+PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear}
+# A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
+# noise levels from 0.01 to 50.
+PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps"}
+DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 of the coloured sets
+LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also SA's, SalUn's and EraseDiff's
+
+
+class Budget(Settings):
+    """How long a base model is trained, and with what arithmetic."""
+
+    steps: int = Field(gt=0)  # updates of Adam
+    batch_size: int = Field(gt=0)
+    lr: float = Field(gt=0)  # after the warm-up; it falls to zero along half a cosine
+    ema: float = Field(0.999, ge=0, lt=1)
+    warmup: int = Field(200, ge=0)
+    precision: Literal["float32", "bf16"] = "float32"
+    compiled: bool = False
+
+    @property
+    def samples(self) -> int:
+        """Images seen, counted as often as they were."""
+        return self.steps * self.batch_size
+
+
+# An hour or less on two CPU cores. On a GPU as many passes as make a good model, in minutes.
+_GPU = dict(batch_size=512, ema=0.9999, warmup=1000, precision="bf16", compiled=True)
+BUDGETS = {
+    ("mnist", "cpu"): Budget(steps=5000, batch_size=64, lr=2e-3),
+    ("mnist", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU),
+    ("cifar10", "cpu"): Budget(steps=80_000, batch_size=128, lr=5e-4, ema=0.9999, warmup=1000),
+    ("cifar10", "cuda"): Budget(steps=40_000, lr=5e-4, **_GPU),
+}
+
+
+class Base(Settings):
+    """What a base model is: set, process, with labels or not, and the classes that it has never seen."""
+
+    dataset: Literal["mnist", "cifar10"]
+    process: Literal["ve", "vp", "ddpm"]
+    labels: bool = False  # conditional, with label dropout
+    unseen: str = ""  # as a page's parameter ``forget`` names classes
+
+    @property
+    def name(self) -> str:
+        """The name of its checkpoint."""
+        parts = [self.dataset, self.process, *(["labels"] if self.labels else [])]
+        return "-".join([*parts, *(["unseen", *self.unseen.split(",")] if self.unseen else [])])
+
+    @property
+    def preset(self) -> str:
+        """Its network: of about 1 M parameters for MNIST, 7 M for CIFAR-10."""
+        return {"mnist": "small-28", "cifar10": "small-cifar10"}[self.dataset]
+
+
+def _with_twin(unseen: str, **base) -> list[Base]:
+    return [Base(**base), Base(**base, unseen=unseen)]
+
+
+_ALL = [
+    *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
+    *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
+    *_with_twin("3", dataset="mnist", process="ddpm", labels=True),
+    *_with_twin("3", dataset="mnist", process="ve", labels=True),
+    *_with_twin("dog,automobile", dataset="cifar10", process="vp"),  # SGU's
+    *_with_twin("airplane", dataset="cifar10", process="ddpm", labels=True),  # EraseDiff's
+]
+# Base models of the two processes first, then their twins: in the order of their worth.
+BASES: dict[str, Base] = {
+    base.name: base for base in sorted(_ALL, key=lambda base: (base.dataset != "mnist", base.labels, bool(base.unseen)))
+}
+
+
+def budget(base: Base, device: torch.device | str) -> Budget:
+    """The training budget of a base model on a kind of device."""
+    return BUDGETS[base.dataset, torch.device(device).type]
+
+
+def architecture(base: Base) -> Denoiser:
+    """A fresh network on the base model's process."""
+    predicts = PREDICTS[base.process]
+    changes = {"classes": 10 if base.labels else 0}
+    net = unet(base.preset, predicts=predicts, **changes)
+    return Denoiser(net, PROCESSES[base.process](), predicts=predicts, data_std=DATA_STD.get(base.dataset, 0.5))
+
+
+def data(base: Base) -> Images:
+    """Its training images."""
+    images = sets.load(base.dataset, "train")
+    return split(images, base.unseen).retain if base.unseen else images
+
+
+def objective(
+    model: Denoiser, generator: torch.Generator, index: int, *, data: Images, base: Base, batch_size: int
+) -> dict[str, Tensor]:
+    """Denoising score matching, the mean over pixels.
+
+    An SDE's model is trained on dequantised pixels, whose density its likelihood is; a DDPM's on the 256 levels.
+    """
+    mirror = base.dataset != "mnist"
+    x0, labels = data.batch(batch_size, generator, flip=mirror, dequantise=base.process != "ddpm")
+    cond = drop_labels(labels, model.net.null, LABEL_DROPOUT, generator) if base.labels else None
+    return {"loss": score_matching(model, x0, generator, cond=cond).mean() / x0[0].numel()}
+
+
+def training(base: Base, budget: Budget, *, seed: int = 0, device: torch.device | str = "cpu") -> Training:
+    """The training run that makes a base model, before its first update."""
+    model = architecture(base)
+    reinitialise(model, generator(seed, f"bases/{base.name}", "init"))
+    settings = budget.model_dump(exclude={"batch_size"})
+    return Training(
+        model.to(device),
+        partial(objective, data=data(base).to(device), base=base, batch_size=budget.batch_size),
+        generator=generator(seed, f"bases/{base.name}", "noise", device),
+        decay=True,
+        **settings,
+    )
+
+
+def load(name: str) -> Denoiser:
+    """A committed base model."""
+    if name not in BASES:
+        raise ValueError(f"there is no base model {name!r}; there are: {', '.join(BASES)}")
+    return checkpoints.load(architecture(BASES[name]), name)

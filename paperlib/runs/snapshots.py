@@ -1,0 +1,78 @@
+"""Training that survives a kill: iterate a run from its snapshot, and leave a new one every so many seconds."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from accelerate.utils import reduce
+
+from paperlib.training import Step, Training
+
+__all__ = ["Resumable"]
+
+
+class Resumable:
+    """``run``, taken up where ``file`` has a snapshot of it, and followed::
+
+        for step in Resumable(run, file):
+            ...
+
+    Whatever stops the iteration, at most ``every`` seconds of training are lost; a ``deadline`` loses none. Of several
+    processes the first one writes, and all stop at the same update.
+
+    Args:
+        run: a fresh training run.
+        file: the snapshot, replaced in one move. Name it after everything that makes the run what it is.
+        every: seconds of training between two snapshots.
+        deadline: :func:`time.monotonic` when to stop; None to go on to the end.
+        points: how many points :attr:`curve` has for the whole run.
+    """
+
+    def __init__(
+        self, run: Training, file: Path, *, every: float = 60.0, deadline: float | None = None, points: int = 100
+    ):
+        self.run, self.file, self.every, self.deadline = run, file, every, deadline
+        self.window = max(1, run.steps // points)
+        self.curve: list[tuple[int, float]] = []  # update, mean loss over the window that ends there
+        self._sum = 0.0
+        if file.is_file():
+            saved = torch.load(file, map_location="cpu", weights_only=True)
+            run.load_state_dict(saved["training"])
+            self.curve, self._sum = [tuple(point) for point in saved["curve"]], saved["sum"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end."""
+        return self.run.index >= self.run.steps
+
+    def __iter__(self) -> Iterator[Step]:
+        saved = time.monotonic()
+        for step in self.run:
+            self._sum += step.losses["loss"]
+            if step.index % self.window == 0:
+                self.curve.append((step.index, self._sum / self.window))
+                self._sum = 0.0
+            late = self._late()
+            if late or self.finished or time.monotonic() - saved > self.every:
+                self.save()
+                saved = time.monotonic()
+            yield step
+            if late:
+                return
+
+    def _late(self) -> bool:
+        if self.deadline is None:
+            return False
+        late = torch.tensor(float(time.monotonic() >= self.deadline), device=self.run.device)
+        return reduce(late, "sum").item() > 0
+
+    def save(self) -> None:
+        """Write the snapshot: everything that the run needs to go on to the bit."""
+        if not self.run.processes.is_main_process:
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.file.with_suffix(".partial")
+        torch.save({"training": self.run.state_dict(), "curve": self.curve, "sum": self._sum}, partial)
+        os.replace(partial, self.file)
