@@ -43,8 +43,8 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    _write(target.with_suffix(".json"), facts)
     partial.replace(target)
+    _write(target.with_suffix(".json"), facts)  # last: without its card, or with an older one, a file is not read
     return target
 
 

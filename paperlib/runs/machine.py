@@ -1,20 +1,21 @@
 """What this machine can do, measured: the yardstick for how well a run uses it."""
 
+import copy
 import time
 
 import torch
-from torch import Tensor, nn
+from accelerate import PartialState
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["matmul_rate", "operations", "pick_device"]
+from paperlib.nets.unet import UNet
+
+__all__ = ["matmul_rate", "operations", "pick_device", "say", "use_of_machine"]
 
 
-def pick_device(name: str = "") -> torch.device:
+def pick_device(name: str | None = None) -> torch.device:
     """The device of that name; without one, a GPU where there is one, else the CPU."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device='cuda', but torch sees no GPU here")
-    if name not in ("", "cpu", "cuda"):
-        raise ValueError(f"device={name!r} is not one of cpu, cuda")
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -36,16 +37,25 @@ def matmul_rate(device: torch.device, precision: str = "float32", seconds: float
     return 2 * size**3 * products / (wait() - start)
 
 
-def operations(net: nn.Module, x: Tensor, time: Tensor) -> float:
-    """Floating-point operations of a forward and backward pass of a U-Net, an image; counted, not computed."""
-    copy = type_on_meta(net)
+def operations(net: UNet, batch: int = 2) -> float:
+    """Floating-point operations of a forward and backward pass, an image; counted, not computed."""
+    meta = copy.deepcopy(net).to("meta")
     with FlopCounterMode(display=False) as counter, torch.device("meta"):
-        copy(x.to("meta"), time.to("meta")).square().mean().backward()
-    return counter.get_total_flops() / len(x)
+        meta(torch.zeros(batch, *net.shape), torch.zeros(batch)).square().mean().backward()
+    return counter.get_total_flops() / batch
 
 
-def type_on_meta(net: nn.Module) -> nn.Module:
-    """The same network without numbers."""
-    import copy
+def use_of_machine(net: UNet, images_per_second: float, device: torch.device, precision: str) -> str:
+    """In words, the share of the device that training ``net`` at this speed uses: arithmetic and a GPU's memory."""
+    reached, most = images_per_second * operations(net), matmul_rate(device, precision)
+    text = f"{images_per_second:.0f} images/s, {reached / 1e9:.0f} GFLOP/s: "
+    text += f"{reached / most:.0%} of what large matrix products reach here ({precision})"
+    if device.type == "cuda":
+        share = torch.cuda.max_memory_allocated(device) / torch.cuda.get_device_properties(device).total_memory
+        text += f"; {share:.0%} of the card's memory"
+    return text
 
-    return copy.deepcopy(net).to("meta")
+
+def say(text: str) -> None:
+    """Print a line, once for all processes."""
+    PartialState().print(text, flush=True)

@@ -1,0 +1,96 @@
+"""What a base model draws: the classifier's confidence, the share of each class, and a grid to look at.
+
+A first look, not a measure of quality: a model may draw every digit well and a tenth of each, and still only a few
+different ones.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from torch import Tensor
+
+from paperlib.data.images import to_uint8
+from paperlib.denoiser import Denoiser
+from paperlib.runs import bases, checkpoints, classifiers
+from paperlib.runs.bases import Base
+from paperlib.runs.machine import say
+from paperlib.runs.seeds import generator
+from paperlib.sampling import sample
+
+__all__ = ["SampleCheck", "check", "draw"]
+
+SAMPLES, STEPS, GRID = 1000, 25, 64
+
+
+def draw(
+    model: Denoiser, n: int, generator: torch.Generator, *, labels: Tensor | None = None, steps: int = STEPS
+) -> Tensor:
+    """``n`` images of a model, uint8 [n, C, H, W] on the CPU, by Heun's method in batches of 250."""
+    device, parts = next(model.parameters()).device, []
+    for chosen in torch.arange(n).split(250):
+        cond = None if labels is None else labels[chosen].to(device)
+        noise = model.process.prior_std() * torch.randn((len(chosen), *model.net.shape), generator=generator)
+        state = sample(model, noise.shape, noise=noise.to(device), generator=generator, steps=steps, cond=cond)
+        parts.append(to_uint8(state.x).cpu())
+    return torch.cat(parts)
+
+
+def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[str, float | list[float]]:
+    """The classifier's view of uint8 images [N, C, H, W]: mean confidence, the share of each class, and with the
+    ``labels`` that were asked for, the share that shows them."""
+    probabilities = classifiers.predict(classifiers.classifier(dataset), images).softmax(1)
+    confidence, found = probabilities.max(1)
+    shares = torch.bincount(found, minlength=probabilities.shape[1]) / len(images)
+    seen = {"confidence": round(confidence.mean().item(), 4), "shares": [round(s, 4) for s in shares.tolist()]}
+    return seen if labels is None else seen | {"right": (found == labels).double().mean().item()}
+
+
+@dataclass
+class SampleCheck:
+    """The check of one base model as a run of the campaign; what it finds goes to the model's card, beside a grid."""
+
+    base: Base
+    device: torch.device
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The base model's, and that this looks at its samples."""
+        return f"{self.base.name}-samples"
+
+    def left(self) -> float:
+        """1 until the card has the samples of the checkpoint that it is the card of."""
+        card = checkpoints.card(self.base.name, self.folder) or {}
+        return 0.0 if card and card.get("samples", {}).get("sha256") == card["sha256"] else 1.0
+
+    def minutes(self) -> float:
+        """Unknown before it is tried; on two CPU cores a few minutes for MNIST."""
+        return 3.0
+
+    def go_on(self, deadline: float | None) -> bool:
+        """Draw, look, and write; it is not begun when the time is up."""
+        if deadline is not None and time.monotonic() >= deadline:
+            return False
+        if not PartialState().is_main_process:
+            return True
+        model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
+        draws = generator(0, f"samples/{self.base.name}", "evaluation")
+        labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
+        images = draw(model, SAMPLES, draws, labels=labels)
+        found = check(images, self.base.dataset, labels)
+        sha256 = (checkpoints.card(self.base.name, self.folder) or {})["sha256"]
+        protocol = {"n": SAMPLES, "sampler": "heun", "evaluations": 2 * STEPS, "sha256": sha256}
+        save_grid(images[:GRID], self.folder / f"{self.base.name}.png")
+        checkpoints.amend(self.base.name, self.folder, samples=found | protocol)
+        say(f"{self.base.name}: confidence {found['confidence']}, shares {found['shares']}")
+        return True
+
+
+def save_grid(images: Tensor, file: Path) -> None:
+    """A PNG of uint8 images [N, C, H, W], eight a row."""
+    from torchvision.utils import save_image  # late: training does not need it
+
+    save_image(images.float() / 255, file, nrow=8, padding=1)
