@@ -26,7 +26,7 @@ $(error PAGE='$(PAGE)' is not the name of a page: $(basename $(notdir $(wildcard
 endif
 endif
 
-.PHONY: help book page record test test-browser pair lock clean
+.PHONY: help book page record test test-browser bench pair lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo 'make record PAGE=X [PROFILE=laptop|paper]                            keep what a page measured, in results/'
 	@echo 'make test                                                            style, notebook pairs, tests'
 	@echo 'make test-browser                                                    look at the built book in Chromium'
+	@echo 'make bench                                                           side by side with public libraries, on an idle machine'
 	@echo 'make pair                                                            bring the .py and .ipynb of each page together'
 	@echo 'make lock                                                            pin the newest versions in requirements.lock'
 	@echo 'make clean                                                           remove everything that was computed'
@@ -56,6 +57,9 @@ test: $(READY)
 
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser
+
+bench: $(READY)
+	@$(BIN)/python benchmarks
 
 pair: $(READY)
 	$(BIN)/jupytext --sync notebooks/*.py

@@ -5,17 +5,13 @@ forward, mean squared error, backward and Adam. The contestants take turns, step
 machine does falls on all alike; the median of each is printed. The public networks run as they come and, in a second
 row, with channels_last weights, as ours are.
 
-    pip install 'paperlib[bench]'
     python benchmarks/unet_training.py --threads 2
 """
 
-import argparse
-import platform
-import statistics
 import time
-from pathlib import Path
 
 import torch
+from _measure import interleaved, machine, options
 from denoising_diffusion_pytorch import Unet
 from diffusers import UNet2DModel
 from torch import nn
@@ -84,39 +80,23 @@ def operations(make, batch: int = 2) -> float:
 
 class Contestant:
     def __init__(self, net: nn.Module, batch: int):
-        self.net, self.seconds = net.train(), []
+        self.net = net.train()
         self.optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
         self.x, self.t = torch.randn(batch, 1, SIZE, SIZE), 1000 * torch.rand(batch)
 
-    def step(self) -> None:
+    def __call__(self) -> float:
+        """One step; its seconds."""
         start = time.perf_counter()
         self.optimizer.zero_grad()
         (self.net(self.x, self.t) - self.x).square().mean().backward()
         self.optimizer.step()
-        self.seconds.append(time.perf_counter() - start)
-
-    def images_per_second(self) -> float:
-        return len(self.x) / statistics.median(self.seconds)
-
-
-def machine() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-    return f"{model}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+        return time.perf_counter() - start
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=9, help="timed steps of each")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    print(f"{machine()}; batch {arguments.batch} of {SIZE} x {SIZE}, median of {arguments.rounds} interleaved steps\n")
+    chosen = options(__doc__, batch=64, rounds=9)
+    print("## Training a U-Net, images a second\n")
+    print(f"{machine()}; batch {chosen.batch} of {SIZE} x {SIZE}, median of {chosen.rounds} interleaved steps\n")
     print("| network | Mflop an image | M parameters | images/s | ours is faster by |\n|---|---|---|---|---|")
     for name, (theirs, make_ours) in PAIRS.items():
         flops = {name: operations(theirs), "ours": operations(make_ours)}
@@ -124,19 +104,15 @@ def main() -> None:
             raise SystemExit(f"{name}: operations differ by more than 5 %: {flops}")
         nets = {name: theirs(), f"{name}, channels_last": theirs().to(memory_format=torch.channels_last)}
         nets["ours"] = make_ours()
-        contestants = {label: Contestant(net, arguments.batch) for label, net in nets.items()}
-        for round in range(arguments.rounds + 2):
-            for contestant in contestants.values():
-                contestant.step()
-                if round < 2:  # warm-up
-                    contestant.seconds.clear()
-        speed = contestants["ours"].images_per_second()
-        for label, contestant in contestants.items():
-            parameters = sum(p.numel() for p in contestant.net.parameters()) / 1e6
-            theirs_speed = contestant.images_per_second()
-            faster = "" if label == "ours" else f"{speed / theirs_speed:.2f}" + (" (behind)" * (speed < theirs_speed))
+        contestants = {label: Contestant(net, chosen.batch) for label, net in nets.items()}
+        seconds = interleaved(contestants, chosen.rounds)
+        for label, net in nets.items():
+            millions = sum(p.numel() for p in net.parameters()) / 1e6
+            faster = "" if label == "ours" else f"{(ratio := seconds[label] / seconds['ours']):.2f}"
+            faster += " (behind)" if faster and ratio < 1 else ""
             operations_here = flops["ours" if label == "ours" else name]
-            print(f"| {label} | {operations_here:.0f} | {parameters:.2f} | {theirs_speed:.1f} | {faster} |")
+            speed = chosen.batch / seconds[label]
+            print(f"| {label} | {operations_here:.0f} | {millions:.2f} | {speed:.1f} | {faster} |")
 
 
 if __name__ == "__main__":
