@@ -54,6 +54,8 @@ class Budget(Settings):
 # An hour or less on two CPU cores. On a GPU as many passes as make a good model, in minutes.
 _GPU = dict(batch_size=512, ema=0.9999, warmup=1000, precision="bf16", compiled=True)
 BUDGETS = {
+    ("digits", "cpu"): Budget(steps=4000, batch_size=128, lr=2e-3),  # two minutes
+    ("digits", "cuda"): Budget(steps=4000, batch_size=128, lr=2e-3),
     ("mnist", "cpu"): Budget(steps=5000, batch_size=64, lr=2e-3),
     ("mnist", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU),
     ("cifar10", "cpu"): Budget(steps=80_000, batch_size=128, lr=5e-4, ema=0.9999, warmup=1000),
@@ -64,7 +66,7 @@ BUDGETS = {
 class Base(Settings):
     """What a base model is: set, process, with labels or not, and the classes that it has never seen."""
 
-    dataset: Literal["mnist", "cifar10"]
+    dataset: Literal["digits", "mnist", "cifar10"]
     process: Literal["ve", "vp", "ddpm"]
     labels: bool = False  # conditional, with label dropout
     unseen: str = ""  # as a page's parameter ``forget`` names classes
@@ -77,8 +79,8 @@ class Base(Settings):
 
     @property
     def preset(self) -> str:
-        """Its network: of about 1 M parameters for MNIST, 7 M for CIFAR-10."""
-        return {"mnist": "small-28", "cifar10": "small-cifar10"}[self.dataset]
+        """Its network: about 0.6 M parameters for digits, 1 M for MNIST, 7 M for CIFAR-10."""
+        return {"digits": "small-8", "mnist": "small-28", "cifar10": "small-cifar10"}[self.dataset]
 
 
 def _with_twin(unseen: str, **base) -> list[Base]:
@@ -86,6 +88,7 @@ def _with_twin(unseen: str, **base) -> list[Base]:
 
 
 _ALL = [
+    *(Base(dataset="digits", process=process, labels=labels) for process in ("ve", "ddpm") for labels in (False, True)),
     *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
     *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
     *_with_twin("3", dataset="mnist", process="ddpm", labels=True),
@@ -93,10 +96,11 @@ _ALL = [
     *_with_twin("dog,automobile", dataset="cifar10", process="vp"),  # SGU's
     *_with_twin("airplane", dataset="cifar10", process="ddpm", labels=True),  # EraseDiff's
 ]
-# Base models of the two processes first, then their twins: in the order of their worth.
-BASES: dict[str, Base] = {
-    base.name: base for base in sorted(_ALL, key=lambda base: (base.dataset != "mnist", base.labels, bool(base.unseen)))
-}
+# In the order of their worth: the smallest set first, the unconditional ones before the others, and each twin after
+# the base models of its kind.
+_ORDER = ("digits", "mnist", "cifar10")
+_ALL.sort(key=lambda base: (_ORDER.index(base.dataset), base.labels, bool(base.unseen)))
+BASES: dict[str, Base] = {base.name: base for base in _ALL}
 
 
 def budget(base: Base, device: torch.device | str) -> Budget:
@@ -125,7 +129,7 @@ def objective(
 
     An SDE's model is trained on dequantised pixels, whose density its likelihood is; a DDPM's on the 256 levels.
     """
-    mirror = base.dataset != "mnist"
+    mirror = base.dataset == "cifar10"
     x0, labels = data.batch(batch_size, generator, flip=mirror, dequantise=base.process != "ddpm")
     cond = drop_labels(labels, model.net.null, LABEL_DROPOUT, generator) if base.labels else None
     return {"loss": score_matching(model, x0, generator, cond=cond).mean() / x0[0].numel()}

@@ -70,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
     parser.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="where checkpoints go")
     options = parser.parse_args(arguments)
-    device = pick_device(options.device)
+    try:
+        device = pick_device(options.device)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     device = PartialState(cpu=device.type == "cpu").device
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")

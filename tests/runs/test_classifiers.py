@@ -1,8 +1,11 @@
+import json
+
 import pytest
 import torch
 
 from paperlib.data import sets
 from paperlib.runs import checkpoints, classifiers
+from paperlib.runs.snapshots import Resumable
 from tests.oracles import seeded
 
 
@@ -33,6 +36,69 @@ def test_a_shift_moves_whole_pixels_and_keeps_the_size():
     neighbours = {tuple(x[0, 0, 2 + i, 2 + j : 4 + j].tolist()) for i in (-1, 0, 1) for j in (-1, 0, 1)}
     assert seen == neighbours
     assert torch.equal(classifiers.shifted(x, 0, seeded()), x)
+
+
+def test_each_image_may_be_shifted_by_its_own_displacement():
+    x = torch.randn(300, 3, 5, 6, generator=seeded(1))
+    moved = classifiers.shifted(x, 1, seeded(2), each=True)
+    padded = torch.nn.functional.pad(x, [1] * 4, mode="replicate")
+    windows = torch.stack([padded[:, :, i : i + 5, j : j + 6] for i in range(3) for j in range(3)], 1)
+    matches = (windows == moved[:, None]).flatten(2).all(2)
+    assert (matches.sum(1) == 1).all()  # an image is one displaced window of itself
+    # 300 / 9 = 33 of each expected, standard deviation 5.4: five of them away
+    assert ((matches.sum(0) - 300 / 9).abs() < 5 * 5.4).all()
+
+
+def test_weight_decay_is_decoupled_from_the_gradient(monkeypatch):
+    """One update more shrinks every weight by rate times decay, exactly, beside an update without decay."""
+    after = {}
+    for decay in (0.0, 0.5):
+        recipe = classifiers.Recipe(size=8, steps=5, width=4, network="CifarResNet", weight_decay=decay)
+        monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
+        run = classifiers.training("digits")
+        start, rate = [p.clone() for p in run.network.parameters()], run.rate(0)
+        next(iter(run))
+        after[decay] = list(run.network.parameters())
+    for first, plain, decayed in zip(start, after[0.0], after[0.5]):
+        assert torch.allclose(decayed, plain - rate * 0.5 * first, atol=1e-7)
+
+
+def test_a_run_that_was_stopped_ends_in_the_checkpoint_of_one_that_was_not(monkeypatch, tmp_path):
+    recipe = classifiers.Recipe(
+        size=8, steps=6, batch_size=16, width=4, network="CifarResNet", shift=1, each=True, flip=True, weight_decay=0.1
+    )
+    monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
+    whole = classifiers.make("digits", folder=tmp_path / "whole")
+
+    stopped = Resumable(classifiers.training("digits"), classifiers.snapshot_file("digits", 0))
+    for _ in zip(range(3), stopped):
+        pass
+    stopped.save()
+    again = classifiers.make("digits", folder=tmp_path / "again")
+    assert again.read_bytes() == whole.read_bytes()
+    assert not classifiers.snapshot_file("digits", 0).exists()
+
+    card = json.loads(again.with_suffix(".json").read_text())
+    model = checkpoints.load(classifiers.build("digits"), "classifier-digits", tmp_path / "again")
+    table = classifiers.confusion(model, sets.load("digits", "test"))
+    assert card["confusion"] == table.tolist() and card["recipe"] == recipe.model_dump()
+    assert card["accuracy"] == pytest.approx((table.diagonal().sum() / table.sum()).item())
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("mnist", 72_666), ("cifar10", 272_474)])
+def test_the_networks_of_the_real_sets_can_be_had_without_their_images(name, parameters, monkeypatch, tmp_path):
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path))
+    assert sum(p.numel() for p in classifiers.build(name).parameters()) == parameters
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(("name", "goal"), [("mnist", 0.993), ("cifar10", 0.90)])
+def test_the_classifiers_of_the_real_sets_reach_their_goals_and_what_their_cards_say(name, goal):
+    table = classifiers.confusion(classifiers.classifier(name), sets.load(name, "test"))
+    right = (table.diagonal().sum() / table.sum()).item()
+    assert right >= goal
+    # another machine's rounding may turn an image that lies between two classes
+    assert right == pytest.approx(checkpoints.card(f"classifier-{name}")["accuracy"], abs=5e-4)
 
 
 def test_an_unknown_set_is_named():
