@@ -1,7 +1,8 @@
 """Build the book from the executed pages: ``python -m paperlib.runs.book --profile smoke --solutions yes``.
 
-The sources are put together in ``_build/source``: the prose of ``book/``, the executed pages, and one generated page
-for each module of the package. The HTML is built beside the last good one and takes its place only when it succeeded.
+The sources are put together in ``_build/source``: the prose of ``book/``, the executed pages, and generated ones: a
+page for each module of the package, and one about the committed models. The HTML is built beside the last good one and
+takes its place only when it succeeded.
 """
 
 import argparse
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from paperlib.runs import checkpoints
+from paperlib.runs.cards import models_page
 from paperlib.runs.execute import ROOT, write_stamp
 from paperlib.runs.page import PROFILES, build_folder
 
@@ -65,6 +68,11 @@ def assemble(profile: str, solutions: str, folder: Path) -> None:
         options = "   :members:\n   :undoc-members:\n"
         text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n"
         (folder / "api" / f"{name}.md").write_text(text)
+
+    (folder / "models.md").write_text(models_page())
+    (folder / "_models").mkdir()
+    for grid in checkpoints.FOLDER.glob("*.png"):
+        shutil.copy(grid, folder / "_models")
 
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
     toc = table_of_contents(toc, {script.stem for script in pages})
