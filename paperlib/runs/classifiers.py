@@ -6,7 +6,6 @@ in the build folder lets a run that was stopped go on from where it was, to the 
 
 import argparse
 import hashlib
-import os
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -19,12 +18,14 @@ from paperlib.data import sets
 from paperlib.data.images import Images, model_input
 from paperlib.nets.classifier import CifarResNet, SmallCNN, classification_loss
 from paperlib.runs import checkpoints
+from paperlib.runs.machine import say
 from paperlib.runs.page import build_folder
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
+from paperlib.runs.snapshots import Resumable
 from paperlib.training import Training
 
-__all__ = ["RECIPES", "Recipe", "build", "classifier", "confusion", "predict", "training"]
+__all__ = ["RECIPES", "Recipe", "build", "classifier", "confusion", "make", "predict", "training"]
 
 
 class Recipe(Settings):
@@ -41,11 +42,6 @@ class Recipe(Settings):
     flip: bool = False  # mirror half of the images, where the class does not depend on it
     weight_decay: float = Field(0, ge=0)  # decoupled from the gradient: AdamW (Loshchilov and Hutter, 2019)
 
-    @property
-    def description(self) -> str:
-        """The network in words."""
-        return f"{self.network}, width {self.width}"
-
 
 RECIPES = {
     "digits": Recipe(size=8, steps=1500, shift=1),
@@ -56,23 +52,22 @@ RECIPES = {
     "cifar10": Recipe(size=32, steps=12_000, network="CifarResNet", shift=4, each=True, flip=True, weight_decay=0.05),
 }
 
+# Channels and classes of the real sets, whose committed classifiers can be had without the images.
+SHAPES = {"mnist": (1, 10), "cifar10": (3, 10)}
+
 
 def build(name: str) -> SmallCNN | CifarResNet:
     """A fresh classifier for a set: one output a class, or one an attribute."""
     if name not in RECIPES:
         raise ValueError(f"there is no classifier of {name!r}; there are: {', '.join(RECIPES)}")
-    if name in _REAL:  # the committed network can be had without the images
-        return _network(name, *_REAL[name])
-    example = sets.load(name, "test", **_drawn(name))
-    return _network(name, example.shape[0], len(example.classes or example.attributes))
-
-
-_REAL = {"mnist": (1, 10), "cifar10": (3, 10)}  # channels, classes
-
-
-def _network(name: str, channels: int, outputs: int) -> SmallCNN | CifarResNet:
-    make = {"SmallCNN": SmallCNN, "CifarResNet": CifarResNet}[RECIPES[name].network]
-    return make(channels, outputs, width=RECIPES[name].width).to(memory_format=torch.channels_last)
+    recipe = RECIPES[name]
+    if name in SHAPES:
+        channels, outputs = SHAPES[name]
+    else:
+        example = sets.load(name, "test", **_drawn(name))
+        channels, outputs = example.shape[0], len(example.classes or example.attributes)
+    network = {"SmallCNN": SmallCNN, "CifarResNet": CifarResNet}[recipe.network]
+    return network(channels, outputs, width=recipe.width).to(memory_format=torch.channels_last)
 
 
 def classifier(name: str) -> SmallCNN | CifarResNet:
@@ -129,21 +124,6 @@ def training(name: str, *, seed: int = 0) -> Training:
     return made
 
 
-def finished(run: Training, snapshot: Path, every: int = 500) -> Training:
-    """Iterate to the end, from the snapshot where there is one; it is written anew every so many updates."""
-    if snapshot.is_file():
-        run.load_state_dict(torch.load(snapshot, weights_only=True))
-        print(f"going on from update {run.index} ({snapshot})", flush=True)
-    for step in run:
-        if step.index % every == 0:
-            print(f"update {step.index}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s", flush=True)
-            snapshot.parent.mkdir(parents=True, exist_ok=True)
-            partly = snapshot.with_suffix(".partial")
-            torch.save(run.state_dict(), partly)
-            os.replace(partly, snapshot)
-    return run
-
-
 def snapshot_file(name: str, seed: int) -> Path:
     """Where the snapshot of a run stands: another recipe or seed has another file."""
     key = hashlib.sha256(f"{RECIPES[name].model_dump_json()} {seed}".encode()).hexdigest()[:12]
@@ -167,36 +147,43 @@ def confusion(model: nn.Module, data: Images) -> Tensor:
     return torch.stack([torch.bincount(column, minlength=4).reshape(2, 2) for column in cells.T])
 
 
+def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
+    """Train, round, evaluate as rounded, and write the checkpoint and its card."""
+    recipe, snapshot, run = RECIPES[name], snapshot_file(name, seed), training(name, seed=seed)
+    for step in Resumable(run, snapshot):
+        if step.index % 500 == 0:
+            say(f"{name}: update {step.index} of {run.steps}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s")
+    model = run.model.eval()
+    model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
+    data = sets.load(name, "test", **_drawn(name))
+    table = confusion(model, data)
+    right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
+    say(f"{name}: accuracy on {data.name} {right.numpy().round(4)}")
+    card = {
+        "data": f"{name}-train",
+        "network": f"{recipe.network}, width {recipe.width}",
+        "recipe": recipe.model_dump(),
+        "seed": seed,
+        "seconds": round(run.seconds, 1),
+        "samples_seen": recipe.steps * recipe.batch_size,
+        "test": data.name,
+        "accuracy": right.tolist(),
+        "names": list(data.classes or data.attributes),
+        "confusion": table.tolist(),
+    }
+    file = checkpoints.save(model, f"classifier-{name}", card, folder)
+    snapshot.unlink()
+    return file
+
+
 def main() -> None:
-    """Train, round, evaluate as rounded, and write the checkpoints."""
+    """Train the classifiers of the sets named."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("sets", nargs="+", choices=RECIPES)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     for name in arguments.sets:
-        snapshot = snapshot_file(name, arguments.seed)
-        run = finished(training(name, seed=arguments.seed), snapshot)
-        model = run.model
-        model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
-        data = sets.load(name, "test", **_drawn(name))
-        table = confusion(model.eval(), data)
-        right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
-        recipe = RECIPES[name]
-        card = {
-            "data": f"{name}-train",
-            "network": recipe.description,
-            "recipe": recipe.model_dump(),
-            "seed": arguments.seed,
-            "seconds": round(run.seconds, 1),
-            "samples_seen": recipe.steps * recipe.batch_size,
-            "test": data.name,
-            "accuracy": right.tolist(),
-            "names": list(data.classes or data.attributes),
-            "confusion": table.tolist(),
-        }
-        file = checkpoints.save(model, f"classifier-{name}", card)
-        snapshot.unlink(missing_ok=True)
-        print(f"{file.name}: accuracy on {data.name} {right.numpy().round(4)}")
+        make(name, seed=arguments.seed)
 
 
 if __name__ == "__main__":
