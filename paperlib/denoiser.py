@@ -14,11 +14,23 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from paperlib.processes import Process, expand
+from paperlib.processes import DDPM, Process, expand
 
-__all__ = ["Denoised", "Denoiser", "DenoisingModel", "ExactDenoiser", "PREDICTIONS", "reinitialise"]
+__all__ = [
+    "Denoised",
+    "Denoiser",
+    "DenoisingModel",
+    "ExactDenoiser",
+    "MATCHES",
+    "PREDICTIONS",
+    "Transplanted",
+    "noise_level",
+    "reinitialise",
+    "time_at",
+]
 
 PREDICTIONS = ("preconditioned", "eps", "x0")
+MATCHES = ("snr", "index", "fraction")
 
 
 @dataclass(frozen=True)
@@ -69,8 +81,14 @@ class Denoiser(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
         """x_t [B, ...], t [B] or a scalar tensor, cond as the network takes it."""
-        t = t.expand(len(x_t))
-        alpha, sigma = expand(self.process.alpha(t), x_t), expand(self.process.sigma(t), x_t)
+        return self._views(self.process, x_t, t.expand(len(x_t)), cond)
+
+    def with_process(self, process: Process, *, match: str = "snr") -> "Transplanted":
+        """The same network, its weights shared, on another noise process (:class:`Transplanted`)."""
+        return Transplanted(self, process, match)
+
+    def _views(self, process: Process, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Denoised:
+        alpha, sigma = expand(process.alpha(t), x_t), expand(process.sigma(t), x_t)
         if self.predicts == "preconditioned":
             x0, eps = self._preconditioned(x_t / alpha, sigma / alpha, cond)
         elif self.predicts == "eps":
@@ -87,6 +105,60 @@ class Denoiser(nn.Module):
         x0 = (self.data_std / r) ** 2 * y + (s * self.data_std / r) * F
         eps = s / r.square() * y - (self.data_std / r) * F
         return x0, eps
+
+
+class Transplanted(Denoiser):
+    """A trained network on another process than its own, as :meth:`Denoiser.with_process` returns it.
+
+    At (x_t, t) the network is asked about a time u of the process that it was trained on. ``match`` says which:
+
+    - ``"snr"``: the one with the same sigma / alpha, x_t rescaled. Both x0 and eps keep their meaning, so this is the
+      same model of the data. Noise levels beyond those of training are asked at the nearest one, with an input of the
+      size seen there, and the answer for x0 is believed.
+    - ``"index"``: the same step k of two DDPMs, u = k / T of the training's. (VDU trains with T = 4000 on a cosine
+      grid and unlearns with T = 500 on a linear one.)
+    - ``"fraction"``: u = t.
+
+    The last two hand the network an x_t of another noise level than it expects at u: what it predicts (eps for
+    "preconditioned") is taken at its word, and the other views follow from the new alpha and sigma.
+    """
+
+    def __init__(self, model: Denoiser, process: Process, match: str):
+        super().__init__(model.net, process, predicts=model.predicts, data_std=model.data_std)
+        self.trained = model.trained if isinstance(model, Transplanted) else model.process
+        if match not in MATCHES:
+            raise ValueError(f"match={match!r} is not one of {', '.join(MATCHES)}")
+        if match == "index" and not (isinstance(process, DDPM) and isinstance(self.trained, DDPM)):
+            raise ValueError("match='index' is for two DDPMs; other processes have no index")
+        if match == "index" and process.T > self.trained.T:
+            raise ValueError(f"match='index': T={process.T} exceeds the training's {self.trained.T}")
+        self.match = match
+
+    def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
+        """As :meth:`Denoiser.forward`, t being the new process's."""
+        t = t.expand(len(x_t))
+        alpha, sigma = expand(self.process.alpha(t), x_t), expand(self.process.sigma(t), x_t)
+        if self.match == "snr":
+            return self._at_equal_noise(x_t, t, alpha, sigma, cond)
+        u = t * self.process.T / self.trained.T if self.match == "index" else t
+        views = self._views(self.trained, x_t, u.clamp(self.trained.t_min, self.trained.t_max), cond)
+        if self.predicts == "x0":
+            x0, eps = views.x0, (x_t - alpha * views.x0) / sigma
+        else:
+            x0, eps = (x_t - sigma * views.eps) / alpha, views.eps
+        return Denoised(x0=x0, eps=eps, score=-eps / sigma)
+
+    def _at_equal_noise(self, x_t, t, alpha, sigma, cond):
+        level = noise_level(self.process, t.detach().cpu().double())
+        u = time_at(self.trained, level)
+        beyond = expand((noise_level(self.trained, u) / level - 1).abs() > 1e-6, x_t).to(x_t.device)
+        u = u.to(t)
+        a, s = expand(self.trained.alpha(u), x_t), expand(self.trained.sigma(u), x_t)
+        d2 = self.data_std**2
+        scale = (a.square() * d2 + s.square()) / (alpha.square() * d2 + sigma.square())  # (a / alpha)^2 if they match
+        views = self._views(self.trained, scale.sqrt() * x_t, u, cond)
+        eps = torch.where(beyond, (x_t - alpha * views.x0) / sigma, views.eps)
+        return Denoised(x0=views.x0, eps=eps, score=-eps / sigma)
 
 
 @dataclass(frozen=True)
@@ -106,6 +178,21 @@ class ExactDenoiser:
         score = self.density.score(x_t, alpha, sigma)
         eps = -expand(sigma, x_t) * score
         return Denoised(x0=(x_t - expand(sigma, x_t) * eps) / expand(alpha, x_t), eps=eps, score=score)
+
+
+def noise_level(process: Process, t: Tensor) -> Tensor:
+    """sigma_t / alpha_t, which grows with t; the signal-to-noise ratio is its inverse squared."""
+    return process.sigma(t) / process.alpha(t)
+
+
+def time_at(process: Process, level: Tensor) -> Tensor:
+    """The time in [t_min, t_max] at which sigma / alpha is ``level``, or the nearest end; float64, by bisection."""
+    low, high = torch.full_like(level, process.t_min), torch.full_like(level, process.t_max)
+    for _ in range(52):  # the bits of a float64
+        middle = (low + high) / 2
+        noisier = noise_level(process, middle) > level
+        low, high = torch.where(noisier, low, middle), torch.where(noisier, middle, high)
+    return (low + high) / 2
 
 
 def reinitialise(model: Denoiser, generator: torch.Generator) -> None:

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "paperlib"
 FLOORS = [
     {"processes", "nets", "data", "claims"},
-    {"denoiser"},
+    {"denoiser", "guidance"},
     {"losses"},
     {"training", "sampling", "likelihood", "editing"},
     {"unlearning", "metrics"},

@@ -1,0 +1,76 @@
+"""From noise to samples in one call, whole or in batches."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.denoiser import DenoisingModel
+from paperlib.processes import normal
+from paperlib.sampling.ode import heun
+from paperlib.sampling.walk import State
+
+__all__ = ["prior", "sample", "sample_batches"]
+
+
+def prior(model: DenoisingModel, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Noise to start from, N(0, sigma_1^2 I), of ``shape`` [B, ...], on the model's device.
+
+    Drawn in float32; a float64 model gets the same numbers in float64.
+    """
+    return _beside(model, model.process.prior_std() * normal(shape, generator))
+
+
+def _beside(model: DenoisingModel, noise: Tensor) -> Tensor:
+    """Noise on the device of the model's weights, in their precision, but no less than float32."""
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    return noise if weight is None else noise.to(weight.device, torch.promote_types(torch.float32, weight.dtype))
+
+
+def sample(
+    model: DenoisingModel,
+    shape: tuple[int, ...],
+    *,
+    generator: torch.Generator,
+    sampler: Callable[..., Iterator[State]] = heun,
+    steps: int | Tensor | None = None,
+    noise: Tensor | None = None,
+    cond: Tensor | None = None,
+    **settings,
+) -> State:
+    """The last state of ``sampler``, from ``noise`` [B, ...] where given, else from fresh noise of ``shape``.
+
+    ``steps`` and ``settings`` are the sampler's, with its own defaults. A noise that is given has the prior's spread
+    already: ``prior(model, ...)``.
+    """
+    x = prior(model, shape, generator) if noise is None else _beside(model, noise)
+    if steps is not None:
+        settings["steps"] = steps
+    state = State(x, model.process.t_max, 0)
+    for state in sampler(model, x, generator=generator, cond=cond, **settings):
+        pass
+    return state
+
+
+def sample_batches(
+    model: DenoisingModel,
+    shape: tuple[int, ...],
+    *,
+    batch: int,
+    generator: torch.Generator,
+    noise: Tensor | None = None,
+    cond: Tensor | None = None,
+    **settings,
+) -> Iterator[State]:
+    """:func:`sample` for ``shape`` [N, ...], ``batch`` rows at a time: the last state of each batch, as it is ready.
+
+    All noise to start from is drawn first, so that what a deterministic sampler draws does not depend on ``batch``.
+    Wrap the iterator in a progress bar, or keep the images only: ``torch.cat([state.x.cpu() for state in ...])``.
+    """
+    if batch < 1:
+        raise ValueError(f"batch={batch} is not a positive number")
+    noise = model.process.prior_std() * normal(shape, generator) if noise is None else noise
+    for start in range(0, len(noise), batch):
+        rows = slice(start, start + batch)
+        here = cond[rows] if isinstance(cond, Tensor) else cond
+        yield sample(model, noise[rows].shape, generator=generator, noise=noise[rows], cond=here, **settings)

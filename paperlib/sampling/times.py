@@ -1,0 +1,116 @@
+"""The times at which a sampler stops on its way from noise to data.
+
+At both ends the field's habits differ, so both are choices. The way begins at the process's ``t_max``. It ends
+
+- at the last noise level itself (``denoise=False``): x is then a draw of p_t at a small t, and still noisy;
+- or at the data (``denoise=True``): one more stop, written t = 0, where alpha = 1 and sigma = 0. Every sampler goes
+  there from the stop before by the prediction of x_0. That is DDPM's last step, whose posterior mean is x_0 and has no
+  noise, and what score_sde calls "denoise". (VE's own sigma at t = 0 is sigma_min; the data have none.)
+
+Either way there are ``steps`` steps. The last noise level before the data is a DDPM's first grid point, t = 1 / T, and
+else sigma / alpha = 0.01: VE's sigma_min, a DDPM's sqrt(beta_1), and what is left at t = 1e-3, where score_sde ends
+with VP. A sampler of few steps cannot afford to go down to t_min = 1e-5, which is the likelihood's.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from paperlib.denoiser import DenoisingModel, noise_level, time_at
+from paperlib.processes import DDPM, Process
+
+__all__ = ["LAST_NOISE", "SPACINGS", "Level", "levels", "time_grid"]
+
+SPACINGS = ("index", "time", "snr", "karras")
+LAST_NOISE = 0.01  # see above
+
+
+def time_grid(
+    model: DenoisingModel,
+    steps: int | Tensor | None,
+    spacing: str = "time",
+    *,
+    denoise: bool = False,
+    t_min: float | None = None,
+    rho: float = 7.0,
+) -> Tensor:
+    """steps + 1 falling times, float64, with ``steps`` evaluated before the last.
+
+    Args:
+        steps: how many, or the times themselves, which are checked and returned. None is the field's whole chain: every
+            point of a DDPM's grid, 1000 times on other processes.
+        spacing: "time" is even in t (for VE: a geometric ladder of noise levels); "index" too, but on a DDPM rounded
+            to its grid, the times that its network was trained at. "snr" is even in log(alpha / sigma), "karras" in
+            (sigma / alpha)^(1 / rho) (Karras et al., 2022, Eq. 5).
+        denoise: end at the data.
+        t_min: the smallest time but the data's, if another than the module's.
+        rho: of "karras"; 7 is theirs for sampling.
+    """
+    process = model.process
+    if isinstance(steps, Tensor):
+        return _checked(steps, process)
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps={steps}: a sampler needs at least one")
+    if spacing not in SPACINGS:
+        raise ValueError(f"spacing={spacing!r} is not one of {', '.join(SPACINGS)}")
+    if t_min is None:
+        t_min = process.t_min
+        if denoise and not isinstance(process, DDPM):
+            t_min = time_at(process, torch.tensor(LAST_NOISE, dtype=torch.float64)).item()
+    elif not 0 < t_min < process.t_max:
+        raise ValueError(f"t_min={t_min} is not between 0 and {process.t_max}")
+    if steps is None:
+        points = _points(process, t_min) if isinstance(process, DDPM) else 1000
+    else:
+        points = steps if denoise else steps + 1
+    grid = _spaced(process, points, spacing, t_min, rho)
+    return torch.cat([grid, grid.new_zeros(1)]) if denoise else grid
+
+
+def _points(process: DDPM, t_min: float) -> int:
+    """How many grid points there are from t_min to t_max, which on the cosine grid leaves the last out."""
+    return round((process.t_max - t_min) * process.T) + 1
+
+
+def _spaced(process: Process, n: int, spacing: str, t_min: float, rho: float) -> Tensor:
+    """n times from t_max to t_min."""
+    grid = torch.linspace(process.t_max, t_min, n, dtype=torch.float64)
+    if spacing == "index" and isinstance(process, DDPM):
+        grid = (grid * process.T).round() / process.T
+        if n > _points(process, t_min):
+            raise ValueError(f"{n} times do not fit on the DDPM's grid, which has {_points(process, t_min)} here")
+    if spacing in ("snr", "karras"):
+        noise = noise_level(process, grid[[0, -1]])
+        bend, unbend = (torch.log, torch.exp) if spacing == "snr" else (lambda s: s ** (1 / rho), lambda s: s**rho)
+        inner = unbend(torch.linspace(*bend(noise).tolist(), n, dtype=torch.float64))[1:-1]
+        grid[1:-1] = time_at(process, inner)
+    return grid
+
+
+def _checked(times: Tensor, process: Process) -> Tensor:
+    grid = times.detach().cpu().double()
+    if grid.ndim != 1 or len(grid) < 2 or not (grid[1:] < grid[:-1]).all():
+        raise ValueError(f"times must fall, two at least, in one dimension; got {times}")
+    if grid[0] > process.t_max or grid[-1] < 0:
+        raise ValueError(f"times from {grid[0].item()} to {grid[-1].item()} leave [0, {process.t_max}]")
+    return grid
+
+
+class Level(NamedTuple):
+    """A stop: alpha and sigma at time t."""
+
+    t: float
+    alpha: float
+    sigma: float
+
+    @property
+    def data(self) -> bool:
+        """Whether this is the data."""
+        return self.t == 0
+
+
+def levels(process: Process, grid: Tensor) -> list[Level]:
+    """The stops of a grid; at t = 0 the data. On a DDPM's grid points they are the DDPM's own, from its betas."""
+    alpha, sigma = process.alpha(grid).tolist(), process.sigma(grid).tolist()
+    return [Level(t, a, s) if t > 0 else Level(0.0, 1.0, 0.0) for t, a, s in zip(grid.tolist(), alpha, sigma)]
