@@ -130,6 +130,8 @@ def model_input(
     return x.div_(127.5).sub_(1)
 
 
-def to_uint8(x: Tensor) -> Tensor:
-    """Model values back to pixels: [-1, 1] to 0..255, rounded to the nearest, clipped outside."""
-    return x.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+def to_uint8(x: Tensor, *, dequantised: bool = False) -> Tensor:
+    """Model values back to pixels, clipped outside [-1, 1]: the inverse of :func:`model_input`, with or without
+    dequantisation. A model of dequantised pixels draws each level's whole interval, and its floor is the level."""
+    levels = x.add(1).mul(128).floor() if dequantised else x.add(1).mul(127.5).round()
+    return levels.clamp(0, 255).to(torch.uint8)

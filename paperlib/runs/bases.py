@@ -78,6 +78,11 @@ class Base(Settings):
         return "-".join([*parts, *(["unseen", *self.unseen.split(",")] if self.unseen else [])])
 
     @property
+    def dequantised(self) -> bool:
+        """Whether it is a model of dequantised pixels, whose density a likelihood is; a DDPM's are the 256 levels."""
+        return self.process != "ddpm"
+
+    @property
     def preset(self) -> str:
         """Its network: about 0.6 M parameters for digits, 1 M for MNIST, 7 M for CIFAR-10."""
         return {"digits": "small-8", "mnist": "small-28", "cifar10": "small-cifar10"}[self.dataset]
@@ -125,12 +130,9 @@ def data(base: Base) -> Images:
 def objective(
     model: Denoiser, generator: torch.Generator, index: int, *, data: Images, base: Base, batch_size: int
 ) -> dict[str, Tensor]:
-    """Denoising score matching, the mean over pixels.
-
-    An SDE's model is trained on dequantised pixels, whose density its likelihood is; a DDPM's on the 256 levels.
-    """
+    """Denoising score matching, the mean over pixels."""
     mirror = base.dataset == "cifar10"
-    x0, labels = data.batch(batch_size, generator, flip=mirror, dequantise=base.process != "ddpm")
+    x0, labels = data.batch(batch_size, generator, flip=mirror, dequantise=base.dequantised)
     cond = drop_labels(labels, model.net.null, LABEL_DROPOUT, generator) if base.labels else None
     return {"loss": score_matching(model, x0, generator, cond=cond).mean() / x0[0].numel()}
 

@@ -26,7 +26,13 @@ SAMPLES, STEPS, GRID = 1000, 25, 64
 
 
 def draw(
-    model: Denoiser, n: int, generator: torch.Generator, *, labels: Tensor | None = None, steps: int = STEPS
+    model: Denoiser,
+    n: int,
+    generator: torch.Generator,
+    *,
+    labels: Tensor | None = None,
+    steps: int = STEPS,
+    dequantised: bool = False,
 ) -> Tensor:
     """``n`` images of a model, uint8 [n, C, H, W] on the CPU, by Heun's method in batches of 250."""
     device, parts = next(model.parameters()).device, []
@@ -34,7 +40,7 @@ def draw(
         cond = None if labels is None else labels[chosen].to(device)
         noise = model.process.prior_std() * torch.randn((len(chosen), *model.net.shape), generator=generator)
         state = sample(model, noise.shape, noise=noise.to(device), generator=generator, steps=steps, cond=cond)
-        parts.append(to_uint8(state.x).cpu())
+        parts.append(to_uint8(state.x, dequantised=dequantised).cpu())
     return torch.cat(parts)
 
 
@@ -79,7 +85,7 @@ class SampleCheck:
         model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
         draws = generator(0, f"samples/{self.base.name}", "evaluation")
         labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
-        images = draw(model, SAMPLES, draws, labels=labels)
+        images = draw(model, SAMPLES, draws, labels=labels, dequantised=self.base.dequantised)
         found = check(images, self.base.dataset, labels)
         sha256 = (checkpoints.card(self.base.name, self.folder) or {})["sha256"]
         protocol = {"n": SAMPLES, "sampler": "heun", "evaluations": 2 * STEPS, "sha256": sha256}

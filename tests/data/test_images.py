@@ -22,6 +22,14 @@ def test_model_input_spans_minus_one_to_one_and_goes_back_exactly():
     assert torch.equal(to_uint8(torch.tensor([-3.0, 3.0])), torch.tensor([0, 255], dtype=torch.uint8))
 
 
+def test_dequantised_pixels_go_back_to_the_level_whose_interval_they_are_in():
+    for k in range(50):
+        x = model_input(EVERY_LEVEL, seeded(k), dequantise=True)
+        assert torch.equal(to_uint8(x, dequantised=True), EVERY_LEVEL)
+    outside = torch.tensor([-1.01, 1.0, 3.0])
+    assert to_uint8(outside, dequantised=True).tolist() == [0, 255, 255]
+
+
 def test_dequantisation_is_uniform_within_each_level_s_bin():
     x = torch.cat([model_input(EVERY_LEVEL, seeded(k), dequantise=True) for k in range(200)]).double()
     u = (x + 1) * 128 - EVERY_LEVEL
