@@ -1,0 +1,85 @@
+"""Features: what a network sees in images, one vector an image.
+
+A distance between sets of images is one between their features, so a number without the network's name says nothing.
+The name travels with the statistics and the results; only pytorch-fid's Inception network makes a distance an FID.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.data.images import model_input
+
+__all__ = ["INCEPTION", "MissingWeights", "Network", "features", "inception", "penultimate"]
+
+#: The name of the one network whose Frechet distance is called FID.
+INCEPTION = "Inception pool3 of pytorch-fid"
+
+
+class MissingWeights(FileNotFoundError):
+    """A network's weights are not on this machine."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A feature network.
+
+    Args:
+        name: what results call it, such as ``"classifier-mnist"``.
+        extract: uint8 images [B, C, H, W] to features [B, D].
+    """
+
+    name: str
+    extract: Callable[[Tensor], Tensor]
+
+
+@torch.no_grad()
+def features(images: Tensor, network: Network, batch_size: int = 50) -> Tensor:
+    """The features [N, D] of uint8 images [N, C, H, W], on the CPU, taken ``batch_size`` images at a time."""
+    if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
+        raise ValueError(f"images must be uint8 [N, C, H, W] with N >= 1, not {images.dtype} {list(images.shape)}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} is below 1")
+    return torch.cat([network.extract(part).cpu() for part in images.split(batch_size)])
+
+
+def penultimate(classifier: nn.Module, name: str) -> Network:
+    """What the last layer of a classifier sees: its ``.features`` of images in [-1, 1], put on its own device.
+
+    The classifier must be in evaluation mode.
+    """
+    if name == INCEPTION:
+        raise ValueError(f"the name {INCEPTION!r} belongs to the network of pytorch-fid: give the classifier its own")
+    if classifier.training:
+        raise ValueError(f"{name} is in training mode: call its .eval() first")
+    device = next(classifier.parameters()).device
+    return Network(name, lambda images: classifier.features(model_input(images.to(device))))
+
+
+def inception(device: torch.device | str = "cpu") -> Network:
+    """The network of FID (Heusel et al., 2017), as pytorch-fid has it: the 2048 features after the last pooling.
+
+    As pytorch-fid's command does: pixels u8 / 255, grey images repeated to three channels, resized to 299 x 299 inside
+    the network (bilinear, without antialiasing).
+    """
+    from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3  # late: only FID needs it
+
+    file = Path(torch.hub.get_dir()) / "checkpoints" / FID_WEIGHTS_URL.rsplit("/", 1)[-1]
+    if not file.is_file():
+        raise MissingWeights(
+            f"the weights of FID's Inception network are not at {file}. Download them from {FID_WEIGHTS_URL}, by hand "
+            'or with: python -c "from pytorch_fid.inception import fid_inception_v3; fid_inception_v3()". '
+            "Without them, a classifier's features give a Frechet distance (not an FID)."
+        )
+    model = InceptionV3([InceptionV3.DEFAULT_BLOCK_INDEX]).eval().to(device)
+    return Network(INCEPTION, lambda images: model(rgb(images.to(device)).float() / 255)[0].flatten(1))
+
+
+def rgb(images: Tensor) -> Tensor:
+    """Images [B, 1 or 3, H, W] with three channels: grey ones repeated."""
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images have {images.shape[1]} channels, neither 1 nor 3")
+    return images.expand(-1, 3, -1, -1)
