@@ -1,0 +1,64 @@
+"""95 % intervals: of a share (Wilson, 1927), of a ratio of two shares (Donner and Zou, 2012), of a mean (bootstrap)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Z", "Measured", "bootstrap_mean", "share", "share_ratio", "wilson"]
+
+Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with its 95 % interval, from ``n`` images."""
+
+    value: float
+    interval: Interval
+    n: int
+
+
+def wilson(hits: int, n: int) -> Interval:
+    """The interval of a share of which ``hits`` of ``n`` were seen. It has a width at 0 and at 1 too."""
+    if not 0 <= hits <= n or n < 1:
+        raise ValueError(f"{hits} hits of {n}: needs 0 <= hits <= n and n >= 1")
+    centre, half = hits + Z**2 / 2, Z * math.sqrt(hits * (n - hits) / n + Z**2 / 4)
+    low, high = ((centre + sign * half) / (n + Z**2) for sign in (-1, 1))
+    return (0.0 if hits == 0 else low), (1.0 if hits == n else high)  # exactly, where rounding would miss
+
+
+def share(seen: Tensor) -> Measured:
+    """The share of true entries, [n], and Wilson's interval."""
+    hits, n = int(seen.sum()), len(seen)
+    interval = wilson(hits, n)
+    return Measured(hits / n, interval, n)
+
+
+def share_ratio(hits: int, n: int, base_hits: int, base_n: int) -> Interval:
+    """The interval of (hits / n) / (base_hits / base_n), the samples independent.
+
+    Donner and Zou's (2012) construction from the two shares' own intervals, here Wilson's. Unlike the usual one
+    on the logarithm it exists at 0 hits.
+    """
+    if base_hits < 1:
+        raise ValueError("a ratio to nothing: base_hits=0")
+    (l1, u1), (l2, u2) = wilson(hits, n), wilson(base_hits, base_n)
+    p1, p2 = hits / n, base_hits / base_n
+    low = (p1 * p2 - math.sqrt((p1 * p2) ** 2 - l1 * u2 * (2 * p1 - l1) * (2 * p2 - u2))) / (u2 * (2 * p2 - u2))
+    high = (p1 * p2 + math.sqrt((p1 * p2) ** 2 - u1 * l2 * (2 * p1 - u1) * (2 * p2 - l2))) / (l2 * (2 * p2 - l2))
+    return low, high
+
+
+def bootstrap_mean(values: Tensor, generator: torch.Generator, resamples: int = 2000) -> Measured:
+    """The mean of ``values`` [n] and the percentile interval of resampled means."""
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"values must be [n] with n >= 1, not {list(values.shape)}")
+    values, n = values.double().cpu(), len(values)
+    rows = (torch.randint(n, (n,), generator=generator, device=generator.device).cpu() for _ in range(resamples))
+    means = torch.stack([values[drawn].mean() for drawn in rows])
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Measured(values.mean().item(), (low, high), n)
