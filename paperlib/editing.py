@@ -1,0 +1,210 @@
+"""Editing with a model that was never trained for it: inpainting, and reconstruction from time t.
+
+**Inpainting.** Some pixels y are known, ``mask`` says which, and the others are to be drawn from p(x | y). Both ways
+walk a sampler's chain, and at every stop put the known pixels in as they would be at that noise level,
+alpha_s y + sigma_s z:
+
+- :func:`replacement` (Song et al., 2021, Appendix I.2) lets Langevin steps at each noise level mend what does not
+  fit. It is an approximation: at every level the unknown pixels see the known ones under fresh noise, and keep what
+  they made of it. The bias falls as the corrections grow.
+- :func:`repaint` (Lugmayr et al., 2022, Algorithm 1) goes back up and comes down again, so that both sides agree. The
+  bias falls as the returns grow.
+
+**Reconstruction.** How much of an image survives a way to noise and back (SGU, Figure 3): a model that has forgotten a
+class does not come back to it.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from paperlib.denoiser import DenoisingModel
+from paperlib.processes import normal
+from paperlib.sampling.ancestral import jump
+from paperlib.sampling.draw import prior, sample
+from paperlib.sampling.ode import heun
+from paperlib.sampling.sde import langevin, reverse_step
+from paperlib.sampling.times import Level, time_grid
+from paperlib.sampling.walk import State, Walk
+
+__all__ = ["WAYS", "encode", "half", "reconstruct", "repaint", "replacement"]
+
+WAYS = ("image", "latent")
+
+
+def half(shape: tuple[int, ...], known: str = "lower") -> Tensor:
+    """The mask of images [C, H, W] whose ``known`` half ("upper", "lower", "left", "right") is given; bool, True there.
+
+    SGU hides the upper half, so that the lower one is known.
+    """
+    mask = torch.zeros(shape, dtype=torch.bool)
+    H, W = shape[-2:]
+    sides = {
+        "upper": (slice(0, H // 2), slice(None)),
+        "lower": (slice(H // 2, H), slice(None)),
+        "left": (slice(None), slice(0, W // 2)),
+        "right": (slice(None), slice(W // 2, W)),
+    }
+    if known not in sides:
+        raise ValueError(f"known={known!r} is not one of {', '.join(sides)}")
+    mask[..., *sides[known]] = True
+    return mask
+
+
+def _paste(walk: Walk, x: Tensor, known: Tensor, mask: Tensor, s: Level) -> Tensor:
+    """x with its known values as they would be at the stop s."""
+    noisy = s.alpha * known + (s.sigma * walk.noise(x) if s.sigma else 0.0)
+    return torch.where(mask, noisy, x)
+
+
+def _check(known: Tensor, mask: Tensor) -> None:
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask is {mask.dtype}; torch.bool expected, True where a value is known")
+    try:
+        fits = torch.broadcast_shapes(known.shape, mask.shape) == known.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit known {tuple(known.shape)}")
+
+
+@torch.no_grad()
+def replacement(
+    model: DenoisingModel,
+    known: Tensor,
+    mask: Tensor,
+    *,
+    steps: int | Tensor | None = None,
+    generator: torch.Generator,
+    cond: Tensor | None = None,
+    clip: float | None = None,
+    spacing: str = "index",
+    corrections: int = 1,
+    snr: float = 0.16,
+) -> Iterator[State]:
+    """score_sde's inpainting: its predictor-corrector sampler, the known values put in after every move.
+
+    Its public code puts them in at the noise level before the predictor's step instead of after, and starts from clean
+    known values at t = T; here they are noisy there too.
+
+    Args:
+        known: images [B, ...]; what stands where ``mask`` is False is not read.
+        mask: bool, broadcasts against ``known``: True where a value is known.
+        corrections: Langevin steps at each stop, of size ``snr``.
+    """
+    _check(known, mask)
+    if corrections < 0 or not snr > 0:
+        raise ValueError(f"corrections={corrections} must not be negative, and snr={snr} must be positive")
+    x = prior(model, known.shape, generator).to(known)
+    walk = Walk(model, x, steps, spacing=spacing, denoise=True, generator=generator, cond=cond, clip=clip)
+    x = _paste(walk, x, known, mask, walk.pairs[0][0])
+    for t, s in walk.pairs:
+        for _ in range(corrections):
+            x = _paste(walk, langevin(walk, x, t, s, snr), known, mask, t)
+        x = _paste(walk, reverse_step(walk, x, t, s), known, mask, s)
+        yield walk.state(x, s)
+
+
+@torch.no_grad()
+def repaint(
+    model: DenoisingModel,
+    known: Tensor,
+    mask: Tensor,
+    *,
+    steps: int | Tensor | None = 250,
+    generator: torch.Generator,
+    cond: Tensor | None = None,
+    clip: float | None = None,
+    spacing: str = "index",
+    resamples: int = 10,
+    length: int = 10,
+    variance: str = "small",
+) -> Iterator[State]:
+    """RePaint: ancestral sampling that goes every stretch of ``length`` steps ``resamples`` times.
+
+    Between two times it goes back to the stretch's start by the process itself, x_t ~ q(x_t | x_s)::
+
+        x_t = (alpha_t / alpha_s) x_s + sqrt(sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2) z
+
+    Evaluations: steps times resamples. The defaults are the authors' (Section 5.1: T = 250, r = 10, j = 10).
+    """
+    _check(known, mask)
+    if resamples < 1 or length < 1:
+        raise ValueError(f"resamples={resamples} and length={length} must be at least 1")
+    x = prior(model, known.shape, generator).to(known)
+    walk = Walk(model, x, steps, spacing=spacing, denoise=True, generator=generator, cond=cond, clip=clip)
+    x = _paste(walk, x, known, mask, walk.pairs[0][0])
+    for first in range(0, len(walk.pairs), length):
+        stretch = walk.pairs[first : first + length]
+        for turn in range(resamples):
+            if turn:
+                x = _back(walk, x, stretch[-1][1], stretch[0][0])
+            for t, s in stretch:
+                mean, std = jump(walk(x, t), t, s, eta=1.0, variance=variance)
+                x = _paste(walk, mean + (std * walk.noise(x) if std else 0.0), known, mask, s)
+                yield walk.state(x, s)
+
+
+def _back(walk: Walk, x: Tensor, s: Level, t: Level) -> Tensor:
+    """x_t given x_s, from less noise to more."""
+    a = t.alpha / s.alpha
+    return a * x + math.sqrt(t.sigma**2 - (a * s.sigma) ** 2) * walk.noise(x)
+
+
+@torch.no_grad()
+def encode(
+    model: DenoisingModel, x: Tensor, *, steps: int = 50, cond: Tensor | None = None, spacing: str = "karras"
+) -> Tensor:
+    """The noise x_T that the probability-flow ODE makes of x [B, ...], by Heun's method in sigma / alpha.
+
+    x is taken for a draw at the smallest noise level; solving back from x_T gives x again, but for the solver's error.
+    """
+    walk = Walk(model, x, steps, spacing=spacing, denoise=False, generator=None, cond=cond, clip=None)
+    for s, t in reversed(walk.pairs):  # from s, with more noise, seen from t: here the way is from t up to s
+        y, dr = x / t.alpha, s.sigma / s.alpha - t.sigma / t.alpha
+        slope = walk(x, t).eps
+        ahead = walk(s.alpha * (y + dr * slope), s).eps
+        x = s.alpha * (y + dr * 0.5 * (slope + ahead))
+    return x
+
+
+def reconstruct(
+    model: DenoisingModel,
+    x: Tensor,
+    t: float,
+    *,
+    generator: torch.Generator,
+    way: str = "image",
+    steps: int = 50,
+    spacing: str = "karras",
+    cond: Tensor | None = None,
+    **settings,
+) -> State:
+    """x [B, ...] after a way to noise and back.
+
+    ``way="image"``, as SGU's text reads: perturbed to time t, and sampled from there. ``way="latent"``, as its public
+    code does: encoded to x_T, this latent perturbed as an image would be at t, and decoded by the ODE.
+
+    Args:
+        t: between the process's t_min and t_max; 0.02 in the paper.
+        steps: of the way from t_max; that from t enters it where t is.
+        settings: further arguments of :func:`paperlib.sampling.sample`; the sampler is Heun's in sigma / alpha.
+    """
+    if way not in WAYS:
+        raise ValueError(f"way={way!r} is not one of {', '.join(WAYS)}")
+    process = model.process
+    if not process.t_min < t <= process.t_max:
+        raise ValueError(f"t={t} is not in ({process.t_min}, {process.t_max}]")
+    z, time = normal(x.shape, generator, x.device).to(x.dtype), torch.tensor(t, dtype=x.dtype, device=x.device)
+    if way == "latent":
+        noise = process.perturb(encode(model, x, steps=steps, cond=cond, spacing=spacing), time, z)
+        grid = time_grid(model, steps, spacing, denoise=True)
+    else:
+        noise = process.perturb(x, time, z)
+        grid = time_grid(model, steps, spacing, denoise=True)
+        grid = torch.cat([grid.new_tensor([t]), grid[grid < t]])
+    settings = {"sampler": partial(heun, variable="noise")} | settings
+    return sample(model, x.shape, noise=noise, steps=grid, generator=generator, cond=cond, **settings)
