@@ -1,0 +1,27 @@
+"""Every figure, in one style.
+
+A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
+"""
+
+from paperlib.plots.images import contact_sheet, picture, save_sheet
+from paperlib.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
+from paperlib.plots.sampling import bound_terms, nll_histograms, sampler_curves
+from paperlib.plots.style import COLOURS, LABELS, interval, use_style
+
+__all__ = [
+    "COLOURS",
+    "LABELS",
+    "bound_terms",
+    "contact_sheet",
+    "frontier_plane",
+    "interval",
+    "likelihoods",
+    "nll_histograms",
+    "picture",
+    "sample_panels",
+    "sampler_curves",
+    "save_sheet",
+    "score_errors",
+    "score_fields",
+    "use_style",
+]
