@@ -1,4 +1,4 @@
-"""Exact likelihood by the probability-flow ODE.
+"""Exact likelihood by the probability-flow ODE, in the process's own x and t, by torchdiffeq's solvers.
 
 The ordinary differential equation (Song et al., 2021, Eq. 13 of the main text and Appendix D.2)::
 
@@ -8,11 +8,10 @@ has the marginals of the stochastic one, so that along its path::
 
     log p_0(x_0) = log p_T(x_T) + int_0^T div(dx/dt) dt
 
-The divergence is computed exactly, one derivative a dimension, or estimated as e' J e with random probes e (Hutchinson,
-1989; Grathwohl et al., 2019), which are drawn once and kept along the path.
+"0" is ``t_min``, whose noise the density carries. This is the plain reading of the equation, right for a handful of
+dimensions; for images :mod:`paperlib.likelihood.fast` solves the same ODE in variables in which it is smooth.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -20,17 +19,12 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from paperlib.denoiser import DenoisingModel
+from paperlib.likelihood.divergence import draw_probes, exact_divergence, hutchinson, needs
 
-__all__ = ["DIVERGENCES", "LogLikelihood", "SCORE_SDE_OFFSET", "bits_per_dim", "log_likelihood", "velocity"]
+__all__ = ["LogLikelihood", "log_likelihood", "velocity"]
 
-DIVERGENCES = ("exact", "rademacher", "gaussian")
 ADAPTIVE = ("dopri5", "bosh3", "dopri8", "adaptive_heun")
 FIXED = ("rk4", "midpoint", "euler")
-
-# score_sde adds 7 - inverse_scaler(-1) bits a dimension: 8 when the data are scaled to [0, 1], 7 when to [-1, 1]. It
-# turns the density of scaled pixels into the probability of one of 256 levels: log2(256) = 8. For data that never had
-# levels it means nothing.
-SCORE_SDE_OFFSET = {"uncentred": 8, "centred": 7}
 
 
 @dataclass(frozen=True)
@@ -40,11 +34,6 @@ class LogLikelihood:
     log_p: Tensor
     x_T: Tensor
     evaluations: int
-
-
-def bits_per_dim(nats: Tensor | float, dims: int, offset: float = 0.0) -> Tensor | float:
-    """Nats to bits a dimension, plus the ``offset`` of quantised data (see ``SCORE_SDE_OFFSET``)."""
-    return nats / (dims * math.log(2)) + offset
 
 
 def velocity(model: DenoisingModel, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -77,12 +66,9 @@ def log_likelihood(
             for the batch, or fixed-step (rk4, midpoint, euler), governed by ``steps``.
         most_steps: an adaptive solver that needs more gives up with a ``FloatingPointError``: the field has diverged.
     """
-    if divergence not in DIVERGENCES:
-        raise ValueError(f"divergence={divergence!r} is not one of {', '.join(DIVERGENCES)}")
+    needs(divergence, probes, generator)
     if solver not in ADAPTIVE + FIXED:
         raise ValueError(f"solver={solver!r} is not one of {', '.join(ADAPTIVE + FIXED)}")
-    if divergence != "exact" and generator is None:
-        raise ValueError(f"divergence={divergence!r} draws random probes: give a generator")
     noise = None if divergence == "exact" else draw_probes(divergence, (probes, *x.shape), generator).to(x)
     evaluations = 0
 
@@ -111,25 +97,3 @@ def log_likelihood(
             raise FloatingPointError(f"{solver} cannot follow this model's field: {error}") from error
     x_T, change = (part[-1] for part in solved)
     return LogLikelihood(process.prior_log_density(x_T) + change, x_T, evaluations)
-
-
-def draw_probes(kind: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Probes with E[e e'] = I: signs, or standard normal."""
-    if kind == "rademacher":
-        return 2.0 * torch.randint(2, shape, generator=generator) - 1.0
-    return torch.randn(shape, generator=generator)
-
-
-def exact_divergence(dx: Tensor, x: Tensor) -> Tensor:
-    """sum_i d dx_i / d x_i, [B], one backward pass for each of the D coordinates."""
-    flat = dx.flatten(1)
-    columns = range(flat.shape[1])
-    gradients = (torch.autograd.grad(flat[:, i].sum(), x, retain_graph=i != columns[-1])[0] for i in columns)
-    return sum(gradient.flatten(1)[:, i] for i, gradient in enumerate(gradients))
-
-
-def hutchinson(dx: Tensor, x: Tensor, noise: Tensor) -> Tensor:
-    """The mean over probes e [P, B, ...] of e' J e, [B]: one backward pass a probe."""
-    last = len(noise) - 1
-    products = (torch.autograd.grad(dx, x, e, retain_graph=i < last)[0] * e for i, e in enumerate(noise))
-    return sum(p.flatten(1).sum(1) for p in products) / len(noise)

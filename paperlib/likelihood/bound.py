@@ -1,0 +1,184 @@
+"""The variational bound: what a chain of Gaussian steps says of its data, term by term.
+
+SGU's Table 5 has a backslash where a DDPM's likelihood would stand, since a DDPM "cannot calculate exact NLL values".
+Not exact ones of the sampling chain; but a bound of them can be, and Ho et al. (2020) print it. And the same network,
+read as a score between the points of its grid too, has an exact likelihood by :mod:`paperlib.likelihood.fast`. These
+are two models: the bound is the chain's, the other the ODE's.
+
+On a grid of times t_0 < t_1 < ... < t_T, for x_0 (Ho et al., 2020, Eq. 5; Kingma et al., 2021, Eq. 11)::
+
+    -log p(x_0)  <=  KL(q(x_T | x_0) || p(x_T))                                        prior, L_T
+                   + sum_i E KL(q(x_s | x_t, x_0) || p(x_s | x_t)),  s = t_{i-1}, t = t_i     steps, L_{t-1}
+                   + E[-log p(x_0 | x_{t_0})]                                            decoder, L_0
+
+A step goes to the exact posterior with the network's x0 in place of x_0. With lam = log(sigma / alpha) and g = 1 -
+exp(2 (lam_s - lam_t)), the share of x_t's noise that the step adds, that is for any alpha and sigma::
+
+    q(x_s | x_t, x_0) = N(alpha_s g x_0 + (alpha_s / alpha_t) exp(2 (lam_s - lam_t)) x_t,  sigma_s^2 g)
+    KL = D/2 (log v - 1 + 1/v) + alpha_s^2 g^2 |x_0 - x0|^2 / (2 v sigma_s^2 g)
+
+where v sigma_s^2 g is the variance of p(x_s | x_t). ``variance="small"`` is v = 1, the variance of q, right for data
+without spread (DDPM's beta-tilde), and the KL half the change of the signal-to-noise ratio times the squared error;
+"large" is sigma_t^2 g (DDPM's beta), right for unit normal data under VP.
+
+A DDPM's grid is its own, t_i = (i + 1) / T. Any other process takes any grid, and the limit of a fine one is the bound
+in continuous time (Kingma et al., 2021, Eq. 17); ``strata`` makes it cheap.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from paperlib.denoiser import DenoisingModel
+from paperlib.likelihood.times import log_ratio, time_of
+from paperlib.processes import DDPM, Process, normal
+
+__all__ = ["Bound", "VARIANCES", "chain", "level_log_probability", "variational_bound"]
+
+VARIANCES = ("small", "large")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The terms in nats, float64 on the CPU, of each of B images.
+
+    Args:
+        prior: L_T, [B].
+        steps: the steps' terms, [B, n]: each on its own, or each stratum's estimate.
+        times: of the noisier end of each step, [B, n].
+        decoder: L_0, [B].
+        evaluations: network evaluations of each image.
+    """
+
+    prior: Tensor
+    steps: Tensor
+    times: Tensor
+    decoder: Tensor
+    evaluations: int
+
+    @property
+    def nats(self) -> Tensor:
+        """The bound of -log p(x_0), [B]."""
+        return self.prior + self.steps.sum(1) + self.decoder
+
+
+def chain(process: Process, steps: int = 1000) -> Tensor:
+    """t_0 ... t_T, float64: a DDPM's own grid up to ``t_max``; for others even in log(sigma / alpha)."""
+    if isinstance(process, DDPM):  # its steps are what they are
+        return torch.arange(1, round(process.t_max * process.T) + 1, dtype=torch.float64) / process.T
+    if steps < 1:
+        raise ValueError(f"steps={steps} is not at least 1")
+    ends = log_ratio(process, torch.tensor([process.t_min, process.t_max], dtype=torch.float64))
+    return time_of(process, ends[0] + (ends[1] - ends[0]) * torch.linspace(0, 1, steps + 1, dtype=torch.float64))
+
+
+@torch.no_grad()
+def variational_bound(
+    model: DenoisingModel,
+    x0: Tensor,
+    *,
+    generator: torch.Generator,
+    cond: Tensor | None = None,
+    grid: Tensor | None = None,
+    variance: str = "small",
+    strata: int | None = None,
+    levels: int | None = 256,
+    decoder_variance: float | None = None,
+    clip: bool = True,
+) -> Bound:
+    """The bound of -log p(x_0) for x_0 [B, ...], each term with one draw of its x_t.
+
+    Args:
+        generator: of the noise, and of the steps that strata draw.
+        cond: labels or embeddings, a row for each x_0.
+        grid: times t_0 < ... < t_T; None is :func:`chain`.
+        variance: "small" or "large".
+        strata: evaluate only one step of each of so many strata of steps (some fewer where steps are long), drawn for
+            each image and weighted by the stratum's size: an unbiased estimate of the sum. Strata are even in log(sigma
+            / alpha), in which the terms are of one size, so that a few dozen leave little noise; a DDPM's first, long
+            steps are strata of their own. None evaluates every step.
+        levels: x_0 holds that many levels, evenly spaced on [-1, 1] (:func:`paperlib.data.images.model_input` without
+            dequantisation), and the decoder is a Gaussian of the discretised kind (Ho et al., 2020, Eq. 13). None: x_0
+            is continuous, and the decoder a density.
+        decoder_variance: of p(x_0 | x_{t_0}); None is sigma^2 / alpha^2 at t_0, for a DDPM beta_1 / (1 - beta_1), the
+            paper's beta_1. (Its code has there, for either variance, beta-tilde of the second step.)
+        clip: the network's x0 is brought into [-1, 1], as by public code. The data lie there, so that every step's term
+            falls or stays.
+    """
+    if variance not in VARIANCES:
+        raise ValueError(f"variance={variance!r} is not one of {', '.join(VARIANCES)}")
+    if levels is not None and levels < 2:
+        raise ValueError(f"levels={levels} is not at least 2")
+    if strata is not None and strata < 1:
+        raise ValueError(f"strata={strata} is not at least 1")
+    if decoder_variance is not None and not decoder_variance > 0:
+        raise ValueError(f"decoder_variance={decoder_variance} is not positive")
+    process = model.process
+    grid = chain(process) if grid is None else grid.double()
+    if grid.ndim != 1 or len(grid) < 2 or not (grid.diff() > 0).all():
+        raise ValueError("grid must hold two or more increasing times")
+    lam, dims = log_ratio(process, grid), x0[0].numel()
+
+    def error(t: Tensor) -> tuple[Tensor, Tensor]:
+        """A draw of x_t at times t [B], and the network's x0 there."""
+        at = t.to(x0)
+        x_t = process.perturb(x0, at, normal(x0.shape, generator, x0.device).to(x0))
+        denoised = model(x_t, at, cond).x0
+        return denoised.clamp(-1, 1) if clip else denoised
+
+    index, weight = _steps_of(lam, len(x0), strata, generator)
+    g = -torch.expm1(2 * (lam[:-1] - lam[1:]))
+    v = torch.ones_like(g) if variance == "small" else process.variance(grid[1:]) / process.variance(grid[:-1])
+    spread = 0.5 * dims * (v.log() - 1 + 1 / v)  #            what two Gaussians of one mean are apart
+    per_error = 0.5 * g * torch.exp(-2 * lam[:-1]) / v  #     of |x_0 - x0|^2
+    terms = []
+    for i in index.T:
+        squared = (x0 - error(grid[i + 1])).flatten(1).double().square().sum(1).cpu()
+        terms.append(spread[i] + per_error[i] * squared)
+    steps = torch.stack(terms, 1) * weight
+
+    first, last = grid[0].expand(len(x0)), grid[-1]
+    mean = error(first)
+    std = math.sqrt(decoder_variance) if decoder_variance is not None else lam[0].exp().item()
+    if levels is None:
+        log_p = -0.5 * ((x0 - mean).double() / std).square() - math.log(std * math.sqrt(2 * math.pi))
+    else:
+        log_p = level_log_probability(x0.double(), mean.double(), std, levels)
+    decoder = -log_p.flatten(1).sum(1).cpu()
+
+    shrunk = (process.variance(last) / process.prior_std() ** 2).item()
+    signal = x0.flatten(1).double().square().sum(1).cpu() * (process.alpha(last) / process.prior_std()).square()
+    prior = 0.5 * (signal + dims * (shrunk - 1 - math.log(shrunk)))
+    return Bound(prior, steps, grid[index + 1], decoder, index.shape[1] + 1)
+
+
+def _steps_of(lam: Tensor, rows: int, strata: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Steps for each row, [B, n], and how many each stands for, [n]."""
+    steps = torch.arange(len(lam) - 1)
+    if strata is None:
+        return steps.expand(rows, -1), torch.ones(len(steps), dtype=torch.float64)
+    middle = (lam[:-1] + lam[1:]) / 2 - lam[0]
+    stratum = (middle / (lam[-1] - lam[0]) * strata).long().clamp(max=strata - 1)
+    size = torch.bincount(stratum)
+    size = size[size > 0]
+    start = size.cumsum(0) - size
+    u = torch.rand(rows, len(size), generator=generator, device=generator.device, dtype=torch.float64).cpu()
+    return start + (u * size).long(), size.double()
+
+
+def level_log_probability(x: Tensor, mean: Tensor, std: float, levels: int = 256) -> Tensor:
+    """log of the probability that N(mean, std^2) gives to the level x, in [-1, 1], elementwise (Ho et al., 2020, Eq.
+    13).
+
+    A level reaches half way to its neighbours, the lowest to minus and the highest to plus infinity. Both tails keep
+    their digits: no probability is rounded to zero.
+    """
+    half = 1 / (levels - 1)
+    low = torch.where(x < -1 + half, -torch.inf, (x - half - mean) / std)
+    high = torch.where(x > 1 - half, torch.inf, (x + half - mean) / std)
+    upper = low + high > 0  # there use 1 - Phi(a) = Phi(-a)
+    low, high = torch.where(upper, -high, low), torch.where(upper, -low, high)
+    a, b = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+    return b + torch.log(-torch.expm1(a - b))
