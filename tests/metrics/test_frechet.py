@@ -206,15 +206,15 @@ def test_a_perfect_model_gets_the_bias_of_theory(spectrum):
     """E d^2 = tr C / n + sum_ij l_i l_j (1 + delta_ij) / (l_i + l_j) / (2 n) to first order in 1 / n.
 
     The second term is the Bures metric at C of E[(S - C)_ij^2] = l_i l_j (1 + delta_ij) / n (Wishart). At n = 2000 the
-    next order is below 1 %; 60 draws are averaged, bound 4.5 standard errors and that 1 %.
+    next order is below 1 %; 600 draws are averaged, bound 4.5 standard errors and that 1 %.
     """
     n, g = 2000, seeded()
     axes = rotation(6, g)
     reference = exact(torch.ones(6), axes @ torch.diag(spectrum.double()) @ axes.T)
     pairs = torch.outer(spectrum, spectrum) / (spectrum[:, None] + spectrum) * (1 + torch.eye(6))
     theory = (spectrum.sum() / n + pairs.sum() / (2 * n)).item()
-    found = np.array([perfect_model(reference, n, g) for _ in range(60)])
-    assert abs(found.mean() - theory) < 4.5 * found.std(ddof=1) / math.sqrt(60) + 0.01 * theory
+    found = np.array([perfect_model(reference, n, g) for _ in range(600)])
+    assert abs(found.mean() - theory) < 4.5 * found.std(ddof=1) / math.sqrt(600) + 0.01 * theory
 
 
 def test_extrapolation_removes_the_bias():

@@ -67,6 +67,12 @@ def test_a_model_that_repeats_the_data_has_all_of_both():
     assert both(draws(60), draws(60)) == (1.0, 1.0)
 
 
+def test_balls_of_radius_zero_hold_their_copies_whatever_the_rounding():
+    """Every image twice: at k = 1 all radii are 0, and a matrix product must not tell copies apart."""
+    twice, order = draws(40, 64, shift=3).repeat(2, 1), torch.randperm(80, generator=seeded(1))
+    assert both(twice[order], twice, k=1, chunk=13) == (1.0, 1.0)
+
+
 def test_sets_far_apart_share_nothing():
     assert both(draws(40, shift=100), draws(40, seed=1)) == (0.0, 0.0)
 
