@@ -5,7 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter
 
 from paperlib.plots.style import COLOURS, use_style
 
@@ -16,27 +16,30 @@ CYCLE = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#882255", "#332
 
 
 def sampler_curves(record: Any, *, title: str) -> Figure:
-    """Distance from real images against network evaluations and against seconds, a curve a sampler.
+    """Distance from real images against network evaluations, a panel a model, a curve a sampler.
 
-    The series ``samplers`` maps each name to points {evaluations, distance, low, high, seconds an image}; ``floor`` is
-    what real images get.
+    The series ``samplers`` maps each model's process to {sampler: points {evaluations, distance, low, high}}; ``floor``
+    is what as many real images get.
     """
     use_style()
-    figure, panels = plt.subplots(2, 1, figsize=(6.8, 8.2), sharey=True)
+    models = record.series["samplers"]
+    figure, panels = plt.subplots(len(models), 1, figsize=(6.8, 4.0 * len(models) + 0.6), sharex=True, squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for axes, along in zip(panels, ("evaluations", "seconds")):
-        for k, (name, points) in enumerate(record.series["samplers"].items()):
-            x, y, low, high = (np.array([point[key] for point in points]) for key in (along, "distance", "low", "high"))
+    for axes, (process, curves) in zip(panels[:, 0], models.items()):
+        for k, (name, points) in enumerate(curves.items()):
+            keys = ("evaluations", "distance", "low", "high")
+            x, y, low, high = (np.array([point[key] for point in points]) for key in keys)
             style = {"color": CYCLE[k % len(CYCLE)], "marker": MARKERS[k % len(MARKERS)], "ms": 5, "lw": 1.5}
             axes.plot(x, y, label=name, **style)
-            axes.fill_between(x, low, high, color=style["color"], alpha=0.12, lw=0)
+            axes.fill_between(x, np.maximum(low, y / 100), high, color=style["color"], alpha=0.12, lw=0)
         axes.axhline(record.series["floor"], color=COLOURS["exact"], ls="--", lw=1.2, label="real images")
-        axes.set(xscale="log", yscale="log")
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.set(xscale="log", yscale="log", ylabel="Frechet distance")
+        axes.set_title(process, loc="left")
+        ticks = sorted({point["evaluations"] for points in curves.values() for point in points})
+        axes.set_xticks(ticks, [str(tick) if tick not in (4, 9, 19, 49) else "" for tick in ticks])
         axes.xaxis.set_minor_formatter(NullFormatter())
-    panels[0].set(xlabel="network evaluations", ylabel="Frechet distance")
-    panels[1].set(xlabel="seconds an image", ylabel="Frechet distance")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    panels[-1, 0].set_xlabel("network evaluations")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -110,7 +110,7 @@ def test_the_samples_are_looked_at_once_for_each_checkpoint(tmp_path, monkeypatc
     assert check.left() == 1 and check.go_on(None) and check.left() == 0
     found = checkpoints.card(NAME, tmp_path)["samples"]
     assert sum(found["shares"]) == pytest.approx(1, abs=1e-3) and 0.1 <= found["confidence"] <= 1
-    assert found["n"] == 20 and found["evaluations"] == 4
+    assert found["n"] == 20 and found["evaluations"] == 2
     assert (tmp_path / f"{NAME}.png").is_file()
     monkeypatch.setitem(bases.BUDGETS, ("digits", "cpu"), TINY.model_copy(update={"steps": 13}))
     make(tmp_path)
