@@ -20,6 +20,7 @@ from paperlib.nets.classifier import CifarResNet, SmallCNN, classification_loss
 from paperlib.runs import checkpoints
 from paperlib.runs.machine import say
 from paperlib.runs.page import build_folder
+from paperlib.runs.provenance import CHECKOUT, git_state
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.snapshots import Resumable
@@ -41,6 +42,9 @@ class Recipe(Settings):
     each: bool = False  # every image of a batch has a displacement of its own
     flip: bool = False  # mirror half of the images, where the class does not depend on it
     weight_decay: float = Field(0, ge=0)  # decoupled from the gradient: AdamW (Loshchilov and Hutter, 2019)
+    sgd_steps: int = Field(0, ge=0)  # updates of SGD, from where Adam's have ended
+    sgd_lr: float = Field(0.05, gt=0)  # falling along half a cosine; momentum 0.9 (Nesterov), weight decay 5e-4
+    statistics: int = Field(0, ge=0)  # batches from which BatchNorm's statistics for the averaged weights are taken
 
 
 RECIPES = {
@@ -48,8 +52,19 @@ RECIPES = {
     "shapes": Recipe(size=32, steps=1200, shift=2),
     "avatars": Recipe(size=32, steps=1000),
     "mnist": Recipe(size=28, steps=4500, shift=2),
-    # 31 passes over the data
-    "cifar10": Recipe(size=32, steps=12_000, network="CifarResNet", shift=4, each=True, flip=True, weight_decay=0.05),
+    # 31 passes over the data by Adam, after which 89.2 % of the test set are right, and 8 by SGD, which generalises
+    # better (Wilson et al., 2017).
+    "cifar10": Recipe(
+        size=32,
+        steps=12_000,
+        network="CifarResNet",
+        shift=4,
+        each=True,
+        flip=True,
+        weight_decay=0.05,
+        sgd_steps=3000,
+        statistics=200,
+    ),
 }
 
 # Channels and classes of the real sets, whose committed classifiers can be had without the images.
@@ -96,11 +111,16 @@ def shifted(x: Tensor, largest: int, generator: torch.Generator, *, each: bool =
     return padded[:, :, top : top + H, left : left + W]
 
 
-def objective(model: nn.Module, generator: torch.Generator, index: int, *, data: Images, recipe: Recipe) -> dict:
-    """Cross-entropy on a random batch."""
+def drawn(data: Images, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A random batch, displaced and mirrored as the recipe says."""
     x, y = data.batch(recipe.batch_size, generator, flip=recipe.flip)
     x = shifted(x, recipe.shift, generator, each=recipe.each).contiguous(memory_format=torch.channels_last)
-    target = y.float() if y.dtype == torch.bool else y
+    return x, y.float() if y.dtype == torch.bool else y
+
+
+def objective(model: nn.Module, generator: torch.Generator, index: int, *, data: Images, recipe: Recipe) -> dict:
+    """Cross-entropy on a random batch."""
+    x, target = drawn(data, recipe, generator)
     return {"loss": classification_loss(model(x), target).mean()}
 
 
@@ -110,24 +130,47 @@ def training(name: str, *, seed: int = 0) -> Training:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, f"classifier/{name}", "init").initial_seed())
         model = build(name)
-    made = Training(
-        model,
-        partial(objective, data=data, recipe=recipe),
-        steps=recipe.steps,
-        lr=recipe.lr,
-        warmup=100,
-        decay=True,
-        generator=generator(seed, f"classifier/{name}", "data"),
-    )
+    made = _training(name, model, data, recipe.steps, recipe.lr, generator(seed, f"classifier/{name}", "data"))
     for group in made.optimizer.param_groups:
         group.update(weight_decay=recipe.weight_decay, decoupled_weight_decay=True)
     return made
 
 
-def snapshot_file(name: str, seed: int) -> Path:
-    """Where the snapshot of a run stands: another recipe or seed has another file."""
+def sgd_training(name: str, model: nn.Module, *, seed: int = 0) -> Training:
+    """The second part of a training, by SGD, from the model in which the first has ended."""
+    recipe, data = RECIPES[name], sets.load(name, "train", **_drawn(name))
+    draws = generator(seed, f"classifier/{name}/sgd", "data")
+    made = _training(name, model.train(), data, recipe.sgd_steps, recipe.sgd_lr, draws)
+    weights = made.network.parameters()
+    made.optimizer = torch.optim.SGD(weights, lr=recipe.sgd_lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    return made
+
+
+def _training(name: str, model: nn.Module, data: Images, steps: int, lr: float, draws: torch.Generator) -> Training:
+    minimised = partial(objective, data=data, recipe=RECIPES[name])
+    return Training(model, minimised, steps=steps, lr=lr, warmup=100, decay=True, generator=draws)
+
+
+@torch.no_grad()
+def take_statistics(model: nn.Module, data: Images, recipe: Recipe, generator: torch.Generator) -> nn.Module:
+    """BatchNorm's means and variances anew, over random batches: averaged weights have others than the last weights."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+    model.train()
+    for _ in range(recipe.statistics):
+        model(drawn(data, recipe, generator)[0])
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    return model.eval()
+
+
+def snapshot_file(name: str, seed: int, part: str = "adam") -> Path:
+    """Where the snapshot of a run's part stands: another recipe or seed has another file."""
     key = hashlib.sha256(f"{RECIPES[name].model_dump_json()} {seed}".encode()).hexdigest()[:12]
-    return build_folder() / "classifiers" / f"{name}-{key}.pt"
+    return build_folder() / "classifiers" / f"{name}-{key}-{part}.pt"
 
 
 @torch.no_grad()
@@ -147,14 +190,37 @@ def confusion(model: nn.Module, data: Images) -> Tensor:
     return torch.stack([torch.bincount(column, minlength=4).reshape(2, 2) for column in cells.T])
 
 
-def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
-    """Train, round, evaluate as rounded, and write the checkpoint and its card."""
-    recipe, snapshot, run = RECIPES[name], snapshot_file(name, seed), training(name, seed=seed)
+def _follow(name: str, run: Training, snapshot: Path) -> tuple[nn.Module, dict]:
+    """Iterate to the end; the model, rounded as it is stored, and where and how long it was trained."""
     for step in Resumable(run, snapshot):
         if step.index % 500 == 0:
             say(f"{name}: update {step.index} of {run.steps}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s")
-    model = run.model.eval()
+    return _rounded(run.model.eval()), {"commit": git_state(CHECKOUT)[0], "seconds": round(run.seconds, 1)}
+
+
+def _rounded(model: nn.Module) -> nn.Module:
     model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
+    return model
+
+
+def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
+    """Train, round, evaluate as rounded, and write the checkpoint and its card."""
+    recipe = RECIPES[name]
+    adam, sgd, ended = (snapshot_file(name, seed, part) for part in ("adam", "sgd", "adam-ended"))
+    if ended.is_file():
+        saved = torch.load(ended, weights_only=True)
+        model, parts = build(name), {"adam": saved["made"]}
+        model.load_state_dict(saved["model"])
+    else:
+        model, made = _follow(name, training(name, seed=seed), adam)
+        parts = {"adam": made}
+        torch.save({"model": model.state_dict(), "made": made}, ended.with_suffix(".partial"))
+        ended.with_suffix(".partial").replace(ended)
+    if recipe.sgd_steps:
+        model, parts["sgd"] = _follow(name, sgd_training(name, model, seed=seed), sgd)
+    if recipe.statistics:
+        draws = generator(seed, f"classifier/{name}/statistics", "data")
+        model = _rounded(take_statistics(model, sets.load(name, "train", **_drawn(name)), recipe, draws))
     data = sets.load(name, "test", **_drawn(name))
     table = confusion(model, data)
     right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
@@ -164,15 +230,16 @@ def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path
         "network": f"{recipe.network}, width {recipe.width}",
         "recipe": recipe.model_dump(),
         "seed": seed,
-        "seconds": round(run.seconds, 1),
-        "samples_seen": recipe.steps * recipe.batch_size,
+        "parts": parts,
+        "samples_seen": (recipe.steps + recipe.sgd_steps) * recipe.batch_size,
         "test": data.name,
         "accuracy": right.tolist(),
         "names": list(data.classes or data.attributes),
         "confusion": table.tolist(),
     }
     file = checkpoints.save(model, f"classifier-{name}", card, folder)
-    snapshot.unlink()
+    for snapshot in (adam, sgd, ended):
+        snapshot.unlink(missing_ok=True)
     return file
 
 
