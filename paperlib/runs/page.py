@@ -126,6 +126,12 @@ class Page:
         subject += f", on {data}" if data else ""
         return Markdown(f"> **Profile `{self.profile}`**{subject}. This run's numbers were measured by the code below.")
 
+    def recorded_image(self, what: str) -> Path:
+        """Return where an image of the committed record is."""
+        if self.recorded is None:
+            raise FileNotFoundError(f"{self.name} has no record yet")
+        return CHECKOUT / "results" / self.recorded.profile / f"{self.name}-{what}.png"
+
     def image_path(self, what: str) -> Path:
         """Return where an image of the record belongs: ``<page>-<what>.png`` beside it."""
         self.folder.mkdir(parents=True, exist_ok=True)
