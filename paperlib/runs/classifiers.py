@@ -20,7 +20,6 @@ from paperlib.nets.classifier import CifarResNet, SmallCNN, classification_loss
 from paperlib.runs import checkpoints
 from paperlib.runs.machine import say
 from paperlib.runs.page import build_folder
-from paperlib.runs.provenance import CHECKOUT, git_state
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.snapshots import Resumable
@@ -33,17 +32,17 @@ class Recipe(Settings):
     """How a classifier is trained."""
 
     size: int = Field(gt=0)  # pixels
-    steps: int = Field(gt=0)  # updates of Adam
+    steps: int = Field(gt=0)  # updates
     batch_size: int = Field(128, gt=0)
     width: int = Field(16, gt=0)  # a quarter of the work of 32, and enough for the goals
+    optimizer: Literal["Adam", "SGD"] = "Adam"  # SGD: with Nesterov's momentum, 0.9
     lr: float = Field(3e-3, gt=0)  # falling along half a cosine
+    clip: float = Field(1.0, ge=0)  # largest norm of the gradient, 0 for no clipping
+    weight_decay: float = Field(0, ge=0)  # of SGD
     shift: int = Field(0, ge=0)  # pixels: the largest random displacement, where the class does not depend on it
     network: Literal["SmallCNN", "CifarResNet"] = "SmallCNN"
     each: bool = False  # every image of a batch has a displacement of its own
     flip: bool = False  # mirror half of the images, where the class does not depend on it
-    weight_decay: float = Field(0, ge=0)  # decoupled from the gradient: AdamW (Loshchilov and Hutter, 2019)
-    sgd_steps: int = Field(0, ge=0)  # updates of SGD, from where Adam's have ended
-    sgd_lr: float = Field(0.05, gt=0)  # falling along half a cosine; momentum 0.9 (Nesterov), weight decay 5e-4
     statistics: int = Field(0, ge=0)  # batches from which BatchNorm's statistics for the averaged weights are taken
 
 
@@ -52,17 +51,18 @@ RECIPES = {
     "shapes": Recipe(size=32, steps=1200, shift=2),
     "avatars": Recipe(size=32, steps=1000),
     "mnist": Recipe(size=28, steps=4500, shift=2),
-    # 31 passes over the data by Adam, after which 89.2 % of the test set are right, and 8 by SGD, which generalises
-    # better (Wilson et al., 2017).
+    # He et al. (2016) train 164 passes; these are 61. Adam, with the same augmentation, reached 89.2 % in 31.
     "cifar10": Recipe(
         size=32,
-        steps=12_000,
+        steps=24_000,
         network="CifarResNet",
+        optimizer="SGD",
+        lr=0.1,
+        clip=0,
+        weight_decay=5e-4,
         shift=4,
         each=True,
         flip=True,
-        weight_decay=0.05,
-        sgd_steps=3000,
         statistics=200,
     ),
 }
@@ -130,25 +130,20 @@ def training(name: str, *, seed: int = 0) -> Training:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, f"classifier/{name}", "init").initial_seed())
         model = build(name)
-    made = _training(name, model, data, recipe.steps, recipe.lr, generator(seed, f"classifier/{name}", "data"))
-    for group in made.optimizer.param_groups:
-        group.update(weight_decay=recipe.weight_decay, decoupled_weight_decay=True)
-    return made
-
-
-def sgd_training(name: str, model: nn.Module, *, seed: int = 0) -> Training:
-    """The second part of a training, by SGD, from the model in which the first has ended."""
-    recipe, data = RECIPES[name], sets.load(name, "train", **_drawn(name))
-    draws = generator(seed, f"classifier/{name}/sgd", "data")
-    made = _training(name, model.train(), data, recipe.sgd_steps, recipe.sgd_lr, draws)
-    weights = made.network.parameters()
-    made.optimizer = torch.optim.SGD(weights, lr=recipe.sgd_lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    return made
-
-
-def _training(name: str, model: nn.Module, data: Images, steps: int, lr: float, draws: torch.Generator) -> Training:
-    minimised = partial(objective, data=data, recipe=RECIPES[name])
-    return Training(model, minimised, steps=steps, lr=lr, warmup=100, decay=True, generator=draws)
+    run = Training(
+        model,
+        partial(objective, data=data, recipe=recipe),
+        steps=recipe.steps,
+        lr=recipe.lr,
+        clip=recipe.clip,
+        warmup=100,
+        decay=True,
+        generator=generator(seed, f"classifier/{name}", "data"),
+    )
+    if recipe.optimizer == "SGD":
+        weights, decay = run.network.parameters(), recipe.weight_decay
+        run.optimizer = torch.optim.SGD(weights, lr=recipe.lr, momentum=0.9, nesterov=True, weight_decay=decay)
+    return run
 
 
 @torch.no_grad()
@@ -167,10 +162,10 @@ def take_statistics(model: nn.Module, data: Images, recipe: Recipe, generator: t
     return model.eval()
 
 
-def snapshot_file(name: str, seed: int, part: str = "adam") -> Path:
-    """Where the snapshot of a run's part stands: another recipe or seed has another file."""
+def snapshot_file(name: str, seed: int) -> Path:
+    """Where a run's snapshot stands: another recipe or seed has another file."""
     key = hashlib.sha256(f"{RECIPES[name].model_dump_json()} {seed}".encode()).hexdigest()[:12]
-    return build_folder() / "classifiers" / f"{name}-{key}-{part}.pt"
+    return build_folder() / "classifiers" / f"{name}-{key}.pt"
 
 
 @torch.no_grad()
@@ -190,37 +185,18 @@ def confusion(model: nn.Module, data: Images) -> Tensor:
     return torch.stack([torch.bincount(column, minlength=4).reshape(2, 2) for column in cells.T])
 
 
-def _follow(name: str, run: Training, snapshot: Path) -> tuple[nn.Module, dict]:
-    """Iterate to the end; the model, rounded as it is stored, and where and how long it was trained."""
-    for step in Resumable(run, snapshot):
-        if step.index % 500 == 0:
-            say(f"{name}: update {step.index} of {run.steps}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s")
-    return _rounded(run.model.eval()), {"commit": git_state(CHECKOUT)[0], "seconds": round(run.seconds, 1)}
-
-
-def _rounded(model: nn.Module) -> nn.Module:
-    model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
-    return model
-
-
 def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
     """Train, round, evaluate as rounded, and write the checkpoint and its card."""
     recipe = RECIPES[name]
-    adam, sgd, ended = (snapshot_file(name, seed, part) for part in ("adam", "sgd", "adam-ended"))
-    if ended.is_file():
-        saved = torch.load(ended, weights_only=True)
-        model, parts = build(name), {"adam": saved["made"]}
-        model.load_state_dict(saved["model"])
-    else:
-        model, made = _follow(name, training(name, seed=seed), adam)
-        parts = {"adam": made}
-        torch.save({"model": model.state_dict(), "made": made}, ended.with_suffix(".partial"))
-        ended.with_suffix(".partial").replace(ended)
-    if recipe.sgd_steps:
-        model, parts["sgd"] = _follow(name, sgd_training(name, model, seed=seed), sgd)
+    run, snapshot = training(name, seed=seed), snapshot_file(name, seed)
+    for step in Resumable(run, snapshot):
+        if step.index % 500 == 0:
+            say(f"{name}: update {step.index} of {run.steps}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s")
+    model = run.model.eval()
     if recipe.statistics:
         draws = generator(seed, f"classifier/{name}/statistics", "data")
-        model = _rounded(take_statistics(model, sets.load(name, "train", **_drawn(name)), recipe, draws))
+        take_statistics(model, sets.load(name, "train", **_drawn(name)), recipe, draws)
+    model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
     data = sets.load(name, "test", **_drawn(name))
     table = confusion(model, data)
     right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
@@ -230,16 +206,15 @@ def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path
         "network": f"{recipe.network}, width {recipe.width}",
         "recipe": recipe.model_dump(),
         "seed": seed,
-        "parts": parts,
-        "samples_seen": (recipe.steps + recipe.sgd_steps) * recipe.batch_size,
+        "seconds": round(run.seconds, 1),
+        "samples_seen": recipe.steps * recipe.batch_size,
         "test": data.name,
         "accuracy": right.tolist(),
         "names": list(data.classes or data.attributes),
         "confusion": table.tolist(),
     }
     file = checkpoints.save(model, f"classifier-{name}", card, folder)
-    for snapshot in (adam, sgd, ended):
-        snapshot.unlink(missing_ok=True)
+    snapshot.unlink(missing_ok=True)
     return file
 
 

@@ -5,6 +5,7 @@ import torch
 
 from paperlib.data import sets
 from paperlib.runs import checkpoints, classifiers
+from paperlib.runs.page import build_folder
 from paperlib.runs.snapshots import Resumable
 from tests.oracles import seeded
 
@@ -49,24 +50,37 @@ def test_each_image_may_be_shifted_by_its_own_displacement():
     assert ((matches.sum(0) - 300 / 9).abs() < 5 * 5.4).all()
 
 
-def test_weight_decay_is_decoupled_from_the_gradient(monkeypatch):
-    """One update more shrinks every weight by rate times decay, exactly, beside an update without decay."""
-    after = {}
-    for decay in (0.0, 0.5):
-        recipe = classifiers.Recipe(size=8, steps=5, width=4, network="CifarResNet", weight_decay=decay)
-        monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
-        run = classifiers.training("digits")
-        start, rate = [p.clone() for p in run.network.parameters()], run.rate(0)
-        next(iter(run))
-        after[decay] = list(run.network.parameters())
-    for first, plain, decayed in zip(start, after[0.0], after[0.5]):
-        assert torch.allclose(decayed, plain - rate * 0.5 * first, atol=1e-7)
+def test_sgd_takes_the_step_of_its_formula(monkeypatch):
+    """The first step of Nesterov's momentum m is that of plain SGD times 1 + m, the weights' decay within it."""
+    decay, momentum = 0.5, 0.9
+    few = dict(size=8, steps=5, width=4, network="CifarResNet")
+    recipe = classifiers.Recipe(optimizer="SGD", lr=0.1, clip=0, weight_decay=decay, **few)
+    monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
+    run = classifiers.training("digits")
+    start, rate = [p.clone() for p in run.network.parameters()], run.rate(0)
+    next(iter(run))
+    for before, p in zip(start, run.network.parameters()):
+        assert torch.allclose(p, before - rate * (1 + momentum) * (p.grad + decay * before), atol=1e-7)
+
+
+def test_statistics_are_the_means_over_fresh_batches():
+    recipe = classifiers.Recipe(size=8, steps=1, batch_size=20, width=4, shift=1, each=True, statistics=3)
+    data, model = sets.load("digits", "test"), classifiers.build("digits")
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    draws = seeded(3)
+    with torch.no_grad():
+        seen = [model.layers[0][0](classifiers.drawn(data, recipe, draws)[0]) for _ in range(3)]
+    classifiers.take_statistics(model, data, recipe, seeded(3))
+    norm = model.layers[0][1]
+    assert torch.allclose(norm.running_mean, torch.stack([h.mean((0, 2, 3)) for h in seen]).mean(0), atol=1e-6)
+    assert torch.allclose(norm.running_var, torch.stack([h.var((0, 2, 3)) for h in seen]).mean(0), rtol=1e-4)
+    assert norm.momentum == 0.1 and not model.training
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
 
 
 def test_a_run_that_was_stopped_ends_in_the_checkpoint_of_one_that_was_not(monkeypatch, tmp_path):
-    recipe = classifiers.Recipe(
-        size=8, steps=6, batch_size=16, width=4, network="CifarResNet", shift=1, each=True, flip=True, weight_decay=0.1
-    )
+    few = dict(size=8, steps=6, statistics=2, batch_size=16, width=4, network="CifarResNet")
+    recipe = classifiers.Recipe(optimizer="SGD", shift=1, each=True, flip=True, weight_decay=0.1, **few)
     monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
     whole = classifiers.make("digits", folder=tmp_path / "whole")
 
@@ -76,12 +90,13 @@ def test_a_run_that_was_stopped_ends_in_the_checkpoint_of_one_that_was_not(monke
     stopped.save()
     again = classifiers.make("digits", folder=tmp_path / "again")
     assert again.read_bytes() == whole.read_bytes()
-    assert not classifiers.snapshot_file("digits", 0).exists()
+    assert list((build_folder() / "classifiers").iterdir()) == []
 
     card = json.loads(again.with_suffix(".json").read_text())
     model = checkpoints.load(classifiers.build("digits"), "classifier-digits", tmp_path / "again")
     table = classifiers.confusion(model, sets.load("digits", "test"))
     assert card["confusion"] == table.tolist() and card["recipe"] == recipe.model_dump()
+    assert card["samples_seen"] == 6 * 16
     assert card["accuracy"] == pytest.approx((table.diagonal().sum() / table.sum()).item())
 
 
