@@ -43,7 +43,7 @@ rule html:
     input:
         pages=expand(f"{BUILD}/steps/{PROFILE}/{{page}}.page", page=PAGES),
         sources=[str(path) for path in sorted([*Path("book").rglob("*.*"), *Path("paperlib").rglob("*.py")]) if path.is_file()],
-        models=[str(path) for path in sorted(Path("checkpoints").iterdir())],
+        models=[str(path) for path in sorted(Path("checkpoints").glob("*"))],
         config="_config.yml",
     output:
         f"{BUILD}/steps/html",

@@ -47,5 +47,5 @@ def products(dx: Tensor, x: Tensor, noise: Tensor) -> Tensor:
 
 
 def hutchinson(dx: Tensor, x: Tensor, noise: Tensor) -> Tensor:
-    """The mean of :func:`products` over probes, [B]."""
+    """e' J e as :func:`paperlib.likelihood.divergence.products` gives it, the mean over probes, [B]."""
     return products(dx, x, noise).mean(0)

@@ -6,7 +6,7 @@
 
 Both are upper bounds of -log2 P(image) a dimension, each of its own model's: the ODE's for what dequantisation adds
 (:mod:`paperlib.likelihood.units`), the chain's for its bound. A mean over images is a statement about other images of
-their kind, so :attr:`interval` is over images, whatever else is random in a value. What the randomness of probes and of
+their kind, so ``interval`` is over images, whatever else is random in a value. What the randomness of probes and of
 dequantisation alone amounts to is told apart by repeating them.
 """
 
@@ -47,7 +47,7 @@ class _PerImage:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of the mean, for other images of the same kind. It holds all randomness: images, dequantisation, probes."""
+        """The mean's 95 % interval for other images of the same kind: over images, dequantisation and probes."""
         return mean_interval(self.per_image)
 
 
@@ -72,8 +72,10 @@ class ImageNLL(_PerImage):
 
     @cached_property
     def variances(self) -> dict[str, float | None]:
-        """Of one value: ``"probes"``, for one image dequantised once; ``"dequantisations"``, of one image by exact
-        divergence; ``"images"``, of exact values.
+        """How much one value varies, squared bits a dimension.
+
+        ``"probes"`` is for one image dequantised once; ``"dequantisations"`` for one image by exact divergence;
+        ``"images"`` for exact values.
 
         Nested analysis of variance: unbiased, so that a small one can come out below zero. None where there was no
         repetition; what was not repeated is then part of the next.
@@ -90,7 +92,7 @@ class ImageNLL(_PerImage):
 
     @property
     def repeat_interval(self) -> tuple[float, float] | None:
-        """Of the mean for these very images: dequantisations and probes alone are drawn anew. None unless K > 1.
+        """The mean's 95 % interval for these images, dequantisations and probes drawn anew; None unless K > 1.
 
         Normal, the N images' variances pooled: N (K - 1) degrees of freedom.
         """

@@ -19,12 +19,12 @@ from torch import Tensor
 
 __all__ = ["LEVELS_OFFSET", "SCORE_SDE_OFFSET", "bits_per_dim"]
 
-#: Bits a dimension for 256 levels on [-1, 1] (score_sde: "centred") and on [0, 1].
+#: Offsets in bits a dimension of 256 levels on [-1, 1], which score_sde calls "centred", and on [0, 1].
 SCORE_SDE_OFFSET = {"uncentred": 8, "centred": 7}
-#: Bits a dimension for what :func:`paperlib.data.images.model_input` makes of dequantised pixels.
+#: The offset for what :func:`paperlib.data.images.model_input` makes of dequantised pixels.
 LEVELS_OFFSET = SCORE_SDE_OFFSET["centred"]
 
 
 def bits_per_dim(nats: Tensor | float, dims: int, offset: float = 0.0) -> Tensor | float:
-    """Nats to bits a dimension, plus the ``offset`` of quantised data (see :data:`SCORE_SDE_OFFSET`)."""
+    """Nats to bits a dimension, plus the ``offset`` of quantised data (``SCORE_SDE_OFFSET``)."""
     return nats / (dims * math.log(2)) + offset

@@ -84,7 +84,7 @@ class Base(Settings):
 
     @property
     def preset(self) -> str:
-        """Its network: about 0.6 M parameters for digits, 1 M for MNIST, 7 M for CIFAR-10."""
+        """The name of its network, about 0.6 M parameters for digits, 1 M for MNIST, 7 M for CIFAR-10."""
         return {"digits": "small-8", "mnist": "small-28", "cifar10": "small-cifar10"}[self.dataset]
 
 

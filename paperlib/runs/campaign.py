@@ -39,7 +39,7 @@ class Run(Protocol):
         """An estimate of all of its work, for this machine."""
 
     def go_on(self, deadline: float | None) -> bool:
-        """Work until the end, or until :func:`time.monotonic` reaches the deadline. True at the end."""
+        """Work until the end, or until ``time.monotonic()`` reaches the deadline. True at the end."""
 
 
 def runs(device: torch.device, folder: Path) -> list[Run]:

@@ -26,8 +26,8 @@ class Resumable:
         run: a fresh training run.
         file: the snapshot, replaced in one move. Name it after everything that makes the run what it is.
         every: seconds of training between two snapshots.
-        deadline: :func:`time.monotonic` when to stop; None to go on to the end.
-        points: how many points :attr:`curve` has for the whole run.
+        deadline: ``time.monotonic()`` when to stop; None to go on to the end.
+        points: how many points ``curve`` has for the whole run.
     """
 
     def __init__(

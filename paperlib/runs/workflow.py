@@ -49,7 +49,7 @@ class Progress(logging.Filter):
             self.left -= 1
             self.failed[name] = record.log[0]
             print(f"{name}: FAILED after {time.monotonic() - start:.0f} s, {self.left} left", flush=True)
-        elif event is None and record.levelno >= logging.ERROR:
+        elif event in (None, "ERROR") and record.levelno >= logging.ERROR:
             self.errors.append(record.getMessage())
         return False
 

@@ -79,3 +79,10 @@ def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
     assert error.rstrip().endswith("ValueError: alpha=-1 is not allowed: 0 or more expected")
     assert (checkout / "_build/pages/smoke/seeded.ipynb").read_bytes() == good
     assert (checkout / "_build/pages/smoke/plain.ipynb").exists()
+
+
+def test_an_error_of_the_workflow_itself_is_shown(checkout):
+    snakefile = checkout / "Snakefile"
+    snakefile.write_text(snakefile.read_text().replace("PAGES = ", "PAGES = sorted(3) or "))
+    status, made, error = make_book(checkout)
+    assert (status, made) == (1, []) and "'int' object is not iterable" in error
