@@ -1,21 +1,71 @@
-"""Denoising score matching, and the random draws that every loss shares: batches, times, noise.
+"""Denoising score matching, and the random draws that every loss shares: batches, labels, times, noise.
+
+Data are rows on the model's scale, a tensor [N, ...], or whatever draws its own batches of (x_0, labels), as
+:class:`paperlib.data.images.Examples` does.
 
 Losses return one value a row; whoever minimises them takes the mean. Each draw comes from the generator that is handed
 in, on the device where that generator lives.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, distributed
 
 from paperlib.denoiser import Denoiser
+from paperlib.nets.unet import drop_labels
 from paperlib.processes import Process, normal
 
-__all__ = ["batch", "noised", "score_matching", "share", "times"]
+__all__ = [
+    "LABEL_DROPOUT",
+    "Data",
+    "batch",
+    "batch_loss",
+    "condition",
+    "draw",
+    "noised",
+    "score_matching",
+    "share",
+    "times",
+]
+
+LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also SA's, SalUn's and EraseDiff's
+
+
+class Drawable(Protocol):
+    """Data that draw their own batches."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """x_0 [size, ...] and labels [size], or None where there are none."""
+
+
+Data = Tensor | Drawable
 
 
 def batch(data: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """``size`` rows of ``data`` [N, ...], drawn with replacement: [size, ...]."""
     return data[torch.randint(len(data), (size,), generator=generator, device=generator.device).to(data.device)]
+
+
+def draw(data: Data, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """x_0 [size, ...] drawn with replacement, and their labels [size], None for a plain tensor."""
+    if isinstance(data, Tensor):
+        return batch(data, size, generator), None
+    return data.batch(size, generator)
+
+
+def condition(
+    model: Denoiser, labels: Tensor | None, generator: torch.Generator, dropout: float = LABEL_DROPOUT
+) -> Tensor | None:
+    """What a model is told of a batch with these ``labels`` [B]: nothing where it is unconditional, else the labels,
+    each replaced by the label of no class with probability ``dropout`` (for classifier-free guidance)."""
+    if not getattr(model.net, "classes", 0):
+        return None
+    if labels is None:
+        raise ValueError(f"a model of {model.net.classes} classes needs data with labels; these have none")
+    return drop_labels(labels, model.net.null, dropout, generator)
 
 
 def share(rows: Tensor) -> Tensor:
@@ -73,3 +123,21 @@ def score_matching(
     if cond is not None:
         cond = share(torch.cat([cond, cond]) if antithetic else cond)
     return (z - model(x_t, t, cond).eps).square().flatten(1).sum(1)
+
+
+def batch_loss(
+    model: Denoiser,
+    data: Data,
+    size: int,
+    generator: torch.Generator,
+    *,
+    dropout: float = LABEL_DROPOUT,
+    antithetic: bool = False,
+) -> Tensor:
+    """Denoising score matching on a random batch of ``data``, conditional where the model is; one value a noisy row.
+
+    On retained data this is L_g of SGU and L_r of EraseDiff.
+    """
+    x0, labels = draw(data, size, generator)
+    cond = condition(model, labels, generator, dropout)
+    return score_matching(model, x0, generator, cond=cond, antithetic=antithetic)

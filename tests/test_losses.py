@@ -7,9 +7,12 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import kstest
 
+from paperlib.data import sets
+from paperlib.data.images import Examples
 from paperlib.data.mixture import SGU_MIXTURE
-from paperlib.denoiser import Denoised, ExactDenoiser
-from paperlib.losses import batch, noised, score_matching, times
+from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser
+from paperlib.losses import batch, batch_loss, condition, draw, noised, score_matching, times
+from paperlib.nets.presets import unet
 from paperlib.processes import VE, VP
 from tests.oracles import GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded
 
@@ -186,3 +189,34 @@ def test_labels_go_to_the_model_with_their_rows():
         score_matching(records, x0, seeded(), cond=labels, antithetic=antithetic)
         x_t, cond = seen[-1]
         assert torch.equal(x_t[:, 0].round().long(), cond)
+
+
+def test_rows_have_no_labels_and_examples_have_their_own():
+    rows, none = draw(torch.arange(4.0)[:, None], 6, seeded())
+    assert none is None and torch.equal(rows, batch(torch.arange(4.0)[:, None], 6, seeded()))
+    digits = sets.load("digits", "test")
+    x0, labels = draw(Examples(digits, dequantise=True), 50, seeded())
+    again, same = digits.batch(50, seeded(), dequantise=True)
+    assert torch.equal(x0, again) and torch.equal(labels, same) and len(Examples(digits)) == len(digits)
+
+
+def test_only_a_conditional_model_is_told_labels_and_some_are_dropped():
+    plain = Denoiser(unet("small-8", predicts="eps"), VE(), predicts="eps")
+    classes = Denoiser(unet("small-8", predicts="eps", classes=10), VE(), predicts="eps")
+    labels = torch.full((4000,), 3)
+    assert condition(plain, labels, seeded()) is None
+    told = condition(classes, labels, seeded())
+    assert set(told.tolist()) == {3, 10}
+    assert_mean((told == 10).double()[:, None], 0.1)
+    assert torch.equal(condition(classes, labels, seeded(), dropout=0), labels)
+    with pytest.raises(ValueError, match="a model of 10 classes needs data with labels"):
+        condition(classes, None, seeded())
+
+
+def test_a_batch_s_loss_is_score_matching_on_its_images_and_labels():
+    model = Denoiser(unet("small-8", predicts="eps", classes=10), VE(), predicts="eps")
+    digits, ours, by_hand = Examples(sets.load("digits", "test")), seeded(3), seeded(3)
+    found = batch_loss(model, digits, 8, ours, antithetic=True)
+    x0, labels = digits.batch(8, by_hand)
+    told = condition(model, labels, by_hand)
+    assert torch.equal(found, score_matching(model, x0, by_hand, cond=told, antithetic=True))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["Images", "model_input", "to_uint8"]
+__all__ = ["Examples", "Images", "model_input", "to_uint8"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,28 @@ class Images:
     def _at(self, chosen: Tensor, generator: torch.Generator, flip: bool, dequantise: bool) -> tuple[Tensor, Tensor]:
         chosen = chosen.to(self.images.device)
         return model_input(self.images[chosen], generator, flip=flip, dequantise=dequantise), self.target[chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images as a model is trained on them, and how each batch of them is drawn.
+
+    Args:
+        images: the set.
+        flip: mirror each image with probability 1/2.
+        dequantise: draw a point of each pixel's interval (:func:`model_input`).
+    """
+
+    images: Images
+    flip: bool = False
+    dequantise: bool = False
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """``size`` images drawn with replacement, [size, C, H, W] in [-1, 1], and what is known of them."""
+        return self.images.batch(size, generator, flip=self.flip, dequantise=self.dequantise)
 
 
 def model_input(

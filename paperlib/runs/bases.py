@@ -4,6 +4,7 @@ A base model is trained on all images of a set, or, as the twin that has never s
 is what every unlearning method starts from, and the twin is what they are compared with.
 """
 
+import math
 from functools import partial
 from typing import Literal
 
@@ -12,26 +13,24 @@ from pydantic import Field
 from torch import Tensor
 
 from paperlib.data import sets
-from paperlib.data.images import Images
+from paperlib.data.images import Examples, Images
 from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser, reinitialise
-from paperlib.losses import score_matching
+from paperlib.losses import Data, batch_loss
 from paperlib.nets.presets import unet
-from paperlib.nets.unet import drop_labels
 from paperlib.processes import DDPM, VE, VP
 from paperlib.runs import checkpoints
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.training import Training
 
-__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "load", "training"]
+__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "examples", "load", "training"]
 
 PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear}
 # A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
 # noise levels from 0.01 to 50.
 PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps"}
 DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 of the coloured sets
-LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also SA's, SalUn's and EraseDiff's
 
 
 class Budget(Settings):
@@ -127,14 +126,16 @@ def data(base: Base) -> Images:
     return split(images, base.unseen).retain if base.unseen else images
 
 
+def examples(base: Base, images: Images) -> Examples:
+    """Images of its set as it is trained on them, or made to forget them."""
+    return Examples(images, flip=base.dataset == "cifar10", dequantise=base.dequantised)
+
+
 def objective(
-    model: Denoiser, generator: torch.Generator, index: int, *, data: Images, base: Base, batch_size: int
+    model: Denoiser, generator: torch.Generator, index: int, *, data: Data, batch_size: int
 ) -> dict[str, Tensor]:
     """Denoising score matching, the mean over pixels."""
-    mirror = base.dataset == "cifar10"
-    x0, labels = data.batch(batch_size, generator, flip=mirror, dequantise=base.dequantised)
-    cond = drop_labels(labels, model.net.null, LABEL_DROPOUT, generator) if base.labels else None
-    return {"loss": score_matching(model, x0, generator, cond=cond).mean() / x0[0].numel()}
+    return {"loss": batch_loss(model, data, batch_size, generator).mean() / math.prod(model.net.shape)}
 
 
 def training(base: Base, budget: Budget, *, seed: int = 0, device: torch.device | str = "cpu") -> Training:
@@ -144,7 +145,7 @@ def training(base: Base, budget: Budget, *, seed: int = 0, device: torch.device 
     settings = budget.model_dump(exclude={"batch_size"})
     return Training(
         model.to(device),
-        partial(objective, data=data(base).to(device), base=base, batch_size=budget.batch_size),
+        partial(objective, data=examples(base, data(base).to(device)), batch_size=budget.batch_size),
         generator=generator(seed, f"bases/{base.name}", "noise", device),
         decay=True,
         **settings,

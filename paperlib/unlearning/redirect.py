@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from paperlib.denoiser import Denoiser
-from paperlib.losses import batch, noised, score_matching, share
+from paperlib.losses import Data, batch, condition, draw, noised, score_matching, share
 from paperlib.processes import Process
 from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
@@ -45,8 +45,8 @@ def posterior_eps(process: Process, x_t: Tensor, t: Tensor, reference: Tensor, w
 
 def redirect(
     model: Denoiser,
-    forget: Tensor,
-    retain: Tensor,
+    forget: Data,
+    retain: Data,
     *,
     generator: torch.Generator,
     steps: int,
@@ -61,7 +61,9 @@ def redirect(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` [M, ...] and keep ``retain`` [N, ...].
+    """Unlearn ``forget`` and keep ``retain``.
+
+    A conditional model is redirected under the forgotten images' own labels, to the retained data of all classes.
 
     Args:
         weight: retained points [B, ...] -> w [B] in (0, 1], such as :func:`carving` makes; None is 1 everywhere.
@@ -84,15 +86,19 @@ def redirect(
     weight = weight or (lambda x0: torch.ones(len(x0)))
 
     def objective(model, generator, index):
-        x0 = batch(retain, batch_size, generator)
+        x0, labels = draw(retain, batch_size, generator)
+        cond = condition(model, labels, generator)
         w = share(weight(x0).repeat(2 if antithetic else 1))
-        L_g = (w * score_matching(model, x0, generator, antithetic=antithetic)).mean()
-        x_t, t, _ = noised(model.process, batch(forget, max(1, batch_size // 2), generator), generator)
+        L_g = (w * score_matching(model, x0, generator, cond=cond, antithetic=antithetic)).mean()
+        x_f, labels = draw(forget, max(1, batch_size // 2), generator)
+        cond = condition(model, labels, generator)
+        x_t, t, _ = noised(model.process, x_f, generator)
         asked = model.process.sigma(t) >= sigma_min * model.process.alpha(t)
-        reference = batch(retain, references, generator)
+        cond = None if cond is None else share(cond)[asked]
+        reference, _ = draw(retain, references, generator)
         target = posterior_eps(model.process, x_t[asked], t[asked], reference, weight(reference)).flatten(1)
         target = target * (reach * math.sqrt(target.shape[1]) / target.norm(dim=1, keepdim=True)).clamp(max=1)
-        L_f = (target - model(x_t[asked], t[asked]).eps.flatten(1)).square().sum() / asked.sum().clamp(min=1)
+        L_f = (target - model(x_t[asked], t[asked], cond).eps.flatten(1)).square().sum() / asked.sum().clamp(min=1)
         return {"loss": L_g + mu * L_f, "L_g": L_g, "L_f": L_f}
 
     return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)

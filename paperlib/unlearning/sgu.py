@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from paperlib.denoiser import Denoiser
-from paperlib.losses import batch, noised, score_matching
+from paperlib.losses import Data, batch_loss, condition, draw, noised, share
 from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
@@ -50,17 +50,26 @@ FORGET_LOSSES = {
 
 
 def forget_loss(
-    model: Denoiser, x0: Tensor, generator: torch.Generator, *, loss: str, variant: str, antithetic: bool = False
+    model: Denoiser,
+    x0: Tensor,
+    generator: torch.Generator,
+    *,
+    loss: str,
+    variant: str,
+    cond: Tensor | None = None,
+    antithetic: bool = False,
 ) -> Tensor:
-    """L_f of Eq. 9 or 10 on forgotten data x0 [B, ...], one value a noisy row."""
+    """L_f of Eq. 9 or 10 on forgotten data x0 [B, ...], one value a noisy row; ``cond`` has a row for each x0."""
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
-    return FORGET_LOSSES[loss][variant](model(x_t, t).eps.flatten(1), z.flatten(1))
+    if cond is not None:
+        cond = share(torch.cat([cond, cond]) if antithetic else cond)
+    return FORGET_LOSSES[loss][variant](model(x_t, t, cond).eps.flatten(1), z.flatten(1))
 
 
 def sgu(
     model: Denoiser,
-    forget: Tensor,
-    retain: Tensor,
+    forget: Data,
+    retain: Data,
     *,
     generator: torch.Generator,
     steps: int,
@@ -97,11 +106,12 @@ def sgu(
     model = starting_point(model, start, generator)
 
     def objective(model, generator, index):
-        L_g = score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()
+        L_g = batch_loss(model, retain, batch_size, generator, antithetic=antithetic).mean()
         if index % every:
             return {"loss": alpha * L_g, "L_g": L_g}
-        x_f = batch(forget, batch_size, generator)
-        L_f = forget_loss(model, x_f, generator, loss=loss, variant=variant, antithetic=antithetic).mean()
+        x_f, labels = draw(forget, batch_size, generator)
+        cond = condition(model, labels, generator)
+        L_f = forget_loss(model, x_f, generator, loss=loss, variant=variant, cond=cond, antithetic=antithetic).mean()
         return {"loss": alpha * L_g + (1 - alpha) * L_f, "L_g": L_g, "L_f": L_f}
 
     return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)

@@ -15,10 +15,9 @@ minimiser: it falls without bound wherever lambda p_g,t < p_f,t, and what a run 
 """
 
 import torch
-from torch import Tensor
 
 from paperlib.denoiser import Denoiser
-from paperlib.losses import batch, score_matching
+from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
@@ -27,8 +26,8 @@ __all__ = ["signed"]
 
 def signed(
     model: Denoiser,
-    forget: Tensor,
-    retain: Tensor,
+    forget: Data,
+    retain: Data,
     *,
     generator: torch.Generator,
     steps: int,
@@ -53,8 +52,8 @@ def signed(
     model = starting_point(model, start, generator)
 
     def objective(model, generator, index):
-        L_g = score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()
-        L_f = score_matching(model, batch(forget, batch_size, generator), generator, antithetic=antithetic).mean()
+        L_g = batch_loss(model, retain, batch_size, generator, antithetic=antithetic).mean()
+        L_f = batch_loss(model, forget, batch_size, generator, antithetic=antithetic).mean()
         return {"loss": (lam * L_g - L_f) / (lam - 1), "L_g": L_g, "L_f": L_f}
 
     return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)

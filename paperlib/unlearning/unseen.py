@@ -1,10 +1,9 @@
 """Unseen: train anew on retained data alone, the field's gold standard."""
 
 import torch
-from torch import Tensor
 
 from paperlib.denoiser import Denoiser
-from paperlib.losses import batch, score_matching
+from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
@@ -13,8 +12,8 @@ __all__ = ["unseen"]
 
 def unseen(
     model: Denoiser,
-    forget: Tensor | None,
-    retain: Tensor,
+    forget: Data | None,
+    retain: Data,
     *,
     generator: torch.Generator,
     steps: int,
@@ -27,8 +26,6 @@ def unseen(
     model = starting_point(model, "retrain", generator)
 
     def objective(model, generator, index):
-        return {
-            "loss": score_matching(model, batch(retain, batch_size, generator), generator, antithetic=antithetic).mean()
-        }
+        return {"loss": batch_loss(model, retain, batch_size, generator, antithetic=antithetic).mean()}
 
     return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+import paperlib.losses
 from paperlib.data import sets
 from paperlib.runs import bases
 from paperlib.runs.bases import BASES, Base, Budget
@@ -53,7 +54,7 @@ def test_labels_are_dropped_now_and_then_and_never_confused(monkeypatch):
         seen.append(cond)
         return (x0 * next(model.parameters()).sum() * 0).flatten(1).sum(1)
 
-    monkeypatch.setattr(bases, "score_matching", records)
+    monkeypatch.setattr(paperlib.losses, "score_matching", records)
     base = Base(dataset="digits", process="ve", labels=True)
     bases.training(base, TINY.model_copy(update={"batch_size": 4000, "steps": 1})).run()
     dropped = (seen[0] == 10).double().mean().item()

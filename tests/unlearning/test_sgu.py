@@ -8,7 +8,7 @@ import torch
 from scipy.integrate import quad
 from torch import nn
 
-import paperlib.training
+import paperlib.losses
 import paperlib.unlearning.sgu
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser, reinitialise
@@ -57,7 +57,7 @@ def two_points(monkeypatch):
         t = torch.tensor([0.2, 0.7])
         return process.perturb(torch.zeros(2, 2), t, Z), t, Z
 
-    monkeypatch.setattr(paperlib.training, "noised", fixed)
+    monkeypatch.setattr(paperlib.losses, "noised", fixed)
     monkeypatch.setattr(paperlib.unlearning.sgu, "noised", fixed)
     return Denoiser(Constant(), VP(), predicts="eps")
 
