@@ -19,6 +19,7 @@ from paperlib.processes import Process, normal
 __all__ = [
     "LABEL_DROPOUT",
     "Data",
+    "Drawable",
     "batch",
     "batch_loss",
     "condition",
