@@ -22,7 +22,7 @@
 # cannot be calculated, and prints a backslash in its place; what can be, and what cannot, is below too.
 
 # %% tags=["parameters"]
-profile = "smoke"  # smoke | laptop | paper: how many images, how many evaluations
+profile = "smoke"  # smoke | laptop | paper: images, evaluations
 seed = 0  # of noise, dequantisation and probes
 dataset = ""  # digits | mnist; empty: digits in smoke, mnist otherwise
 
@@ -168,8 +168,9 @@ for process, found in likelihoods.items():
     low, high = found.interval
     again = found.repeat_interval
     print(
-        f"{process:>5}: {found.mean:.3f} bits/dim, [{low:.3f}, {high:.3f}] for other images,"
-        f" [{again[0]:.3f}, {again[1]:.3f}] for these, {found.evaluations:.0f} evaluations"
+        f"{process:>5}: {found.mean:.3f} bits/dim, {found.evaluations:.0f} evaluations\n"
+        f"       [{low:.3f}, {high:.3f}] for other images\n"
+        f"       [{again[0]:.3f}, {again[1]:.3f}] for these, drawn anew"
     )
 
 # %% [markdown]
@@ -178,9 +179,11 @@ for process, found in likelihoods.items():
 #
 # ```{math}
 # :label: eq-bound
-# -\log p(x_0) \;\le\; \underbrace{\KL\bigl(q(x_T | x_0) \,\|\, p(x_T)\bigr)}_{L_T}
-# + \sum_{t > 1} \underbrace{\E\,\KL\bigl(q(x_{t-1} | x_t, x_0) \,\|\, p(x_{t-1} | x_t)\bigr)}_{L_{t-1}}
+# \begin{aligned}
+# -\log p(x_0) \;\le\;& \underbrace{\KL\bigl(q(x_T | x_0) \,\|\, p(x_T)\bigr)}_{L_T}
+# \\ &+ \sum_{t > 1} \underbrace{\E\,\KL\bigl(q(x_{t-1} | x_t, x_0) \,\|\, p(x_{t-1} | x_t)\bigr)}_{L_{t-1}}
 # + \underbrace{\E\bigl[-\log p(x_0 | x_1)\bigr]}_{L_0} .
+# \end{aligned}
 # ```
 #
 # Every term is a Gaussian's, and $L_0$ a probability of levels: there is no offset. So the backslash in SGU's tables stands where a number could.

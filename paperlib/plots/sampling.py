@@ -25,16 +25,19 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
     models = record.series["samplers"]
     figure, panels = plt.subplots(len(models), 1, figsize=(6.8, 4.0 * len(models) + 0.6), sharex=True, squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    distances = [point["distance"] for curves in models.values() for points in curves.values() for point in points]
+    bottom = 0.4 * min([*distances, record.series["floor"]])
     for axes, (process, curves) in zip(panels[:, 0], models.items()):
         for k, (name, points) in enumerate(curves.items()):
             keys = ("evaluations", "distance", "low", "high")
             x, y, low, high = (np.array([point[key] for point in points]) for key in keys)
             style = {"color": CYCLE[k % len(CYCLE)], "marker": MARKERS[k % len(MARKERS)], "ms": 5, "lw": 1.5}
             axes.plot(x, y, label=name, **style)
-            axes.fill_between(x, np.maximum(low, y / 100), high, color=style["color"], alpha=0.12, lw=0)
+            axes.fill_between(x, np.maximum(low, bottom), high, color=style["color"], alpha=0.12, lw=0)
         axes.axhline(record.series["floor"], color=COLOURS["exact"], ls="--", lw=1.2, label="real images")
-        axes.set(xscale="log", yscale="log", ylabel="Frechet distance")
-        axes.set_title(process, loc="left")
+        axes.set(xscale="log", yscale="log", ylabel="Fréchet distance")
+        axes.set_ylim(bottom=bottom)
+        axes.set_title({"ve": "VE model", "ddpm": "DDPM"}.get(process, process), loc="left")
         ticks = sorted({point["evaluations"] for points in curves.values() for point in points})
         axes.set_xticks(ticks, [str(tick) if tick not in (4, 9, 19, 49) else "" for tick in ticks])
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -54,7 +57,7 @@ def nll_histograms(record: Any, *, title: str) -> Figure:
         "variational bound, DDPM": ("bound", COLOURS["obtuse"]),
     }
     values = {label: np.array(record.series[key]) for label, (key, _) in drawn.items()}
-    bins = np.linspace(min(v.min() for v in values.values()), max(v.max() for v in values.values()), 40)
+    bins = np.linspace(min(v.min() for v in values.values()), max(v.max() for v in values.values()), 30)
     for label, (_, colour) in drawn.items():
         axes.hist(values[label], bins, histtype="stepfilled", alpha=0.35, color=colour, label=label)
         axes.axvline(values[label].mean(), color=colour, lw=1.5)
