@@ -8,8 +8,11 @@ Whoever calls it iterates, and so owns logging, evaluation, early stopping and c
     trained = training.model
 
 An objective maps (model, generator, index of the update from 0) to named scalar losses, of which ``"loss"`` is
-minimised; the others are its terms, each one more forward-backward pass. Every random number of an update comes from
-that generator. Unlearning methods are this loop with another objective (``paperlib.unlearning``).
+minimised; the others are its terms, or are just reported. Every random number of an update comes from that generator.
+Unlearning methods are this loop with another objective (``paperlib.unlearning``).
+
+Some methods follow no one loss: they weigh the gradients of their terms by what those gradients are. For them ``weigh``
+maps ({term: its gradient}, {term: its value}) to {term: multiplier}, and the update follows the weighted sum.
 
 Under ``accelerate launch`` every process draws the whole batch from the same generator, computes its
 :func:`~paperlib.losses.share` of the rows, and averages the gradients with the others: the gradients are the same
@@ -20,8 +23,8 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from accelerate import PartialState
@@ -31,21 +34,37 @@ from torch.optim.swa_utils import AveragedModel
 
 from paperlib.denoiser import Denoiser
 
-__all__ = ["PRECISIONS", "Objective", "Step", "Training"]
+__all__ = ["PRECISIONS", "Objective", "Step", "Training", "Weigh"]
 
 PRECISIONS = ("float32", "bf16")
 
 Objective = Callable[[Denoiser, torch.Generator, int], Mapping[str, Tensor]]
+Weigh = Callable[[Mapping[str, Tensor], Mapping[str, float]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one update did: its index from 1, its losses before the update, seconds and gradient evaluations so far."""
+    """What one update did.
+
+    Args:
+        index: from 1.
+        losses: "loss" and its terms, before the update.
+        seconds: so far, without the time that cosines take.
+        gradient_evaluations: so far; one is a batch's pass forward through the network and back, so that an update on
+            a retained and a forgotten batch has two. Passes without a gradient, and cosines, are not counted.
+        multipliers: of the terms' gradients in the update, where a method weighs them anew every time.
+        cosines: on request, between each term's gradient and delta, the gradient that the optimiser is handed. 0 where
+            either vanishes. A term that the method raises has a negative one where the method works.
+        move_cosines: on request, the same with what the optimiser makes of delta: minus the weights' change.
+    """
 
     index: int
     losses: dict[str, float]
     seconds: float
     gradient_evaluations: int
+    multipliers: dict[str, float] = field(default_factory=dict)
+    cosines: dict[str, float] = field(default_factory=dict)
+    move_cosines: dict[str, float] = field(default_factory=dict)
 
 
 def _averaging(decay: float):
@@ -56,6 +75,15 @@ def _averaging(decay: float):
         torch._foreach_lerp_(averages, currents, 1 - min(decay, (1 + float(n)) / (10 + float(n))))
 
     return average
+
+
+def _flat(tensors: Iterable[Tensor]) -> Tensor:
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    norms = a.norm() * b.norm()
+    return (a @ b / norms).item() if norms > 0 else 0.0
 
 
 class Training:
@@ -75,6 +103,9 @@ class Training:
         precision: of the network's arithmetic, "float32" or "bf16" (autocast); weights, losses and everything around
             the network stay float32. bf16 is faster on a GPU and slower on most CPUs.
         compiled: let torch compile the network: faster on a GPU, after a minute.
+        weigh: multipliers of the terms from their gradients, flat vectors; the objective then needs no "loss", which is
+            reported as the weighted sum of the terms.
+        cosines: report the cosines of every update with the gradients of its terms; the run stays the same to the bit.
     """
 
     def __init__(
@@ -91,6 +122,8 @@ class Training:
         decay: bool = False,
         precision: str = "float32",
         compiled: bool = False,
+        weigh: Weigh | None = None,
+        cosines: bool = False,
     ):
         for name, value in {"steps": steps, "lr": lr, "clip": clip, "warmup": warmup}.items():
             if value < 0:
@@ -100,7 +133,7 @@ class Training:
         if precision not in PRECISIONS:
             raise ValueError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
         self.objective, self.steps, self.lr, self.generator = objective, steps, lr, generator
-        self.clip, self.warmup, self.decay = clip, warmup, decay
+        self.clip, self.warmup, self.decay, self.weigh, self.cosines = clip, warmup, decay, weigh, cosines
         self.index, self.seconds, self.gradient_evaluations = 0, 0.0, 0
         self.device = next(model.parameters()).device  # stay where the model is
         self.processes = PartialState(cpu=self.device.type == "cpu")
@@ -135,34 +168,68 @@ class Training:
         start = time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.index)
-        with self._dropout():
-            losses = self.objective(self.network, self.generator, self.index)
+        with self._dropout(), self._counting():
+            losses = dict(self.objective(self.network, self.generator, self.index))
         self.optimizer.zero_grad()
-        losses["loss"].backward()
-        self._gather_gradients()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)
         means = reduce(torch.stack([value.detach() for value in losses.values()]), "mean").tolist()
-        values = dict(zip(losses, means))
+        values, multipliers, gradients = dict(zip(losses, means)), {}, {}
+        if self.weigh or self.cosines:
+            begin = time.perf_counter()
+            terms = {name: value for name, value in losses.items() if name != "loss" and value.requires_grad}
+            gradients = {name: self.gradient(term) for name, term in terms.items()}
+            start += 0 if self.weigh else time.perf_counter() - begin
+        if self.weigh:
+            multipliers = dict(self.weigh(gradients, values))
+            values = {"loss": sum(by * values[name] for name, by in multipliers.items())} | values
+            self.follow(sum(by * gradients[name] for name, by in multipliers.items()))
+        else:
+            losses["loss"].backward()
+            if self.processes.num_processes > 1:
+                self.follow(reduce(self._followed(), "mean"))
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)
         for name, value in {"loss": values["loss"], "gradient's norm": norm.item()}.items():
             if not math.isfinite(value):
                 at = f"{value} at update {self.index + 1}"
                 raise FloatingPointError(f"the {name} is {at}; the weights are those before it")
+        before = _flat(self.network.parameters()) if self.cosines else None
         self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.network)
         self.index += 1
-        self.gradient_evaluations += max(1, len(losses) - 1)
         self.seconds += time.perf_counter() - start
-        return Step(self.index, values, self.seconds, self.gradient_evaluations)
+        step = Step(self.index, values, self.seconds, self.gradient_evaluations, multipliers)
+        if not self.cosines:
+            return step
+        moved = before - _flat(self.network.parameters())
+        delta, moves = ({name: _cosine(g, to) for name, g in gradients.items()} for to in (self._followed(), moved))
+        return replace(step, cosines=delta, move_cosines=moves)
 
-    def _gather_gradients(self) -> None:
-        """Average the gradients of all processes, in one message."""
-        if self.processes.num_processes == 1:
-            return
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        mean = reduce(torch.cat([gradient.flatten() for gradient in gradients]), "mean")
-        for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients])):
-            gradient.copy_(part.view_as(gradient))
+    def gradient(self, loss: Tensor) -> Tensor:
+        """The gradient of ``loss`` by all weights, over all processes' rows, as one vector; the graph is kept."""
+        weights = list(self.network.parameters())
+        return reduce(_flat(torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True)), "mean")
+
+    def follow(self, vector: Tensor) -> None:
+        """Make ``vector``, as :meth:`gradient` returns one, the gradient that the optimiser sees."""
+        weights = list(self.network.parameters())
+        for p, part in zip(weights, vector.split([p.numel() for p in weights])):
+            p.grad = torch.empty_like(p).copy_(part.view(p.shape))  # in the weights' own memory format
+
+    def _followed(self) -> Tensor:
+        return _flat(torch.zeros_like(p) if p.grad is None else p.grad for p in self.network.parameters())
+
+    @contextlib.contextmanager
+    def _counting(self):
+        """Count the network's passes that keep what a gradient needs."""
+
+        def passed(module, arguments, output):
+            self.gradient_evaluations += torch.is_grad_enabled()
+
+        hook = self.network.register_forward_hook(passed)
+        try:
+            yield
+        finally:
+            hook.remove()
 
     @contextlib.contextmanager
     def _dropout(self):

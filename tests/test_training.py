@@ -67,7 +67,7 @@ def test_steps_report_index_losses_seconds_and_gradient_evaluations():
     steps = list(training())
     assert [step.index for step in steps] == list(range(1, 13))
     assert [step.losses["index"] for step in steps] == list(range(12))
-    assert [step.gradient_evaluations for step in steps] == list(range(1, 13))  # one term beside the loss
+    assert [step.gradient_evaluations for step in steps] == list(range(1, 13))  # "index" costs no pass
     assert all(b.seconds > a.seconds > 0 for a, b in zip(steps, steps[1:]))
 
 
@@ -178,6 +178,106 @@ def test_no_steps_leave_the_weights_as_they_are():
 def test_wrong_settings_are_refused_at_once(wrong, message):
     with pytest.raises(ValueError, match=message):
         training(**wrong)
+
+
+# --- terms: their gradients, their cosines, what an update costs
+
+
+def two_terms(model, generator, index):
+    return {name: score_matching(model, batch(part, 16, generator), generator).mean() for name, part in SIDES.items()}
+
+
+def weighted(model, generator, index):
+    terms = two_terms(model, generator, index)
+    return {"loss": 0.75 * terms["L_r"] + 0.25 * terms["L_f"]} | terms | {"index": torch.tensor(float(index))}
+
+
+SIDES = {"L_r": DATA[:300], "L_f": DATA[300:]}
+
+
+def cosine(a, b):
+    return float(a @ b / (a.norm() * b.norm()))
+
+
+def vector(tensors):
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+def test_asking_for_cosines_changes_neither_weights_nor_losses_nor_cost(weigh):
+    settings = {"weigh": lambda gradients, values: {"L_r": 0.75, "L_f": 0.25}} if weigh else {}
+    model, of = network(VE(), data_std=2.0), two_terms if weigh else weighted
+    runs = [
+        Training(model, of, steps=5, lr=0.01, generator=seeded(3), cosines=cosines, **settings)
+        for cosines in (False, True)
+    ]
+    plain, asked = (list(run) for run in runs)
+    for a, b in zip(plain, asked):
+        assert a.losses == b.losses and a.gradient_evaluations == b.gradient_evaluations == 2 * a.index
+        assert not a.cosines and not a.move_cosines and b.cosines.keys() == b.move_cosines.keys() == SIDES.keys()
+    first, second = (run.model.state_dict() for run in runs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_cosines_are_those_of_autograd_s_gradients_with_delta_and_with_the_weights_move():
+    model = network(VE(), data_std=2.0)
+    run = Training(model, weighted, steps=3, lr=0.01, generator=seeded(3), clip=0.1, ema=0.0, cosines=True)
+    by_hand, generator = copy.deepcopy(model), seeded(3)
+    for step in run:
+        terms = two_terms(by_hand, generator, 0)
+        weights = list(by_hand.parameters())
+        g = {name: vector(torch.autograd.grad(term, weights, retain_graph=True)) for name, term in terms.items()}
+        moved = vector(weights) - vector(run.model.parameters())
+        for name in SIDES:
+            assert step.cosines[name] == pytest.approx(cosine(g[name], 0.75 * g["L_r"] + 0.25 * g["L_f"]), abs=1e-5)
+            assert step.move_cosines[name] == pytest.approx(cosine(g[name], moved), abs=1e-4)  # a small difference
+        by_hand.load_state_dict(run.network.state_dict())
+    assert abs(step.cosines["L_r"] - step.move_cosines["L_r"]) > 0.01  # Adam's move is not its gradient
+
+
+def test_a_term_without_a_gradient_has_a_cosine_of_zero():
+    def objective(model, generator, index):
+        return {"loss": two_terms(model, generator, index)["L_r"], "L_f": 0 * model.net.out.weight.sum()}
+
+    (step,) = Training(network(VE()), objective, steps=1, lr=0.01, generator=seeded(), cosines=True)
+    assert step.cosines == step.move_cosines == {"L_f": 0.0}
+
+
+def test_weighed_terms_are_followed_by_their_weights_sum():
+    """The same run as the minimised sum's, and each weight is made from the gradients and values of that update."""
+    model, seen = network(VE(), data_std=2.0), []
+
+    def weigh(gradients, values):
+        seen.append((gradients, values))
+        return {"L_r": 0.75, "L_f": 0.25}
+
+    settings = {"steps": 8, "lr": 0.01, "ema": 0.9}
+    mine = Training(model, two_terms, generator=seeded(3), weigh=weigh, **settings)
+    theirs = Training(model, weighted, generator=seeded(3), **settings)
+    for a, b in zip(mine, theirs):
+        assert a.multipliers == {"L_r": 0.75, "L_f": 0.25} and b.multipliers == {}
+        assert a.losses["loss"] == pytest.approx(b.losses["loss"], rel=1e-4)
+    for p, q in zip(mine.model.parameters(), theirs.model.parameters()):
+        assert torch.allclose(p, q, atol=1e-4)  # 8 updates in float32; Adam divides by small gradients' own size
+    terms = two_terms(model, seeded(3), 0)
+    gradients, values = seen[0]
+    assert values == {name: pytest.approx(term.item()) for name, term in terms.items()}
+    for name, term in terms.items():
+        assert torch.allclose(gradients[name], vector(torch.autograd.grad(term, list(model.parameters()))), atol=1e-5)
+
+
+def test_a_gradient_evaluation_is_a_pass_forward_that_a_gradient_needs():
+    def objective(model, generator, index):
+        losses = two_terms(model, generator, index)
+        with torch.no_grad():
+            two_terms(model, generator, index)
+        penalty = sum(p.square().sum() for p in model.parameters())  # a term that costs no pass
+        return {"loss": losses["L_r"] + losses["L_f"] + penalty, "penalty": penalty} | losses
+
+    run = Training(network(VE()), objective, steps=2, lr=0.01, generator=seeded())
+    assert [step.gradient_evaluations for step in run] == [2, 4]
+    run.network(torch.zeros(1, 2), torch.tensor(0.5))  # not the run's own
+    assert run.gradient_evaluations == 4
 
 
 # --- several processes, other arithmetic
