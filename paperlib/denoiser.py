@@ -24,9 +24,7 @@ __all__ = [
     "MATCHES",
     "PREDICTIONS",
     "Transplanted",
-    "noise_level",
     "reinitialise",
-    "time_at",
 ]
 
 PREDICTIONS = ("preconditioned", "eps", "x0")
@@ -149,9 +147,9 @@ class Transplanted(Denoiser):
         return Denoised(x0=x0, eps=eps, score=-eps / sigma)
 
     def _at_equal_noise(self, x_t, t, alpha, sigma, cond):
-        level = noise_level(self.process, t.detach().cpu().double())
-        u = time_at(self.trained, level)
-        beyond = expand((noise_level(self.trained, u) / level - 1).abs() > 1e-6, x_t).to(x_t.device)
+        level = self.process.log_ratio(t.detach().cpu().double())
+        u = self.trained.time_of(level)
+        beyond = expand((self.trained.log_ratio(u) - level).abs() > 1e-6, x_t).to(x_t.device)
         u = u.to(t)
         a, s = expand(self.trained.alpha(u), x_t), expand(self.trained.sigma(u), x_t)
         d2 = self.data_std**2
@@ -178,21 +176,6 @@ class ExactDenoiser:
         score = self.density.score(x_t, alpha, sigma)
         eps = -expand(sigma, x_t) * score
         return Denoised(x0=(x_t - expand(sigma, x_t) * eps) / expand(alpha, x_t), eps=eps, score=score)
-
-
-def noise_level(process: Process, t: Tensor) -> Tensor:
-    """sigma_t / alpha_t, which grows with t; the signal-to-noise ratio is its inverse squared."""
-    return process.sigma(t) / process.alpha(t)
-
-
-def time_at(process: Process, level: Tensor) -> Tensor:
-    """The time in [t_min, t_max] at which sigma / alpha is ``level``, or the nearest end; float64, by bisection."""
-    low, high = torch.full_like(level, process.t_min), torch.full_like(level, process.t_max)
-    for _ in range(52):  # the bits of a float64
-        middle = (low + high) / 2
-        noisier = noise_level(process, middle) > level
-        low, high = torch.where(noisier, low, middle), torch.where(noisier, middle, high)
-    return (low + high) / 2
 
 
 def reinitialise(model: Denoiser, generator: torch.Generator) -> None:

@@ -74,6 +74,20 @@ class Process(ABC):
         """g(t) = sqrt(d sigma_t^2 / dt - 2 f(t) sigma_t^2)."""
         return (derivative(self.variance, t) - 2 * self.drift(t) * self.variance(t)).sqrt()
 
+    def log_ratio(self, t: Tensor) -> Tensor:
+        """log(sigma_t / alpha_t), which grows with t: minus half the logarithm of the signal-to-noise ratio (Kingma et
+        al., 2021)."""
+        return 0.5 * self.variance(t).log() - self.log_alpha(t)
+
+    def time_of(self, log_ratio: Tensor) -> Tensor:
+        """The t in [t_min, t_max] of a ``log_ratio`` of any shape, or the nearest end; float64, by bisection."""
+        low, high = torch.full_like(log_ratio, self.t_min), torch.full_like(log_ratio, self.t_max)
+        for _ in range(54):  # to the last digit of t
+            middle = (low + high) / 2
+            below = self.log_ratio(middle) < log_ratio
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
+
     def perturb(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = alpha_t x_0 + sigma_t z for data [B, ...], times [B] (or one) and noise z [B, ...]."""
         return expand(self.alpha(t), x0) * x0 + expand(self.sigma(t), x0) * noise

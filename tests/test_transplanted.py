@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from paperlib.data.mixture import GaussianMixture
-from paperlib.denoiser import PREDICTIONS, Denoiser, ExactDenoiser, Transplanted, noise_level, time_at
+from paperlib.denoiser import PREDICTIONS, Denoiser, ExactDenoiser, Transplanted
 from paperlib.nets.mlp import MLP
 from paperlib.processes import DDPM, VE, VP, normal
 from paperlib.sampling import ddpm, sample
@@ -39,10 +39,10 @@ def trained(process, predicts):
 
 
 @every_process
-def test_time_at_inverts_the_noise_level_and_stops_at_the_ends(process):
+def test_the_time_of_a_ratio_is_its_inverse_and_stops_at_the_ends(process):
     t = inner_times(process)
-    assert torch.allclose(time_at(process, noise_level(process, t)), t, rtol=1e-9)
-    ends = time_at(process, torch.tensor([1e-9, 1e9], dtype=torch.float64)).tolist()
+    assert torch.allclose(process.time_of(process.log_ratio(t)), t, rtol=1e-9)
+    ends = process.time_of(torch.tensor([-20.0, 20.0], dtype=torch.float64)).tolist()
     assert ends == pytest.approx([process.t_min, process.t_max], rel=1e-12)
 
 
@@ -52,7 +52,7 @@ def test_time_at_inverts_the_noise_level_and_stops_at_the_ends(process):
 def test_at_equal_noise_an_exact_model_stays_exact(process, other, predicts):
     model, exact = trained(process, predicts).with_process(other), ExactDenoiser(CENTRED, other)
     t = inner_times(other)
-    s, seen = noise_level(other, t), noise_level(process, torch.tensor([process.t_min, process.t_max]).double())
+    s, seen = other.log_ratio(t), process.log_ratio(torch.tensor([process.t_min, process.t_max]).double())
     t = t[(s > seen[0]) & (s < seen[1])]
     assert len(t) > 2
     x_t = torch.randn(len(t), 2, generator=seeded(), dtype=torch.float64)

@@ -32,7 +32,6 @@ import torch
 from torch import Tensor
 
 from paperlib.denoiser import DenoisingModel
-from paperlib.likelihood.times import log_ratio, time_of
 from paperlib.processes import DDPM, Process, normal
 
 __all__ = ["Bound", "VARIANCES", "chain", "level_log_probability", "variational_bound"]
@@ -70,8 +69,8 @@ def chain(process: Process, steps: int = 1000) -> Tensor:
         return torch.arange(1, round(process.t_max * process.T) + 1, dtype=torch.float64) / process.T
     if steps < 1:
         raise ValueError(f"steps={steps} is not at least 1")
-    ends = log_ratio(process, torch.tensor([process.t_min, process.t_max], dtype=torch.float64))
-    return time_of(process, ends[0] + (ends[1] - ends[0]) * torch.linspace(0, 1, steps + 1, dtype=torch.float64))
+    ends = process.log_ratio(torch.tensor([process.t_min, process.t_max], dtype=torch.float64))
+    return process.time_of(ends[0] + (ends[1] - ends[0]) * torch.linspace(0, 1, steps + 1, dtype=torch.float64))
 
 
 @torch.no_grad()
@@ -119,7 +118,7 @@ def variational_bound(
     grid = chain(process) if grid is None else grid.double()
     if grid.ndim != 1 or len(grid) < 2 or not (grid.diff() > 0).all():
         raise ValueError("grid must hold two or more increasing times")
-    lam, dims = log_ratio(process, grid), x0[0].numel()
+    lam, dims = process.log_ratio(grid), x0[0].numel()
 
     def error(t: Tensor) -> tuple[Tensor, Tensor]:
         """A draw of x_t at times t [B], and the network's x0 there."""

@@ -10,28 +10,13 @@ from torch import Tensor
 
 from paperlib.processes import Process
 
-__all__ = ["Clock", "ends", "grid", "log_ratio", "time_of"]
-
-
-def log_ratio(process: Process, t: Tensor) -> Tensor:
-    """lam = log(sigma_t / alpha_t)."""
-    return 0.5 * process.variance(t).log() - process.log_alpha(t)
+__all__ = ["Clock", "ends", "grid"]
 
 
 def ends(process: Process) -> tuple[Tensor, Tensor]:
     """lam at t_min and at t_max, float64."""
-    first, last = log_ratio(process, torch.tensor([process.t_min, process.t_max], dtype=torch.float64))
+    first, last = process.log_ratio(torch.tensor([process.t_min, process.t_max], dtype=torch.float64))
     return first, last
-
-
-def time_of(process: Process, lam: Tensor) -> Tensor:
-    """The t in [t_min, t_max] at which :func:`log_ratio` is ``lam``, float64 of any shape, by bisection."""
-    low, high = torch.full_like(lam, process.t_min), torch.full_like(lam, process.t_max)
-    for _ in range(54):  # to the last digit of t
-        middle = (low + high) / 2
-        below = log_ratio(process, middle) < lam
-        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    return (low + high) / 2
 
 
 def grid(process: Process, steps: int, data_std: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -51,13 +36,13 @@ def grid(process: Process, steps: int, data_std: float = 0.5) -> tuple[Tensor, T
 
 
 class Clock:
-    """:func:`time_of` for many calls: a table, and two chord steps that bring its 1e-6 down to 1e-11."""
+    """The process's ``time_of`` for many calls: a table, and two chord steps that bring its 1e-6 down to 1e-11."""
 
     def __init__(self, process: Process, entries: int = 4096):
         self.process = process
         self.first, self.last = ends(process)
         self.step = (self.last - self.first) / entries
-        self.table = time_of(process, self.first + self.step * torch.arange(entries + 1, dtype=torch.float64))
+        self.table = process.time_of(self.first + self.step * torch.arange(entries + 1, dtype=torch.float64))
 
     def __call__(self, lam: Tensor) -> Tensor:
         """t at ``lam``, float64 of any shape."""
@@ -66,5 +51,5 @@ class Clock:
         slope = self.table[below + 1] - self.table[below]
         t = self.table[below] + (at - below) * slope
         for _ in range(2):
-            t = t + (lam - log_ratio(self.process, t)) / self.step * slope
+            t = t + (lam - self.process.log_ratio(t)) / self.step * slope
         return t.clamp(self.process.t_min, self.process.t_max)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import DenoisingModel, noise_level, time_at
+from paperlib.denoiser import DenoisingModel
 from paperlib.processes import DDPM, Process
 
 __all__ = ["LAST_NOISE", "SPACINGS", "Level", "levels", "time_grid"]
@@ -57,7 +57,7 @@ def time_grid(
     if t_min is None:
         t_min = process.t_min
         if denoise and not isinstance(process, DDPM):
-            t_min = time_at(process, torch.tensor(LAST_NOISE, dtype=torch.float64)).item()
+            t_min = process.time_of(torch.tensor(LAST_NOISE, dtype=torch.float64).log()).item()
     elif not 0 < t_min < process.t_max:
         raise ValueError(f"t_min={t_min} is not between 0 and {process.t_max}")
     if steps is None:
@@ -81,10 +81,10 @@ def _spaced(process: Process, n: int, spacing: str, t_min: float, rho: float) ->
         if n > _points(process, t_min):
             raise ValueError(f"{n} times do not fit on the DDPM's grid, which has {_points(process, t_min)} here")
     if spacing in ("snr", "karras"):
-        noise = noise_level(process, grid[[0, -1]])
+        noise = process.log_ratio(grid[[0, -1]]).exp()
         bend, unbend = (torch.log, torch.exp) if spacing == "snr" else (lambda s: s ** (1 / rho), lambda s: s**rho)
         inner = unbend(torch.linspace(*bend(noise).tolist(), n, dtype=torch.float64))[1:-1]
-        grid[1:-1] = time_at(process, inner)
+        grid[1:-1] = process.time_of(inner.log())
     return grid
 
 

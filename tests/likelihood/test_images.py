@@ -11,7 +11,6 @@ from paperlib.denoiser import Denoised
 from paperlib.likelihood.bound import chain
 from paperlib.likelihood.fast import fast_log_likelihood
 from paperlib.likelihood.images import ImageNLL, image_bound, image_nll, mean_interval
-from paperlib.likelihood.times import log_ratio
 from paperlib.likelihood.units import LEVELS_OFFSET, bits_per_dim
 from paperlib.processes import DDPM, VE, VP
 from tests.likelihood.test_bound import GaussianDenoiser
@@ -140,7 +139,7 @@ def test_the_bound_of_levels_is_just_above_their_entropy():
         means = bound.per_image.reshape(copies, 256) @ probability
         mean[variance], error[variance] = means.mean().item(), STANDARD_ERRORS * means.std().item() / copies**0.5
     assert entropy - error["large"] < mean["large"] < entropy + 0.05
-    ratio = torch.expm1(2 * log_ratio(model.process, chain(model.process)).diff())  # r - 1
+    ratio = torch.expm1(2 * model.process.log_ratio(chain(model.process)).diff())  # r - 1
     more = 0.5 * (ratio - torch.log1p(ratio)).sum().item() / math.log(2)
     assert mean["small"] - mean["large"] == pytest.approx(more, abs=0.1 * more + error["small"] + error["large"])
 
