@@ -13,6 +13,7 @@ FLOORS = [
     {"training", "sampling", "likelihood", "editing"},
     {"unlearning", "metrics"},
     {"runs", "plots"},
+    {"evaluate"},
 ]
 
 

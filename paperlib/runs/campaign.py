@@ -20,6 +20,7 @@ from accelerate import PartialState
 
 from paperlib.runs import checkpoints
 from paperlib.runs.bases import BASES
+from paperlib.runs.evaluation_campaign import BaseEvaluation
 from paperlib.runs.machine import pick_device, say
 from paperlib.runs.pretraining import Pretraining
 from paperlib.runs.samples import SampleCheck
@@ -43,10 +44,9 @@ class Run(Protocol):
 
 
 def runs(device: torch.device, folder: Path) -> list[Run]:
-    """Every recorded run, in the order of its worth: each base model, and what it draws."""
-    return [
-        run for base in BASES.values() for run in (Pretraining(base, device, folder), SampleCheck(base, device, folder))
-    ]
+    """Every recorded run, in the order of its worth: each base model, and what it draws; then their evaluations."""
+    kinds = [(Pretraining, SampleCheck), (BaseEvaluation,)]
+    return [kind(base, device, folder) for some in kinds for base in BASES.values() for kind in some]
 
 
 def plan(runs: Sequence[Run]) -> str:
@@ -88,9 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     deadline = time.monotonic() + 60 * options.minutes if options.minutes is not None else None
     for run in chosen:
-        if run.left() and not run.go_on(deadline):
-            say("Time is up; the same command goes on from here.")
-            return
+        try:
+            if run.left() and not run.go_on(deadline):
+                say("Time is up; the same command goes on from here.")
+                return
+        except FileNotFoundError as error:  # data, weights or a model that this run starts from
+            raise SystemExit(f"{run.name}: {error}") from None
     say("All runs are done.")
 
 

@@ -31,7 +31,19 @@ BASES = """\
 
 The models that forget, and the twins that have never seen what is to be forgotten. The classifier's look at {n} samples
 is a first one: confidence, and the smallest and largest share of a class. It says little of quality and nothing of
-variety; a later chapter measures those.
+variety.
+
+"""
+
+EVALUATIONS = """\
+
+## Base models, measured
+
+Quality, variety and likelihood of the models above, by `python -m paperlib.runs.campaign --only NAME-evaluation`; the
+card has every setting. {protocol} In brackets: 95 % for other samples of the same model, or other test images. A
+distance is FID only in Inception's features; *perfect* is what a perfect model would get from as many samples. What is
+marked *u-* is of a twin, against images without what it has never seen. {{ref}}`foundations-measuring` says what each
+measure sees, and what fools it.
 
 """
 
@@ -54,7 +66,47 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
             for name in bases
             if (folder / f"{name}.png").is_file()
         )
+    measured = {name: card["evaluation"] for name, card in bases.items() if _current(card)}
+    if measured:
+        text += EVALUATIONS.format(protocol=_protocol(measured)) + _measures(measured)
     return text
+
+
+def _current(card: dict[str, Any]) -> bool:
+    """Whether a card has measures, and of the checkpoint that it is the card of."""
+    return card.get("evaluation", {}).get("sha256", "") == card["sha256"]
+
+
+def _protocol(measured: dict[str, dict[str, Any]]) -> str:
+    """In words, what the models' protocols agree in; where they differ, each with the models that it is of."""
+    words: dict[str, list[str]] = {}
+    for name, one in measured.items():
+        p = one["protocol"]
+        reference = f"the first {p['reference_n']:,}" if p["reference_n"] else "all"
+        text = f"{p['n']:,} samples by {p['sampler']} with {p['evaluations']} evaluations, guidance {p['guidance']:g}; "
+        text += f"distances to {reference} {p['reference']} images of the set (all, where it has fewer); k = {p['k']}; "
+        text += f"likelihoods of {p['images']} test images; seed {p['seed']}."
+        words.setdefault(text, []).append(name)
+    if len(words) == 1:
+        return f"All: {text}"
+    return " ".join(f"{', '.join(f'`{name}`' for name in names)}: {text}" for text, names in words.items())
+
+
+def _measures(measured: dict[str, dict[str, Any]]) -> str:
+    """A row a model, a column a measure; a twin's stand in the columns of the others."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, one in measured.items():
+        for found in one["results"]:
+            measure, unlearned = found["name"].partition(" in ")[0], found["name"].startswith("u-")
+            column = measure.removeprefix("u-") + {"bits/dim": ", bits/dim", "%": ", %"}.get(found["unit"], "")
+            text = f"{'u- ' * unlearned}{found['value']:.4g}"
+            text += " [{:.4g}, {:.4g}]".format(*found["interval"]) if found["interval"] else ""
+            text += f"; perfect {perfect:.3g}" if (perfect := found["details"].get("perfect_model")) else ""
+            rows.setdefault(name, {})[column] = text
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    return _table(
+        ["model", *columns], ([f"`{name}`", *(row.get(c, "") for c in columns)] for name, row in rows.items())
+    )
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
