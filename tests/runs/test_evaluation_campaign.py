@@ -46,9 +46,7 @@ def test_the_campaign_evaluates_a_checkpoint_once_and_the_models_page_shows_it(f
     monkeypatch.setattr(evaluation_campaign, "protocol", protocol)
     assert run.left() == 1  # another protocol
     make(folder, steps=3)
-    assert "## Base models, measured" not in cards.models_page(
-        folder
-    )
+    assert "## Base models, measured" not in cards.models_page(folder)
 
 
 def test_a_twins_measures_stand_in_the_columns_of_the_others():
