@@ -14,12 +14,13 @@ from torch import Tensor, distributed
 
 from paperlib.denoiser import Denoiser
 from paperlib.nets.unet import drop_labels
-from paperlib.processes import Process, normal
+from paperlib.processes import DDPM, Process, normal
 
 __all__ = [
     "LABEL_DROPOUT",
     "Data",
     "Drawable",
+    "WEIGHTINGS",
     "batch",
     "batch_loss",
     "condition",
@@ -28,9 +29,13 @@ __all__ = [
     "score_matching",
     "share",
     "times",
+    "weight",
 ]
 
 LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also SA's, SalUn's and EraseDiff's
+
+
+WEIGHTINGS = ("simple", "bound")
 
 
 class Drawable(Protocol):
@@ -105,15 +110,36 @@ def noised(
     return process.perturb(x0, t, z), t, z
 
 
+def weight(process: Process, t: Tensor, weighting: str) -> Tensor:
+    """What |z - eps(x_t, t)|^2 is multiplied by at times t [B].
+
+    "simple": 1. "bound": a DDPM's own, in the variational bound with the reverse variance beta_t (Ho et al., 2020, Eq.
+    12; SGU, Eq. 12 to 14), of the step that ends at the grid point k next to t::
+
+        beta_k^2 / (2 beta_k (1 - beta_k) (1 - abar_k))
+    """
+    if weighting == "simple":
+        return torch.ones_like(t)
+    if weighting != "bound":
+        raise ValueError(f"weighting={weighting!r} is not one of {', '.join(WEIGHTINGS)}")
+    if not isinstance(process, DDPM):
+        raise ValueError(f"weighting='bound' is a DDPM's; {type(process).__name__} has no steps: take 'simple'")
+    k = (t.cpu() * process.T).round().long()
+    beta = process.betas[k - 1]
+    return (beta / (2 * (1 - beta) * (1 - process.abar[k]))).to(t)
+
+
 def score_matching(
     model: Denoiser,
     x0: Tensor,
     generator: torch.Generator,
     *,
     cond: Tensor | None = None,
+    weighting: str = "simple",
     antithetic: bool = False,
 ) -> Tensor:
-    """Denoising score matching with lambda(t) = sigma_t^2 (SGU, Eq. 5 and 8), one value a noisy row::
+    """Denoising score matching (SGU, Eq. 5 and 8), one value a noisy row. With the simple weight, lambda(t) =
+    sigma_t^2::
 
         lambda(t) |s(x_t, t) - grad log p(x_t | x_0)|^2 = |z - eps(x_t, t)|^2,      x_t = alpha_t x_0 + sigma_t z
 
@@ -123,7 +149,8 @@ def score_matching(
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
     if cond is not None:
         cond = share(torch.cat([cond, cond]) if antithetic else cond)
-    return (z - model(x_t, t, cond).eps).square().flatten(1).sum(1)
+    squared = (z - model(x_t, t, cond).eps).square().flatten(1).sum(1)
+    return squared if weighting == "simple" else weight(model.process, t, weighting) * squared
 
 
 def batch_loss(
@@ -133,6 +160,7 @@ def batch_loss(
     generator: torch.Generator,
     *,
     dropout: float = LABEL_DROPOUT,
+    weighting: str = "simple",
     antithetic: bool = False,
 ) -> Tensor:
     """Denoising score matching on a random batch of ``data``, conditional where the model is; one value a noisy row.
@@ -141,4 +169,4 @@ def batch_loss(
     """
     x0, labels = draw(data, size, generator)
     cond = condition(model, labels, generator, dropout)
-    return score_matching(model, x0, generator, cond=cond, antithetic=antithetic)
+    return score_matching(model, x0, generator, cond=cond, weighting=weighting, antithetic=antithetic)

@@ -9,43 +9,65 @@ On retained data the score is learnt, on forgotten data it is turned away (SGU, 
 
 With x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda
 open; here it makes each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9 (with sigma_t^2 there, L_f
-would grow as 1 / sigma_t^2).
+would grow as 1 / sigma_t^2). For a DDPM the same losses are its Eq. 12 to 14, whose weight is ``weighting="bound"``.
+
+``variant="corrected"`` does what the words of the paper ask for, with losses that have a minimum:
+
+- orthogonal: Eq. 9 is zero only where s is, since z takes every direction at a given x_t. The forgotten data's score is
+  the mean of -z / sigma_t there, which the model as it was given knows: to it, not to each z, the new score is made
+  orthogonal.
+- obtuse: Eq. 10 has no lower bound. With the square that belongs to it, |eps|^2 / 2, it is regression to -z: the
+  forgotten data's score with the sign turned, at its own length.
 """
+
+import copy
 
 import torch
 from torch import Tensor
 
 from paperlib.denoiser import Denoiser
-from paperlib.losses import Data, batch_loss, condition, draw, noised, share
+from paperlib.losses import Data, batch_loss, condition, draw, noised, share, weight
 from paperlib.training import Training
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["FORGET_LOSSES", "forget_loss", "sgu"]
 
+# Each takes the model's eps, the noise z and the given model's eps, e, all [B, D], and returns [B].
 
-def orthogonal_paper(eps: Tensor, z: Tensor) -> Tensor:
-    """Eq. 9: the squared inner product, sigma^4 (s . z / sigma)^2 = (eps . z)^2; eps, z [B, D] -> [B]."""
+
+def orthogonal_paper(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
+    """Eq. 9: the squared inner product, sigma^4 (s . z / sigma)^2 = (eps . z)^2."""
     return (eps * z).sum(1).square()
 
 
-def orthogonal_code(eps: Tensor, z: Tensor) -> Tensor:
+def orthogonal_code(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
     """The public code's "square" task: the sum over coordinates of (s_i sigma z_i)^2, not the square of their sum."""
     return (eps * z).square().sum(1)
 
 
-def obtuse_paper(eps: Tensor, z: Tensor) -> Tensor:
+def orthogonal_corrected(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
+    """(eps . e)^2 / |e|^2: the squared length of what points along the forgotten data's score."""
+    return (eps * e).sum(1).square() / e.square().sum(1).clamp(min=1e-12)
+
+
+def obtuse_paper(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
     """Eq. 10: sigma^2 (-eps / sigma) . (-z / sigma) = eps . z; minimised, it turns the score against the data's."""
     return (eps * z).sum(1)
 
 
-def obtuse_code(eps: Tensor, z: Tensor) -> Tensor:
+def obtuse_code(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
     """The public code's "norm" task minimises s . (sigma z) = -eps . z: the opposite sign, which aligns the two."""
     return -(eps * z).sum(1)
 
 
+def obtuse_corrected(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
+    """|eps + z|^2 / 2 = eps . z + |eps|^2 / 2 + |z|^2 / 2."""
+    return 0.5 * (eps + z).square().sum(1)
+
+
 FORGET_LOSSES = {
-    "orthogonal": {"paper": orthogonal_paper, "code": orthogonal_code},
-    "obtuse": {"paper": obtuse_paper, "code": obtuse_code},
+    "orthogonal": {"paper": orthogonal_paper, "code": orthogonal_code, "corrected": orthogonal_corrected},
+    "obtuse": {"paper": obtuse_paper, "code": obtuse_code, "corrected": obtuse_corrected},
 }
 
 
@@ -56,14 +78,24 @@ def forget_loss(
     *,
     loss: str,
     variant: str,
+    given: Denoiser | None = None,
     cond: Tensor | None = None,
+    weighting: str = "simple",
     antithetic: bool = False,
 ) -> Tensor:
-    """L_f of Eq. 9 or 10 on forgotten data x0 [B, ...], one value a noisy row; ``cond`` has a row for each x0."""
+    """L_f on forgotten data x0 [B, ...], one value a noisy row; ``cond`` has a row for each x0.
+
+    ``given`` is the model before unlearning, which only the corrected orthogonal loss asks.
+    """
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
     if cond is not None:
         cond = share(torch.cat([cond, cond]) if antithetic else cond)
-    return FORGET_LOSSES[loss][variant](model(x_t, t, cond).eps.flatten(1), z.flatten(1))
+    z, e = z.flatten(1), None
+    if (loss, variant) == ("orthogonal", "corrected"):
+        with torch.no_grad():
+            e = given(x_t, t, cond).eps.flatten(1)
+    rows = FORGET_LOSSES[loss][variant](model(x_t, t, cond).eps.flatten(1), z, e)
+    return rows if weighting == "simple" else weight(model.process, t, weighting) * rows
 
 
 def sgu(
@@ -76,6 +108,7 @@ def sgu(
     loss: str = "orthogonal",
     alpha: float = 0.99,
     variant: str = "paper",
+    weighting: str = "simple",
     start: str = "finetune",
     every: int = 1,
     batch_size: int = 400,
@@ -83,14 +116,17 @@ def sgu(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` [M, ...] and keep ``retain`` [N, ...].
+    """Unlearn ``forget`` and keep ``retain``.
 
     Args:
         loss: "orthogonal" (Eq. 9) or "obtuse" (Eq. 10). Eq. 10 alone has no lower bound; inside Eq. 11 its pointwise
             minimiser is s_g - (1 - alpha) / (2 alpha) (p_f / p_g) s_f, large wherever the retained data are rare.
         alpha: weight of L_g in Eq. 11. The paper never gives it ("depends on the ratio of M to N"); the public code has
             0.99.
-        variant: "paper" is the printed equation, "code" what the public code does instead.
+        variant: "paper" is the printed equation, "code" what the public code does instead, "corrected" the repaired
+            one: its obtuse minimiser in Eq. 11, (2 alpha p_g s_g - (1 - alpha) p_f s_f) / (2 alpha p_g + (1 - alpha)
+            p_f), is never longer than the longer of the two scores.
+        weighting: over time, "simple" or, for a DDPM, "bound" (:func:`paperlib.losses.weight`), in both terms.
         start: "retrain" from fresh weights, or "finetune" from the model's own.
         every: L_f joins at every so-many-th update (the public code: 4); in between only alpha L_g is minimised.
         batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
@@ -103,15 +139,19 @@ def sgu(
         raise ValueError(f"alpha={alpha} is not in (0, 1]")
     if every < 1:
         raise ValueError(f"every={every} is below 1")
-    model = starting_point(model, start, generator)
+    weight(model.process, torch.ones(1), weighting)  # refuses a wrong one before any work
+    given = copy.deepcopy(model).eval() if (loss, variant) == ("orthogonal", "corrected") else None
+    settings = {"weighting": weighting, "antithetic": antithetic}
 
     def objective(model, generator, index):
-        L_g = batch_loss(model, retain, batch_size, generator, antithetic=antithetic).mean()
+        L_g = batch_loss(model, retain, batch_size, generator, **settings).mean()
         if index % every:
             return {"loss": alpha * L_g, "L_g": L_g}
         x_f, labels = draw(forget, batch_size, generator)
         cond = condition(model, labels, generator)
-        L_f = forget_loss(model, x_f, generator, loss=loss, variant=variant, cond=cond, antithetic=antithetic).mean()
+        L_f = forget_loss(model, x_f, generator, loss=loss, variant=variant, given=given, cond=cond, **settings).mean()
         return {"loss": alpha * L_g + (1 - alpha) * L_f, "L_g": L_g, "L_f": L_f}
 
-    return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)
+    return Training(
+        starting_point(model, start, generator), objective, steps=steps, lr=lr, generator=generator, **training
+    )

@@ -13,7 +13,7 @@ import paperlib.unlearning.sgu
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser, reinitialise
 from paperlib.losses import batch, noised, score_matching
-from paperlib.processes import VE, VP
+from paperlib.processes import DDPM, VE, VP
 from paperlib.training import Training
 from paperlib.unlearning.sgu import FORGET_LOSSES, forget_loss, sgu
 from paperlib.unlearning.unseen import unseen
@@ -36,6 +36,9 @@ BY_HAND = {
     ("orthogonal", "code"): {"rows": [4.25, 8.0], "L_f": 6.125, "loss": 5.75, "gradient": [0.6875, 4.0]},
     ("obtuse", "paper"): {"rows": [-1.5, 4.0], "L_f": 1.25, "loss": 4.53125, "gradient": [-0.0625, 3.0]},
     ("obtuse", "code"): {"rows": [1.5, -4.0], "L_f": -1.25, "loss": 3.90625, "gradient": [-0.6875, 3.0]},
+    # the given model's eps is w too: (w . w)^2 / |w|^2 = 5, its gradient 2 w; and |w + z|^2 / 2 with gradient w + z
+    ("orthogonal", "corrected"): {"rows": [5.0, 5.0], "L_f": 5.0, "loss": 5.46875, "gradient": [0.125, 4.0]},
+    ("obtuse", "corrected"): {"rows": [1.625, 9.0], "L_f": 5.3125, "loss": 5.546875, "gradient": [0.1875, 3.5]},
 }
 Z = torch.tensor([[0.5, -1.0], [2.0, 1.0]])
 
@@ -64,7 +67,7 @@ def two_points(monkeypatch):
 
 @every_loss
 def test_values_by_hand(two_points, loss, variant):
-    rows = forget_loss(two_points, torch.zeros(2, 2), seeded(), loss=loss, variant=variant)
+    rows = forget_loss(two_points, torch.zeros(2, 2), seeded(), loss=loss, variant=variant, given=two_points)
     assert rows.tolist() == BY_HAND[loss, variant]["rows"]
 
 
@@ -102,10 +105,11 @@ def test_images_are_read_as_vectors(loss, variant):
             return Denoised(x0=x_t, eps=x_t + 1, score=x_t)
 
     x0 = torch.randn(6, 3, 2, 2, generator=seeded())
-    rows = forget_loss(Eps(), x0, seeded(1), loss=loss, variant=variant)
-    flat = forget_loss(Eps(), x0.flatten(1), seeded(1), loss=loss, variant=variant)
+    settings = {"loss": loss, "variant": variant, "given": Eps()}
+    rows = forget_loss(Eps(), x0, seeded(1), **settings)
+    flat = forget_loss(Eps(), x0.flatten(1), seeded(1), **settings)
     assert rows.shape == (6,) and torch.allclose(rows, flat)
-    doubled = forget_loss(Eps(), x0, seeded(1), loss=loss, variant=variant, antithetic=True)
+    doubled = forget_loss(Eps(), x0, seeded(1), antithetic=True, **settings)
     assert doubled.shape == (12,)
 
 
@@ -149,8 +153,12 @@ def test_the_code_s_norm_loss_falls_as_the_score_aligns_with_the_data_s(process,
         assert (code == 0).all()
 
 
-def slopes_of_eq_11(process, alpha, shift, directions, n=60_000):
-    """Derivatives of Eq. 11's two terms at eps* + shift eps_g along directions h: rows of each term, [n, K]."""
+def slopes_of_eq_11(process, alpha, shift, directions, variant="paper", n=60_000):
+    """Derivatives of Eq. 11 at its minimiser + shift eps_g along directions h, in standard errors, [K].
+
+    With r = p_f / p_g, the minimiser is eps_g - (1 - alpha) / (2 alpha) r eps_f for the printed obtuse loss, and (2
+    alpha eps_g - (1 - alpha) r eps_f) / (2 alpha + (1 - alpha) r) for the corrected one.
+    """
     p_g, p_f = ExactDenoiser(D_G, process), ExactDenoiser(D_F, process)
 
     def ratio(x_t, t):
@@ -159,6 +167,8 @@ def slopes_of_eq_11(process, alpha, shift, directions, n=60_000):
 
     def least(x_t, t):
         pulled = p_g(x_t, t).eps - (1 - alpha) / (2 * alpha) * ratio(x_t, t) * p_f(x_t, t).eps
+        if variant == "corrected":
+            pulled = pulled / (1 + (1 - alpha) / (2 * alpha) * ratio(x_t, t))
         return pulled + shift * p_g(x_t, t).eps
 
     terms = []
@@ -173,7 +183,7 @@ def slopes_of_eq_11(process, alpha, shift, directions, n=60_000):
         rows = (
             score_matching(model, x0, seeded(10 + seed))
             if density is D_G
-            else forget_loss(model, x0, seeded(10 + seed), loss="obtuse", variant="paper")
+            else forget_loss(model, x0, seeded(10 + seed), loss="obtuse", variant=variant)
         )
         terms.append(torch.autograd.grad(rows.sum(), coefficients)[0].double())
     L_g, L_f = terms
@@ -183,9 +193,9 @@ def slopes_of_eq_11(process, alpha, shift, directions, n=60_000):
 
 
 @every_process
-@pytest.mark.parametrize("alpha", [0.8, 0.5])
-def test_eq_11_with_the_obtuse_loss_is_stationary_at_its_closed_form(process, alpha):
-    """eps* = eps_g - (1 - alpha) / (2 alpha) (p_f / p_g) eps_f: no slope there, within standard errors."""
+@pytest.mark.parametrize("alpha, variant", [(0.8, "paper"), (0.5, "paper"), (0.5, "corrected")])
+def test_eq_11_with_the_obtuse_loss_is_stationary_at_its_closed_form(process, alpha, variant):
+    """No slope at the minimiser, within standard errors, and one beside it."""
     p_g, p_f = ExactDenoiser(D_G, process), ExactDenoiser(D_F, process)
     directions = [
         lambda x_t, t: p_g(x_t, t).eps,
@@ -193,10 +203,10 @@ def test_eq_11_with_the_obtuse_loss_is_stationary_at_its_closed_form(process, al
         lambda x_t, t: torch.tanh(x_t.flip(1)),
         lambda x_t, t: t[:, None] * torch.ones_like(x_t),
     ]
-    z = slopes_of_eq_11(process, alpha, 0.0, directions)
+    z = slopes_of_eq_11(process, alpha, 0.0, directions, variant)
     assert (z.abs() < STANDARD_ERRORS).all(), z
-    assert slopes_of_eq_11(process, alpha, 0.2, directions)[0] > STANDARD_ERRORS
-    assert slopes_of_eq_11(process, alpha, -0.2, directions)[0] < -STANDARD_ERRORS
+    assert slopes_of_eq_11(process, alpha, 0.2, directions, variant)[0] > STANDARD_ERRORS
+    assert slopes_of_eq_11(process, alpha, -0.2, directions, variant)[0] < -STANDARD_ERRORS
 
 
 def posterior_second_moment(density, process, x_t, t):
@@ -224,6 +234,41 @@ def test_eq_9_vanishes_only_with_the_score(process):
     assert_mean(rows - (eps[:, None] @ M @ eps[:, :, None]).flatten(), 0.0)
     floor = process.alpha(t) ** 2 / (process.alpha(t) ** 2 + process.variance(t))
     assert (torch.linalg.eigvalsh(M)[:, 0] >= floor.double() * (1 - 1e-5)).all() and floor.min() > 0
+
+
+@every_process
+def test_the_corrected_orthogonal_loss_vanishes_at_right_angles_and_not_only_at_zero(process):
+    """It is the squared length of eps along the given model's; turning eps by the angle phi makes it cos^2 of it."""
+    exact, x0 = ExactDenoiser(D_F, process), D_F.sample(500, seeded(1))
+    for phi in (0.0, 0.7, math.pi / 2):
+        turn = torch.tensor([[math.cos(phi), -math.sin(phi)], [math.sin(phi), math.cos(phi)]])
+        turned = Shaped(process, lambda x_t, t, turn=turn: 3 * exact(x_t, t).eps @ turn.T)
+        rows = forget_loss(turned, x0, seeded(2), loss="orthogonal", variant="corrected", given=exact)
+        x_t, t, _ = noised(process, x0, seeded(2))
+        expected = 9 * exact(x_t, t).eps.square().sum(1) * math.cos(phi) ** 2
+        assert torch.allclose(rows, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_ddpm_s_bound_weighs_both_terms_as_eq_12_to_14():
+    process = DDPM.linear(T=20)
+    model, data = network(process), torch.randn(40, 2, generator=seeded(1))
+    t = noised(process, data, seeded(2))[1]
+    k = [round(20 * value) for value in t.tolist()]
+    beta, alpha = process.betas.tolist(), (1 - process.betas).tolist()
+    by_hand = torch.tensor(
+        [beta[i - 1] ** 2 / (2 * beta[i - 1] * alpha[i - 1] * (1 - math.prod(alpha[:i]))) for i in k]
+    )
+    for loss in FORGET_LOSSES:
+        plain = forget_loss(model, data, seeded(2), loss=loss, variant="paper")
+        bound = forget_loss(model, data, seeded(2), loss=loss, variant="paper", weighting="bound")
+        assert torch.allclose(bound, by_hand * plain, rtol=1e-5)
+    plain, bound = (score_matching(model, data, seeded(2), weighting=name) for name in ("simple", "bound"))
+    assert torch.allclose(bound, by_hand * plain, rtol=1e-5)
+    made = sgu(model, data, data, generator=seeded(3), steps=1, alpha=0.5, weighting="bound", batch_size=8)
+    losses, draws = made.objective(model, seeded(4), 0), seeded(4)
+    L_g = score_matching(model, batch(data, 8, draws), draws, weighting="bound").mean()
+    L_f = forget_loss(model, batch(data, 8, draws), draws, loss="orthogonal", variant="paper", weighting="bound").mean()
+    assert torch.allclose(losses["loss"], 0.5 * L_g + 0.5 * L_f)
 
 
 # --- the call
@@ -305,7 +350,9 @@ def test_unlearning_pulls_the_forgotten_loss_down():
     "wrong, message",
     [
         ({"loss": "acute"}, "loss='acute' is not one of orthogonal, obtuse"),
-        ({"variant": "corrected"}, "variant='corrected' is not one of paper, code"),
+        ({"variant": "repaired"}, "variant='repaired' is not one of paper, code, corrected"),
+        ({"weighting": "snr"}, "weighting='snr' is not one of simple, bound"),
+        ({"weighting": "bound"}, "weighting='bound' is a DDPM's; VE has no steps"),
         ({"start": "scratch"}, "start='scratch' is not one of retrain, finetune"),
         ({"alpha": 0.0}, r"alpha=0.0 is not in \(0, 1\]"),
         ({"alpha": 1.5}, r"alpha=1.5 is not in \(0, 1\]"),
