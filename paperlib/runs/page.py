@@ -117,8 +117,8 @@ class Page:
         if self.profile == "smoke":
             subject = f" on {data}" if data else ""
             return Markdown(
-                f"> **Profile `smoke`.** This run only proves that the page works{subject}: short training, small "
-                "networks. Its numbers reproduce nothing and are never recorded."
+                f"> **Profile `smoke`.** This run only proves that the page works{subject}: small networks, few "
+                "updates and samples. Its numbers reproduce nothing and are never recorded."
             )
         seeds = self.parameters.get("seeds", self.parameters.get("seed"))
         said = ", ".join(str(seed) for seed in (seeds if isinstance(seeds, list | tuple) else [seeds]))
