@@ -123,6 +123,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def labels(self) -> Tensor | None:
+        """Of all images, [N], where they have classes."""
+        return self.images.labels
+
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """``size`` images drawn with replacement, [size, C, H, W] in [-1, 1], and what is known of them."""
         return self.images.batch(size, generator, flip=self.flip, dequantise=self.dequantise)

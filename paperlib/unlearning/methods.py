@@ -1,0 +1,141 @@
+"""Every unlearning method by name, and what it asks for: the comparison pages' rows.
+
+A new method is one file beside this one and one line in :data:`METHODS`; tests, comparison pages and the generated
+table go through the dictionary.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from paperlib.training import Training
+from paperlib.unlearning.blindspot import blindspot
+from paperlib.unlearning.finetune import finetune
+from paperlib.unlearning.multi_objective import multi_objective
+from paperlib.unlearning.neggrad import neggrad
+from paperlib.unlearning.redirect import redirect
+from paperlib.unlearning.salun import salun
+from paperlib.unlearning.selective_amnesia import selective_amnesia
+from paperlib.unlearning.sgu import sgu
+from paperlib.unlearning.signed import signed
+from paperlib.unlearning.unseen import unseen
+
+__all__ = ["METHODS", "Method", "rows"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as the tables show it.
+
+    Args:
+        call: ``call(model, forget, retain, *, generator, steps, batch_size, lr, ...) -> Training``.
+        title: its name in tables and figures.
+        source: paper and equation.
+        equation: what is minimised, as text.
+        passes: gradient evaluations an update, a test counts them; each side's batch is one.
+        retained: "needed", "optional" where it draws a replay from a conditional model instead, or "unused".
+        labels: whether a conditional model's forgotten data must tell their set of labels.
+        unconditional: the settings that serve an unconditional model, beside the defaults; None if nothing does.
+        extra: passes in an update that keep no gradient, or what is computed before the first one; text.
+        memory: what is held beside the weights, their gradients and Adam's moments, in copies of the weights.
+        small: settings that make the preparation small, for smoke runs and tests.
+    """
+
+    call: Callable[..., Training]
+    title: str
+    source: str
+    equation: str
+    passes: int
+    retained: str = "needed"
+    labels: bool = False
+    unconditional: Mapping[str, Any] | None = field(default_factory=dict)
+    extra: str = "none"
+    memory: float = 0.0
+    small: Mapping[str, Any] = field(default_factory=dict)
+
+    def serving(self, conditional: bool) -> dict[str, Any] | None:
+        """The settings with which it serves a model of this kind, or None."""
+        return {} if conditional else self.unconditional
+
+
+SALUN = "before the first update: the gradient of one pass over D_f; every update: one pass without gradient"
+AMNESIA = "before the first update: the replay, and the Fisher diagonal"
+SMALL_AMNESIA = {"replays": 4, "fisher_samples": 3, "fisher_times": 4, "sampling": {"steps": 4}}
+
+METHODS: dict[str, Method] = {
+    "unseen": Method(unseen, "Unseen", "SGU, Eq. 8", "L_g, from fresh weights", passes=1),
+    "finetune": Method(finetune, "Fine-tune", "EraseDiff, Eq. 1", "L_r", passes=1),
+    "neggrad": Method(neggrad, "NegGrad", "Golatkar et al., 2020", "-L_f", passes=1, retained="unused"),
+    "blindspot": Method(
+        blindspot,
+        "BlindSpot",
+        "Tarun et al., 2023",
+        "(1 - r) L_r + r E|eps_B - eps|^2",
+        passes=2,
+        extra="before the first update: a teacher's training; every update: one pass of the teacher",
+        memory=1,
+        small={"teacher_steps": 3},
+    ),
+    "selective_amnesia": Method(
+        selective_amnesia,
+        "Selective Amnesia",
+        "Heng and Soh, 2023",
+        "L_s + gamma L_r + lambda/2 sum F (theta - theta*)^2",
+        passes=2,
+        retained="optional",
+        labels=True,
+        extra=AMNESIA,
+        memory=2,
+        small=SMALL_AMNESIA,
+    ),
+    "salun": Method(
+        salun,
+        "SalUn",
+        "Fan et al., 2024",
+        "L_f + alpha L_r, on the salient weights",
+        passes=2,
+        labels=True,
+        unconditional={"erase": "ascent"},
+        extra=SALUN,
+        memory=0.25,  # one byte a weight
+    ),
+    "multi_objective": Method(
+        multi_objective,
+        "Multi-objective",
+        "EraseDiff, Eq. 3",
+        "L_r + lambda L_f",
+        passes=2,
+        labels=True,
+        unconditional={"target": "noise"},
+        extra="every update: one pass without gradient",
+    ),
+    "sgu": Method(sgu, "SGU", "SGU, Eq. 9 to 11", "alpha L_g + (1 - alpha) L_f", passes=2),
+    "signed": Method(signed, "Signed", "ours", "(lambda L_g - L_f) / (lambda - 1)", passes=2),
+    "redirect": Method(redirect, "Redirect", "ours", "L_g + mu E_f|eps* - eps|^2", passes=2, small={"references": 32}),
+}
+
+
+def rows() -> list[dict[str, str]]:
+    """The table of what each method needs and costs, a row a method."""
+
+    def conditional(method: Method) -> str:
+        settings = method.serving(conditional=False)
+        if settings is None:
+            return "needed"
+        return "needed, but for " + ", ".join(f"{k}={v!r}" for k, v in settings.items()) if settings else "either"
+
+    return [
+        {
+            "method": name,
+            "title": method.title,
+            "source": method.source,
+            "minimises": method.equation,
+            "retained data": method.retained,
+            "labels": "yes" if method.labels else "as the model's",
+            "conditional model": conditional(method),
+            "gradient evaluations an update": str(method.passes),
+            "extra passes": method.extra,
+            "memory, copies of the weights": f"{method.memory:g}",
+        }
+        for name, method in METHODS.items()
+    ]

@@ -1,0 +1,72 @@
+"""What a method asks of its model and its data, checked when it is called."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from paperlib.denoiser import Denoiser
+from paperlib.losses import Data
+
+__all__ = [
+    "forgotten_labels",
+    "not_below",
+    "not_negative",
+    "one_of",
+    "other_labels",
+    "require_classes",
+    "require_retained",
+]
+
+
+def not_negative(**values: float) -> None:
+    """Refuse negative, infinite and undefined numbers."""
+    for name, value in values.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name}={value} is not a number from 0 up")
+
+
+def not_below(least: int, **values: int) -> None:
+    """Refuse counts below ``least``."""
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name}={value} is below {least}")
+
+
+def one_of(allowed, **values: str) -> None:
+    """Refuse words that are not among the allowed ones."""
+    for name, value in values.items():
+        if value not in allowed:
+            raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
+
+
+def require_retained(retain: Data | None, method: str) -> None:
+    """Refuse a missing D_g."""
+    if retain is None:
+        raise ValueError(f"retain=None: {method} needs retained data; neggrad and vdu work without")
+
+
+def require_classes(model: Denoiser, what: str, instead: str) -> int:
+    """The number of classes of a conditional model; an unconditional one is refused, with what can serve it."""
+    classes = getattr(model.net, "classes", 0)
+    if not classes:
+        raise ValueError(f"this model is unconditional: {what}; {instead}")
+    return classes
+
+
+def forgotten_labels(forget: Data, classes: int) -> Tensor:
+    """The classes that occur in D_f, sorted; at least one class must be left."""
+    labels = getattr(forget, "labels", None)
+    if labels is None:
+        raise ValueError("the forgotten data have no labels, which the conditional model needs")
+    found = labels.unique()
+    if len(found) == classes:
+        raise ValueError(f"all {classes} classes are among the forgotten data: none is left to turn to")
+    return found
+
+
+def other_labels(labels: Tensor, allowed: Tensor, generator: torch.Generator) -> Tensor:
+    """For each of ``labels`` [B] a class drawn uniformly from ``allowed`` [K], itself excepted."""
+    allowed = allowed.to(labels.device)
+    score = torch.rand((len(labels), len(allowed)), generator=generator, device=generator.device).to(labels.device)
+    return allowed[score.masked_fill(allowed == labels[:, None], -1.0).argmax(1)]
