@@ -3,6 +3,7 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
+from paperlib.plots.forgetting import case_intervals, fooled_pairs
 from paperlib.plots.images import contact_sheet, picture, save_sheet
 from paperlib.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from paperlib.plots.sampling import bound_terms, nll_histograms, sampler_curves
@@ -12,7 +13,9 @@ __all__ = [
     "COLOURS",
     "LABELS",
     "bound_terms",
+    "case_intervals",
     "contact_sheet",
+    "fooled_pairs",
     "frontier_plane",
     "interval",
     "likelihoods",
