@@ -73,17 +73,23 @@ for case in known.cases:
     print(f"{label:32} forgot: {forgot!s:6} kept the rest: {kept!s:6}", case.good)
 
 # %% tags=["hide-input"]
+import torch
+
 from paperlib import plots
 
-shown = {case.label: case.samples[:: max(1, n // 12)] for case in known.cases}
+shown = {
+    case.label: torch.cat([case.samples[:10], case.samples[-2:]])
+    for case in known.cases
+}
 scale = 3 if dataset == "digits" else 1
 sheet = plots.contact_sheet(shown, scale=scale)
 image = plots.save_sheet(sheet, page.image_path("cases"))
-picture = plots.picture(
-    image, names=list(shown), title=f"This run. {stands}, {dataset}"
-)
+title = f"This run, profile {profile}: ten samples of each, and the last two"
+picture = plots.picture(image, names=list(shown), title=title)
 
 # %% [markdown]
+# The forgotten class, where a model still draws it, or what it draws in its place, stands last.
+#
 # ## What a classifier still finds
 #
 # Four numbers start from a classifier $p(c \mid x)$. Of all samples,
@@ -350,8 +356,6 @@ Markdown(rf"""
 # ````
 
 # %% tags=["solution"]
-import torch
-
 from paperlib.runs.known_cases import Case
 
 perfect = next(case for case in known.cases if case.name == "all")

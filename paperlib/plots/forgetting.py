@@ -37,9 +37,12 @@ def case_intervals(record: Any, *, title: str) -> Figure:
         ax.axvline(one["bound"], color=COLOURS["exact"], ls="--", lw=1)
         unit = {"share": "", "probability": ""}.get(series["units"][measure], f", {series['units'][measure]}")
         ax.set_title(f"{series['names'][measure]}{unit}", loc="left", fontsize=11)
+        ax.tick_params(labelsize=9.5)
         if measure == "frechet":
+            most = max(series["judged"][case][measure]["high"] for case in cases)
             ax.set_xscale("symlog", linthresh=1)
-    axes[0, 0].set_yticks(range(len(cases)), [series["labels"][case] for case in cases], fontsize=9.5)
+            ax.set_xlim(-0.2, 2 * most)
+    axes[0, 0].set_yticks(range(len(cases)), [series["labels"][case] for case in cases])
     axes[0, 0].set_ylim(len(cases) - 0.5, -0.5)
     marks = {"accepts": RIGHT, "rejects": "white"}
     handles = [plt.Line2D([], [], ls="", marker="o", ms=7, mec=RIGHT, mfc=fill, mew=1.8) for fill in marks.values()]
