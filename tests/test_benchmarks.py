@@ -1,6 +1,7 @@
 """The benchmarks run, at a tiny size; what runs them keeps their tables and names what broke."""
 
 import importlib.util
+import math
 import os
 import re
 import runpy
@@ -10,28 +11,50 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from paperlib.denoiser import ExactDenoiser
+from paperlib.likelihood.divergence import draw_probes
+from paperlib.metrics.frechet import Frechet
+from paperlib.processes import VP
+from tests.likelihood.test_flow import gaussian_log_likelihood
+from tests.oracles import GAUSSIAN, seeded
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 
 
-@pytest.mark.parametrize("script", [p.name for p in sorted(BENCHMARKS.glob("*.py")) if not p.name.startswith("_")])
-def test_every_benchmark_prints_a_table_and_names_the_machine(script, monkeypatch, capsys):
+def smoke(script, monkeypatch, capsys):
+    """What a benchmark prints at its smallest."""
     monkeypatch.setattr(sys, "argv", [script, "--smoke"])
     monkeypatch.syspath_prepend(BENCHMARKS)
     runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("## ")
-    assert re.search(r", 1 thread\(s\) of \d+, torch ", lines[2])
-    columns = {line.count("|") for line in lines[4:] if line}
-    assert len(columns) == 1 and columns.pop() > 2
-    assert set(lines[5]) == {"|", "-"} and len(lines) > 6
+    return capsys.readouterr().out
 
 
-def test_contestants_take_turns_and_their_medians_leave_the_warm_up_out():
-    spec = importlib.util.spec_from_file_location("_measure", BENCHMARKS / "_measure.py")
-    measure = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(measure)
+def loaded(name, monkeypatch):
+    """A benchmark's functions."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("script", [p.name for p in sorted(BENCHMARKS.glob("*.py")) if not p.name.startswith("_")])
+def test_every_benchmark_prints_tables_and_names_the_machine(script, monkeypatch, capsys):
+    before, *sections = re.split("^## ", smoke(script, monkeypatch, capsys), flags=re.MULTILINE)
+    assert before == "" and sections
+    for section in sections:
+        lines = section.splitlines()
+        assert re.search(r", 1 thread\(s\) of \d+, torch ", lines[2])
+        columns = {line.count("|") for line in lines[4:] if line}
+        assert len(columns) == 1 and columns.pop() > 2
+        assert set(lines[5]) == {"|", "-"} and len(lines) > 6
+
+
+def test_contestants_take_turns_and_their_medians_leave_the_warm_up_out(monkeypatch):
+    measure = loaded("_measure", monkeypatch)
     order, seconds = [], {"a": iter([9.0, 9.0, 1.0, 2.0, 6.0]), "b": iter([0.0, 0.0, 5.0, 3.0, 4.0])}
 
     def step(name):
@@ -41,6 +64,55 @@ def test_contestants_take_turns_and_their_medians_leave_the_warm_up_out():
     medians = measure.interleaved({"a": lambda: step("a"), "b": lambda: step("b")}, rounds=3)
     assert medians == {"a": 2.0, "b": 4.0}
     assert order == ["a", "b"] * 5
+
+
+def distance(low, high):
+    return Frechet((low + high) / 2, (low, high), n=2, reference_n=2, network="none")
+
+
+def test_a_distance_is_no_worse_where_its_interval_overlaps_or_lies_below(monkeypatch):
+    no_worse = loaded("samplers", monkeypatch).no_worse
+    chain = distance(2.0, 3.0)
+    assert no_worse(distance(2.9, 4.0), chain) and no_worse(distance(0.5, 1.0), chain)
+    assert not no_worse(distance(3.1, 4.0), chain)
+
+
+def test_the_interval_of_a_median_holds_it_95_times_in_100(monkeypatch):
+    """20 values: their 6th and 15th hold the median with probability 0.959, four standard errors of 2000 are 0.018."""
+    median_interval = loaded("samplers", monkeypatch).median_interval
+    assert median_interval([3.0]) == (3.0, 3.0, 3.0)
+    assert median_interval([4.0, 1.0, 2.0, 9.0]) == (3.0, 1.0, 9.0)
+    draws = torch.rand(2000, 20, generator=seeded()).exp()
+    held = [low <= math.exp(0.5) <= high for _, low, high in map(median_interval, draws.tolist())]
+    assert abs(sum(held) / 2000 - 0.959) < 0.018
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_score_sde_s_recipe_is_the_closed_form_on_gaussian_data(passes, monkeypatch):
+    """Its Jacobian is diagonal, where one Rademacher vector is exact; RK45 at 1e-8 over some hundred steps."""
+    x, model = torch.randn(5, 2, generator=seeded(), dtype=torch.float64), Counting(ExactDenoiser(GAUSSIAN, VP()))
+    probes = draw_probes("rademacher", (5, 2), seeded(1)).double()
+    log_p, asked = loaded("nll", monkeypatch).recipe(model, x, probes, passes=passes, tolerance=1e-8)
+    assert torch.allclose(log_p, gaussian_log_likelihood(VP(), x)[0], atol=1e-5)
+    assert model.count == passes * asked
+
+
+class Counting:
+    """A model that counts its evaluations."""
+
+    def __init__(self, model):
+        self.model, self.process, self.count = model, model.process, 0
+
+    def __call__(self, *given):
+        self.count += 1
+        return self.model(*given)
+
+
+def test_without_inception_s_weights_the_classifiers_are_measured_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    printed = smoke("features.py", monkeypatch, capsys)
+    assert printed.count("not measured: its weights are not on this machine") == 1
+    assert printed.count("classifier | ours |") == 4
 
 
 def bench(folder, build, *arguments):
