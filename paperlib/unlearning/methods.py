@@ -19,6 +19,7 @@ from paperlib.unlearning.selective_amnesia import selective_amnesia
 from paperlib.unlearning.sgu import sgu
 from paperlib.unlearning.signed import signed
 from paperlib.unlearning.unseen import unseen
+from paperlib.unlearning.vdu import vdu
 
 __all__ = ["METHODS", "Method", "rows"]
 
@@ -38,7 +39,7 @@ class Method:
         unconditional: the settings that serve an unconditional model, beside the defaults; None if nothing does.
         extra: passes in an update that keep no gradient, or what is computed before the first one; text.
         memory: what is held beside the weights, their gradients and Adam's moments, in copies of the weights.
-        small: settings that make the preparation small, for smoke runs and tests.
+        small: settings that make the preparation small, for smoke runs and tests, and what has no default.
     """
 
     call: Callable[..., Training]
@@ -110,6 +111,17 @@ METHODS: dict[str, Method] = {
         extra="every update: one pass without gradient",
     ),
     "sgu": Method(sgu, "SGU", "SGU, Eq. 9 to 11", "alpha L_g + (1 - alpha) L_f", passes=2),
+    "vdu": Method(
+        vdu,
+        "VDU",
+        "VDU, Eq. 3",
+        "gamma B - (1 - gamma) A",
+        passes=1,
+        retained="unused",
+        extra="beforehand: the posterior, from snapshots of one training or from several models",
+        memory=2,
+        small={"posterior": 0.01},
+    ),
     "signed": Method(signed, "Signed", "ours", "(lambda L_g - L_f) / (lambda - 1)", passes=2),
     "redirect": Method(redirect, "Redirect", "ours", "L_g + mu E_f|eps* - eps|^2", passes=2, small={"references": 32}),
 }

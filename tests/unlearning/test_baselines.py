@@ -72,8 +72,6 @@ def test_eq_3_by_hand(target):
     if target == "rl":
         (again, _, others), eps_f = asked[1]
         assert torch.equal(again, x_t) and set(others.tolist()) == {1, 2}
-    else:
-        eps_f = None
     eps = model(x_t, t, labels).eps
     L_r = batch_loss(model, RETAIN, 16, seeded(9)).mean()
     if target == "rl":
