@@ -1,0 +1,217 @@
+"""EraseDiff: keep the retained data's loss low, under the constraint that the forgotten data's falls.
+
+::
+
+    L_r = E |eps - eps_theta(x_t | c)|^2,      (x_0, c) from D_r                                  (Eq. 1)
+    L_f = E |eps_f - eps_theta(x_t | c)|^2,    (x_0, c) from D_f                                  (Eq. 2)
+    min L_r   subject to   g(theta) = L_f(theta) - min_phi L_f(phi) <= 0                          (Eq. 5)
+
+eps_f is what the model says under another class, eps_theta(x_t | c_m) ("rl"), or noise. Each update follows the vector
+delta nearest to grad L_r that brings g down at a rate of at least a_t (Eq. 6), which is (Theorem 3.1)::
+
+    delta = grad L_r + lambda_t grad g,    lambda_t = max(0, (a_t - grad g . grad L_r) / |grad g|^2)
+
+Algorithm 1 takes phi from K steps of gradient descent on L_f that begin at theta.
+
+**The inner loop.** The paper holds phi^K constant when it takes grad g. That much is right: g is L_f less a minimum,
+the minimum is one number for all theta, and grad g = grad L_f exactly. (To differentiate through the K steps is to
+differentiate another function, g_K: what K steps can gain from theta. It is zero at every stationary point of L_f, the
+maxima among them, so that descending it *raises* L_f where L_f is curved downwards. With more and more steps its
+gradient tends to grad L_f, which was there for nothing.) What phi^K tells beyond grad L_f is a value, how much is left
+to gain, and a value can enter Eq. 6 in one place, a_t. With a_t = eta |grad g|^2, the paper's choice, it does not: K
+changes nothing at all. ``variant="corrected"`` takes::
+
+    a_t = eta g / xi,    g = L_f(theta) - L_f(phi^K) on a batch that the inner loop has not seen, at least 0
+
+so that g falls at least like dg/dt = -(eta / xi) g: the constraint of Eq. 5 is approached, and once K steps find no
+more to gain, a_t = 0 and erasing ends; what remains of delta is grad L_r without the part that would undo it. (So do
+the dynamic barriers of Gong et al., 2021, and Liu et al., 2022, from which Eq. 6 descends.) For K = 1 and
+xi -> 0 this is the paper's a_t, without its bias: g / xi is the product of two independent batches' gradients, where
+|grad g|^2 of one batch adds the variance of its noise. A larger K asks for more, as the text on Figure 5 has it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.denoiser import Denoiser
+from paperlib.losses import Data, condition, draw, noised, score_matching, share
+from paperlib.training import Training
+
+__all__ = ["TARGETS", "VARIANTS", "erasediff", "multiplier"]
+
+TARGETS = ("rl", "noise")
+VARIANTS = ("paper", "code", "corrected")
+
+
+def multiplier(r: Tensor, f: Tensor, a: float) -> float:
+    """lambda_t of Theorem 3.1 for grad L_r, grad g [n] and a_t; 0 where grad g vanishes and no delta is feasible."""
+    squared = (f @ f).item()
+    return max(0.0, (a - (f @ r).item()) / squared) if squared > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """Noisy forgotten points and what the model is to say there."""
+
+    x_t: Tensor
+    t: Tensor
+    cond: Tensor | None
+    eps_f: Tensor
+
+    def loss(self, model: Denoiser) -> Tensor:
+        """L_f (Eq. 2), a scalar."""
+        return (self.eps_f - model(self.x_t, self.t, self.cond).eps).square().flatten(1).sum(1).mean()
+
+
+def erasing(
+    model: Denoiser,
+    x0: Tensor,
+    labels: Tensor | None,
+    generator: torch.Generator,
+    *,
+    target: str = "rl",
+    variant: str = "paper",
+    others: Tensor | None = None,
+) -> Erasing:
+    """Perturb forgotten x0 [B, ...] of ``labels`` [B]; its labels are never dropped.
+
+    Args:
+        target: "rl", the eps of another class as the model has it now, or "noise", U[0, 1] in every coordinate.
+        variant: of "rl": "paper" draws each row's class from all but its own; "code" one class for the batch, from 1 to
+            the last, so that it may be the forgotten one unless that is 0; "corrected" from ``others``, the labels of
+            retained rows, so that it is never another forgotten class. Of "noise": "code" corrupts the image by the
+            same uniform noise, which then is the truth and forgets nothing where a sampler goes.
+    """
+    uniform = dict(generator=generator, device=generator.device)
+    cond = condition(model, labels, generator, dropout=0)
+    x_t, t, _ = noised(model.process, x0, generator)
+    if target == "noise":
+        eps_f = share(torch.rand(x0.shape, **uniform).to(x0))
+        if variant == "code":
+            x_t = model.process.perturb(share(x0), t, eps_f)
+        return Erasing(x_t, t, None if cond is None else share(cond), eps_f)
+    if variant == "paper":
+        shift = torch.randint(1, model.net.classes, (len(cond),), **uniform).to(cond.device)
+        c_m = (cond + shift) % model.net.classes
+    elif variant == "code":
+        c_m = torch.randint(1, model.net.classes, (1,), **uniform).to(cond.device).expand(len(cond))
+    else:
+        allowed = (others[None, :] != cond[:, None]).to(generator.device, torch.float32)  #  [B, retained]
+        if not allowed.any(1).all():
+            raise ValueError(f"the retained batch has no other class than {cond.unique().tolist()} to turn to")
+        c_m = others[torch.multinomial(allowed, 1, generator=generator)[:, 0].to(others.device)]
+    with torch.no_grad():
+        eps_f = model(x_t, t, share(c_m)).eps
+    return Erasing(x_t, t, share(cond), eps_f)
+
+
+def erasediff(
+    model: Denoiser,
+    forget: Data,
+    retain: Data,
+    *,
+    generator: torch.Generator,
+    steps: int,
+    target: str = "rl",
+    variant: str = "paper",
+    eta: float = 0.1,
+    a: float | None = None,
+    lam: float | str = 0.1,
+    K: int = 2,
+    xi: float = 1e-4,
+    batch_size: int = 128,
+    lr: float = 1e-4,
+    **training,
+) -> Training:
+    """Unlearn ``forget`` and keep ``retain``. lambda_t is each step's ``multipliers["L_f"]``, and g is among its
+    ``losses``.
+
+    The theorem's delta is handed to Adam, as the public code hands its sum: what Eq. 6 promises of delta need not hold
+    for Adam's move, as the step's cosines show.
+
+    Args:
+        target: eps_f, "rl" or "noise". An unconditional model has no other class: only "noise" serves it.
+        variant: "paper" is Theorem 3.1 with the paper's a_t. "code" weighs by ``lam``, draws its targets in its own way
+            (:func:`erasing`), and lets one Adam take the inner steps too: they are undone on the weights, but not on
+            Adam's moments. "corrected" is Theorem 3.1 with a_t = eta g / xi.
+        eta: the paper's text has 1e-4, its code 0.1; larger forgets more.
+        a: a constant a_t in place of eta |grad g|^2, for "paper".
+        lam: for "code": a number, its default 0.1, which makes it Eq. 3's sum; or "cosine", its dynamic rule
+            max(eta - cos(grad L_r, grad g), 0).
+        K: inner steps, each a gradient evaluation more; the public code counts epochs, 2, in place of steps. With
+            "paper" it changes the reported g alone.
+        xi: rate of the inner gradient descent, which the paper leaves open (the code's are Adam's).
+        batch_size: rows of each side an update.
+        training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay, cosines).
+    """
+    for name, value, allowed in (("target", target, TARGETS), ("variant", variant, VARIANTS)):
+        if value not in allowed:
+            raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
+    for name, value in {"eta": eta, "xi": xi}.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value} is not positive")
+    if lam != "cosine" and not (isinstance(lam, int | float) and lam >= 0):
+        raise ValueError(f"lam={lam!r} is neither a number from 0 nor 'cosine'")
+    if a is not None and (variant != "paper" or not a > 0):
+        raise ValueError(f"a={a} must be positive, and is for variant='paper' alone, not {variant!r}")
+    if K < (variant == "corrected"):
+        raise ValueError(f"K={K} inner steps are too few for variant={variant!r}")
+    classes = getattr(model.net, "classes", 0)
+    if target == "rl" and classes < 2:
+        raise ValueError(f"target='rl' needs a model of 2 classes or more, this one has {classes}; 'noise' serves it")
+    if classes and (isinstance(forget, Tensor) or isinstance(retain, Tensor)):
+        raise ValueError(f"a model of {classes} classes needs data with labels; a plain tensor has none")
+
+    def objective(model, generator, index):
+        x_r, labels_r = draw(retain, batch_size, generator)
+        cond_r = condition(model, labels_r, generator)
+
+        def batch(generator):
+            drawn = draw(forget, batch_size, generator)
+            return erasing(model, *drawn, generator, target=target, variant=variant, others=labels_r)
+
+        outer, inner = batch(generator), _apart(generator)  # K leaves the run's own random numbers alone
+        reached = _inner_loop(run, outer, [batch(inner) for _ in range(K)], None if variant == "code" else xi)
+        L_r, L_f = score_matching(model, x_r, generator, cond=cond_r).mean(), outer.loss(model)
+        return {"L_r": L_r, "L_f": L_f, "g": L_f.detach() - reached}
+
+    def weigh(gradients, values):
+        r, f = gradients["L_r"], gradients["L_f"]
+        if variant == "paper":
+            by = multiplier(r, f, eta * (f @ f).item() if a is None else a)
+        elif variant == "corrected":
+            by = multiplier(r, f, eta * max(values["g"], 0.0) / xi)
+        else:
+            by = max(eta - torch.cosine_similarity(r, f, dim=0).item(), 0.0) if lam == "cosine" else float(lam)
+        return {"L_r": 1.0, "L_f": by}
+
+    run = Training(model, objective, steps=steps, lr=lr, generator=generator, weigh=weigh, **training)
+    return run
+
+
+def _apart(generator: torch.Generator) -> torch.Generator:
+    """A generator of its own, seeded from one number of ``generator``."""
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    return torch.Generator(generator.device).manual_seed(seed)
+
+
+def _inner_loop(run: Training, outer: Erasing, batches: list[Erasing], xi: float | None) -> Tensor:
+    """L_f(phi^K) on ``outer``, phi^K being a step on each of ``batches`` away from the run's weights, which come back
+    as they were. By gradient descent of rate ``xi``; None lets the run's own optimiser take the steps."""
+    weights = list(run.network.parameters())
+    theta = [p.detach().clone() for p in weights]
+    optimizer = run.optimizer if xi is None else torch.optim.SGD(weights, lr=xi)
+    try:
+        for batch in batches:
+            run.follow(run.gradient(batch.loss(run.network)))
+            if xi is None and run.clip:
+                nn.utils.clip_grad_norm_(weights, run.clip)
+            optimizer.step()
+        with torch.no_grad():
+            return outer.loss(run.network)
+    finally:
+        with torch.no_grad():
+            for p, before in zip(weights, theta):
+                p.copy_(before)
