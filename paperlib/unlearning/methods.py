@@ -1,6 +1,6 @@
 """Every unlearning method by name, and what it asks for: the comparison pages' rows.
 
-A new method is one file beside this one and one line in :data:`METHODS`; tests, comparison pages and the generated
+A new method is one file beside this one and one line in ``METHODS``; tests, comparison pages and the generated
 table go through the dictionary.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from paperlib.training import Training
 from paperlib.unlearning.blindspot import blindspot
+from paperlib.unlearning.erasediff import erasediff
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.multi_objective import multi_objective
 from paperlib.unlearning.neggrad import neggrad
@@ -106,9 +107,18 @@ METHODS: dict[str, Method] = {
         "EraseDiff, Eq. 3",
         "L_r + lambda L_f",
         passes=2,
-        labels=True,
         unconditional={"target": "noise"},
         extra="every update: one pass without gradient",
+    ),
+    "erasediff": Method(
+        erasediff,
+        "EraseDiff",
+        "EraseDiff, Eq. 6 and Theorem 3.1",
+        "delta = grad L_r + lambda_t grad L_f",
+        passes=4,  # one a side, and K = 2 inner steps
+        unconditional={"target": "noise"},
+        extra="every update: one pass without gradient for each batch of D_f, and one for g",
+        memory=3,  # both gradients, and theta during the inner loop
     ),
     "sgu": Method(sgu, "SGU", "SGU, Eq. 9 to 11", "alpha L_g + (1 - alpha) L_f", passes=2),
     "vdu": Method(

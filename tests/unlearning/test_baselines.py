@@ -71,7 +71,7 @@ def test_eq_3_by_hand(target):
     assert (labels == 0).all() and len(x_t) == 16
     if target == "rl":
         (again, _, others), eps_f = asked[1]
-        assert torch.equal(again, x_t) and set(others.tolist()) == {1, 2}
+        assert torch.equal(again, x_t) and set(others.tolist()) == {1, 2}  # class 0 is not its own other
     eps = model(x_t, t, labels).eps
     L_r = batch_loss(model, RETAIN, 16, seeded(9)).mean()
     if target == "rl":
@@ -204,6 +204,7 @@ def test_in_the_code_the_teacher_is_the_model_itself_and_nothing_is_left_but_dro
         (neggrad, {"variant": "code", "retain": None}, "neggrad with variant='code' needs retained data"),
         (neggrad, {"batch_size": 0}, "batch_size=0 is below 1"),
         (multi_objective, {"target": "self"}, "target='self' is not one of rl, noise"),
+        (multi_objective, {"variant": "ours"}, "variant='ours' is not one of paper, code, corrected"),
         (multi_objective, {"lam": -0.1}, "lam=-0.1"),
         (multi_objective, {"retain": None}, "multi_objective needs retained data"),
         (multi_objective, {"model": fresh(False)}, "unconditional.*target='noise' serves it"),

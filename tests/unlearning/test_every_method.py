@@ -171,6 +171,7 @@ EASY = {
     ),
     "salun": ("labels", 60, {"lr": 2e-3}, 0.7),
     "multi_objective": ("labels", 40, {"lr": 5e-3}, 0.7),
+    "erasediff": ("labels", 60, {"lr": 5e-3, "eta": 1.0}, 0.5),
     "sgu": ("labels", 90, {"lr": 3e-3, "alpha": 0.9}, 0.3),
     "vdu": ("labels", 100, {"lr": 1e-3, "posterior": 1.0}, 0.0),
     "signed": ("labels", 60, {"lr": 2e-3}, 0.4),
