@@ -51,7 +51,7 @@ dataset = dataset or ("digits" if profile == "smoke" else "mnist")
 if dataset not in ("digits", "mnist"):
     raise ValueError(f"dataset={dataset!r} is not one of digits, mnist")
 source = source or {"digits": "digits-ddpm-labels", "mnist": "real"}[dataset]
-n = n or {"smoke": 300, "laptop": 2000, "paper": 5000}[profile]
+n = n or {"smoke": 300, "laptop": 2000, "paper": 3000}[profile]
 m = n // 4  # images that were asked for by the forgotten class
 stands = "real training images" if source == "real" else f"samples of `{source}`"
 page.banner(f"{dataset}, {stands} standing for the models' samples")
@@ -104,8 +104,10 @@ picture = plots.picture(image, names=list(shown), title=title)
 #
 # ```{math}
 # :label: eq-entropy
-# P(c_f \mid x_f) = \frac1m \sum_{x_f} p(c_f \mid x_f), \qquad
-# H = -\frac1m \sum_{x_f} \sum_c p(c \mid x_f) \log p(c \mid x_f).
+# \begin{aligned}
+# P(c_f \mid x_f) &= \frac1m \sum_{x_f} p(c_f \mid x_f), \\
+# H &= -\frac1m \sum_{x_f} \sum_c p(c \mid x_f) \log p(c \mid x_f).
+# \end{aligned}
 # ```
 #
 # A classifier errs, so a perfect model does not get 0. The *floor* is the share of real, retained images that it takes for $c_f$: at the floor a ratio has said all that it can. Here is UR in full, for the model that
@@ -117,11 +119,11 @@ from paperlib.runs.known_verdicts import Judge
 
 judge = Judge(known, dataset, k=k, seed=seed)
 half = next(case for case in known.cases if case.name == "half")
-hits, errors = int(judge.shown(half.samples).sum()), int(judge.floor.sum())
-low, high = wilson(hits, n)
-print(f"UR {hits / n:.2%}, 95 % from {low:.2%} to {high:.2%}")
-low, high = wilson(errors, len(judge.floor))
-print(f"floor {errors / len(judge.floor):.2%}, 95 % from {low:.2%} to {high:.2%}")
+tables = {"UR": judge.shown(half.samples), "floor": judge.floor}
+for name, shown in tables.items():
+    hits, of = int(shown.sum()), len(shown)
+    low, high = wilson(hits, of)
+    print(f"{name:5} {hits / of:6.2%}  [{low:.2%}, {high:.2%}]  {hits} of {of}")
 
 # %% [markdown]
 # ## What the samples look like
@@ -138,8 +140,10 @@ print(f"floor {errors / len(judge.floor):.2%}, 95 % from {low:.2%} to {high:.2%}
 #
 # ```{math}
 # :label: eq-precision
-# \text{precision} = \Pr\bigl(\phi(x) \text{ in a ball of a real image}\bigr), \qquad
-# \text{recall} = \Pr\bigl(\phi(x_{\text{real}}) \text{ in a ball of a sample}\bigr).
+# \begin{aligned}
+# \text{precision} &= \Pr\bigl(\phi(x) \text{ in a ball of a real image}\bigr), \\
+# \text{recall} &= \Pr\bigl(\phi(x_{\text{real}}) \text{ in a ball of a sample}\bigr).
+# \end{aligned}
 # ```
 
 # %%
@@ -177,7 +181,7 @@ accepts = {
 }
 pairs = wrong(accepts, good)
 for name in MEASURES:
-    print(f"{name:10} alone is wrong about: {', '.join(pairs[name, name]) or 'none'}")
+    print(f"{name:10} is wrong about:", *pairs[name, name])
 
 # %% tags=["hide-input"]
 from dataclasses import asdict
@@ -222,13 +226,15 @@ record = page.write(
 # %% [markdown]
 # ## The table
 #
-# Each cell has the value, its 95 % interval, and *accepts* or *rejects*; red where that is wrong. The first row is what the model was before unlearning, the last one the bound.
+# Each cell has the value and its 95 % interval; ✓ where the measure accepts the model, ✗ where it rejects it, red where that is wrong. UR and PUL are in percent, entropy in nats. The first row is the model before unlearning,
+# the last one the bound.
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import display
 
 FORMATS = {"%": "{:.1f}", "share": "{:.2f}", "nats": "{:.3f}", "probability": "{:.3f}"}
+FORMATS["squared distance"] = "{:.1f}"
 
 
 def table(record, title):
@@ -242,10 +248,9 @@ def table(record, title):
             value, low, high = (
                 (form or "{:.3g}").format(one[end]) for end in ("value", "low", "high")
             )
-            said = "accepts" if one["accepts"] else "rejects"
             known_truth = series["good"].get(case)
-            verdict = "" if known_truth is None else f"<br>{said}"
-            text = f"{value}<br><small>[{low}, {high}]</small>{verdict}"
+            said = "" if known_truth is None else " ✓" if one["accepts"] else " ✗"
+            text = f"{value}{said}<br><small>[{low},&thinsp;{high}]</small>"
             rows.setdefault(label, {})[series["names"][name]] = text
             wrongly = known_truth is not None and one["accepts"] != known_truth
             marks.setdefault(label, {})[series["names"][name]] = (
@@ -259,8 +264,15 @@ def table(record, title):
         for name in series["measures"]
     }
     marks["bound"] = dict.fromkeys(rows["bound"], "")
-    style = pd.DataFrame(rows).T.style.set_caption(title)
-    colours = pd.DataFrame(marks).T
+    said = {
+        series["names"][
+            "p_forget"
+        ]: "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"
+    }
+    style = pd.DataFrame(rows).T.rename(columns=said).style.set_caption(title)
+    colours = pd.DataFrame(marks).T.rename(columns=said)
+    cell = {"selector": "th, td", "props": "font-size: 0.75rem; padding: 0.2rem"}
+    style.set_table_styles([cell])
     style.apply(lambda cells: colours.loc[cells.index, cells.columns], axis=None)
     return style.set_table_attributes('class="comparison"')
 

@@ -112,14 +112,13 @@ def known_cases(store: Store, *, dataset: str, source: str, forget: str, n: int,
     kept = [c for c in range(len(test.classes)) if c not in gone]
     share = len(gone) / len(test.classes)
     many, few = round(share * n), round(share * n / 2)  # samples of what is to be forgotten, and half of them
-    wanted = [gone] * (2 * many + 2 * m) + [kept] * (2 * n + m) + [kept[:1]] * (n + m)
-    pool = Pool(_images(store, source, test, wanted, seed))
-
-    F, F2, answers = (pool.take(gone, count) for count in (many, many, m))
-    R, R2, others = (pool.take(kept, count) for count in (n, n - many, m))
-    alike, noise = pool.take(kept[:1], n + m), generator(seed, "known cases", "noise")
+    takes = [(gone, many), (gone, many), (gone, m), (gone, m), (kept, n), (kept, n - many), (kept, m)]
+    takes += [(kept[:1], n + m)]
+    pool = Pool(_images(store, source, test, takes, seed))
+    F, F2, answers, answers2, R, R2, others, alike = (pool.take(*one) for one in takes)
+    real = (pool if source == "real" else Pool(sets.load(dataset, "train"))).take(kept, n + m)
+    noise = generator(seed, "known cases", "noise")
     static, rubbish = (_noise(R[:1].expand(count, -1, -1, -1), noise) for count in (n, m))
-    real = Pool(sets.load(dataset, "train")).take(kept, n + m) if source != "real" else pool.take(kept, n + m)
     samples = {
         "nothing": (torch.cat([R[: n - many], F]), answers),
         "half": (torch.cat([R[: n - few], F[:few]]), torch.cat([answers[: m // 2], others[m // 2 :]])),
@@ -131,11 +130,11 @@ def known_cases(store: Store, *, dataset: str, source: str, forget: str, n: int,
         "noise": (static, rubbish),
         "hole": (torch.cat([R[: n - many], static[:many]]), rubbish),
     }
-    before = Case("before", torch.cat([R2, F2]), pool.take(gone, m))
+    before = Case("before", torch.cat([R2, F2]), answers2)
     return Known(before, [Case(name, *samples[name]) for name in CASES], test, gone)
 
 
-def _images(store: Store, source: str, test: Images, wanted: list[list[int]], seed: int) -> Images:
+def _images(store: Store, source: str, test: Images, takes: list[tuple[list[int], int]], seed: int) -> Images:
     """Images with labels that are not a classifier's: real training images, or a model's by the label asked for."""
     dataset = test.name.partition("-")[0]
     if source == "real":
@@ -145,11 +144,7 @@ def _images(store: Store, source: str, test: Images, wanted: list[list[int]], se
     if source not in BASES or not BASES[source].labels or BASES[source].dataset != dataset:
         able = [base.name for base in BASES.values() if base.labels and base.dataset == dataset and not base.unseen]
         raise ValueError(f"source={source!r} is not one of real, {', '.join(able)}")
-    turns: dict[tuple[int, ...], int] = {}
-    labels = []
-    for classes in wanted:  # each list of classes in turn, as take() hands them out
-        turn = turns[tuple(classes)] = turns.get(tuple(classes), -1) + 1
-        labels.append(classes[turn % len(classes)])
+    labels = [classes[k % len(classes)] for classes, count in takes for k in range(count)]
     settings = {"sampler": "iPNDM", "evaluations": EVALUATIONS, "guidance": 0.0, "seed": seed}
     entry = draw(store, find(source), torch.device("cpu"), n=len(labels), classes=tuple(labels), **settings)
     return Images(source, drawn(entry), classes=test.classes, labels=torch.tensor(labels))
