@@ -272,7 +272,7 @@ def table(record, title):
     style = pd.DataFrame(rows).T.rename(columns=said).style.set_caption(title)
     colours = pd.DataFrame(marks).T.rename(columns=said)
     cell = {"selector": "th, td", "props": "font-size: 0.75rem; padding: 0.2rem"}
-    style.set_table_styles([cell])
+    style.set_table_styles([cell, {"selector": "small", "props": "font-size: 0.65rem"}])
     style.apply(lambda cells: colours.loc[cells.index, cells.columns], axis=None)
     return style.set_table_attributes('class="comparison"')
 

@@ -15,8 +15,8 @@ from paperlib.runs.machine import say
 
 __all__ = ["BaseEvaluation", "protocol"]
 
-# What 1, 2 or 3 of these cost on two CPU cores. FID's network sees 15 images/s there: 5,000 samples of each model, and
-# once for a set its 10,000 reference images.
+# Estimates for two idle CPU cores: FID's network sees 15 images/s there, 5,000 samples of each model and, once for a
+# set, its 10,000 reference images; a model of MNIST draws some 25 images/s.
 MINUTES = {"digits": 2.0, "mnist": 25.0, "cifar10": 90.0}
 
 
@@ -55,7 +55,7 @@ class BaseEvaluation:
         return 0.0 if card and same else 1.0
 
     def minutes(self) -> float:
-        """Measured on two CPU cores; a GPU needs a tenth."""
+        """An estimate for two idle CPU cores."""
         return MINUTES[self.base.dataset]
 
     def go_on(self, deadline: float | None) -> bool:
