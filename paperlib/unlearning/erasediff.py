@@ -18,8 +18,8 @@ the minimum is one number for all theta, and grad g = grad L_f exactly. (To diff
 differentiate another function, g_K: what K steps can gain from theta. It is zero at every stationary point of L_f, the
 maxima among them, so that descending it *raises* L_f where L_f is curved downwards. With more and more steps its
 gradient tends to grad L_f, which was there for nothing.) What phi^K tells beyond grad L_f is a value, how much is left
-to gain, and a value can enter Eq. 6 in one place, a_t. With a_t = eta |grad g|^2, the paper's choice, it does not: K
-changes nothing at all. ``variant="corrected"`` takes::
+to gain, and a value can enter Eq. 6 in one place, a_t. With the paper's choice, eta times the squared norm of grad g,
+it does not: K changes nothing at all. ``variant="corrected"`` takes::
 
     a_t = eta g / xi,    g = L_f(theta) - L_f(phi^K) on a batch that the inner loop has not seen, at least 0
 
@@ -27,7 +27,7 @@ so that g falls at least like dg/dt = -(eta / xi) g: the constraint of Eq. 5 is 
 more to gain, a_t = 0 and erasing ends; what remains of delta is grad L_r without the part that would undo it. (So do
 the dynamic barriers of Gong et al., 2021, and Liu et al., 2022, from which Eq. 6 descends.) For K = 1 and
 xi -> 0 this is the paper's a_t, without its bias: g / xi is the product of two independent batches' gradients, where
-|grad g|^2 of one batch adds the variance of its noise. A larger K asks for more, as the text on Figure 5 has it.
+the squared norm of one batch's adds the variance of its noise. A larger K asks for more, as Figure 5's text has it.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, condition, draw, noised, score_matching, share
 from paperlib.training import Training
 
-__all__ = ["TARGETS", "VARIANTS", "erasediff", "multiplier"]
+__all__ = ["Erasing", "TARGETS", "VARIANTS", "erasediff", "erasing", "multiplier"]
 
 TARGETS = ("rl", "noise")
 VARIANTS = ("paper", "code", "corrected")
@@ -137,7 +137,7 @@ def erasediff(
             (:func:`erasing`), and lets one Adam take the inner steps too: they are undone on the weights, but not on
             Adam's moments. "corrected" is Theorem 3.1 with a_t = eta g / xi.
         eta: the paper's text has 1e-4, its code 0.1; larger forgets more.
-        a: a constant a_t in place of eta |grad g|^2, for "paper".
+        a: a constant a_t in place of eta times the squared norm of grad g, for "paper".
         lam: for "code": a number, its default 0.1, which makes it Eq. 3's sum; or "cosine", its dynamic rule
             max(eta - cos(grad L_r, grad g), 0).
         K: inner steps, each a gradient evaluation more; the public code counts epochs, 2, in place of steps. With
