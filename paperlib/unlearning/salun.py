@@ -36,7 +36,7 @@ from paperlib.unlearning.requirements import (
     require_retained,
 )
 
-__all__ = ["ERASURES", "VARIANTS", "saliency_mask", "salun"]
+__all__ = ["ERASURES", "VARIANTS", "saliency", "saliency_mask", "salun"]
 
 ERASURES = ("relabel", "ascent")
 VARIANTS = {"paper": 1e-3, "code": 1e-3, "corrected": 3.0}  # and the alpha of each

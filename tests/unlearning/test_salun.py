@@ -11,7 +11,7 @@ from paperlib.losses import batch_loss, noised, score_matching
 from paperlib.training import Training
 from paperlib.unlearning.prepared import flat
 from paperlib.unlearning.requirements import other_labels
-from paperlib.unlearning.salun import saliency_mask, salun
+from paperlib.unlearning.salun import saliency, saliency_mask, salun
 from tests.oracles import STANDARD_ERRORS, seeded
 from tests.unlearning.toys import FORGET, RETAIN, fresh, images, points, small_unet
 
@@ -48,6 +48,9 @@ def test_the_mask_is_of_the_sum_of_the_forgotten_batches_gradients(variant):
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             assert norm > 1  # else the clipping would not show
         total = total + torch.cat([p.grad.flatten() for p in model.parameters()])
+    settings = {"guidance": 2.0, "clip": 1.0} if variant == "code" else {"guidance": 0.0, "clip": 0.0}
+    found = saliency(model, forget, seeded(3), size=16, **settings)
+    torch.testing.assert_close(found, total, rtol=1e-3, atol=1e-5)
     mask = steps.prepared["mask"]
     assert mask.sum() == len(mask) // 2
     assert (mask != saliency_mask(total, 0.5)).float().mean() < 0.002  # float32 at the median
