@@ -111,7 +111,7 @@ def noised(
 
 
 def weight(process: Process, t: Tensor, weighting: str) -> Tensor:
-    """What |z - eps(x_t, t)|^2 is multiplied by at times t [B].
+    """What the squared error of a row is multiplied by at times t [B].
 
     "simple": 1. "bound": a DDPM's own, in the variational bound with the reverse variance beta_t (Ho et al., 2020, Eq.
     12; SGU, Eq. 12 to 14), of the step that ends at the grid point k next to t::

@@ -16,7 +16,7 @@ would grow as 1 / sigma_t^2). For a DDPM the same losses are its Eq. 12 to 14, w
 - orthogonal: Eq. 9 is zero only where s is, since z takes every direction at a given x_t. The forgotten data's score is
   the mean of -z / sigma_t there, which the model as it was given knows: to it, not to each z, the new score is made
   orthogonal.
-- obtuse: Eq. 10 has no lower bound. With the square that belongs to it, |eps|^2 / 2, it is regression to -z: the
+- obtuse: Eq. 10 has no lower bound. With the square that belongs to it, ``|eps|^2 / 2``, it is regression to -z: the
   forgotten data's score with the sign turned, at its own length.
 """
 
