@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paperlib.data.images import Images
 
-__all__ = ["Sides", "forgotten", "forgotten_classes", "split"]
+__all__ = ["Sides", "evenly", "forgotten", "forgotten_classes", "split"]
 
 
 class Sides(NamedTuple):
@@ -84,3 +84,13 @@ def _plain(name: str) -> str:
 
 def _valid(names: tuple[str, ...]) -> str:
     return f"valid: {', '.join(names)}"
+
+
+def evenly(data: Images, n: int) -> Images:
+    """The first ``n`` images, taken from all classes in turn; all where there are fewer."""
+    rank = torch.empty_like(data.labels)
+    for label in range(len(data.classes)):
+        where = data.labels == label
+        rank[where] = torch.arange(int(where.sum()))
+    order = torch.argsort(rank * len(data.classes) + data.labels)
+    return data.only(order[:n])

@@ -20,11 +20,12 @@ report less than log2(sqrt(2 pi) 0.01) + 7 = 1.68 bits a dimension, even where e
 puts that floor at -1.64. Besides, the density is that of x_1 and not of x_0 = x_1 / alpha, a difference of log2(alpha)
 bits a dimension, 0.0001 for a DDPM.
 
-Two solvers, both with each image on its own. ``steps``: classical Runge-Kutta on a fixed grid, dense where eps bends
-most; the integral by Simpson's rule on the same stages, so that one stage in four needs no derivative. ``tolerance``:
-Dormand and Prince's pair with a step size for every image. On small U-Nets the first is the cheaper one down to 0.003
-bits a dimension, but only the second knows its error: where a field is rough, as after unlearning, compare the two on a
-few images.
+Two solvers, both with each image on its own. ``tolerance``, the default: Dormand and Prince's pair with a step size for
+every image, which knows its error. ``steps``: classical Runge-Kutta on a fixed grid, dense where eps bends most; the
+integral by Simpson's rule on the same stages, so that one stage in four needs no derivative. On MNIST's models a
+tolerance of 1e-3 takes 55 (VE) to 73 (DDPM) evaluations and is right to 0.002 bits a dimension; a grid of 12 steps errs
+by 0.007 to 0.027, and always the same way, since it cuts the same corner of every image. Grids are for rough looks:
+hold them against the other solver on a few images first.
 """
 
 from dataclasses import dataclass
@@ -95,8 +96,8 @@ def fast_log_likelihood(
     divergence: str = "rademacher",
     probes: int = 1,
     generator: torch.Generator | None = None,
-    steps: int = 8,
-    tolerance: float | None = None,
+    tolerance: float = 1e-3,
+    steps: int | None = None,
     data_std: float = 0.5,
     most_steps: int = 2000,
 ) -> FastLikelihood:
@@ -106,10 +107,10 @@ def fast_log_likelihood(
         cond: labels or embeddings, a row for each x.
         divergence: "rademacher" or "gaussian" probes, which need a ``generator``, or "exact" (D backward passes).
         probes: random probes an image. They share every forward pass.
-        steps: of the fixed grid (:func:`paperlib.likelihood.times.grid`): 4 steps + 1 evaluations, of which 3 steps + 1
-            with a derivative.
-        tolerance: in place of ``steps``, four times the error that a step of the adaptive solver may make: in z, root
-            mean square, and in log p, nats a dimension. Below 1e-6 give float64.
+        tolerance: four times the error that a step of the adaptive solver may make: in z, root mean square, and in
+            log p, nats a dimension. Below 1e-6 give float64.
+        steps: in its place, of the fixed grid (:func:`paperlib.likelihood.times.grid`): 4 steps + 1 evaluations, of
+            which 3 steps + 1 with a derivative.
         data_std: c above, the data's standard deviation per coordinate. It changes the error only; 0.5 suits images
             on [-1, 1].
         most_steps: an image that needs more steps of the adaptive solver is a ``FloatingPointError``: its field has
@@ -117,16 +118,16 @@ def fast_log_likelihood(
     """
     needs(divergence, probes, generator)
     for name, value in {"data_std": data_std, "tolerance": tolerance}.items():
-        if value is not None and not value > 0:
+        if not value > 0:
             raise ValueError(f"{name}={value} is not positive")
     noise = None if divergence == "exact" else draw_probes(divergence, (probes, *x.shape), generator).to(x)
     flow = Flow(model, cond, noise, data_std)
     first, last = flow.clock.first, flow.clock.last
     z = x / flow.scale(first).to(x)
-    if tolerance is None:
-        solved = runge_kutta(flow, z, *grid(model.process, steps, data_std))
-    else:
+    if steps is None:
         solved = dormand_prince(flow, z, first, last, tolerance, most_steps)
+    else:
+        solved = runge_kutta(flow, z, *grid(model.process, steps, data_std))
     x_T, dims = solved.z * flow.scale(last).to(x), x[0].numel()
     log_p = model.process.prior_log_density(x_T.cpu().double()) + dims * (
         (flow.scale(last) / flow.scale(first)).log() + solved.integral

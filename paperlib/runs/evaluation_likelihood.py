@@ -10,7 +10,7 @@ from torch import Tensor
 
 from paperlib.data import sets
 from paperlib.data.images import Images
-from paperlib.data.splits import split
+from paperlib.data.splits import evenly, split
 from paperlib.likelihood.images import image_bound, image_nll
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
@@ -19,7 +19,7 @@ from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Store
 
-__all__ = ["Likelihood", "evenly", "likelihood", "test_images"]
+__all__ = ["Likelihood", "likelihood", "test_images"]
 
 
 class Likelihood(Settings):
@@ -34,16 +34,6 @@ class Likelihood(Settings):
     side: Literal["all", "retain", "forget"] = "all"
     name: str = Field(exclude=True)  # of the weights, which are an input of the step, by their sha256
     folder: Path = Field(exclude=True)
-
-
-def evenly(data: Images, n: int) -> Images:
-    """The first ``n`` images, taken from all classes in turn; all where there are fewer."""
-    rank = torch.empty_like(data.labels)
-    for label in range(len(data.classes)):
-        where = data.labels == label
-        rank[where] = torch.arange(int(where.sum()))
-    order = torch.argsort(rank * len(data.classes) + data.labels)
-    return data.only(order[:n])
 
 
 def test_images(wanted: Likelihood) -> Images:
@@ -66,7 +56,7 @@ def _measure(folder: Path, wanted: Likelihood) -> None:
     settings = {"generator": draws, "cond": data.labels.to(wanted.device) if wanted.base.labels else None}
     images = data.images.to(wanted.device)
     if wanted.kind == "nll":
-        found = image_nll(model, images, data_std=bases.DATA_STD.get(wanted.base.dataset, 0.5), **settings)
+        found = image_nll(model, images, **settings)
     else:
         found = image_bound(model, images, **settings)
     np.save(folder / "bits.npy", found.per_image.cpu().numpy())

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paperlib.data import sets
 from paperlib.data.images import Images, model_input, to_uint8
+from paperlib.data.splits import evenly
 from paperlib.editing import half, repaint, replacement
 from paperlib.likelihood.images import image_bound, image_nll
 from paperlib.runs import bases, checkpoints
@@ -27,7 +28,7 @@ class Measured(Settings):
     n: int = Field(gt=1)
     seed: int = Field(0, ge=0)
     repeats: int = Field(1, gt=0)  # dequantisations of each image, one probe each
-    steps: int = Field(8, gt=0)  # of the ODE's grid
+    tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
     strata: int = Field(64, gt=0)  # of the bound's sum
 
 
@@ -44,10 +45,7 @@ class Inpainting(Settings):
 
 def test_images(base: str, n: int) -> Images:
     """The ``n`` test images that every measure of a base model looks at, one class after the other."""
-    data = sets.load(bases.BASES[base].dataset, "test")
-    by_class = [torch.nonzero(data.labels == label)[:, 0] for label in range(len(data.classes))]
-    rounds = torch.stack([where[: min(map(len, by_class))] for where in by_class], 1).flatten()
-    return data.only(rounds[:n])
+    return evenly(sets.load(bases.BASES[base].dataset, "test"), n)
 
 
 def nll(store: Store, measured: Measured) -> Entry:
@@ -57,14 +55,12 @@ def nll(store: Store, measured: Measured) -> Entry:
 
 def _nll(folder: Path, measured: Measured) -> None:
     draws = generator(measured.seed, f"nll/{measured.base}", "evaluation")
-    base = bases.BASES[measured.base]
     found = image_nll(
         bases.load(measured.base),
         test_images(measured.base, measured.n).images,
         generator=draws,
         dequantisations=measured.repeats,
-        steps=measured.steps,
-        data_std=bases.DATA_STD.get(base.dataset, 0.5),
+        tolerance=measured.tolerance,
     )
     np.savez(folder / "values.npz", values=found.values.numpy(), evaluations=found.evaluations)
 

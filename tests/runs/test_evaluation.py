@@ -10,6 +10,7 @@ from scipy import linalg
 
 from paperlib import evaluate as command
 from paperlib.data import sets
+from paperlib.data.splits import evenly
 from paperlib.metrics.features import INCEPTION, MissingWeights, Network
 from paperlib.nets.unet import UNet
 from paperlib.runs import (
@@ -22,7 +23,7 @@ from paperlib.runs import (
 )
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation import evaluate, prepare, write
-from paperlib.runs.evaluation_likelihood import Likelihood, evenly
+from paperlib.runs.evaluation_likelihood import Likelihood
 from paperlib.runs.evaluation_measures import METRICS, Protocol
 from paperlib.runs.evaluation_samples import draw, drawn, find, timing
 from paperlib.runs.store import Store
