@@ -4,6 +4,7 @@ A figure takes a record, so that what was recorded and what was just measured ar
 """
 
 from paperlib.plots.forgetting import case_intervals, fooled_pairs
+from paperlib.plots.glance import forgetting_plane, glance_sheet
 from paperlib.plots.images import contact_sheet, picture, save_sheet
 from paperlib.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from paperlib.plots.sampling import bound_terms, nll_histograms, sampler_curves
@@ -16,7 +17,9 @@ __all__ = [
     "case_intervals",
     "contact_sheet",
     "fooled_pairs",
+    "forgetting_plane",
     "frontier_plane",
+    "glance_sheet",
     "interval",
     "likelihoods",
     "nll_histograms",
