@@ -50,7 +50,7 @@ def test_a_twin_never_sees_its_classes():
 def test_labels_are_dropped_now_and_then_and_never_confused(monkeypatch):
     seen = []
 
-    def records(model, x0, generator, *, cond=None, antithetic=False):
+    def records(model, x0, generator, *, cond, **_):
         seen.append(cond)
         return (x0 * next(model.parameters()).sum() * 0).flatten(1).sum(1)
 
