@@ -27,7 +27,7 @@ class Measured(Settings):
     n: int = Field(gt=1)
     seed: int = Field(0, ge=0)
     repeats: int = Field(1, gt=0)  # dequantisations of each image, one probe each
-    steps: int = Field(8, gt=0)  # of the ODE's grid
+    tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
     strata: int = Field(64, gt=0)  # of the bound's sum
 
 
@@ -57,14 +57,12 @@ def nll(store: Store, measured: Measured) -> Entry:
 
 def _nll(folder: Path, measured: Measured) -> None:
     draws = generator(measured.seed, f"nll/{measured.base}", "evaluation")
-    base = bases.BASES[measured.base]
     found = image_nll(
         bases.load(measured.base),
         test_images(measured.base, measured.n).images,
         generator=draws,
         dequantisations=measured.repeats,
-        steps=measured.steps,
-        data_std=bases.DATA_STD.get(base.dataset, 0.5),
+        tolerance=measured.tolerance,
     )
     np.savez(folder / "values.npz", values=found.values.numpy(), evaluations=found.evaluations)
 
