@@ -32,6 +32,7 @@ HELP = {
     "forget_n": "samples conditioned on it",
     "before": "the checkpoint before unlearning, for pul",
     "images": "test images of likelihoods",
+    "tolerance": "of the likelihood's ODE solver",
     "seed": "of all that is random",
 }
 

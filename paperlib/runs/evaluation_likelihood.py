@@ -28,6 +28,7 @@ class Likelihood(Settings):
     kind: Literal["nll", "bound"]
     n: int = Field(gt=1)
     seed: int = Field(ge=0)
+    tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
     device: str
     base: Base
     forget: str = ""
@@ -56,7 +57,7 @@ def _measure(folder: Path, wanted: Likelihood) -> None:
     settings = {"generator": draws, "cond": data.labels.to(wanted.device) if wanted.base.labels else None}
     images = data.images.to(wanted.device)
     if wanted.kind == "nll":
-        found = image_nll(model, images, **settings)
+        found = image_nll(model, images, tolerance=wanted.tolerance, **settings)
     else:
         found = image_bound(model, images, **settings)
     np.save(folder / "bits.npy", found.per_image.cpu().numpy())
