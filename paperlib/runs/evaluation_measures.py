@@ -118,7 +118,7 @@ class Subject:
 
     @cached_property
     def retained(self) -> Tensor:
-        """The logits of real test images that are to be kept: where the floors come from."""
+        """The logits of real test images that are to be kept, where the floors come from."""
         return self.logits(split(sets.load(self.dataset, "test"), self.protocol.forget).retain.images)
 
     @cached_property
@@ -235,7 +235,7 @@ def _retained_shown(subject: Subject) -> Tensor:
     return forgetting.shows_class(subject.retained, subject.classes)
 
 
-#: Name -> what it measures, and what it needs: of "forget", "before", "labels", "ddpm", "classifier", "inception".
+#: Name -> what it measures, and what it needs ("forget", "before", "labels", "ddpm", "classifier", "inception").
 METRICS: dict[str, tuple[Callable[[Subject], list[Result]], set[str]]] = {
     "fid": (lambda s: distance(s, "inception"), {"inception"}),
     "u-fid": (lambda s: distance(s, "inception", unlearned=True), {"inception", "classifier", "forget"}),

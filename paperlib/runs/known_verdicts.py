@@ -84,7 +84,7 @@ class Judge:
 
     @cached_property
     def retained(self) -> Tensor:
-        """The logits of real retained images: the floors."""
+        """The logits of real retained images, for the floors."""
         return predict(self.eye, self.known.retained)
 
     @property
