@@ -35,12 +35,12 @@ from paperlib.sampling import ipndm, prior, sample
 from paperlib.training import Training
 from paperlib.unlearning.methods import METHODS
 
-__all__ = ["TITLES", "Glance", "Seen", "chosen"]
+__all__ = ["TITLES", "Glance", "NotAsked", "Seen", "chosen"]
 
 COLUMNS = 15  # of the strips of images
 GREY = 128
 
-#: Name -> title of everything that a page looks at: every method, SGU with both of its losses.
+#: The titles of everything that a page looks at, by name; every method, and SGU with both of its losses.
 TITLES: dict[str, str] = {}
 for _name, _method in METHODS.items():
     _losses = ("orthogonal", "obtuse") if _name == "sgu" else ("",)
@@ -73,6 +73,7 @@ class Seen:
         seconds: of the run.
         stopped: why it ended early; empty where it did not.
         strip: PNG of some images before (upper row) and after.
+        order: in words, what the strip's columns were asked for; empty of an unconditional model.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Seen:
     seconds: float = 0.0
     stopped: str = ""
     strip: bytes = b""
+    order: str = ""
 
     def __str__(self) -> str:
         cost = f"{self.updates} updates, {self.evaluations} gradient evaluations"
@@ -97,8 +99,11 @@ class Seen:
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.strip).decode()
         alt = f"{TITLES[self.name]}: images before and after unlearning, from the same noise"
-        picture = f'<img alt="{alt}" src="data:image/png;base64,{data}" width="480">'
-        return f"<p>{self}<br><small>above: before; below: after, from the same noise</small><br>{picture}</p>"
+        style = "max-width: 100%; image-rendering: pixelated"
+        picture = f'<img alt="{alt}" src="data:image/png;base64,{data}" style="{style}">'
+        return (
+            f"<p>{self}<br><small>above: before; below: after, from the same noise{self.order}</small><br>{picture}</p>"
+        )
 
 
 @dataclass(frozen=True)
@@ -179,12 +184,18 @@ class Glance:
 
     @property
     def columns(self) -> Tensor:
-        """The images of a strip: those that are asked to show the forgotten first, six of them, then the others."""
+        """The images of a strip, six that are asked to show the forgotten before the others."""
         asked, others = (torch.nonzero(mask)[:, 0] for mask in (self.wanted, ~self.wanted))
         return torch.cat([asked[:6], others])[:COLUMNS]
 
+    @property
+    def _order(self) -> str:
+        asked = int(self.wanted[self.columns].sum())
+        names = [self.test.classes[k] for k in self.classes]
+        return f"; the first {asked} were asked for {' or '.join(names)}" if asked else ""
+
     def look(self, name: str, run: Training) -> Seen | NotAsked:
-        """Take the run to its end, look at its model, and keep what is seen in :attr:`looks`.
+        """Take the run to its end, look at its model, and keep what is seen in ``looks``.
 
         A run whose loss is no number any more ends there, with the weights before that update.
         """
@@ -223,7 +234,7 @@ class Glance:
         asked = None if self.labels is None else forgetting.unlearning_ratio(shown[self.wanted], real)
         facts |= {"ur": forgetting.unlearning_ratio(shown, real), "asked": asked}
         if name != "before":
-            facts["strip"] = self._strip(images)
+            facts |= {"strip": self._strip(images), "order": self._order}
         return Seen(name, images, shown, distance=self._distance(images[self.measured]), **facts)
 
     def _shown(self, images: Tensor) -> Tensor:
@@ -237,5 +248,5 @@ class Glance:
     def _strip(self, images: Tensor) -> bytes:
         rows = {"before": self.before.images[self.columns], "after": images[self.columns]}
         file = io.BytesIO()
-        plt.imsave(file, contact_sheet(rows, columns=COLUMNS, scale=4), format="png")
+        plt.imsave(file, contact_sheet(rows, columns=COLUMNS, scale=5), format="png")
         return file.getvalue()
