@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, condition, draw, noised, score_matching, share
 from paperlib.training import Training
+from paperlib.unlearning.requirements import require_retained
 
 __all__ = ["Erasing", "TARGETS", "VARIANTS", "erasediff", "erasing", "multiplier"]
 
@@ -146,6 +147,7 @@ def erasediff(
         batch_size: rows of each side an update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay, cosines).
     """
+    require_retained(retain, "erasediff")
     for name, value, allowed in (("target", target, TARGETS), ("variant", variant, VARIANTS)):
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")

@@ -30,6 +30,7 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch, condition, draw, noised, score_matching, share
 from paperlib.processes import Process
 from paperlib.training import Training
+from paperlib.unlearning.requirements import require_retained
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["carving", "density_ratio", "posterior_eps", "redirect"]
@@ -77,6 +78,7 @@ def redirect(
         batch_size: retained rows an update; half as many forgotten ones join them.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
+    require_retained(retain, "redirect")
     for name, value in {"mu": mu, "reach": reach, "sigma_min": sigma_min}.items():
         if not value >= 0:
             raise ValueError(f"{name}={value} is negative")

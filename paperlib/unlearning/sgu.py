@@ -28,6 +28,7 @@ from torch import Tensor
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss, condition, draw, noised, share, weight
 from paperlib.training import Training
+from paperlib.unlearning.requirements import require_retained
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["FORGET_LOSSES", "forget_loss", "sgu"]
@@ -132,6 +133,7 @@ def sgu(
         batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
+    require_retained(retain, "sgu")
     for name, value, allowed in (("loss", loss, FORGET_LOSSES), ("variant", variant, FORGET_LOSSES["obtuse"])):
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")

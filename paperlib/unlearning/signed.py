@@ -19,6 +19,7 @@ import torch
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
+from paperlib.unlearning.requirements import require_retained
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["signed"]
@@ -47,6 +48,7 @@ def signed(
         batch_size: rows of each side an update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
+    require_retained(retain, "signed")
     if not lam > 1:
         raise ValueError(f"lam={lam} is not above 1: the forgotten data would outweigh the retained")
     model = starting_point(model, start, generator)

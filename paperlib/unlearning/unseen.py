@@ -5,6 +5,7 @@ import torch
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
+from paperlib.unlearning.requirements import require_retained
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["unseen"]
@@ -23,6 +24,7 @@ def unseen(
     **training,
 ) -> Training:
     """Minimise L_g of SGU's Eq. 8 from fresh weights of ``model``'s shape; ``forget`` is not looked at."""
+    require_retained(retain, "unseen")
     model = starting_point(model, "retrain", generator)
 
     def objective(model, generator, index):

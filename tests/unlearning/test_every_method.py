@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from paperlib.denoiser import Denoiser
 from paperlib.training import Training
 from paperlib.unlearning import methods
 from paperlib.unlearning.methods import METHODS, Method, rows
@@ -80,6 +81,37 @@ def counts_its_gradient_evaluations(method):
     assert {after - before for before, after in zip(evaluations, evaluations[1:])} == {method.passes}
 
 
+def counts_the_same_for_images_and_for_an_unconditional_model(method):
+    for kind in ("images", "plain"):
+        evaluations = [step.gradient_evaluations for step in call(method, kind)]
+        assert evaluations[2] - evaluations[1] == evaluations[1] - evaluations[0] == method.passes
+
+
+# Passes in an update that keep no gradient. EraseDiff: the target of each of its three batches, and g.
+WITHOUT_GRADIENT = {"blindspot": 1, "salun": 1, "multi_objective": 1, "erasediff": 4}
+
+
+def says_what_it_computes_besides(method):
+    """Every pass of every network, the method's own copies among them, stands in the table, and nothing else does."""
+    passes = {True: 0, False: 0}
+
+    def passed(module, arguments, output):
+        passes[torch.is_grad_enabled()] += isinstance(module, Denoiser)
+
+    hook = torch.nn.modules.module.register_module_forward_hook(passed)
+    try:
+        run = call(method)
+        counts = [dict(passes) for _ in run]
+    finally:
+        hook.remove()
+    each = {kind: counts[2][kind] - counts[1][kind] for kind in passes}
+    assert each == {True: method.passes, False: WITHOUT_GRADIENT.get(method.call.__name__, 0)}
+    assert ("every update" in method.extra) == (each[False] > 0)
+    before = {kind: counts[0][kind] - each[kind] for kind in passes}
+    assert ("before the first update" in method.extra) == any(before.values())
+    assert before[True] == run.gradient_evaluations - 3 * method.passes  # the run counts those too
+
+
 def serves_an_unconditional_model_or_names_a_method_that_does(method):
     if method.serving(conditional=False) is not None:
         assert len(list(call(method, "plain"))) == 3
@@ -92,6 +124,10 @@ def serves_an_unconditional_model_or_names_a_method_that_does(method):
 def needs_the_retained_data_that_it_says(method):
     if method.retained in ("unused", "optional"):
         assert len(list(call(method, retain=None))) == 3
+        return
+    name = method.call.__name__
+    with pytest.raises(ValueError, match=f"retain=None: {name} needs retained data; neggrad and vdu work without"):
+        call(method, retain=None)
 
 
 def a_state_holds_tensors_and_numbers_only(method):
@@ -108,6 +144,8 @@ CHECKS = [
     resumes_to_the_bit_on_images_with_dropout,
     refuses_wrong_settings_at_once,
     counts_its_gradient_evaluations,
+    counts_the_same_for_images_and_for_an_unconditional_model,
+    says_what_it_computes_besides,
     serves_an_unconditional_model_or_names_a_method_that_does,
     needs_the_retained_data_that_it_says,
     a_state_holds_tensors_and_numbers_only,
@@ -124,9 +162,12 @@ def test_a_method(name, check, tmp_path, monkeypatch):
 DUMMY = """
 from paperlib.losses import batch_loss
 from paperlib.training import Training
+from paperlib.unlearning.requirements import require_retained
 
 
 def halve(model, forget, retain, *, generator, steps, batch_size=4, lr=1e-3, **training):
+    require_retained(retain, "halve")
+
     def objective(model, generator, index):
         return {"loss": 0.5 * batch_loss(model, retain, batch_size, generator).mean()}
 
