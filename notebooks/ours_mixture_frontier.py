@@ -133,7 +133,8 @@ import torch
 
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.processes import VE
-from paperlib.unlearning.redirect import carving, posterior_eps
+from paperlib.unlearning.empirical import posterior_eps
+from paperlib.unlearning.redirect import carving
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)
 draw = torch.Generator().manual_seed(seed)

@@ -28,20 +28,12 @@ from torch import Tensor, nn
 
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch, condition, draw, noised, score_matching, share
-from paperlib.processes import Process
 from paperlib.training import Training
+from paperlib.unlearning.empirical import posterior_eps
 from paperlib.unlearning.requirements import require_retained
 from paperlib.unlearning.start import starting_point
 
-__all__ = ["carving", "density_ratio", "posterior_eps", "redirect"]
-
-
-def posterior_eps(process: Process, x_t: Tensor, t: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
-    """eps* at noisy points x_t [B, ...] and times t [B], from retained ``reference`` [R, ...] of ``weights`` [R]."""
-    x, x_i, alpha, sigma = x_t.flatten(1), reference.flatten(1), process.alpha(t)[:, None], process.sigma(t)[:, None]
-    squared = x.square().sum(1, keepdim=True) - 2 * alpha * x @ x_i.T + alpha.square() * x_i.square().sum(1)  #  [B, R]
-    v = torch.softmax(weights.log() - 0.5 * squared / sigma.square(), dim=1)
-    return ((x - alpha * (v @ x_i)) / sigma).reshape(x_t.shape)
+__all__ = ["carving", "density_ratio", "redirect"]
 
 
 def redirect(

@@ -12,12 +12,13 @@ import paperlib.losses
 import paperlib.unlearning.sgu
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser, reinitialise
-from paperlib.losses import batch, noised, score_matching
+from paperlib.losses import batch, batch_loss, condition, noised, score_matching
 from paperlib.processes import DDPM, VE, VP
 from paperlib.training import Training
 from paperlib.unlearning.sgu import FORGET_LOSSES, forget_loss, sgu
 from paperlib.unlearning.unseen import unseen
 from tests.oracles import D_F, D_G, GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded
+from tests.unlearning import toys
 
 every_loss = pytest.mark.parametrize("loss, variant", [(a, b) for a in FORGET_LOSSES for b in FORGET_LOSSES[a]])
 
@@ -247,6 +248,47 @@ def test_the_corrected_orthogonal_loss_vanishes_at_right_angles_and_not_only_at_
         x_t, t, _ = noised(process, x0, seeded(2))
         expected = 9 * exact(x_t, t).eps.square().sum(1) * math.cos(phi) ** 2
         assert torch.allclose(rows, expected, rtol=1e-4, atol=1e-5)
+
+
+class Told:
+    """eps = (label + 1) (1, b): its length says which label it was told, and whether it was one at all."""
+
+    process = VP()
+
+    def __init__(self, b):
+        self.b, self.gradients = b, []
+
+    def __call__(self, x_t, t, cond=None):
+        self.gradients.append(torch.is_grad_enabled())
+        eps = (cond + 1.0)[:, None] * torch.tensor([1.0, self.b])
+        return Denoised(x0=eps, eps=eps, score=eps)
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+@every_loss
+def test_both_models_are_told_the_labels(loss, variant, antithetic):
+    """Of every noisy row its own; and the given model is asked without gradients, once where it is asked at all."""
+    model, given, labels = Told(2.0), Told(-1.0), torch.arange(6)
+    settings = {"loss": loss, "variant": variant, "antithetic": antithetic}
+    rows = forget_loss(model, torch.zeros(6, 2), seeded(), given=given, cond=labels, **settings)
+    z = noised(VP(), torch.zeros(6, 2), seeded(), antithetic=antithetic)[2]
+    factor = torch.cat([labels, labels] if antithetic else [labels])[:, None] + 1.0
+    eps, e = factor * torch.tensor([1.0, 2.0]), factor * torch.tensor([1.0, -1.0])
+    assert torch.allclose(rows, FORGET_LOSSES[loss][variant](eps, z, e)) and len(rows) == len(factor)
+    assert model.gradients == [True]
+    assert given.gradients == ([False] if (loss, variant) == ("orthogonal", "corrected") else [])
+
+
+def test_the_forgotten_labels_reach_the_loss_and_are_dropped_as_in_training():
+    model = toys.fresh(True)
+    made = sgu(model, toys.FORGET, toys.RETAIN, generator=seeded(), steps=1, batch_size=64, alpha=0.5)
+    losses, draws = made.objective(model, seeded(4), 0), seeded(4)
+    L_g = batch_loss(model, toys.RETAIN, 64, draws).mean()
+    x_f, labels = toys.FORGET.batch(64, draws)
+    cond = condition(model, labels, draws)
+    assert 0 < (cond == model.net.null).sum() < 20 and (cond[cond != model.net.null] == 0).all()
+    L_f = forget_loss(model, x_f, draws, loss="orthogonal", variant="paper", cond=cond).mean()
+    assert losses["L_f"].item() == L_f.item() and losses["L_g"].item() == L_g.item()
 
 
 def test_a_ddpm_s_bound_weighs_both_terms_as_eq_12_to_14():
