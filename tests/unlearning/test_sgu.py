@@ -291,6 +291,25 @@ def test_the_forgotten_labels_reach_the_loss_and_are_dropped_as_in_training():
     assert losses["L_f"].item() == L_f.item() and losses["L_g"].item() == L_g.item()
 
 
+def test_the_given_model_is_a_copy_without_dropout():
+    """What happens to the caller's model later does not matter, nor does its mode."""
+    model, settings = toys.small_unet().train(), {"loss": "orthogonal", "variant": "corrected"}
+    forget, retain = toys.images(classes=(0,)), toys.images(classes=(1, 2), seed=1)
+    made = sgu(model, forget, retain, generator=seeded(), steps=1, batch_size=8, alpha=0.5, **settings)
+    given = copy.deepcopy(model).eval()
+    network = toys.small_unet().eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.zero_()
+        for p in network.parameters():
+            p.mul_(0.5)
+    losses, draws = made.objective(network, seeded(4), 0), seeded(4)
+    batch_loss(network, retain, 8, draws)
+    x_f, labels = forget.batch(8, draws)
+    cond = condition(network, labels, draws)
+    assert losses["L_f"].item() == forget_loss(network, x_f, draws, given=given, cond=cond, **settings).mean().item()
+
+
 def test_a_ddpm_s_bound_weighs_both_terms_as_eq_12_to_14():
     process = DDPM.linear(T=20)
     model, data = network(process), torch.randn(40, 2, generator=seeded(1))
