@@ -87,9 +87,7 @@ model, D_f, D_g = glance.model, glance.D_f, glance.D_g
 weights = sum(p.numel() for p in model.parameters())
 print(f"{weights:,} weights; {len(D_g)} retained images, {len(D_f)} to forget")
 found = glance.before.ur
-print(
-    f"before: UR {found.value:.1f} %, the classifier's floor {found.floor.value:.1f} %"
-)
+print(f"before: UR {found.value:.1f} %, the classifier's floor {found.floor.value:.1f} %")
 
 # %% [markdown]
 # Every method is a plain call, `method(model, forget, retain, generator=..., steps=..., ...)`. It copies the model and returns an iterator, one item an update. `glance.look` iterates to the end, draws from the same noise as before, and
@@ -127,7 +125,9 @@ print(f"{budget} gradient evaluations for each method, batches of {BUDGET['batch
 # %%
 from paperlib.unlearning.unseen import unseen
 
-run = unseen(model, D_f, D_g, generator=draws(), steps=budget, **common | {"lr": 2e-3})
+run = unseen(
+    model, D_f, D_g, generator=draws(), steps=budget, **common | {"lr": 2e-3}
+)
 glance.look("unseen", run)
 
 # %% [markdown]
@@ -249,7 +249,9 @@ glance.look("salun", run)
 # %%
 from paperlib.unlearning.multi_objective import multi_objective
 
-run = multi_objective(model, D_f, D_g, generator=draws(), steps=budget // 2, **common)
+run = multi_objective(
+    model, D_f, D_g, generator=draws(), steps=budget // 2, **common
+)
 glance.look("multi_objective", run)
 
 # %% [markdown]
@@ -339,9 +341,13 @@ glance.look("sgu_obtuse", run)
 from paperlib.unlearning.posterior import posterior, snapshots
 from paperlib.unlearning.vdu import vdu
 
-way = finetune(model, None, glance.everything, generator=draws(), steps=20, **common)
+way = finetune(
+    model, None, glance.everything, generator=draws(), steps=20, **common
+)
 gaussian = posterior(snapshots(way, every=4))
-run = vdu(model, D_f, generator=draws(), steps=budget, posterior=gaussian, **common)
+run = vdu(
+    model, D_f, generator=draws(), steps=budget, posterior=gaussian, **common
+)
 glance.look("vdu", run)
 
 # %% [markdown]
@@ -448,10 +454,7 @@ sheet = plots.contact_sheet(
 image = plots.save_sheet(sheet, page.image_path("samples"))
 settings = {"forget": forget, "base": glance.base, "lr": common["lr"]}
 settings |= {"batch_size": BUDGET["batch"], "budget": budget, "sampler": "iPNDM"}
-settings |= {
-    "sampler_evaluations": BUDGET["sampler"],
-    "floor": glance.before.ur.floor.value,
-}
+settings |= {"sampler_evaluations": BUDGET["sampler"], "floor": glance.before.ur.floor.value}
 values = [
     measured(
         f"ours.{NAME}/{name}/{metric}",
@@ -585,42 +588,62 @@ def listed(names):
 both = [name for name in forgot if name in kept]
 damaged = [name for name in forgot if name not in kept]
 part = [
-    name
-    for name in titles
-    if name not in forgot and looked[name]["ur_high"] < start["ur"]
+    name for name in titles if name not in forgot and looked[name]["ur_high"] < start["ur"]
 ]
 rest = [name for name in titles if name not in (*forgot, *part)]
 
 
-def said(name, text):
-    """Words about a method with its numbers, where it was run."""
-    return text.format(**looked[name]) if name in looked else "—"
-
-
-retrained = "does not fit" if "unseen" not in kept else "fits"
-price = said("unseen", "UR {ur:.1f} %, distance {distance:.1f}")
-climbs = said("neggrad", "NegGrad ends at a distance of {distance:.1f}")
-climbs += said("vdu", r", VDU with the paper's $\gamma = 0.1$ at {distance:.1f}")
-fades = [n for n in ("finetune", "selective_amnesia") if n in rest]
-asked = said("finetune", "{asked:.0f} % still show it after fine-tuning")
-asked += said("selective_amnesia", ", {asked:.0f} % after Selective Amnesia")
-if "selective_amnesia" in fades:
-    asked += r"; with the paper's $\lambda$ its weights hardly move, for a reason that"
-    asked += " the exercise finds"
+points = [
+    f"**Forgot, and kept the rest**: {listed(both)}.",
+    f"**Forgot, and damaged the rest**: {listed(damaged)}. A UR at the floor is worth"
+    " nothing without the second number.",
+    f"**Less of it, but not gone**: {listed(part)}.",
+    f"**Not forgotten within this budget**: {listed(rest)}. That is a statement about"
+    " one budget at one learning rate, not about the methods.",
+]
+if "unseen" in titles:
+    retrained = "fits" if "unseen" in kept else "does not fit"
+    points += [
+        f"**Retraining {retrained} into such a budget**: {listed(['unseen'])}."
+        " The trained weights are what unlearning saves."
+    ]
+if {"neggrad", "vdu"} <= titles.keys():
+    points += [
+        f"**Ascent does not stop by itself.** {listed(['neggrad'])}; with the paper's"
+        rf" $\gamma = 0.1$ {listed(['vdu'])}. VDU's own rate is 1e-6, two hundred times"
+        " smaller: one rate for all is hardest on methods without a lower bound."
+    ]
+if {"finetune", "selective_amnesia"} <= titles.keys():
+    shows = [looked[name]["asked"] for name in ("finetune", "selective_amnesia")]
+    points += [
+        "**Of the images that were asked for the forgotten class**,"
+        f" {shows[0]:.0f} % still show it after fine-tuning, for which nobody asks any"
+        f" more, and {shows[1]:.0f} % after Selective Amnesia"
+        + (
+            r"; with the paper's $\lambda$ its weights hardly move, for a reason that"
+            " the exercise finds."
+            if "selective_amnesia" in rest
+            else "."
+        )
+    ]
 updates = sorted({looked[name]["updates"] for name in titles})
-Markdown(rf"""
-A method *forgot* if the interval of its UR reaches that of the classifier's floor ({truth["ur_high"]:.1f} % at most), and *kept the rest* if the interval of its distance reaches that of the model before ({start["high"]:.2f} at most). In brackets: UR and distance;
-before unlearning they are {start["ur"]:.1f} % and {start["distance"]:.2f}. ({source[0].upper()}{source[1:]}, {best.series["budget"]} gradient evaluations each.)
+points += [
+    f"**One budget is not one number of updates**: {updates[0]} to {updates[-1]} here,"
+    " since an update costs one, two or four gradient evaluations. A comparison in"
+    " updates, or in epochs, favours those that do more in each."
+]
+Markdown(
+    f"A method *forgot* if the interval of its UR reaches that of the classifier's floor"
+    f" ({truth['ur_high']:.1f} % at most), and *kept the rest* if the interval of its"
+    f" distance reaches that of the model before ({start['high']:.2f} at most). In"
+    " brackets: UR and distance; before unlearning they are"
+    f" {start['ur']:.1f} % and {start['distance']:.2f}."
+    f" ({source[0].upper()}{source[1:]}, {best.series['budget']} gradient evaluations"
+    " each.)
 
-- **Forgot, and kept the rest**: {listed(both)}.
-- **Forgot, and damaged the rest**: {listed(damaged)}. A UR at the floor is worth nothing without the second number.
-- **Less of it, but not gone**: {listed(part)}.
-- **Not forgotten within this budget**: {listed(rest)}. That is a statement about one budget at one learning rate, not about the methods.
-- **Retraining {retrained} into such a budget**: {price}. The trained weights are what unlearning saves.
-- **Ascent does not stop by itself.** {climbs}. VDU's own rate is 1e-6, two hundred times smaller: one rate for all is hardest on methods without a lower bound.
-- **What nobody asks for {"does not fade at once" if fades else "fades in the end"}.** Of the images that were asked for the forgotten class, {asked}.
-- **One budget is not one number of updates**: between {updates[0]} and {updates[-1]} here, since an update costs one, two or four gradient evaluations. A comparison in updates, or in epochs, favours those that do more in each.
-""")
+" + "
+".join(f"- {point}" for point in points)
+)
 
 # %% [markdown]
 # ```{exercise} Two dials without a unit

@@ -3,6 +3,7 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
+from paperlib.plots.courses import courses, needed_weight
 from paperlib.plots.forgetting import case_intervals, fooled_pairs
 from paperlib.plots.glance import forgetting_plane, glance_sheet
 from paperlib.plots.images import contact_sheet, picture, save_sheet
@@ -16,12 +17,14 @@ __all__ = [
     "bound_terms",
     "case_intervals",
     "contact_sheet",
+    "courses",
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",
     "glance_sheet",
     "interval",
     "likelihoods",
+    "needed_weight",
     "nll_histograms",
     "picture",
     "sample_panels",
