@@ -355,7 +355,8 @@ glance.look("vdu", run)
 #
 # ### Signed
 #
-# The loss that teaches a score, subtracted on the forgotten data. Where $\lambda p_{g,t} \ge p_{f,t}$ everywhere it has a minimiser, which is the score of a density on the frontier of forgetting ({ref}`ours-frontier`).
+# The loss that teaches a score, subtracted on the forgotten data. Where $\lambda p_{g,t} \ge p_{f,t}$ everywhere it has a minimiser, which is the score of a density on the frontier of forgetting ({ref}`ours-frontier`). Images of two classes hardly
+# overlap, so that no $\lambda$ is large enough there, and a run must be stopped in time.
 #
 # ```{math}
 # :label: eq-glance-signed

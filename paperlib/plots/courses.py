@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from paperlib.plots.style import COLOURS, use_style
 
@@ -27,9 +28,12 @@ def needed_weight(record: Any, *, title: str) -> Figure:
         axes.plot(noise, values, "o-", ms=3.5, lw=width, color=COLOURS["D_f"], label=name)
     for lam in record.series["lambdas"]:
         axes.axhline(np.log10(lam), color=COLOURS["exact"], ls="--", lw=1)
-        axes.annotate(f"$\\lambda$ = {lam:g}", (noise[0], np.log10(lam)), va="bottom", fontsize=9)
+        axes.annotate(
+            f" $\\lambda$ = {lam:g}", (1, np.log10(lam)), xycoords=("axes fraction", "data"), va="center", fontsize=8
+        )
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=-0.1)
     axes.set(xlabel=r"$\sigma_t / \alpha_t$", ylabel=r"$\log_{10}\; p_{f,t} / p_{g,t}$")
     axes.legend(loc="upper right")
     return figure
@@ -60,7 +64,10 @@ def courses(record: Any, *, title: str) -> Figure:
         for axes in row[1:]:
             axes.set_yscale("log")
         for axes in row:
-            axes.set_xscale("symlog", linthresh=own[0]["looks"][1]["update"])
+            updates = sorted({one["update"] for run in own for one in run["looks"]})
+            axes.set_xscale("symlog", linthresh=updates[1])
+            axes.set_xticks(updates, [str(update) if k % 2 == 0 else "" for k, update in enumerate(updates)])
+            axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlim(left=0)
     for axes, name in zip(panels[0], ("UR, %", "distance of the rest", r"$L_f$ on test images, a pixel")):
         axes.set_title(name, loc="left", fontsize=11)
