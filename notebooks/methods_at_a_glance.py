@@ -87,7 +87,9 @@ model, D_f, D_g = glance.model, glance.D_f, glance.D_g
 weights = sum(p.numel() for p in model.parameters())
 print(f"{weights:,} weights; {len(D_g)} retained images, {len(D_f)} to forget")
 found = glance.before.ur
-print(f"before: UR {found.value:.1f} %, the classifier's floor {found.floor.value:.1f} %")
+print(
+    f"before: UR {found.value:.1f} %, the classifier's floor {found.floor.value:.1f} %"
+)
 
 # %% [markdown]
 # Every method is a plain call, `method(model, forget, retain, generator=..., steps=..., ...)`. It copies the model and returns an iterator, one item an update. `glance.look` iterates to the end, draws from the same noise as before, and
@@ -125,9 +127,7 @@ print(f"{budget} gradient evaluations for each method, batches of {BUDGET['batch
 # %%
 from paperlib.unlearning.unseen import unseen
 
-run = unseen(
-    model, D_f, D_g, generator=draws(), steps=budget, **common | {"lr": 2e-3}
-)
+run = unseen(model, D_f, D_g, generator=draws(), steps=budget, **common | {"lr": 2e-3})
 glance.look("unseen", run)
 
 # %% [markdown]
@@ -249,9 +249,7 @@ glance.look("salun", run)
 # %%
 from paperlib.unlearning.multi_objective import multi_objective
 
-run = multi_objective(
-    model, D_f, D_g, generator=draws(), steps=budget // 2, **common
-)
+run = multi_objective(model, D_f, D_g, generator=draws(), steps=budget // 2, **common)
 glance.look("multi_objective", run)
 
 # %% [markdown]
@@ -341,13 +339,9 @@ glance.look("sgu_obtuse", run)
 from paperlib.unlearning.posterior import posterior, snapshots
 from paperlib.unlearning.vdu import vdu
 
-way = finetune(
-    model, None, glance.everything, generator=draws(), steps=20, **common
-)
+way = finetune(model, None, glance.everything, generator=draws(), steps=20, **common)
 gaussian = posterior(snapshots(way, every=4))
-run = vdu(
-    model, D_f, generator=draws(), steps=budget, posterior=gaussian, **common
-)
+run = vdu(model, D_f, generator=draws(), steps=budget, posterior=gaussian, **common)
 glance.look("vdu", run)
 
 # %% [markdown]
@@ -455,7 +449,10 @@ sheet = plots.contact_sheet(
 image = plots.save_sheet(sheet, page.image_path("samples"))
 settings = {"forget": forget, "base": glance.base, "lr": common["lr"]}
 settings |= {"batch_size": BUDGET["batch"], "budget": budget, "sampler": "iPNDM"}
-settings |= {"sampler_evaluations": BUDGET["sampler"], "floor": glance.before.ur.floor.value}
+settings |= {
+    "sampler_evaluations": BUDGET["sampler"],
+    "floor": glance.before.ur.floor.value,
+}
 values = [
     measured(
         f"ours.{NAME}/{name}/{metric}",
@@ -589,7 +586,9 @@ def listed(names):
 both = [name for name in forgot if name in kept]
 damaged = [name for name in forgot if name not in kept]
 part = [
-    name for name in titles if name not in forgot and looked[name]["ur_high"] < start["ur"]
+    name
+    for name in titles
+    if name not in forgot and looked[name]["ur_high"] < start["ur"]
 ]
 rest = [name for name in titles if name not in (*forgot, *part)]
 
@@ -640,10 +639,7 @@ Markdown(
     " brackets: UR and distance; before unlearning they are"
     f" {start['ur']:.1f} % and {start['distance']:.2f}."
     f" ({source[0].upper()}{source[1:]}, {best.series['budget']} gradient evaluations"
-    " each.)
-
-" + "
-".join(f"- {point}" for point in points)
+    " each.)\n\n" + "\n".join(f"- {point}" for point in points)
 )
 
 # %% [markdown]
