@@ -388,6 +388,12 @@ def test_the_forget_loss_joins_at_every_so_manyth_update():
     assert steps[1].losses["loss"] == pytest.approx(0.8 * steps[1].losses["L_g"])
 
 
+def test_the_defaults_are_the_public_code_s_but_for_the_printed_loss():
+    defaults = {"loss": "orthogonal", "alpha": 0.99, "variant": "paper", "start": "finetune", "every": 1}
+    defaults |= {"batch_size": 400, "lr": 2e-4, "weighting": "simple", "antithetic": False}
+    assert sgu.__kwdefaults__ == defaults
+
+
 def test_retraining_ignores_the_model_s_weights_and_fine_tuning_does_not():
     first, second = network(VE(), data_std=2.0, seed=1), network(VE(), data_std=2.0, seed=2)
     assert equal(run(first, start="retrain").run(), run(second, start="retrain").run())
