@@ -50,8 +50,8 @@ if process not in ("ddpm", "ve"):
     raise ValueError(f"process={process!r} is not one of ddpm, ve")
 BUDGET = {
     "smoke": {"evaluations": 64, "batch": 16, "n": 200, "sampler": 8},
-    "laptop": {"evaluations": 1000, "batch": 128, "n": 2000, "sampler": 20},
-    "paper": {"evaluations": 1000, "batch": 128, "n": 2000, "sampler": 20},
+    "laptop": {"evaluations": 1000, "batch": 64, "n": 2000, "sampler": 20},
+    "paper": {"evaluations": 1000, "batch": 64, "n": 2000, "sampler": 20},
 }[profile]
 if budget < 0 or 0 < budget < 8:
     raise ValueError(f"budget={budget} is not allowed: 0, or at least 8 evaluations")

@@ -58,7 +58,7 @@ BUDGET = {
     "smoke": {"looks": (5, 10, 20, 40), "batch": 16, "n": 100, "evaluations": 8},
     "laptop": {
         "looks": (5, 10, 20, 50, 100, 200, 500, 1000),
-        "batch": 64,
+        "batch": 32,
         "n": 1000,
         "evaluations": 20,
     },
@@ -227,10 +227,10 @@ figure = plots.needed_weight(record, title=this)
 
 # %% mystnb={"figure": {"caption": "Recorded. What each look saw, with 95 % intervals over images. Dotted: the bounds of forgotten and of kept; a cross: the run ended there, its loss was no number.", "name": "fig-signed-courses-recorded"}, "image": {"alt": "UR, distance and loss against updates, as recorded", "width": "720px"}} tags=["hide-input"]
 if page.recorded:
-    plots.courses(page.recorded, title=recorded)
+    plots.course_curves(page.recorded, title=recorded)
 
 # %% mystnb={"figure": {"caption": "This run. What each look saw, with 95 % intervals over images. Dotted: the bounds of forgotten and of kept; a cross: the run ended there, its loss was no number.", "name": "fig-signed-courses"}, "image": {"alt": "UR, distance and loss against updates, this run", "width": "720px"}} tags=["hide-input"]
-figure = plots.courses(record, title=this)
+figure = plots.course_curves(record, title=this)
 
 # %% mystnb={"figure": {"caption": "Ten images of each model at its last look, from the same noise.", "name": "fig-signed-images"}, "image": {"alt": "Images before and at the end of every run", "width": "560px"}} tags=["hide-input"]
 from paperlib.runs.page import Markdown

@@ -3,7 +3,7 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
-from paperlib.plots.courses import courses, needed_weight
+from paperlib.plots.courses import course_curves, needed_weight
 from paperlib.plots.forgetting import case_intervals, fooled_pairs
 from paperlib.plots.glance import forgetting_plane, glance_sheet
 from paperlib.plots.images import contact_sheet, picture, save_sheet
@@ -17,7 +17,7 @@ __all__ = [
     "bound_terms",
     "case_intervals",
     "contact_sheet",
-    "courses",
+    "course_curves",
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",

@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from paperlib.plots.style import COLOURS, use_style
 
-__all__ = ["courses", "needed_weight"]
+__all__ = ["course_curves", "needed_weight"]
 
 REDIRECT, FINETUNE = COLOURS["redirect"], COLOURS["unseen"]
 SIGNED = ("#F0B27A", "#D55E00", "#7B241C", "#4A235A")  # the larger lambda, the darker
@@ -39,7 +39,7 @@ def needed_weight(record: Any, *, title: str) -> Figure:
     return figure
 
 
-def courses(record: Any, *, title: str) -> Figure:
+def course_curves(record: Any, *, title: str) -> Figure:
     """UR, distance and the forgotten data's loss against updates: a row a process, a curve a method.
 
     The series ``runs`` is a list of {process, method, looks, stopped}, with looks as

@@ -11,26 +11,21 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from paperlib.data import sets
-from paperlib.data.images import Images, to_uint8
-from paperlib.data.splits import forgotten_classes, split
+from paperlib.data.images import Examples
+from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
-from paperlib.metrics import forgetting
-from paperlib.metrics.features import features, penultimate
-from paperlib.metrics.frechet import Frechet, Statistics, frechet
 from paperlib.runs import bases, checkpoints
-from paperlib.runs.classifiers import classifier, predict
+from paperlib.runs.eye import Eye
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
-from paperlib.sampling import ipndm, prior, sample
 from paperlib.unlearning.methods import METHODS
 
 __all__ = ["Course", "course", "images", "looks", "stopped", "window"]
 
 KEPT = 10  # images of every look, of the same noise
 LOSS_ROWS = 500  # test images of each side behind a loss, of the same noise and times at every look
-GREY = 128
 
 
 class Course(Settings):
@@ -116,13 +111,13 @@ def _run(folder: Path, wanted: Course) -> None:
         raise ValueError(f"base={wanted.base!r} is conditional; a course is of an unconditional model")
     model = bases.load(wanted.base)
     retain, forget = split(sets.load(kind.dataset, "train"), wanted.forget)
-    eye = _Eye(kind, wanted)
+    eye = Eye(model, kind, wanted.forget, n=wanted.n, evaluations=wanted.evaluations, seed=wanted.seed, stream="course")
     seen, pictures, stopped = [], [], ""
 
     def look(model: Denoiser, **facts) -> None:
-        found, drawn = eye(model.eval())
+        found, drawn = _look(eye, model.eval(), wanted.seed)
         seen.append(facts | found)
-        pictures.append(drawn)
+        pictures.append(drawn[:KEPT])
 
     look(model, update=0, gradient_evaluations=0, seconds=0.0)
     run = METHODS[wanted.method].call(
@@ -147,46 +142,20 @@ def _run(folder: Path, wanted: Course) -> None:
     np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
 
 
-class _Eye:
-    """Draws from a model, always from the same noise, and measures what it drew."""
+def _look(eye: Eye, model: Denoiser, seed: int) -> tuple[dict[str, Any], Tensor]:
+    """What is seen of the model, and the images that it drew."""
+    images = eye.draw(model)
+    shown = eye.shown(images)
+    ur = eye.ratio(shown)
+    found = {"ur": ur.value, "ur_interval": list(ur.interval), "floor": ur.floor.value}
+    distance = eye.distance(images[~shown]) if int((~shown).sum()) > 3 else None
+    found |= {"distance": distance and distance.value, "distance_interval": distance and list(distance.interval)}
+    for name, side in {"L_g": eye.retained, "L_f": eye.forgotten}.items():
+        found[name] = _loss(model, bases.examples(eye.kind, side), generator(seed, "course/loss", "evaluation"))
+    return found, images
 
-    def __init__(self, kind: bases.Base, wanted: Course):
-        self.kind, self.wanted = kind, wanted
-        test = sets.load(kind.dataset, "test")
-        self.classes, self.sides = forgotten_classes(test, wanted.forget), split(test, wanted.forget)
-        self.network = penultimate(classifier(kind.dataset), f"the {kind.dataset} classifier")
-        self.reference = Statistics.of(features(self.sides.retain.images, self.network, 500), self.network.name)
 
-    def __call__(self, model: Denoiser) -> tuple[dict[str, Any], Tensor]:
-        wanted, seed = self.wanted, self.wanted.seed
-        shape = (wanted.n, *model.net.shape)
-        drawn = sample(
-            model,
-            shape,
-            noise=prior(model, shape, generator(seed, "course/look", "noise")),
-            sampler=ipndm,
-            steps=wanted.evaluations,
-            generator=generator(seed, "course/sampler", "noise"),  # iPNDM draws nothing from it
-        ).x
-        pixels = to_uint8(torch.nan_to_num(drawn), dequantised=self.kind.dequantised)
-        pixels[~torch.isfinite(drawn)] = GREY
-        shown, real = (self._shown(of) for of in (pixels, self.sides.retain.images))
-        ur = forgetting.unlearning_ratio(shown, real)
-        found = {"ur": ur.value, "ur_interval": list(ur.interval), "floor": ur.floor.value}
-        distance = self._distance(pixels[~shown]) if int((~shown).sum()) > 3 else None
-        found |= {"distance": distance and distance.value, "distance_interval": distance and list(distance.interval)}
-        losses = {"L_g": self._loss(model, self.sides.retain), "L_f": self._loss(model, self.sides.forget)}
-        return found | losses, pixels[:KEPT]
-
-    def _shown(self, pixels: Tensor) -> Tensor:
-        return forgetting.shows_class(predict(classifier(self.kind.dataset), pixels), self.classes)
-
-    def _distance(self, pixels: Tensor) -> Frechet:
-        draws = generator(self.wanted.seed, "course/bootstrap", "evaluation")
-        return frechet(features(pixels, self.network, 500), self.reference, network=self.network.name, generator=draws)
-
-    @torch.no_grad()
-    def _loss(self, model: Denoiser, data: Images) -> float | None:
-        draws = generator(self.wanted.seed, "course/loss", "evaluation")
-        loss = batch_loss(model, bases.examples(self.kind, data), LOSS_ROWS, draws).mean().item()
-        return loss / math.prod(model.net.shape) if math.isfinite(loss) else None
+@torch.no_grad()
+def _loss(model: Denoiser, data: Examples, draws: torch.Generator) -> float | None:
+    loss = batch_loss(model, data, LOSS_ROWS, draws).mean().item()
+    return loss / math.prod(model.net.shape) if math.isfinite(loss) else None

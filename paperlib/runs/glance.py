@@ -20,25 +20,21 @@ import torch
 from torch import Tensor
 
 from paperlib.data import sets
-from paperlib.data.images import Examples, Images, to_uint8
-from paperlib.data.splits import forgotten_classes, split
+from paperlib.data.images import Examples
+from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser
-from paperlib.metrics import forgetting
-from paperlib.metrics.features import Network, features, penultimate
 from paperlib.metrics.forgetting import Forgetting
-from paperlib.metrics.frechet import Frechet, Statistics, frechet
+from paperlib.metrics.frechet import Frechet
 from paperlib.plots.images import contact_sheet
 from paperlib.runs import bases
-from paperlib.runs.classifiers import classifier, predict
+from paperlib.runs.eye import Eye
 from paperlib.runs.seeds import generator
-from paperlib.sampling import ipndm, prior, sample
 from paperlib.training import Training
 from paperlib.unlearning.methods import METHODS
 
 __all__ = ["TITLES", "Glance", "NotAsked", "Seen", "chosen"]
 
 COLUMNS = 15  # of the strips of images
-GREY = 128
 
 #: The titles of everything that a page looks at, by name; every method, and SGU with both of its losses.
 TITLES: dict[str, str] = {}
@@ -133,20 +129,13 @@ class Glance:
     def __init__(
         self, base: str, forget: str, *, n: int, evaluations: int, seed: int, methods: Collection[str] = tuple(TITLES)
     ):
-        if n < 20:
-            raise ValueError(f"n={n} is below 20")
         self.model: Denoiser = bases.load(base)
-        self.base, self.forget, self.evaluations, self.seed, self.methods = base, forget, evaluations, seed, methods
-        kind = bases.BASES[base]
-        train, self.test = (sets.load(kind.dataset, part) for part in ("train", "test"))
-        sides = split(train, forget)
-        self.D_g, self.D_f = (bases.examples(kind, side) for side in sides)  # retained, forgotten
+        self.seed, self.methods, kind = seed, methods, bases.BASES[base]
+        self.eye = Eye(self.model, kind, forget, n=n, evaluations=evaluations, seed=seed, stream="glance")
+        train = sets.load(kind.dataset, "train")
+        self.D_g, self.D_f = (bases.examples(kind, side) for side in split(train, forget))  # retained, forgotten
         self.everything: Examples = bases.examples(kind, train)
-        self.classes = forgotten_classes(train, forget)
         self.labels = torch.arange(n) % len(train.classes) if kind.labels else None
-        self.noise = prior(self.model, (n, *self.model.net.shape), generator(seed, "glance", "noise"))
-        self.network: Network = penultimate(classifier(kind.dataset), f"the {kind.dataset} classifier")
-        self.dequantised = kind.dequantised
         self.looks: dict[str, Seen] = {}
 
     @cached_property
@@ -155,27 +144,17 @@ class Glance:
         return self._seen("before", self.model)
 
     @cached_property
-    def retained(self) -> Images:
-        """Real test images of retained classes."""
-        return split(self.test, self.forget).retain
-
-    @cached_property
-    def reference(self) -> Statistics:
-        """Their features."""
-        return Statistics.of(features(self.retained.images, self.network, 500), self.network.name)
-
-    @cached_property
     def real(self) -> Frechet:
         """The distance of real retained training images, as many as are measured of a model."""
         order = torch.randperm(len(self.D_g), generator=generator(self.seed, "glance/real", "evaluation"))
-        return self._distance(self.D_g.images.images[order[: int(self.measured.sum())]])
+        return self.eye.distance(self.D_g.images.images[order[: int(self.measured.sum())]])
 
     @property
     def wanted(self) -> Tensor:
         """Which images are asked to show what is to be forgotten, bool [n]; none of an unconditional model."""
         if self.labels is None:
-            return torch.zeros(len(self.noise), dtype=torch.bool)
-        return torch.isin(self.labels, torch.tensor(self.classes))
+            return torch.zeros(len(self.eye.noise), dtype=torch.bool)
+        return torch.isin(self.labels, torch.tensor(self.eye.classes))
 
     @property
     def measured(self) -> Tensor:
@@ -191,7 +170,7 @@ class Glance:
     @property
     def _order(self) -> str:
         asked = int(self.wanted[self.columns].sum())
-        names = [self.test.classes[k] for k in self.classes]
+        names = [self.eye.test.classes[k] for k in self.eye.classes]
         return f"; the first {asked} were asked for {' or '.join(names)}" if asked else ""
 
     def look(self, name: str, run: Training) -> Seen | NotAsked:
@@ -218,32 +197,13 @@ class Glance:
         return self.looks[name]
 
     def _seen(self, name: str, model: Denoiser, **facts) -> Seen:
-        x = sample(
-            model,
-            self.noise.shape,
-            noise=self.noise,
-            cond=self.labels,
-            sampler=ipndm,
-            steps=self.evaluations,
-            generator=generator(self.seed, "glance/sampler", "noise"),  # iPNDM draws nothing from it
-        ).x
-        images = to_uint8(torch.nan_to_num(x), dequantised=self.dequantised)
-        images[~torch.isfinite(x)] = GREY
-        shown = self._shown(images)
-        real = self._shown(self.retained.images)
-        asked = None if self.labels is None else forgetting.unlearning_ratio(shown[self.wanted], real)
-        facts |= {"ur": forgetting.unlearning_ratio(shown, real), "asked": asked}
+        images = self.eye.draw(model, self.labels)
+        shown = self.eye.shown(images)
+        asked = None if self.labels is None else self.eye.ratio(shown[self.wanted])
+        facts |= {"ur": self.eye.ratio(shown), "asked": asked}
         if name != "before":
             facts |= {"strip": self._strip(images), "order": self._order}
-        return Seen(name, images, shown, distance=self._distance(images[self.measured]), **facts)
-
-    def _shown(self, images: Tensor) -> Tensor:
-        return forgetting.shows_class(predict(classifier(bases.BASES[self.base].dataset), images), self.classes)
-
-    def _distance(self, images: Tensor) -> Frechet:
-        draws = generator(self.seed, "glance/bootstrap", "evaluation")
-        own = features(images, self.network, 500)
-        return frechet(own, self.reference, network=self.network.name, generator=draws)
+        return Seen(name, images, shown, distance=self.eye.distance(images[self.measured]), **facts)
 
     def _strip(self, images: Tensor) -> bytes:
         rows = {"before": self.before.images[self.columns], "after": images[self.columns]}

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from paperlib.data.images import to_uint8
 from paperlib.runs import bases, courses
 from paperlib.runs.courses import Course, course, images, looks, stopped, window
 from paperlib.runs.store import Store
@@ -24,9 +25,9 @@ def test_every_look_starts_from_the_same_noise_and_the_first_is_the_base_model(s
     assert [one["gradient_evaluations"] for one in seen] == [0, 1, 3]
     assert images(entry).shape == (3, courses.KEPT, 1, 8, 8)
     model = bases.load("digits-ve")
-    noise = prior(model, (40, 1, 8, 8), courses.generator(0, "course/look", "noise"))
+    noise = prior(model, (40, 1, 8, 8), courses.generator(0, "course", "noise"))
     drawn = sample(model, noise.shape, noise=noise, sampler=ipndm, steps=4, generator=torch.Generator()).x
-    assert torch.equal(images(entry)[0], courses.to_uint8(drawn[: courses.KEPT], dequantised=True))
+    assert torch.equal(images(entry)[0], to_uint8(drawn[: courses.KEPT], dequantised=True))
 
 
 def test_a_rate_of_nearly_zero_changes_nothing_that_is_seen(store):
