@@ -208,3 +208,7 @@ class DDPM(Process):
 
     def variance(self, t):
         return -torch.expm1(2 * self.log_alpha(t))
+
+    def log_ratio(self, t):
+        log_alpha = self.log_alpha(t)  # read from the grid once
+        return 0.5 * (-torch.expm1(2 * log_alpha)).log() - log_alpha
