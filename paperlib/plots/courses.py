@@ -48,7 +48,7 @@ def course_curves(record: Any, *, title: str) -> Figure:
     use_style()
     runs = record.series["runs"]
     processes = list(dict.fromkeys(run["process"] for run in runs))
-    figure, panels = plt.subplots(len(processes), 3, figsize=(9.6, 2.9 * len(processes) + 0.8), squeeze=False)
+    figure, panels = plt.subplots(len(processes), 3, figsize=(7.8, 2.7 * len(processes) + 0.9), squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     colours = _colours([run["method"] for run in runs])
     for row, process in zip(panels, processes):
