@@ -130,7 +130,7 @@ class Glance:
         self, base: str, forget: str, *, n: int, evaluations: int, seed: int, methods: Collection[str] = tuple(TITLES)
     ):
         self.model: Denoiser = bases.load(base)
-        self.seed, self.methods, kind = seed, methods, bases.BASES[base]
+        self.base, self.seed, self.methods, kind = base, seed, methods, bases.BASES[base]
         self.eye = Eye(self.model, kind, forget, n=n, evaluations=evaluations, seed=seed, stream="glance")
         train = sets.load(kind.dataset, "train")
         self.D_g, self.D_f = (bases.examples(kind, side) for side in split(train, forget))  # retained, forgotten
