@@ -31,7 +31,7 @@ BASES = """\
 
 The models that forget, and the twins that have never seen what is to be forgotten. The classifier's look at {n} samples
 is a first one: confidence, and the smallest and largest share of a class. It says little of quality and nothing of
-variety.
+variety. Hours are by the clock, on machines that had other work beside; `--plan` estimates an idle one's.
 
 """
 
