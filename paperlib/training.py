@@ -97,6 +97,9 @@ class Training:
         model: where to start.
         objective: (model, generator, index) -> {"loss": minimised, ...: reported}, scalars.
         steps: updates; the iterator ends there.
+        max_seconds: a budget of time, beside that of updates: no update is begun once so much is spent, without the
+            time that cosines take and the caller's own. Of one process only; a run that is to be the same again has
+            none.
         lr: Adam's rate after ``warmup`` updates; ``decay`` lets it fall to zero along half a cosine.
         ema: decay of the moving average, 0 for none.
         clip: largest norm of the gradient, 0 for no clipping.
@@ -124,8 +127,10 @@ class Training:
         compiled: bool = False,
         weigh: Weigh | None = None,
         cosines: bool = False,
+        max_seconds: float | None = None,
     ):
-        for name, value in {"steps": steps, "lr": lr, "clip": clip, "warmup": warmup}.items():
+        amounts = {"steps": steps, "lr": lr, "clip": clip, "warmup": warmup, "max_seconds": max_seconds or 0}
+        for name, value in amounts.items():
             if value < 0:
                 raise ValueError(f"{name}={value} is negative")
         if not 0 <= ema < 1:
@@ -136,7 +141,9 @@ class Training:
         self.clip, self.warmup, self.decay, self.weigh, self.cosines = clip, warmup, decay, weigh, cosines
         self.index, self.seconds, self.gradient_evaluations = 0, 0.0, 0
         self.device = next(model.parameters()).device  # stay where the model is
-        self.processes = PartialState(cpu=self.device.type == "cpu")
+        self.processes, self.max_seconds = PartialState(cpu=self.device.type == "cpu"), max_seconds
+        if max_seconds is not None and self.processes.num_processes > 1:
+            raise ValueError(f"max_seconds={max_seconds}: several processes would not stop at the same update")
         self.network = copy.deepcopy(model)
         for value in self.network.state_dict().values():
             broadcast(value)  # every process starts from the first one's weights
@@ -161,7 +168,7 @@ class Training:
         return self.lr * rise * fall
 
     def __iter__(self) -> Iterator[Step]:
-        while self.index < self.steps:
+        while self.index < self.steps and (self.max_seconds is None or self.seconds < self.max_seconds):
             yield self._update()
 
     def _update(self) -> Step:

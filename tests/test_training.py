@@ -2,16 +2,19 @@
 
 import copy
 import functools
+import itertools
 import math
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import distributed, nn
 
+import paperlib.training
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch, score_matching, share
@@ -69,6 +72,18 @@ def test_steps_report_index_losses_seconds_and_gradient_evaluations():
     assert [step.losses["index"] for step in steps] == list(range(12))
     assert [step.gradient_evaluations for step in steps] == list(range(1, 13))  # "index" costs no pass
     assert all(b.seconds > a.seconds > 0 for a, b in zip(steps, steps[1:]))
+
+
+def test_a_budget_of_seconds_ends_the_run_and_counts_on_when_it_is_resumed(monkeypatch):
+    """By a clock on which every update takes a second."""
+    clock = itertools.count()
+    monkeypatch.setattr(paperlib.training, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    first = training(steps=12, max_seconds=2.5)
+    assert [step.seconds for step in first] == [1, 2, 3]  # the third was begun in time
+    assert len(list(training(steps=2, max_seconds=2.5))) == 2 and not list(training(steps=12, max_seconds=0.0))
+    again = training(steps=12, max_seconds=5.0)
+    again.load_state_dict(first.state_dict())
+    assert [step.index for step in again] == [4, 5]
 
 
 def test_training_learns():
@@ -170,6 +185,7 @@ def test_no_steps_leave_the_weights_as_they_are():
         ({"lr": -0.1}, "lr=-0.1 is negative"),
         ({"clip": -1.0}, "clip=-1.0 is negative"),
         ({"warmup": -5}, "warmup=-5 is negative"),
+        ({"max_seconds": -1.0}, "max_seconds=-1.0 is negative"),
         ({"precision": "fp8"}, "precision='fp8' is not one of float32, bf16"),
         ({"ema": 1.0}, r"ema=1.0 is not in \[0, 1\)"),
         ({"ema": -0.1}, r"ema=-0.1 is not in \[0, 1\)"),
