@@ -50,6 +50,10 @@ def gives_the_same_bits_back_after_no_update(method):
     assert run.gradient_evaluations == 0
 
 
+def takes_a_budget_of_seconds(method):
+    assert not list(call(method, max_seconds=0.0)) and len(list(call(method, max_seconds=1e6))) == 3
+
+
 def resumes_to_the_bit(method, kind="labels"):
     whole = call(method, kind)
     losses = [step.losses for step in whole]
@@ -140,6 +144,7 @@ def a_state_holds_tensors_and_numbers_only(method):
 CHECKS = [
     leaves_the_model_and_the_global_generator_alone,
     gives_the_same_bits_back_after_no_update,
+    takes_a_budget_of_seconds,
     resumes_to_the_bit,
     resumes_to_the_bit_on_images_with_dropout,
     refuses_wrong_settings_at_once,
