@@ -296,6 +296,19 @@ hurt = [
     )
 ]
 signed_runs = [method for _, method in named if method.startswith("signed")]
+
+
+def worst(process, method):
+    """The largest distance of a run's looks, in that of the base model."""
+    seen = named[process, method]["looks"]
+    values = [one["distance"] for one in seen if one["distance"] is not None]
+    return f"{max(values) / seen[0]['distance']:.1f}"
+
+
+worsts = "; ".join(
+    f"{kind.upper()} {worst(kind, 'redirect')}, fine-tuning {worst(kind, 'fine-tuning')}"
+    for kind in kinds
+)
 parts = "\n".join(f"- **{kind.upper()}** ({told}):\n{told_of(kind)}" for kind in kinds)
 Markdown(rf"""
 - **No weight is enough.** At $\sigma_t / \alpha_t = {ratio:g}$ the largest ratio is $10^{{{most:.0f}}}$. Of the noise levels of the figure, {levels}. Below that level the signed loss is unbounded for its $\lambda$; above it, every forgotten image is
@@ -303,7 +316,9 @@ Markdown(rf"""
 {parts}
 - **Where the minus sign leads**: in {len(hurt)} of {len(signed_runs)} signed runs the model's error on forgotten test images ends above 1 a pixel, that of a model which answers 0: it no longer knows less about them, it says something
   definite and wrong, with ever larger numbers. What such a field draws there is no picture of anything.
-- **Forgotten and kept at the last look:** {"; ".join(lasting) or "none"}. A run that is good for a while has to be stopped by someone who looks; one with a minimum has not.
+- **A minimum is not a free lunch.** *redirect* forgets first, and its largest distance of all looks is, in that of the base model: {worsts}. So some of it is the price of any update at this rate and batch; the rest is what the network loses where the
+  two sides meet. It does not grow without end, which is what a minimum buys.
+- **Forgotten and kept at the last look:** {"; ".join(lasting) or "none"}. Fine-tuning alone is among the competitors: a small network without reminders forgets. A large $\lambda$ is hardly more than that for as long as these runs last.
 - One seed, one class, one learning rate, small images: where each window lies will differ elsewhere. That the condition cannot be met will not.
 """)
 

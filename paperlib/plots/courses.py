@@ -68,6 +68,7 @@ def course_curves(record: Any, *, title: str) -> Figure:
             axes.set_xscale("symlog", linthresh=updates[1])
             axes.set_xticks(updates, [str(update) if k % 2 == 0 else "" for k, update in enumerate(updates)])
             axes.xaxis.set_minor_locator(NullLocator())
+            axes.tick_params(axis="x", labelsize=8.5)
             axes.set_xlim(left=0)
     for axes, name in zip(panels[0], ("UR, %", "distance of the rest", r"$L_f$ on test images, a pixel")):
         axes.set_title(name, loc="left", fontsize=11)
