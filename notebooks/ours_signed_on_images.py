@@ -305,6 +305,27 @@ def worst(process, method):
     return f"{max(values) / seen[0]['distance']:.1f}"
 
 
+def forgets(process, method):
+    """The first look at which UR is at most a third of the base model's."""
+    seen = named[process, method]["looks"]
+    hits = [one["update"] for one in seen[1:] if one["ur"] <= seen[0]["ur"] / 3]
+    return str(hits[0]) if hits else "never"
+
+
+order = "; ".join(
+    f"{kind.upper()}: "
+    + ", ".join(
+        f"{method} {forgets(kind, method)}"
+        for process, method in named
+        if process == kind
+    )
+    for kind in kinds
+)
+alone = (
+    "Fine-tuning alone is among them: a small network without reminders forgets."
+    if any(name.startswith("fine-tuning") for name in lasting)
+    else ""
+)
 worsts = "; ".join(
     f"{kind.upper()} {worst(kind, 'redirect')}, fine-tuning {worst(kind, 'fine-tuning')}"
     for kind in kinds
@@ -316,9 +337,10 @@ Markdown(rf"""
 {parts}
 - **Where the minus sign leads**: in {len(hurt)} of {len(signed_runs)} signed runs the model's error on forgotten test images ends above 1 a pixel, that of a model which answers 0: it no longer knows less about them, it says something
   definite and wrong, with ever larger numbers. What such a field draws there is no picture of anything.
-- **A minimum is not a free lunch.** *redirect* forgets first, and its largest distance of all looks is, in that of the base model: {worsts}. So some of it is the price of any update at this rate and batch; the rest is what the network loses where the
-  two sides meet. It does not grow without end, which is what a minimum buys.
-- **Forgotten and kept at the last look:** {"; ".join(lasting) or "none"}. Fine-tuning alone is among the competitors: a small network without reminders forgets. A large $\lambda$ is hardly more than that for as long as these runs last.
+- **How fast:** updates until UR is at most a third of the base model's, by the looks. {order}.
+- **A minimum is not a free lunch.** The largest distance of all of *redirect*'s looks is, in that of the base model: {worsts}. So some of it is the price of any update at this rate and batch; the rest is what the network loses where the two sides
+  meet. But where the loss has a minimum, more updates lead nearer to it, and no look has to catch the right moment.
+- **Forgotten and kept at the last look:** {"; ".join(lasting) or "none"}. {alone}
 - One seed, one class, one learning rate, small images: where each window lies will differ elsewhere. That the condition cannot be met will not.
 """)
 
