@@ -13,7 +13,9 @@ from torch import Tensor
 
 from paperlib.data.images import Images
 
-__all__ = ["Sides", "evenly", "forgotten", "forgotten_classes", "split"]
+__all__ = ["Sides", "evenly", "forgotten", "forgotten_classes", "split", "validation"]
+
+HELD_OUT = 5  # every so-many-th training image, where settings are chosen
 
 
 class Sides(NamedTuple):
@@ -94,3 +96,9 @@ def evenly(data: Images, n: int) -> Images:
         rank[where] = torch.arange(int(where.sum()))
     order = torch.argsort(rank * len(data.classes) + data.labels)
     return data.only(order[:n])
+
+
+def validation(train: Images) -> tuple[Images, Images]:
+    """A training part without every fifth image, and these: settings are chosen on them, never on the test part."""
+    held = torch.arange(len(train)) % HELD_OUT == HELD_OUT - 1
+    return train.only(~held, f"{train.name} less the held-out"), train.only(held, f"{train.name} held-out")

@@ -1,9 +1,13 @@
-"""The course of an unlearning run: what its model draws and loses after chosen updates. A stored step for each run."""
+"""The course of an unlearning run: what its model draws and loses on its way, and the model at its end.
+
+A stored step for each run, so that every page which asks about it asks about the same one. Its weights stand in the
+entry as a checkpoint with a card (:func:`model_file`): ``python -m paperlib.evaluate`` measures it.
+"""
 
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,20 +16,26 @@ from torch import Tensor
 
 from paperlib.data import sets
 from paperlib.data.images import Examples
-from paperlib.data.splits import split
+from paperlib.data.splits import split, validation
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.eye import Eye
+from paperlib.runs.probes import Probe
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
+from paperlib.training import Training
+from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
+from paperlib.unlearning.posterior import posterior, snapshots
 
-__all__ = ["Course", "course", "images", "looks", "stopped", "window"]
+__all__ = ["Course", "course", "images", "looks", "model_file", "probes", "stopped", "window"]
 
 KEPT = 10  # images of every look, of the same noise
 LOSS_ROWS = 500  # test images of each side behind a loss, of the same noise and times at every look
+SNAPSHOTS, APART = 5, 4  # VDU's posterior: so many models (the paper's number), so many updates from one to the next
+SNAPSHOT_RATE = 2e-4  # of the further training that they are taken from
 
 
 class Course(Settings):
@@ -36,14 +46,17 @@ class Course(Settings):
 
     base: str
     method: str
-    settings: dict[str, float | str] = {}  # the method's own
+    settings: dict[str, int | float | str] = {}  # the method's own; VDU's posterior, if not among them, is of snapshots
     forget: str
-    looks: tuple[int, ...] = Field(min_length=1)  # updates; the last look ends the run
+    looks: tuple[int, ...] = Field(min_length=1)  # the last one ends the run
+    unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include what precedes the first update
+    probes: int = Field(0, ge=0)  # updates whose direction is compared with both gradients, evenly spread
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
     n: int = Field(gt=19)  # images of a look
     evaluations: int = Field(gt=0)  # of iPNDM, an image
     seed: int = Field(0, ge=0)
+    held_out: bool = False  # look with training images that were held out, as a search for settings does
 
     @field_validator("method")
     @classmethod
@@ -77,9 +90,19 @@ def looks(entry: Entry) -> list[dict[str, Any]]:
     return _read(entry)["looks"]
 
 
+def probes(entry: Entry) -> list[dict[str, float]]:
+    """What :class:`paperlib.runs.probes.Probe` found at each probed update."""
+    return _read(entry)["probes"]
+
+
 def stopped(entry: Entry) -> str:
     """Why the run ended early, since its loss was no number any more; empty where it did not."""
     return _read(entry)["stopped"]
+
+
+def model_file(entry: Entry) -> Path:
+    """The model at the end, with its card beside it."""
+    return entry.path / "model.safetensors"
 
 
 def _read(entry: Entry) -> dict[str, Any]:
@@ -110,8 +133,13 @@ def _run(folder: Path, wanted: Course) -> None:
     if kind.labels:
         raise ValueError(f"base={wanted.base!r} is conditional; a course is of an unconditional model")
     model = bases.load(wanted.base)
-    retain, forget = split(sets.load(kind.dataset, "train"), wanted.forget)
-    eye = Eye(model, kind, wanted.forget, n=wanted.n, evaluations=wanted.evaluations, seed=wanted.seed, stream="course")
+    train, real = sets.load(kind.dataset, "train"), None
+    if wanted.held_out:
+        train, real = validation(train)
+    retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
+    stream = "course/held-out" if wanted.held_out else "course"
+    settings = {"n": wanted.n, "evaluations": wanted.evaluations, "seed": wanted.seed, "stream": stream}
+    eye = Eye(model, kind, wanted.forget, real=real, **settings)
     seen, pictures, stopped = [], [], ""
 
     def look(model: Denoiser, **facts) -> None:
@@ -120,26 +148,52 @@ def _run(folder: Path, wanted: Course) -> None:
         pictures.append(drawn[:KEPT])
 
     look(model, update=0, gradient_evaluations=0, seconds=0.0)
-    run = METHODS[wanted.method].call(
-        model,
-        bases.examples(kind, forget),
-        bases.examples(kind, retain),
-        generator=generator(wanted.seed, f"course/{wanted.base}/{wanted.method}", "data"),
-        steps=wanted.looks[-1],
-        batch_size=wanted.batch_size,
-        lr=wanted.lr,
-        ema=0.0,
-        **wanted.settings,
-    )
+    run, spent, seconds = _begin(wanted, model, forget, retain, bases.examples(kind, train))
+    probe = Probe(run, retain, forget, generator(wanted.seed, "course/probe", "evaluation"))
+    each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
+    apart = max(1, wanted.looks[-1] // (each if wanted.unit == "evaluations" else 1) // max(wanted.probes, 1))
+    steps = iter(run)
     try:
-        for step in run:
-            if step.index in wanted.looks:
-                cost = {"gradient_evaluations": step.gradient_evaluations, "seconds": step.seconds}
+        while left and not ended:
+            probed = wanted.probes and run.index % apart == 0
+            with probe if probed else probe.idle:
+                step = next(steps)
+            evaluations = spent + step.gradient_evaluations
+            now = step.index if wanted.unit == "updates" else evaluations
+            ended = now >= left[-1] or (wanted.unit == "evaluations" and now + each > left[-1])
+            if now >= left[0] or ended:
+                cost = {"gradient_evaluations": evaluations, "seconds": seconds + step.seconds}
                 look(run.model, update=step.index, **cost)
+                left = [mark for mark in left if mark > now]
     except FloatingPointError as error:
         stopped = str(error)
-    (folder / "looks.json").write_text(json.dumps({"looks": seen, "stopped": stopped}), encoding="utf-8")
+    found = {"looks": seen, "probes": probe.found, "stopped": stopped}
+    (folder / "looks.json").write_text(json.dumps(found), encoding="utf-8")
     np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
+    facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
+    checkpoints.save(run.model, "model", facts, folder)
+
+
+def _begin(
+    wanted: Course, model: Denoiser, forget: Examples, retain: Examples, everything: Examples
+) -> tuple[Training, int, float]:
+    """The run before its first update, and what its preparation outside of it has cost: evaluations and seconds."""
+    stream = f"course/{wanted.base}/{wanted.method}"
+    common = {"batch_size": wanted.batch_size, "ema": 0.0}
+    settings, spent, seconds = dict(wanted.settings), 0, 0.0
+    if wanted.method == "vdu" and "posterior" not in settings:
+        draws = generator(wanted.seed, f"{stream}/posterior", "data")
+        steps = SNAPSHOTS * APART
+        way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
+        settings["posterior"] = posterior(snapshots(way, every=APART))
+        spent, seconds = way.gradient_evaluations, way.seconds
+    if wanted.method == "blindspot" and wanted.unit == "evaluations" and "teacher_steps" not in settings:
+        settings["teacher_steps"] = wanted.looks[-1] // 2  # of the budget, half
+    draws = generator(wanted.seed, stream, "data")
+    run = METHODS[wanted.method].call(
+        model, forget, retain, generator=draws, steps=wanted.looks[-1], lr=wanted.lr, **common, **settings
+    )
+    return run, spent, seconds
 
 
 def _look(eye: Eye, model: Denoiser, seed: int) -> tuple[dict[str, Any], Tensor]:

@@ -34,15 +34,27 @@ class Eye:
         n: images of a look.
         evaluations: of the network for each image, by iPNDM.
         seed: of the noise and of the bootstrap, together with ``stream``.
+        real: real images in place of the set's test part.
     """
 
-    def __init__(self, model: Denoiser, kind: Base, forget: str, *, n: int, evaluations: int, seed: int, stream: str):
+    def __init__(
+        self,
+        model: Denoiser,
+        kind: Base,
+        forget: str,
+        *,
+        n: int,
+        evaluations: int,
+        seed: int,
+        stream: str,
+        real: Images | None = None,
+    ):
         if n < 20:
             raise ValueError(f"n={n} is below 20")
         self.kind, self.evaluations, self.seed, self.stream = kind, evaluations, seed, stream
-        self.test: Images = sets.load(kind.dataset, "test")
+        self.test: Images = sets.load(kind.dataset, "test") if real is None else real
         self.classes = forgotten_classes(self.test, forget)
-        self.retained, self.forgotten = split(self.test, forget)  # real test images
+        self.retained, self.forgotten = split(self.test, forget)
         self.noise = prior(model, (n, *model.net.shape), generator(seed, stream, "noise"))
         self.network: Network = penultimate(classifier(kind.dataset), f"the {kind.dataset} classifier")
         self.reference = Statistics.of(features(self.retained.images, self.network, BATCH), self.network.name)

@@ -1,0 +1,72 @@
+"""How an update lies to both gradients: EraseDiff's Figure 2, for any method.
+
+Its figure takes the cosines of the update with the gradients of the method's own two terms. Those of two methods are of
+two different things, so the measure here is one for all: the gradients of the denoising losses L_g of retained and L_f
+of forgotten data, on batches that the run does not see. An update that works lowers the first and raises the second.
+"""
+
+import contextlib
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.denoiser import Denoiser
+from paperlib.losses import Data, batch_loss
+from paperlib.training import Training
+
+__all__ = ["Probe", "conflict"]
+
+ROWS = 128  # of each side, behind a gradient
+
+
+class Probe:
+    """A context about one update of ``run``: its direction against both gradients at the weights before it.
+
+    ``found`` has, for each update probed: ``update``; ``evaluations`` so far; ``keeps``, the cosine of the weights'
+    move with -grad L_g; ``erases``, with +grad L_f; and ``agree``, that of -grad L_g with +grad L_f. What they spend is
+    none of the run's. 0 where the weights did not move.
+
+    Args:
+        run: whose updates are probed.
+        retain, forget: D_g and D_f.
+        draws: of the probes alone.
+    """
+
+    def __init__(self, run: Training, retain: Data, forget: Data, draws: torch.Generator):
+        self.run, self.retain, self.forget, self.draws = run, retain, forget, draws
+        self.found: list[dict[str, float]] = []
+        self.idle = contextlib.nullcontext()
+
+    def __enter__(self) -> "Probe":
+        network = self.run.network
+        self.before = _weights(network)
+        self.keep, self.erase = -self._gradient(network, self.retain), self._gradient(network, self.forget)
+        return self
+
+    def __exit__(self, kind: type | None, *_) -> None:
+        if kind is not None:
+            return
+        move = _weights(self.run.network) - self.before
+        found = {"keeps": (move, self.keep), "erases": (move, self.erase), "agree": (self.keep, self.erase)}
+        cosines = {name: _cosine(*pair) for name, pair in found.items()}
+        self.found.append({"update": self.run.index, "evaluations": self.run.gradient_evaluations, **cosines})
+
+    def _gradient(self, network: Denoiser, data: Data) -> Tensor:
+        with torch.enable_grad():
+            return self.run.gradient(batch_loss(network, data, ROWS, self.draws).mean())
+
+
+def _weights(network: nn.Module) -> Tensor:
+    return nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    norms = a.double().norm() * b.double().norm()
+    return (a.double() @ b.double() / norms).item() if 0 < norms < torch.inf else 0.0
+
+
+def conflict(found: list[dict[str, float]]) -> dict[str, float]:
+    """Shares of the probed updates, in percent: ``gradients`` disagree; the update ``harms`` what is to be kept; it
+    ``restores`` what is to be forgotten."""
+    signs = {"gradients": "agree", "harms": "keeps", "restores": "erases"}
+    return {share: 100 * sum(one[name] < 0 for one in found) / len(found) for share, name in signs.items()}
