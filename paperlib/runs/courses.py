@@ -6,6 +6,7 @@ entry as a checkpoint with a card (:func:`model_file`): ``python -m paperlib.eva
 
 import json
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from paperlib.data import sets
-from paperlib.data.images import Examples
+from paperlib.data.images import Examples, Images
 from paperlib.data.splits import split, validation
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
@@ -132,22 +133,13 @@ def _run(folder: Path, wanted: Course) -> None:
     kind = bases.BASES[wanted.base]
     if kind.labels:
         raise ValueError(f"base={wanted.base!r} is conditional; a course is of an unconditional model")
-    model = bases.load(wanted.base)
-    train, real = sets.load(kind.dataset, "train"), None
-    if wanted.held_out:
-        train, real = validation(train)
+    model, (train, _) = bases.load(wanted.base), _parts(wanted.base, wanted.held_out)
     retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
-    stream = "course/held-out" if wanted.held_out else "course"
-    settings = {"n": wanted.n, "evaluations": wanted.evaluations, "seed": wanted.seed, "stream": stream}
-    eye = Eye(model, kind, wanted.forget, real=real, **settings)
-    seen, pictures, stopped = [], [], ""
-
-    def look(model: Denoiser, **facts) -> None:
-        found, drawn = _look(eye, model.eval(), wanted.seed)
-        seen.append(facts | found)
-        pictures.append(drawn[:KEPT])
-
-    look(model, update=0, gradient_evaluations=0, seconds=0.0)
+    eye, (first, drawn) = _before(
+        wanted.base, wanted.forget, wanted.n, wanted.evaluations, wanted.seed, wanted.held_out
+    )
+    seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
+    pictures, stopped = [drawn[:KEPT]], ""
     run, spent, seconds = _begin(wanted, model, forget, retain, bases.examples(kind, train))
     probe = Probe(run, retain, forget, generator(wanted.seed, "course/probe", "evaluation"))
     each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
@@ -163,7 +155,9 @@ def _run(folder: Path, wanted: Course) -> None:
             ended = now >= left[-1] or (wanted.unit == "evaluations" and now + each > left[-1])
             if now >= left[0] or ended:
                 cost = {"gradient_evaluations": evaluations, "seconds": seconds + step.seconds}
-                look(run.model, update=step.index, **cost)
+                found, drawn = _look(eye, run.model.eval(), wanted.seed)
+                seen.append({"update": step.index, **cost, **found})
+                pictures.append(drawn[:KEPT])
                 left = [mark for mark in left if mark > now]
     except FloatingPointError as error:
         stopped = str(error)
@@ -172,6 +166,24 @@ def _run(folder: Path, wanted: Course) -> None:
     np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
     facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
     checkpoints.save(run.model, "model", facts, folder)
+
+
+def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
+    """Images to unlearn on and real ones to look with: training and test part, or both of the training part."""
+    dataset = bases.BASES[base].dataset
+    train = sets.load(dataset, "train")
+    return validation(train) if held_out else (train, sets.load(dataset, "test"))
+
+
+@lru_cache(maxsize=2)
+def _before(
+    base: str, forget: str, n: int, evaluations: int, seed: int, held_out: bool
+) -> tuple[Eye, tuple[dict[str, Any], Tensor]]:
+    """The eye of all runs that are looked at alike, and what it sees of the base model: once, not once a run."""
+    model, stream = bases.load(base), "course/held-out" if held_out else "course"
+    settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
+    eye = Eye(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
+    return eye, _look(eye, model, seed)
 
 
 def _begin(

@@ -65,9 +65,9 @@ ENTRANTS: dict[str, Entrant] = {
     "blindspot": Entrant("blindspot", (FINE, COARSE), "beta", (50.0, 0.0)),
     # the paper's lambda, and the same scaled to a million weights (selective_amnesia says why)
     "selective_amnesia": Entrant(
-        "selective_amnesia", (FINE, COARSE), "lam", (10.0, 0.25), {"fisher_samples": 20, "fisher_times": 64}
+        "selective_amnesia", (FINE, COARSE), "lam", (10.0, 0.25), {"fisher_samples": 20, "fisher_times": 32}
     ),
-    "salun": Entrant("salun", (FINE, COARSE), "alpha", (3.0, 30.0)),
+    "salun": Entrant("salun", (FINE, COARSE), "alpha", (3.0, 30.0), {"mask_rows": 640}),
     "multi_objective": Entrant("multi_objective", (FINE, COARSE), "lam", (0.1, 1.0)),
     "erasediff": Entrant("erasediff", (FINE, COARSE), "eta", (0.1, 1.0)),
     "sgu_orthogonal": Entrant("sgu", (FINE, COARSE), "alpha", (0.99, 0.9), {"loss": "orthogonal"}, "orthogonal"),

@@ -50,18 +50,20 @@ def saliency_mask(gradient: Tensor, kept: float) -> Tensor:
 
 
 def saliency(
-    model: Denoiser, forget: Data, generator: torch.Generator, *, size: int, guidance: float, clip: float
+    model: Denoiser, forget: Data, generator: torch.Generator, *, rows: int, size: int, guidance: float, clip: float
 ) -> Tensor:
-    """The forgotten data's gradient, one vector: the sum over as many batches as make one pass; dropout is off.
+    """The forgotten data's gradient, one vector: the sum over random batches; dropout is off.
 
     Args:
+        rows: of all batches together, whole batches being drawn.
+        size: of a batch.
         guidance: w of the output whose loss it is, 0 for the model's own.
         clip: largest norm of each batch's gradient, 0 for none.
     """
     total, weights = 0.0, list(model.parameters())
     asked = Guided(model, guidance) if guidance else model
     with evaluating(model), torch.enable_grad():
-        for _ in range(math.ceil(len(forget) / size)):
+        for _ in range(math.ceil(rows / size)):
             x0, labels = draw(forget, size, generator)
             cond = condition(model, labels, generator, dropout=0.0)
             loss = score_matching(asked, x0, generator, cond=cond).mean()
@@ -81,6 +83,7 @@ def salun(
     erase: str = "relabel",
     alpha: float | None = None,
     kept: float = 0.5,
+    mask_rows: int | None = None,
     variant: str = "corrected",
     batch_size: int = 128,
     lr: float = 1e-4,
@@ -95,6 +98,7 @@ def salun(
         alpha: weight of L_r. Paper and code: 1e-3; "corrected": 3. (0, as the code's notes once had it, wipes every
             class.)
         kept: share of the weights that may change (paper: 0.5). 1 is no mask, 0 changes nothing.
+        mask_rows: forgotten rows behind the mask, drawn at random; None is the paper's, as many as there are.
         variant: what alpha weighs, c', and the mask. "paper": both terms are sums over pixels, and alpha = 1e-3 all
             but removes L_r; c' is any other class. "code": L_f is a mean over pixels and L_r a sum, so that 1e-3 means
             3 for 3072 values and less for smaller images; c' is the class after c; labels are dropped at random; the
@@ -109,7 +113,7 @@ def salun(
     require_retained(retain, "salun")
     alpha = VARIANTS[variant] if alpha is None else alpha
     not_negative(alpha=alpha)
-    not_below(1, batch_size=batch_size)
+    not_below(1, batch_size=batch_size, **({} if mask_rows is None else {"mask_rows": mask_rows}))
     if not 0 <= kept <= 1:
         raise ValueError(f"kept={kept} is not in [0, 1]")
     classes = getattr(model.net, "classes", 0)
@@ -121,8 +125,11 @@ def salun(
     code = variant == "code"
 
     def prepare(network, generator):
+        rows = len(forget) if mask_rows is None else mask_rows
         settings = {"guidance": 2.0 if code and classes else 0.0, "clip": 1.0 if code else 0.0}
-        return {"mask": saliency_mask(saliency(network, forget, generator, size=batch_size, **settings), kept)}
+        return {
+            "mask": saliency_mask(saliency(network, forget, generator, rows=rows, size=batch_size, **settings), kept)
+        }
 
     def relabelled(model, generator):
         x0, labels = draw(forget, batch_size, generator)
