@@ -33,6 +33,7 @@ HELP = {
     "before": "the checkpoint before unlearning, for pul",
     "images": "test images of likelihoods",
     "tolerance": "of the likelihood's ODE solver",
+    "strata": "of the bound's steps, 0 for every step",
     "seed": "of all that is random",
 }
 

@@ -3,6 +3,7 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
+from paperlib.plots.comparison import conflict_panels, course_panels, relearning_grid
 from paperlib.plots.courses import course_curves, needed_weight
 from paperlib.plots.forgetting import case_intervals, fooled_pairs
 from paperlib.plots.glance import forgetting_plane, glance_sheet
@@ -16,8 +17,10 @@ __all__ = [
     "LABELS",
     "bound_terms",
     "case_intervals",
+    "conflict_panels",
     "contact_sheet",
     "course_curves",
+    "course_panels",
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",
@@ -27,6 +30,7 @@ __all__ = [
     "needed_weight",
     "nll_histograms",
     "picture",
+    "relearning_grid",
     "sample_panels",
     "sampler_curves",
     "save_sheet",

@@ -15,6 +15,7 @@ __all__ = ["forgetting_plane", "glance_sheet"]
 # One look for each: filled markers for the papers' methods and ours, open ones for the baselines.
 BASELINE = "#555555"
 LOOKS = {
+    "retrained": (COLOURS["exact"], "*"),
     "unseen": (COLOURS["unseen"], "*"),
     "finetune": (BASELINE, "o"),
     "neggrad": (BASELINE, "v"),

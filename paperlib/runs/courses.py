@@ -7,6 +7,7 @@ entry as a checkpoint with a card (:func:`model_file`): ``python -m paperlib.eva
 import json
 import math
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.eye import Eye
+from paperlib.runs.memory import peak_bytes
 from paperlib.runs.probes import Probe
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
@@ -31,12 +33,11 @@ from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
 from paperlib.unlearning.posterior import posterior, snapshots
 
-__all__ = ["Course", "course", "images", "looks", "model_file", "probes", "stopped", "window"]
+__all__ = ["Course", "cost", "course", "images", "looks", "model_file", "probes", "stopped", "window"]
 
 KEPT = 10  # images of every look, of the same noise
 LOSS_ROWS = 500  # test images of each side behind a loss, of the same noise and times at every look
-SNAPSHOTS, APART = 5, 4  # VDU's posterior: so many models (the paper's number), so many updates from one to the next
-SNAPSHOT_RATE = 2e-4  # of the further training that they are taken from
+SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: models (the paper's number), and Adam's rate in between
 
 
 class Course(Settings):
@@ -89,6 +90,14 @@ def looks(entry: Entry) -> list[dict[str, Any]]:
     end where the run does (:func:`stopped`).
     """
     return _read(entry)["looks"]
+
+
+def cost(entry: Entry) -> dict[str, float]:
+    """What the whole run took: ``updates``, ``gradient_evaluations``, ``seconds``, and ``peak_mb``, the most memory
+    that its updates hold beside the model and the data (:func:`paperlib.runs.memory.peak_bytes`)."""
+    last = looks(entry)[-1]
+    kept = {name: last[name] for name in ("gradient_evaluations", "seconds")}
+    return {"updates": last["update"], **kept, "peak_mb": _read(entry)["peak_mb"]}
 
 
 def probes(entry: Entry) -> list[dict[str, float]]:
@@ -161,7 +170,7 @@ def _run(folder: Path, wanted: Course) -> None:
                 left = [mark for mark in left if mark > now]
     except FloatingPointError as error:
         stopped = str(error)
-    found = {"looks": seen, "probes": probe.found, "stopped": stopped}
+    found = {"looks": seen, "probes": probe.found, "stopped": stopped, "peak_mb": _peak(wanted, model, forget, retain)}
     (folder / "looks.json").write_text(json.dumps(found), encoding="utf-8")
     np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
     facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
@@ -186,26 +195,50 @@ def _before(
     return eye, _look(eye, model, seed)
 
 
+def _preparation(wanted: Course) -> dict[str, int]:
+    """What a method's preparation may cost where the budget counts it: BlindSpot's teacher half of the budget, the
+    Fisher information and the mask a twelfth."""
+    if wanted.unit == "updates":
+        return {}
+    whole = wanted.looks[-1]
+    part = max(1, whole // 12)
+    shares = {
+        "blindspot": {"teacher_steps": whole // 2},
+        "selective_amnesia": {"fisher_samples": part, "fisher_times": max(2, wanted.batch_size)},
+        "salun": {"mask_rows": part * wanted.batch_size},
+    }
+    return shares.get(wanted.method, {})
+
+
 def _begin(
     wanted: Course, model: Denoiser, forget: Examples, retain: Examples, everything: Examples
 ) -> tuple[Training, int, float]:
     """The run before its first update, and what its preparation outside of it has cost: evaluations and seconds."""
     stream = f"course/{wanted.base}/{wanted.method}"
     common = {"batch_size": wanted.batch_size, "ema": 0.0}
-    settings, spent, seconds = dict(wanted.settings), 0, 0.0
+    settings, spent, seconds = _preparation(wanted) | wanted.settings, 0, 0.0
     if wanted.method == "vdu" and "posterior" not in settings:
         draws = generator(wanted.seed, f"{stream}/posterior", "data")
-        steps = SNAPSHOTS * APART
+        apart = max(1, wanted.looks[-1] // 12 // SNAPSHOTS)  # a twelfth of the run
+        steps = SNAPSHOTS * apart
         way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
-        settings["posterior"] = posterior(snapshots(way, every=APART))
+        settings["posterior"] = posterior(snapshots(way, every=apart))
         spent, seconds = way.gradient_evaluations, way.seconds
-    if wanted.method == "blindspot" and wanted.unit == "evaluations" and "teacher_steps" not in settings:
-        settings["teacher_steps"] = wanted.looks[-1] // 2  # of the budget, half
     draws = generator(wanted.seed, stream, "data")
     run = METHODS[wanted.method].call(
         model, forget, retain, generator=draws, steps=wanted.looks[-1], lr=wanted.lr, **common, **settings
     )
     return run, spent, seconds
+
+
+def _peak(wanted: Course, model: Denoiser, forget: Examples, retain: Examples) -> float:
+    """Of two updates and a preparation that is as short as can be."""
+
+    def work() -> object:
+        run, _, _ = _begin(wanted.model_copy(update={"looks": (12,)}), model, forget, retain, forget)
+        return run, list(islice(run, 2))
+
+    return peak_bytes(work) / 1e6
 
 
 def _look(eye: Eye, model: Denoiser, seed: int) -> tuple[dict[str, Any], Tensor]:

@@ -29,6 +29,7 @@ class Likelihood(Settings):
     n: int = Field(gt=1)
     seed: int = Field(ge=0)
     tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
+    strata: int = Field(0, ge=0)  # of the bound, one step of each; 0: every step
     device: str
     base: Base
     forget: str = ""
@@ -59,5 +60,5 @@ def _measure(folder: Path, wanted: Likelihood) -> None:
     if wanted.kind == "nll":
         found = image_nll(model, images, tolerance=wanted.tolerance, **settings)
     else:
-        found = image_bound(model, images, **settings)
+        found = image_bound(model, images, strata=wanted.strata or None, **settings)
     np.save(folder / "bits.npy", found.per_image.cpu().numpy())

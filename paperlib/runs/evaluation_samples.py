@@ -131,7 +131,8 @@ def _batch(model: Denoiser, drawing: Drawing, start: int, file: Path) -> None:
         "cond": chosen,
     }
     state = sample(guided, x.shape, noise=x, **settings)
-    images = to_uint8(state.x, dequantised=drawing.base.dequantised).cpu().numpy()
+    x = torch.nan_to_num(state.x)  # what is no number any more is grey
+    images = to_uint8(x, dequantised=drawing.base.dequantised).cpu().numpy()
     facts = {"seconds": time.perf_counter() - begun, "evaluations": state.evaluations}
     partial = file.with_name(f".{file.name}")
     np.savez(partial, images=images, **facts)

@@ -57,7 +57,7 @@ class Probe:
 
 
 def _weights(network: nn.Module) -> Tensor:
-    return nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:

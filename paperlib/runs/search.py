@@ -1,6 +1,6 @@
 """Settings for every entrant by one rule: ``python -m paperlib.runs.search mnist-ddpm --forget 1``.
 
-Four candidates each (:data:`paperlib.runs.entrants.ENTRANTS`), each a whole run of the comparison's budget on training
+Six candidates each (:data:`paperlib.runs.entrants.ENTRANTS`), each a whole run of the comparison's budget on training
 images of which every fifth is held out; the held-out ones, other noise and this rule choose::
 
     score = max(3 UR / UR before, distance / (1.5 distance before)),    the smallest wins

@@ -4,7 +4,7 @@ import hashlib
 
 import torch
 
-__all__ = ["STREAMS", "generator"]
+__all__ = ["STREAMS", "generator", "listed"]
 
 STREAMS = ("data", "noise", "dropout", "evaluation", "init")
 
@@ -25,3 +25,11 @@ def generator(seed: int, step: str, stream: str, device: torch.device | str = "c
         raise ValueError(f"stream={stream!r} is not one of {', '.join(STREAMS)}")
     digest = hashlib.sha256(f"{seed}\0{step}\0{stream}".encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # 63 bits
+
+
+def listed(seeds: int | str) -> list[int]:
+    """A page's parameter: "0", or "0,1,2"; each seed once."""
+    words = [word.strip() for word in str(seeds).split(",")]
+    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+        raise ValueError(f"seeds={seeds!r} are not different integers from 0 on, separated by commas")
+    return [int(word) for word in words]

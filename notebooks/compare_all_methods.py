@@ -1,0 +1,427 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (compare-all-methods)=
+# # All methods on one bench
+#
+# **The claims.** SGU {cite}`sgu` forgets more than retraining does and keeps the rest; VDU {cite}`vdu` beats Selective Amnesia {cite}`heng2023` in quality and needs no retained data; EraseDiff {cite}`erasediff` keeps quality where gradient ascent ruins it. Each was measured on
+# its own models, data and classifiers, with its own number of updates. Side by side they have never stood.
+#
+# **Here they do**: one base model, one class to forget, one budget, one search for everybody's settings, one set of measures. What a paper's order is worth can then be asked.
+#
+# ```{math}
+# :label: eq-compare-two
+# \text{forgotten: } \mathrm{UR} = \Pr\bigl[\text{a sample shows } c_f\bigr] \to \text{floor}, \qquad
+# \text{kept: } d\bigl(p_\theta,\, p_{D_g}\bigr) \to d\bigl(p_{\text{retrained}},\, p_{D_g}\bigr) .
+# ```
+#
+# Neither number says anything without the other, and the retrained model is the reference for both.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke | laptop | paper: data, budget, samples
+seeds = "0"  # of training and noise, separated by commas; with three, intervals are over seeds
+forget = "1"  # the class that is to be forgotten, or several: "3,7"
+process = "ddpm"  # ddpm | ve: which base model
+dataset = ""  # digits | mnist; empty: as the profile has it
+methods = "all"  # or some, separated by commas: "sgu_obtuse,redirect"
+budget = 0  # gradient evaluations of each; 0: as many as the profile has
+
+# %% tags=["hide-input"]
+from paperlib.runs.bench import Bench
+from paperlib.runs.entrants import chosen
+from paperlib.runs.page import Page
+from paperlib.runs.seeds import listed
+
+NAME = "compare_all_methods"
+page = Page(
+    NAME,
+    profile=profile,
+    seeds=str(seeds),
+    forget=str(forget),
+    process=process,
+    dataset=dataset,
+    methods=methods,
+    budget=budget,
+)
+SEEDS, names = listed(seeds), chosen(methods)
+bench = Bench.of(
+    profile, dataset=dataset, process=process, forget=str(forget), budget=budget
+)
+page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
+
+# %% [markdown]
+# The papers have no such experiment; `paper` computes what `laptop` does.
+#
+# ## The rules
+#
+# - **One base model**, unconditional, trained on all classes. Methods that know only conditional models use the form that serves an unconditional one ({ref}`methods-at-a-glance` has the equations): the target of multi-objective and EraseDiff is noise, SalUn climbs.
+# - **One budget**, in *gradient evaluations*: passes of one batch forward and back. What a method does before its first update counts: BlindSpot's teacher takes half of the budget, the Fisher information, SalUn's mask and VDU's posterior a twelfth each.
+# - **One search for all.** Six settings each, three rates by two values of the method's own dial (or six rates), every one a whole run of the budget, judged on training images that were held out. The rule takes the run whose worse miss is smallest:
+#
+# ```{math}
+# :label: eq-compare-score
+# \text{score} = \max\Bigl( \frac{3\, \mathrm{UR}}{\mathrm{UR}_{\text{before}}},\; \frac{d}{1.5\, d_{\text{before}}} \Bigr) .
+# ```
+#
+# Up to 1 the class is forgotten and the rest kept. `python -m paperlib.runs.search` made the search; its file with all candidates is committed. The test images of this page played no part in it.
+
+# %% tags=["hide-input"]
+import pandas as pd
+
+from paperlib.runs.bench import settings
+from paperlib.runs.entrants import ENTRANTS
+from paperlib.runs.page import Markdown
+from paperlib.runs.search import committed
+
+found = committed(bench.base, bench.forget)
+lines = {}
+for name in names:
+    entrant, own = ENTRANTS[name], settings(bench, name)
+    tried = {one.settings["lr"]: one for one in found.of(name)} if found else {}
+    lines[entrant.title] = {
+        "rate": f"{own['lr']:g}",
+        "dial": f"{entrant.dial} = {own[entrant.dial]:g}" if entrant.dial else "",
+        "score": f"{found.best(name).score:.2f}" if tried else "not searched",
+        "of the six": ", ".join(
+            "none" if one.score is None else f"{one.score:.1f}"
+            for one in (found.of(name) if found else [])
+        ),
+    }
+style = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
+table = pd.DataFrame(lines).T.style.set_table_styles([style])
+table.set_table_attributes('class="comparison"')
+
+# %% tags=["hide-input"]
+if found:
+    same = found.forget == bench.forget and found.budget.evaluations == bench.budget
+    text = (
+        f"Settings from the search on `{found.base}`, class {found.forget},"
+        f" {found.budget.evaluations} evaluations of batches of"
+        f" {found.budget.batch_size}."
+    )
+    text += "" if same else " **This run forgets or spends something else.**"
+else:
+    text = f"**Nobody has searched for `{bench.base}`**: each method's first setting."
+Markdown(text)
+
+# %% [markdown]
+# ## The runs
+#
+# Every entrant starts from the same weights, and every model draws from the same noise.
+
+# %%
+from paperlib.runs.comparison import Compared
+
+compared = Compared(page.store, bench, names, SEEDS)
+for name in names:
+    print(compared.run(name))
+
+# %% tags=["hide-input"]
+from paperlib import plots
+
+SHOWN = 14
+rows = {name: compared.samples(name, SHOWN) for name in compared.found}
+scale = 2 if bench.kind.dataset == "mnist" else 4
+sheet = plots.contact_sheet(rows, columns=SHOWN, scale=scale)
+image = plots.save_sheet(sheet, page.image_path("samples"))
+record = page.write(
+    values=compared.values(NAME), series=compared.series(), images=[image]
+)
+
+# %% [markdown]
+# ## What came of them
+
+# %% tags=["hide-input"]
+from IPython.display import display
+
+from paperlib.runs.comparison import MEASURES
+
+this = f"This run, profile {profile}, {bench.base}"
+recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+
+
+def interval(point, key, decimals):
+    """A mean, and its interval below it."""
+    low, high = (f"{point[f'{key}_{end}']:.{decimals}f}" for end in ("low", "high"))
+    return f"{point[key]:.{decimals}f}<br><small>[{low},&thinsp;{high}]</small>"
+
+
+def measures(record, title):
+    """Every measure of every model."""
+    titles, looked = record.series["titles"], record.series["looked"]
+    lines = {
+        titles[name]: {
+            f"{metric}{f', {unit}' if unit in ('%', 'bits/dim') else ''}": interval(
+                point, "ur" if metric == "UR" else metric, decimals
+            )
+            for metric, (unit, decimals) in MEASURES.items()
+        }
+        for name, point in looked.items()
+    }
+    style = pd.DataFrame(lines).T.style.set_caption(title)
+    cell = {"selector": "th, td", "props": "font-size: 0.78rem; padding: 0.2rem 0.4rem"}
+    small = {"selector": "small", "props": "font-size: 0.66rem; white-space: nowrap"}
+    style.set_table_styles([cell, small])
+    return style.set_table_attributes('class="comparison"')
+
+
+if page.recorded:
+    display(measures(page.recorded, recorded))
+display(measures(record, this))
+
+# %% [markdown]
+# *Distance*: of all samples from real images of the retained classes, a Fréchet distance in the classifier's features (VDU's u-FID with another network). *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *bits*: the variational bound of a DDPM,
+# the likelihood by the probability-flow ODE of an SDE model, on test images of each side. In brackets: 95 %, over images with one seed and over seeds with three. {ref}`foundations-measuring` says what each of them sees and what fools it.
+
+# %% mystnb={"figure": {"caption": "Recorded. UR against the distance, with 95 % intervals. Star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane-recorded"}, "image": {"alt": "Forgetting against quality, as recorded", "width": "640px"}} tags=["hide-input"]
+if page.recorded:
+    plots.forgetting_plane(page.recorded, title=recorded)
+
+# %% mystnb={"figure": {"caption": "This run. UR against the distance, with 95 % intervals. Star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane"}, "image": {"alt": "Forgetting against quality, this run", "width": "640px"}} tags=["hide-input"]
+figure = plots.forgetting_plane(record, title=this)
+
+# %% mystnb={"figure": {"caption": "Samples of every model from the same noise, not chosen.", "name": "fig-compare-samples"}, "image": {"alt": "Samples before, of the retrained model and of every method", "width": "640px"}} tags=["hide-input"]
+best, told = page.recorded or record, recorded or this
+file = page.recorded_image("samples") if page.recorded else image
+rows = [best.series["titles"][name] for name in best.series["looked"]]
+figure = plots.picture(file, names=rows, title=told)
+
+# %% [markdown]
+# ## On the way
+#
+# When to stop is part of a method. Each run is looked at on its way, with fewer samples.
+
+# %% mystnb={"figure": {"caption": "Recorded. UR and the distance of the samples that do not show the forgotten class, each in that of the base model, against gradient evaluations. Dotted: a third of the one, 1.5 times the other.", "name": "fig-compare-courses-recorded"}, "image": {"alt": "Forgetting and damage during every run, as recorded", "width": "720px"}} tags=["hide-input"]
+if page.recorded:
+    plots.course_panels(page.recorded, title=recorded)
+
+# %% mystnb={"figure": {"caption": "This run. UR and the distance of the samples that do not show the forgotten class, each in that of the base model, against gradient evaluations. Dotted: a third of the one, 1.5 times the other.", "name": "fig-compare-courses"}, "image": {"alt": "Forgetting and damage during every run", "width": "720px"}} tags=["hide-input"]
+figure = plots.course_panels(record, title=this)
+
+# %% tags=["hide-input"]
+from statistics import fmean
+
+
+def costs(record, title):
+    """What every run took."""
+    series, lines = record.series, {}
+    for name, ones in series["costs"].items():
+        mean = {what: fmean(one[what] for one in ones) for what in ones[0]}
+        broke = next((text for text in series["stopped"][name] if text), "")
+        lines[series["titles"][name]] = {
+            "gradient evaluations": f"{mean['gradient_evaluations']:.0f}",
+            "updates": f"{mean['updates']:.0f}",
+            "seconds": f"{mean['seconds']:.1f}",
+            "peak memory, MB": f"{mean['peak_mb']:.0f}",
+            "ended early": broke,
+        }
+    frame = pd.DataFrame(lines).T
+    if not frame["ended early"].any():
+        frame = frame.drop(columns="ended early")
+    style = frame.style.set_caption(title)
+    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
+    style.set_table_styles([cell])
+    return style.set_table_attributes('class="comparison"')
+
+
+if page.recorded:
+    display(costs(page.recorded, recorded))
+display(costs(record, this))
+
+# %% [markdown]
+# Memory is the most that an update's tensors hold at once beside the model and the data, counted tensor by tensor; seconds are the runs' own, on a machine that may have had other work.
+#
+# ## Which orderings hold?
+#
+# What the papers' tables are printed for is an order. Every pair of methods that a row orders and this page has is asked again. The verdict needs three paired seeds; with fewer it stays open, whatever the means say.
+
+# %% tags=["hide-input"]
+from paperlib.runs.orderings import PRINTED, pairs
+
+
+def held(record):
+    """Of each printed row: its pairs here."""
+    values = {}
+    for value in record.values:
+        if hasattr(value, "value"):
+            values.setdefault(value.claim.rpartition("/")[2], {})[value.method] = value
+    found = {}
+    for row in PRINTED:
+        measured = values.get(row.measure.replace(" ", "_"), {})
+        if several := pairs(row, measured):
+            found[row.where] = several
+    return found
+
+
+asked = held(best)
+titles = best.series["titles"]
+lines = {}
+for where, several in asked.items():
+    turned = [one for one in several if not one.holds]
+    words = [str(one.verdict) for one in several]
+    lines[where] = {
+        "pairs": f"{len(several)}",
+        "same order here": f"{len(several) - len(turned)}",
+        "turned round": "; ".join(
+            f"{titles[one.worse]} before {titles[one.better]}" for one in turned
+        ),
+        "verdicts": ", ".join(f"{words.count(w)} {w}" for w in dict.fromkeys(words)),
+    }
+props = "font-size: 0.8rem; padding: 0.2rem 0.5rem; text-align: left"
+style = pd.DataFrame(lines).T.style.set_caption(told)
+style.set_table_styles(
+    [
+        {"selector": "th, td", "props": f"{props}; white-space: normal"},
+        {"selector": "tbody th", "props": "min-width: 9rem"},
+    ]
+)
+style.set_table_attributes('class="comparison"')
+
+# %% [markdown]
+# ## What to notice
+
+# %% tags=["hide-input"]
+series = best.series
+looked, titles, facts = series["looked"], series["titles"], series["bench"]
+start, truth = looked["before"], looked.get("retrained")
+third, bound = start["ur"] / 3, 1.5 * start["distance"]
+entered = list(series["courses"])
+good = [n for n in entered if looked[n]["ur"] <= third]
+kept = [n for n in entered if looked[n]["distance"] <= bound]
+both = sorted(
+    (n for n in good if n in kept), key=lambda n: max(looked[n]["distance"], 0)
+)
+
+
+def said(some):
+    """Titles with UR and distance."""
+    return (
+        ", ".join(
+            f"{titles[n]} ({looked[n]['ur']:.1f} %, {looked[n]['distance']:.1f})"
+            for n in some
+        )
+        or "none"
+    )
+
+
+OURS = {"signed", "redirect"}
+score = {
+    n: max(looked[n]["ur"] / third, looked[n]["distance"] / bound) for n in entered
+}
+order = sorted(entered, key=score.get)
+ours = [n for n in order if n in OURS]
+theirs = [n for n in order if n not in OURS]
+points = [
+    f"**Forgotten and kept** (UR at most a third of the {start['ur']:.1f} % before,"
+    f" distance at most 1.5 times the {start['distance']:.1f} before): {said(both)}.",
+    f"**Forgotten and damaged**: {said([n for n in good if n not in kept])}.",
+    f"**Kept and not forgotten**: {said([n for n in kept if n not in good])}.",
+]
+if rest := [n for n in entered if n not in good and n not in kept]:
+    points += [f"**Neither**: {said(rest)}."]
+if truth:
+    near = [n for n in both if looked[n]["distance_low"] <= truth["distance_high"]]
+    points += [
+        f"**The retrained model** has UR {truth['ur']:.1f} % and distance"
+        f" {truth['distance']:.1f}. Of those that forgot and kept, its quality is"
+        f" reached, as far as the intervals tell, by {said(near)}."
+    ]
+else:
+    points += ["There is no retrained model of this kind: no reference."]
+
+# %% tags=["hide-input"]
+cheap = min(entered, key=lambda n: series["costs"][n][0]["seconds"])
+ranks = ", ".join(f"{titles[n]} {score[n]:.2f}" for n in order[:5])
+points += [f"**By the rule of the search, on test images**: {ranks}."]
+if ours and theirs:
+    first, other = ours[0], theirs[0]
+    wins = score[first] < score[other]
+    gap = (
+        looked[first]["distance_high"] < looked[other]["distance_low"]
+        or looked[first]["distance_low"] > looked[other]["distance_high"]
+    )
+    reason = (
+        "redirect asks for what a retrained model would say, so that forgetting and"
+        " keeping pull the same way"
+        if first == "redirect"
+        else "signed pushes until the run ends, and this budget ends it in time"
+    )
+    other_reason = (
+        "the regression of redirect spends a third of each update's rows on the"
+        " forgotten side and moves the rest with them, while"
+        f" {titles[other]} at its best setting disturbs less within so short a run"
+    )
+    points += [
+        f"**Ours** {'comes first' if wins else 'does not come first'}:"
+        f" {said([first])} against {said([other])}, the best of the others;"
+        f" the two distances {'differ' if gap else 'do not differ'} by more than their"
+        f" intervals. {reason if wins else other_reason}.".replace(". r", ". R")
+        .replace(". s", ". S")
+        .replace(". t", ". T")
+    ]
+without = [n for n in both if ENTRANTS[n].of.retained == "unused"]
+points += [
+    "**Which one when.** With retained data at hand: "
+    + (f"{titles[both[0]]}. " if both else "none within this budget. ")
+    + "Without them: "
+    + (
+        f"{said(without)}."
+        if without
+        else "none of NegGrad and VDU forgot and kept here; both need a stop in time, "
+        "and no setting of the search found one."
+    ),
+    f"**The budget** is {facts['budget']} passes of {facts['batch_size']} images. A"
+    " longer one favours retraining and whatever needs preparation; which method wins"
+    " is a statement about this budget.",
+]
+every = [one for several in asked.values() for one in several]
+if every:
+    same = sum(one.holds for one in every)
+    points += [
+        f"**The papers' orders**: {same} of {len(every)} printed pairs have the same"
+        " order here. Their tables rest on other data, and most give one number a"
+        " cell without an interval."
+    ]
+Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
+
+# %% [markdown]
+# ```{exercise} Another judge
+# :label: ex-compare-judge
+# The rule weighs forgetting and keeping by two numbers that we chose, a third and 1.5. Take the measures of this run, and find for each method the weights with which it would come first. Which methods come first for no weights at all?
+# ```
+
+# %% [markdown] tags=["solution"]
+# ````{solution-start} ex-compare-judge
+# :class: dropdown
+# ````
+
+# %% tags=["solution"]
+points = {name: (looked[name]["ur"], looked[name]["distance"]) for name in entered}
+front = [
+    name
+    for name, (ur, distance) in points.items()
+    if not any(
+        u <= ur and d <= distance and (u, d) != (ur, distance)
+        for u, d in points.values()
+    )
+]
+print("on the Pareto front:", ", ".join(titles[name] for name in front))
+
+# %% [markdown] tags=["solution"]
+# A method comes first for some weights of a maximum exactly if nobody is better in both numbers: it lies on the Pareto front. The others lose under every such rule, and no discussion of weights can save them. (A weighted *sum* is harder still: it sees only the front's convex part.)
+#
+# ````{solution-end}
+# ````
