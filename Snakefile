@@ -17,8 +17,12 @@ STEPS = {
     "sgu_fig1_mixture_samples": ["mixture"],
     "sgu_fig2_mixture_scores": ["mixture"],
     "ours_mixture_frontier": ["mixture"],
+    "compare_all_methods": ["bench"],
+    "compare_gradient_conflict": ["bench"],
+    "compare_relearning": ["bench"],
 }
 
+SEARCHES = sorted(Path("results/search").glob("*.json"))  # the bench's settings
 PAGES = sorted(path.stem for path in Path("notebooks").glob("*.py"))
 PROFILE, SOLUTIONS = config["profile"], config["solutions"]
 BUILD = os.path.relpath(os.environ["PAPERLIB_BUILD"])
@@ -32,7 +36,8 @@ def code(start):
 def page_files(wildcards):
     page = wildcards.page
     pair = [f"notebooks/{page}.py", f"notebooks/{page}.ipynb"]
-    return [*pair, *code(Path(pair[0])), *map(str, sorted(Path("results").glob(f"*/{page}.json")))]
+    records = [*Path("results").glob(f"*/{page}.json"), *(SEARCHES if "bench" in STEPS.get(page, []) else [])]
+    return [*pair, *code(Path(pair[0])), *map(str, sorted(records))]
 
 
 def page_steps(wildcards):
@@ -74,6 +79,7 @@ rule page:
 rule step:
     input:
         lambda wildcards: code(f"paperlib.runs.{wildcards.step}"),
+        lambda wildcards: map(str, SEARCHES if wildcards.step == "bench" else []),
     output:
         f"{BUILD}/steps/{{profile}}/{{step}}.step",
     log:

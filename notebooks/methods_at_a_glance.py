@@ -32,7 +32,8 @@ methods = "all"  # or some, separated by commas: "salun,redirect"
 budget = 0  # gradient evaluations of each method; 0: as many as the profile has
 
 # %% tags=["hide-input"]
-from paperlib.runs.glance import TITLES, Glance, chosen
+from paperlib.runs.entrants import chosen
+from paperlib.runs.glance import TITLES, Glance
 from paperlib.runs.page import Page
 
 NAME = "methods_at_a_glance"

@@ -94,6 +94,8 @@ def _with_twin(unseen: str, **base) -> list[Base]:
 _ALL = [
     *(Base(dataset="digits", process=process, labels=labels) for process in ("ve", "ddpm") for labels in (False, True)),
     Base(dataset="digits", process="vp"),
+    Base(dataset="digits", process="ddpm", unseen="1"),  # the twins of the comparison's, and of SGU's table in small
+    Base(dataset="digits", process="ve", unseen="3,7"),
     *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
     *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
     *_with_twin("3", dataset="mnist", process="ddpm", labels=True),

@@ -7,9 +7,12 @@
     found = measure(store, bench, str(model_file(entry)), seed=0)    # samples, distances, likelihoods
 
 Pages about relearning and about conflict ask for the same runs, and find them in the store.
+``python -m paperlib.runs.bench --profile smoke`` puts there what these pages need with their own parameters.
 """
 
+import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,16 +23,18 @@ from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
-from paperlib.runs.courses import Course, course
+from paperlib.runs.courses import Course, course, model_file
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.evaluation import Evaluation, evaluate, prepare
 from paperlib.runs.evaluation_measures import Protocol
 from paperlib.runs.evaluation_samples import find
+from paperlib.runs.page import PROFILES, build_folder, page_defaults
 from paperlib.runs.search import committed
+from paperlib.runs.seeds import listed
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
 
-__all__ = ["Bench", "measure", "retrained", "run", "settings"]
+__all__ = ["Bench", "main", "measure", "retrained", "run", "settings"]
 
 
 class Bench(Settings):
@@ -153,3 +158,26 @@ def _measure(folder: Path, wanted: _Measuring) -> None:
     subject = prepare(wanted.checkpoint, wanted.protocol, device=torch.device("cpu"), store=Store(wanted.store))
     found = evaluate(subject).model_dump_json(by_alias=True)
     (folder / "evaluation.json").write_text(json.dumps(json.loads(found)), encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run and measure all entrants as the comparison page's own parameters ask for it."""
+    parser = argparse.ArgumentParser(prog="python -m paperlib.runs.bench", description=main.__doc__)
+    parser.add_argument("--profile", choices=PROFILES, default="smoke")
+    parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")
+    options = parser.parse_args(arguments)
+    asked = page_defaults("compare_all_methods")
+    facts = {name: str(asked[name]) for name in ("dataset", "process", "forget")}
+    bench, store = Bench.of(options.profile, **facts), Store(build_folder() / "store")
+    for seed in listed(asked["seeds"]):
+        for checkpoint in filter(None, (bench.base, retrained(bench))):
+            measure(store, bench, checkpoint, seed)
+        for name in options.only:
+            entry = run(store, bench, name, seed)
+            found = measure(store, bench, str(model_file(entry)), seed)
+            ur, distance = (found[what]["value"] for what in ("UR", "distance"))
+            print(f"{name}, seed {seed}: UR {ur:.1f} %, distance {distance:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,8 @@ Only import statements are read, nothing is executed. A module that is named in 
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 __all__ = ["PACKAGE", "imported_files", "source_sha256"]
@@ -45,7 +46,7 @@ def imported_files(start: str | Path, *, package: Path = PACKAGE) -> tuple[Path,
         if path.is_relative_to(package):
             found.update([path, *path.parent.glob("*.yaml")])
             waiting += _files_of(_dotted(path, package), package)  # the packages around it
-        for name in _imported_names(path, package):
+        for name in _imported_names(path.read_text(encoding="utf-8"), path, package):
             waiting += _files_of(name, package)
     return tuple(sorted(found))
 
@@ -58,15 +59,18 @@ def source_sha256(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _imported_names(path: Path, package: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+@lru_cache(maxsize=1024)
+def _imported_names(text: str, path: Path, package: Path) -> tuple[str, ...]:
+    """What a file with this text imports: parsed once, however many steps ask."""
+    names = []
+    for node in ast.walk(ast.parse(text, filename=str(path))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path, package)
             if base:
-                yield base
-                yield from (f"{base}.{alias.name}" for alias in node.names)  # it may be a submodule
+                names += [base, *(f"{base}.{alias.name}" for alias in node.names)]  # it may be a submodule
+    return tuple(names)
 
 
 def _absolute(node: ast.ImportFrom, path: Path, package: Path) -> str:

@@ -36,7 +36,8 @@ from paperlib.unlearning.posterior import posterior, snapshots
 __all__ = ["Course", "cost", "course", "images", "looks", "model_file", "probes", "stopped", "window"]
 
 KEPT = 10  # images of every look, of the same noise
-LOSS_ROWS = 500  # test images of each side behind a loss, of the same noise and times at every look
+LOSS_ROWS = 500  # test images of each side behind a loss at most, of the same noise and times at every look
+PROBE_ROWS = 4  # batches behind each gradient of a probe
 SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: models (the paper's number), and Adam's rate in between
 
 
@@ -150,7 +151,9 @@ def _run(folder: Path, wanted: Course) -> None:
     seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
     pictures, stopped = [drawn[:KEPT]], ""
     run, spent, seconds = _begin(wanted, model, forget, retain, bases.examples(kind, train))
-    probe = Probe(run, retain, forget, generator(wanted.seed, "course/probe", "evaluation"))
+    probe = Probe(
+        run, retain, forget, PROBE_ROWS * wanted.batch_size, generator(wanted.seed, "course/probe", "evaluation")
+    )
     each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
     apart = max(1, wanted.looks[-1] // (each if wanted.unit == "evaluations" else 1) // max(wanted.probes, 1))
     steps = iter(run)
@@ -164,7 +167,7 @@ def _run(folder: Path, wanted: Course) -> None:
             ended = now >= left[-1] or (wanted.unit == "evaluations" and now + each > left[-1])
             if now >= left[0] or ended:
                 cost = {"gradient_evaluations": evaluations, "seconds": seconds + step.seconds}
-                found, drawn = _look(eye, run.model.eval(), wanted.seed)
+                found, drawn = _look(eye, run.model.eval(), wanted.n, wanted.seed)
                 seen.append({"update": step.index, **cost, **found})
                 pictures.append(drawn[:KEPT])
                 left = [mark for mark in left if mark > now]
@@ -192,7 +195,7 @@ def _before(
     model, stream = bases.load(base), "course/held-out" if held_out else "course"
     settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
     eye = Eye(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
-    return eye, _look(eye, model, seed)
+    return eye, _look(eye, model, n, seed)
 
 
 def _preparation(wanted: Course) -> dict[str, int]:
@@ -241,7 +244,7 @@ def _peak(wanted: Course, model: Denoiser, forget: Examples, retain: Examples) -
     return peak_bytes(work) / 1e6
 
 
-def _look(eye: Eye, model: Denoiser, seed: int) -> tuple[dict[str, Any], Tensor]:
+def _look(eye: Eye, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:
     """What is seen of the model, and the images that it drew."""
     images = eye.draw(model)
     shown = eye.shown(images)
@@ -250,11 +253,12 @@ def _look(eye: Eye, model: Denoiser, seed: int) -> tuple[dict[str, Any], Tensor]
     distance = eye.distance(images[~shown]) if int((~shown).sum()) > 3 else None
     found |= {"distance": distance and distance.value, "distance_interval": distance and list(distance.interval)}
     for name, side in {"L_g": eye.retained, "L_f": eye.forgotten}.items():
-        found[name] = _loss(model, bases.examples(eye.kind, side), generator(seed, "course/loss", "evaluation"))
+        data, draws = bases.examples(eye.kind, side), generator(seed, "course/loss", "evaluation")
+        found[name] = _loss(model, data, min(n, LOSS_ROWS), draws)
     return found, images
 
 
 @torch.no_grad()
-def _loss(model: Denoiser, data: Examples, draws: torch.Generator) -> float | None:
-    loss = batch_loss(model, data, LOSS_ROWS, draws).mean().item()
+def _loss(model: Denoiser, data: Examples, rows: int, draws: torch.Generator) -> float | None:
+    loss = batch_loss(model, data, rows, draws).mean().item()
     return loss / math.prod(model.net.shape) if math.isfinite(loss) else None

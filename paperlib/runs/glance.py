@@ -27,28 +27,17 @@ from paperlib.metrics.forgetting import Forgetting
 from paperlib.metrics.frechet import Frechet
 from paperlib.plots.images import contact_sheet
 from paperlib.runs import bases
+from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.eye import Eye
 from paperlib.runs.seeds import generator
 from paperlib.training import Training
-from paperlib.unlearning.methods import METHODS
 
-__all__ = ["TITLES", "Glance", "NotAsked", "Seen", "chosen"]
+__all__ = ["TITLES", "Glance", "NotAsked", "Seen"]
 
 COLUMNS = 15  # of the strips of images
 
-#: The titles of everything that a page looks at, by name; every method, and SGU with both of its losses.
-TITLES: dict[str, str] = {}
-for _name, _method in METHODS.items():
-    _losses = ("orthogonal", "obtuse") if _name == "sgu" else ("",)
-    TITLES |= {f"{_name} {loss}".strip().replace(" ", "_"): f"{_method.title} {loss}".strip() for loss in _losses}
-
-
-def chosen(methods: str) -> list[str]:
-    """The names that a page's parameter asks for: "all", or some of :data:`TITLES` separated by commas."""
-    names = list(TITLES) if methods == "all" else [name.strip() for name in methods.split(",")]
-    if unknown := [name for name in names if name not in TITLES]:
-        raise ValueError(f"methods={unknown[0]!r} is not one of all, {', '.join(TITLES)}")
-    return [name for name in TITLES if name in names]
+#: The titles of everything that a page looks at, by name.
+TITLES: dict[str, str] = {name: entrant.title for name, entrant in ENTRANTS.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,6 @@ from paperlib.training import Training
 
 __all__ = ["Probe", "conflict"]
 
-ROWS = 128  # of each side, behind a gradient
-
 
 class Probe:
     """A context about one update of ``run``: its direction against both gradients at the weights before it.
@@ -29,11 +27,12 @@ class Probe:
     Args:
         run: whose updates are probed.
         retain, forget: D_g and D_f.
+        rows: of each side, behind a gradient.
         draws: of the probes alone.
     """
 
-    def __init__(self, run: Training, retain: Data, forget: Data, draws: torch.Generator):
-        self.run, self.retain, self.forget, self.draws = run, retain, forget, draws
+    def __init__(self, run: Training, retain: Data, forget: Data, rows: int, draws: torch.Generator):
+        self.run, self.retain, self.forget, self.rows, self.draws = run, retain, forget, rows, draws
         self.found: list[dict[str, float]] = []
         self.idle = contextlib.nullcontext()
 
@@ -53,7 +52,7 @@ class Probe:
 
     def _gradient(self, network: Denoiser, data: Data) -> Tensor:
         with torch.enable_grad():
-            return self.run.gradient(batch_loss(network, data, ROWS, self.draws).mean())
+            return self.run.gradient(batch_loss(network, data, self.rows, self.draws).mean())
 
 
 def _weights(network: nn.Module) -> Tensor:

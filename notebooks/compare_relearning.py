@@ -1,0 +1,376 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (compare-relearning)=
+# # Does it stay forgotten?
+#
+# **The claim** that all three papers make with their titles: the class is *unlearned*. What they measure is that samples no longer show it. A model can do that and still know the class: a few updates on a few images, half an image as a prompt, and it is back. A retrained model has never known it and must learn it from nothing.
+# Neither paper asks; here every method is asked.
+#
+# ```{math}
+# :label: eq-relearning
+# k^*(\theta) = \min\Bigl\{ j : \mathrm{UR}(\theta_j) \ge \tfrac{1}{2}\, \mathrm{UR}_{\text{before}} \Bigr\}, \qquad
+# \theta_{j+1} = \theta_j - \text{Adam}\bigl[\nabla L(\theta_j; \text{a few images})\bigr] .
+# ```
+#
+# The model forgot as a retrained one would if its $k^*$ is that of the retrained model. If it is smaller, something had been kept.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke | laptop | paper: data, budget, looks
+seeds = "0"  # of unlearning, of the images and of the noise, separated by commas
+forget = "1"  # the class that is to be forgotten, or several: "3,7"
+process = "ddpm"  # ddpm | ve: which base model
+dataset = ""  # digits | mnist; empty: as the profile has it
+methods = "all"  # or some, separated by commas: "erasediff,redirect"
+images = "1,4,16,64,0"  # forgotten images to relearn from; 0: retained images alone
+lr = 1e-4  # Adam's, of relearning
+
+# %% tags=["hide-input"]
+from paperlib.runs.bench import Bench
+from paperlib.runs.entrants import chosen
+from paperlib.runs.page import Page
+from paperlib.runs.seeds import listed
+
+NAME = "compare_relearning"
+page = Page(
+    NAME,
+    profile=profile,
+    seeds=str(seeds),
+    forget=str(forget),
+    process=process,
+    dataset=dataset,
+    methods=methods,
+    images=str(images),
+    lr=lr,
+)
+SEEDS, names, COUNTS = listed(seeds), chosen(methods), listed(images)
+bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
+BUDGET = {
+    "smoke": {"looks": (4, 16), "n": 60, "prompts": 12, "steps": 10},
+    "laptop": {"looks": (2, 4, 8, 16, 32, 64), "n": 200, "prompts": 100, "steps": 50},
+}["smoke" if profile == "smoke" else "laptop"]
+page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
+
+# %% [markdown]
+# `paper` computes what `laptop` does.
+#
+# ## The models
+#
+# They are those of the comparison ({ref}`compare-all-methods`), out of its store, and with them the base model and the one that was retrained in full on the retained images.
+
+# %%
+from paperlib.runs.bench import measure, retrained, run
+from paperlib.runs.courses import model_file
+from paperlib.runs.entrants import ENTRANTS
+
+models = {"before": [bench.base] * len(SEEDS)}
+if twin := retrained(bench):
+    models["retrained"] = [twin] * len(SEEDS)
+for name in names:
+    entries = [run(page.store, bench, name, seed) for seed in SEEDS]
+    models[name] = [str(model_file(entry)) for entry in entries]
+before = measure(page.store, bench, bench.base, SEEDS[0])["UR"]["value"]
+titles = {"before": "before", "retrained": "Retrained"}
+titles |= {name: ENTRANTS[name].title for name in names}
+print(f"UR before {before:.1f} %: the class is back at {before / 2:.1f} %")
+
+# %% [markdown]
+# ## Teach it again
+#
+# Plain fine-tuning, the same for all: Adam on the denoising loss of $k$ images of the forgotten class and nothing else; or on all retained images and no forgotten one, which is what happens to a model that is put to use. The looks stop when the class is back.
+
+# %%
+from paperlib.runs.relearning import Relearning, back, relearn
+
+common = {"forget": bench.forget, "looks": BUDGET["looks"], "lr": lr}
+common |= {"n": BUDGET["n"], "sampler": bench.sampler, "enough": before / 2}
+common |= {"batch_size": min(bench.batch_size, 16)}
+seen = {}
+for name, checkpoints in models.items():
+    if name == "before":
+        continue
+    for k in COUNTS:
+        seen[name, k] = [
+            relearn(
+                page.store,
+                checkpoint,
+                Relearning.checked(images=k, seed=seed, **common),
+            )
+            for checkpoint, seed in zip(checkpoints, SEEDS)
+        ]
+    said = [back(seen[name, k][0], before / 2) for k in COUNTS]
+    print(f"{titles[name]:20} back after {said} updates, of {COUNTS} images")
+
+# %% [markdown]
+# ## Half an image as a prompt
+#
+# The lower half of test images of the forgotten class is given, the upper half is drawn by score_sde's inpainter ({py:func}`paperlib.editing.replacement`). Nothing is trained. How often does the whole show the class again?
+
+# %%
+from paperlib.runs.inpainting import Inpainting, inpaint, originals, restored, results
+
+prompts = {"forget": bench.forget, "side": "forget"}
+prompts |= {"n": BUDGET["prompts"], "steps": BUDGET["steps"]}
+completed = {}
+for name, checkpoints in models.items():
+    completed[name] = [
+        inpaint(page.store, checkpoint, Inpainting.checked(seed=seed, **prompts))
+        for checkpoint, seed in zip(checkpoints, SEEDS)
+    ]
+    found = results(completed[name][0])
+    print(f"{titles[name]:20} {found['accuracy']:5.1f} % show the class")
+
+# %% tags=["hide-input"]
+from statistics import median
+
+from paperlib import plots
+from paperlib.runs.records import measured
+
+LAST = BUDGET["looks"][-1]
+facts = bench.model_dump(
+    mode="json", include={"base", "forget", "budget", "batch_size"}
+)
+facts |= {"lr": lr, "looks": BUDGET["looks"], "enough": before / 2}
+
+
+def value(name, column, numbers, unit, n, metric):
+    """One value of the record."""
+    settings = {"seeds": SEEDS, "unit": unit, "n": n, "method": name}
+    return measured(
+        f"ours.{NAME}/{name}/{column}",
+        numbers,
+        dataset=bench.kind.dataset,
+        protocol=facts | {"metric": metric},
+        **settings,
+    )
+
+
+def updates(name, k):
+    """Until the class is back with each seed; None where it is not by the last look."""
+    return [back(one, before / 2) for one in seen[name, k]]
+
+
+values, grid = [], {}
+for name in models:
+    accuracy = [results(entry)["accuracy"] for entry in completed[name]]
+    what = "share of inpainted images that show the class"
+    values += [value(name, "inpainted", accuracy, "%", BUDGET["prompts"], what)]
+    if name == "before":
+        continue
+    grid[name] = {}
+    for k in COUNTS:
+        late = [2 * LAST if one is None else one for one in updates(name, k)]
+        middle = median(late)
+        grid[name][str(k)] = None if middle > LAST else middle
+        what = "updates until half of the UR before; twice the last look: not by it"
+        values += [value(name, f"images-{k}", late, "updates", BUDGET["n"], what)]
+        ends = [one[-1]["ur"] for one in seen[name, k]]
+        what = "UR at the last look, which the return of the class ends"
+        values += [value(name, f"images-{k}-ur", ends, "%", BUDGET["n"], what)]
+
+# %% tags=["hide-input"]
+SHOWN = 12
+rows = {"original": originals(bench.kind.dataset, Inpainting(**prompts)).images}
+rows |= {titles[name]: restored(entries[0]) for name, entries in completed.items()}
+scale = 2 if bench.kind.dataset == "mnist" else 4
+sheet = plots.contact_sheet(rows, columns=SHOWN, scale=scale)
+image = plots.save_sheet(sheet, page.image_path("inpainted"))
+record = page.write(
+    values=values,
+    series={
+        "back": grid,
+        "columns": COUNTS,
+        "last": LAST,
+        "titles": titles,
+        "rows": list(rows),
+        "inpainted": {name: results(entries[0]) for name, entries in completed.items()},
+        "urs": {
+            name: {str(k): [one[-1]["ur"] for one in seen[name, k]] for k in COUNTS}
+            for name in grid
+        },
+        "before": before,
+        "bench": facts,
+    },
+    images=[image],
+)
+
+# %% [markdown]
+# ## What comes back
+
+# %% mystnb={"figure": {"caption": "Recorded. Updates until the class is back, by the looks: a model in each row, by its side how many images it was shown. 0: it had not left.", "name": "fig-relearning-recorded"}, "image": {"alt": "Updates until the class is back, as recorded", "width": "640px"}} tags=["hide-input"]
+this = f"This run, profile {profile}, {bench.base}"
+recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+if page.recorded:
+    plots.relearning_grid(page.recorded, title=recorded)
+
+# %% mystnb={"figure": {"caption": "This run. Updates until the class is back, by the looks: a model in each row, by its side how many images it was shown. 0: it had not left.", "name": "fig-relearning"}, "image": {"alt": "Updates until the class is back", "width": "640px"}} tags=["hide-input"]
+figure = plots.relearning_grid(record, title=this)
+
+# %% mystnb={"figure": {"caption": "Test images of the forgotten class, the upper half hidden and drawn by each model; not chosen.", "name": "fig-relearning-inpainted"}, "image": {"alt": "Inpainted images of the forgotten class by every model", "width": "640px"}} tags=["hide-input"]
+best, told = page.recorded or record, recorded or this
+file = page.recorded_image("inpainted") if page.recorded else image
+figure = plots.picture(file, names=best.series["rows"], title=told)
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import display
+
+
+def prompted(record, title):
+    """How often half an image brings the class back."""
+    lines = {
+        record.series["titles"][name]: {
+            "show the class, %": f"{one['accuracy']:.0f}"
+            f" [{one['interval'][0]:.0f}, {one['interval'][1]:.0f}]",
+        }
+        for name, one in record.series["inpainted"].items()
+    }
+    style = pd.DataFrame(lines).T.style.set_caption(title)
+    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
+    style.set_table_styles([cell])
+    return style.set_table_attributes('class="comparison"')
+
+
+if page.recorded:
+    display(prompted(page.recorded, recorded))
+display(prompted(record, this))
+
+# %% [markdown]
+# ## What to notice
+
+# %% tags=["hide-input"]
+from paperlib.runs.page import Markdown
+
+series = best.series
+titles, last, columns = series["titles"], series["last"], series["columns"]
+asked = [name for name in series["back"] if name != "retrained"]
+left = [n for n in asked if series["back"][n][str(columns[0])] != 0]
+few = [str(k) for k in columns if k]
+
+
+def late(name, k):
+    """Updates as a number, also where the class did not come back."""
+    value = series["back"][name][k]
+    return 2 * last if value is None else value
+
+
+def name_all(some):
+    """Titles in a row."""
+    return ", ".join(titles[name] for name in some) or "none"
+
+
+points = [
+    f"**It had not left**: {name_all([n for n in asked if n not in left])}. By the"
+    f" samples of these looks their UR is still half of the {series['before']:.1f} %"
+    " before.",
+]
+if "retrained" in series["back"]:
+    faster = [n for n in left if any(late(n, k) < late("retrained", k) for k in few)]
+    slower = [n for n in left if all(late(n, k) > late("retrained", k) for k in few)]
+    points += [
+        "**Faster than the retrained model**, with some number of images:"
+        f" {name_all(faster)}. These had kept something of the class.",
+        f"**Slower than the retrained model**, with every number: {name_all(slower)}."
+        " To forget more than one who never knew is no virtue: what makes relearning"
+        " slow is damage, too.",
+    ]
+if "0" in series["back"][asked[0]]:
+    alone = [n for n in left if series["back"][n]["0"] is not None]
+    points += [
+        f"**Back from retained images alone**: {name_all(alone)}. Nobody shows such a"
+        " model the class, and it comes back."
+    ]
+shown = series["inpainted"]
+ceiling = shown["before"]["accuracy"]
+reference = shown.get("retrained", {}).get("accuracy")
+more = [n for n in asked if reference is not None and shown[n]["accuracy"] > reference]
+points += [
+    f"**Half an image is a strong prompt**: the model before completes {ceiling:.0f} %"
+    " of them to the class"
+    + (
+        f", the retrained one, which never saw it, {reference:.0f} %: so much is in the"
+        f" prompt. Above that: {name_all(more)}."
+        if reference is not None
+        else "."
+    ),
+    "**UR of free samples is not the whole of forgetting.** Of those that had left,"
+    f" {sum(any(late(n, k) <= last for k in few) for n in left)} of {len(left)} are back"
+    f" within {last} updates on some number of images.",
+]
+Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
+
+# %% [markdown]
+# ```{exercise} The thief has the retained images, too
+# :label: ex-relearning-mix
+# Here the model sees forgotten images and nothing else, so that it also loses the rest. Someone who wants the class back *and* a good model would mix them in. Write that run: each batch half of $k$ forgotten and half of retained images. Is the class back sooner or later, and what does the distance say?
+# ```
+
+# %% [markdown] tags=["solution"]
+# ````{solution-start} ex-relearning-mix
+# :class: dropdown
+# ````
+
+# %% tags=["solution"]
+import torch
+
+from paperlib.data import sets
+from paperlib.data.splits import split
+from paperlib.losses import batch_loss
+from paperlib.runs import bases
+from paperlib.runs.evaluation_samples import find
+from paperlib.runs.eye import Eye
+from paperlib.training import Training
+
+retain, remove = split(sets.load(bench.kind.dataset), bench.forget)
+D_g = bases.examples(bench.kind, retain)
+few_images = bases.examples(bench.kind, remove.only(torch.arange(16)))
+model = find(models[names[-1]][0]).load()
+
+
+def mixed(model, generator, index):
+    half = (batch_loss(model, data, 8, generator).mean() for data in (D_g, few_images))
+    return {"loss": 0.5 * sum(half)}
+
+
+run = Training(
+    model,
+    mixed,
+    steps=BUDGET["looks"][-1],
+    lr=lr,
+    ema=0.0,
+    generator=torch.Generator().manual_seed(SEEDS[0]),
+)
+eye = Eye(
+    model,
+    bench.kind,
+    bench.forget,
+    n=BUDGET["n"],
+    evaluations=bench.sampler,
+    seed=SEEDS[0],
+    stream="mixed",
+)
+drawn = eye.draw(run.run())
+shown = eye.shown(drawn)
+print(
+    f"{titles[names[-1]]}: UR {eye.ratio(shown).value:.1f} %,"
+    f" distance of the others {eye.distance(drawn[~shown]).value:.2f}"
+)
+
+# %% [markdown] tags=["solution"]
+# The class comes back with the rest intact, which no run on forgotten images alone can do: with them alone every sample moves towards the class. So the grid above is about how much a model kept, and this about how cheap a theft is.
+#
+# ````{solution-end}
+# ````
