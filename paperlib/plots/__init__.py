@@ -3,7 +3,7 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
-from paperlib.plots.comparison import conflict_panels, course_panels, relearning_grid
+from paperlib.plots.comparison import conflict_panels, course_panels, direction_panels, relearning_grid
 from paperlib.plots.courses import course_curves, needed_weight
 from paperlib.plots.forgetting import case_intervals, fooled_pairs
 from paperlib.plots.glance import forgetting_plane, glance_sheet
@@ -21,6 +21,7 @@ __all__ = [
     "contact_sheet",
     "course_curves",
     "course_panels",
+    "direction_panels",
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",

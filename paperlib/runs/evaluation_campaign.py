@@ -50,8 +50,8 @@ class BaseEvaluation:
         """1 until the card has these measures of the checkpoint that it is the card of, by this protocol."""
         card = checkpoints.card(self.base.name, self.folder) or {}
         found = card.get("evaluation", {})
-        wanted = protocol(self.base).model_dump(mode="json")
-        same = found.get("sha256") == card.get("sha256") and found.get("protocol") == wanted
+        measured = Protocol.model_validate(found["protocol"]) if found else None  # what is new since is as it was
+        same = found.get("sha256") == card.get("sha256") and measured == protocol(self.base)
         return 0.0 if card and same else 1.0
 
     def minutes(self) -> float:
