@@ -174,7 +174,8 @@ for name in models:
     for k in COUNTS:
         late = [2 * LAST if one is None else one for one in updates(name, k)]
         middle = median(late)
-        grid[name][str(k)] = None if middle > LAST else middle
+        if middle <= LAST:
+            grid[name][str(k)] = middle
         what = "updates until half of the UR before; twice the last look: not by it"
         values += [value(name, f"images-{k}", late, "updates", BUDGET["n"], what)]
         ends = [one[-1]["ur"] for one in seen[name, k]]
@@ -257,14 +258,13 @@ from paperlib.runs.page import Markdown
 series = best.series
 titles, last, columns = series["titles"], series["last"], series["columns"]
 asked = [name for name in series["back"] if name != "retrained"]
-left = [n for n in asked if series["back"][n][str(columns[0])] != 0]
+left = [n for n in asked if series["back"][n].get(str(columns[0])) != 0]
 few = [str(k) for k in columns if k]
 
 
 def late(name, k):
     """Updates as a number, also where the class did not come back."""
-    value = series["back"][name][k]
-    return 2 * last if value is None else value
+    return series["back"][name].get(k, 2 * last)
 
 
 def name_all(some):
@@ -287,8 +287,8 @@ if "retrained" in series["back"]:
         " To forget more than one who never knew is no virtue: what makes relearning"
         " slow is damage, too.",
     ]
-if "0" in series["back"][asked[0]]:
-    alone = [n for n in left if series["back"][n]["0"] is not None]
+if 0 in columns:
+    alone = [n for n in left if "0" in series["back"][n]]
     points += [
         f"**Back from retained images alone**: {name_all(alone)}. Nobody shows such a"
         " model the class, and it comes back."

@@ -131,6 +131,7 @@ for ratio in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0):
 
 # %%
 from paperlib.runs.courses import Course, course, looks, stopped, window
+from paperlib.runs.courses import without_gaps
 
 METHODS = {f"signed, λ = {lam:g}": ("signed", {"lam": lam}) for lam in LAMBDAS}
 METHODS |= {"redirect": ("redirect", {}), "fine-tuning": ("finetune", {})}
@@ -196,7 +197,7 @@ record = page.write(
             {
                 "process": name,
                 "method": label,
-                "looks": looks(entry),
+                "looks": without_gaps(looks(entry)),
                 "window": window(looks(entry)),
                 "stopped": stopped(entry),
             }
@@ -267,7 +268,7 @@ def story(run):
     seen, good = run["looks"], run["window"]
     first, last = seen[0], seen[-1]
     ends = f"UR {last['ur']:.1f} %"
-    if last["distance"] is not None:
+    if "distance" in last:
         ends += f", distance {last['distance'] / first['distance']:.1f} times the base model's"
     when = "at no look" if not good else f"from {good[0]} to {good[-1]} updates"
     if len(good) == 1:
@@ -291,9 +292,7 @@ hurt = [
     run
     for (_, method), run in named.items()
     if method.startswith("signed")
-    and (
-        run["stopped"] or run["looks"][-1]["L_f"] is None or run["looks"][-1]["L_f"] > 1
-    )
+    and (run["stopped"] or run["looks"][-1].get("L_f", math.inf) > 1)
 ]
 signed_runs = [method for _, method in named if method.startswith("signed")]
 
@@ -301,7 +300,7 @@ signed_runs = [method for _, method in named if method.startswith("signed")]
 def worst(process, method):
     """The largest distance of a run's looks, in that of the base model."""
     seen = named[process, method]["looks"]
-    values = [one["distance"] for one in seen if one["distance"] is not None]
+    values = [one["distance"] for one in seen if "distance" in one]
     return f"{max(values) / seen[0]['distance']:.1f}"
 
 

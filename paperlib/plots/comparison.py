@@ -91,13 +91,13 @@ def conflict_panels(record: Any, *, title: str) -> Figure:
 def relearning_grid(record: Any, *, title: str) -> Figure:
     """Updates until the class is back: a row a model, a column a number of images.
 
-    The series ``back`` maps each model to {number of images: median over seeds, or None where it is not back by the
-    last look}; ``last`` is that look.
+    The series ``back`` maps each model to {number of images: median over seeds}, without those where it is not back by
+    the last look, ``last``.
     """
     use_style()
     series = record.series
     names, columns, last = list(series["back"]), series["columns"], series["last"]
-    values = [[series["back"][name][str(k)] for k in columns] for name in names]
+    values = [[series["back"][name].get(str(k)) for k in columns] for name in names]
     shade = np.array([[np.log2(1 + (2 * last if v is None else v)) for v in row] for row in values])
     figure, axes = plt.subplots(figsize=(6.6, 0.36 * len(names) + 1.3))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")

@@ -79,7 +79,7 @@ def course_curves(record: Any, *, title: str) -> Figure:
 
 
 def _curve(axes: Any, run: dict[str, Any], what: str, colour: str) -> None:
-    seen = [one for one in run["looks"] if one[what] is not None]
+    seen = [one for one in run["looks"] if one.get(what) is not None]
     x, y = [one["update"] for one in seen], [one[what] for one in seen]
     axes.plot(x, y, "o-", ms=3, lw=1.5, color=colour, label=run["method"])
     if f"{what}_interval" in seen[0]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from paperlib.claims.intervals import t_interval
 from paperlib.runs import bench as benches
 from paperlib.runs.bench import Bench
-from paperlib.runs.courses import cost, looks, model_file, probes, stopped
+from paperlib.runs.courses import cost, looks, model_file, probes, stopped, without_gaps
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.evaluation_samples import draw, drawn, find
 from paperlib.runs.records import Value, measured
@@ -98,7 +98,7 @@ class Compared:
             "titles": self.titles,
             "looked": {name: self._point(name) for name in self.found},
             "real": self._real(),
-            "courses": {name: [looks(entry) for entry in entries] for name, entries in self.entries.items()},
+            "courses": {n: [without_gaps(looks(entry)) for entry in entries] for n, entries in self.entries.items()},
             "stopped": {name: [stopped(entry) for entry in entries] for name, entries in self.entries.items()},
             "probes": {name: [probes(entry) for entry in entries] for name, entries in self.entries.items()},
             "costs": {name: [cost(entry) for entry in entries] for name, entries in self.entries.items()},

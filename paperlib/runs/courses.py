@@ -33,7 +33,7 @@ from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
 from paperlib.unlearning.posterior import posterior, snapshots
 
-__all__ = ["Course", "cost", "course", "images", "looks", "model_file", "probes", "stopped", "window"]
+__all__ = ["Course", "cost", "course", "images", "looks", "model_file", "probes", "stopped", "window", "without_gaps"]
 
 KEPT = 10  # images of every look, of the same noise
 LOSS_ROWS = 500  # test images of each side behind a loss at most, of the same noise and times at every look
@@ -83,7 +83,7 @@ def course(store: Store, wanted: Course) -> Entry:
 
 
 def looks(entry: Entry) -> list[dict[str, Any]]:
-    """What each look saw, the first one before any update.
+    """What each look saw, the first one before any update. (A record has :func:`without_gaps`.)
 
     Keys: ``update``; ``ur`` and its ``ur_interval``, in percent; ``floor``; ``distance`` of the images that do not show
     what was to be forgotten from real retained ones, and its ``distance_interval``; ``L_g`` and ``L_f`` on test images,
@@ -91,6 +91,11 @@ def looks(entry: Entry) -> list[dict[str, Any]]:
     end where the run does (:func:`stopped`).
     """
     return _read(entry)["looks"]
+
+
+def without_gaps(seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Looks for a record, where nothing is null: what is no number any more is left out."""
+    return [{name: value for name, value in one.items() if value is not None} for one in seen]
 
 
 def cost(entry: Entry) -> dict[str, float]:
