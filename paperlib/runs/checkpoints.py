@@ -23,12 +23,17 @@ def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
 
 
-def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLDER) -> Path:
-    """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well."""
+def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLDER, *, precise: bool = False) -> Path:
+    """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well.
+
+    ``precise`` keeps the weights as they are, where a step of the store goes on from them: fp16 would round away what
+    a small learning rate did.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
     partial = target.with_suffix(".partial")
-    save_file(rounded(model), partial)
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(state if precise else rounded(model), partial)
     if (size := partial.stat().st_size) > LARGEST:
         partial.unlink()
         raise ValueError(f"{name} has {size} bytes; a checkpoint has {LARGEST} at most")

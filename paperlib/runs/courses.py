@@ -59,6 +59,7 @@ class Course(Settings):
     n: int = Field(gt=19)  # images of a look
     evaluations: int = Field(gt=0)  # of iPNDM, an image
     seed: int = Field(0, ge=0)
+    apart: int = Field(0, ge=0)  # updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run
     held_out: bool = False  # look with training images that were held out, as a search for settings does
 
     @field_validator("method")
@@ -182,7 +183,7 @@ def _run(folder: Path, wanted: Course) -> None:
     (folder / "looks.json").write_text(json.dumps(found), encoding="utf-8")
     np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
     facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
-    checkpoints.save(run.model, "model", facts, folder)
+    checkpoints.save(run.model, "model", facts, folder, precise=True)
 
 
 def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
@@ -227,7 +228,7 @@ def _begin(
     settings, spent, seconds = _preparation(wanted) | wanted.settings, 0, 0.0
     if wanted.method == "vdu" and "posterior" not in settings:
         draws = generator(wanted.seed, f"{stream}/posterior", "data")
-        apart = max(1, wanted.looks[-1] // 12 // SNAPSHOTS)  # a twelfth of the run
+        apart = wanted.apart or max(1, wanted.looks[-1] // 12 // SNAPSHOTS)
         steps = SNAPSHOTS * apart
         way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
         settings["posterior"] = posterior(snapshots(way, every=apart))

@@ -76,7 +76,7 @@ def _train(folder: Path, wanted: _Seed) -> None:
     base = bases.BASES[wanted.base]
     budget = bases.budget(base, "cpu").model_copy(update={"steps": wanted.steps, "warmup": wanted.steps // 8})
     run = bases.training(base, budget, seed=wanted.seed)
-    checkpoints.save(run.run(), "model", {"base": base.model_dump(), "steps": wanted.steps}, folder)
+    checkpoints.save(run.run(), "model", {"base": base.model_dump(), "steps": wanted.steps}, folder, precise=True)
 
 
 def _members(wanted: _Way) -> Iterator[nn.Module]:
