@@ -343,34 +343,27 @@ else:
     points += ["There is no retrained model of this kind: no reference."]
 
 # %% tags=["hide-input"]
-cheap = min(entered, key=lambda n: series["costs"][n][0]["seconds"])
 ranks = ", ".join(f"{titles[n]} {score[n]:.2f}" for n in order[:5])
 points += [f"**By the rule of the search, on test images**: {ranks}."]
 if ours and theirs:
     first, other = ours[0], theirs[0]
     wins = score[first] < score[other]
-    gap = (
-        looked[first]["distance_high"] < looked[other]["distance_low"]
-        or looked[first]["distance_low"] > looked[other]["distance_high"]
-    )
-    reason = (
-        "redirect asks for what a retrained model would say, so that forgetting and"
-        " keeping pull the same way"
-        if first == "redirect"
-        else "signed pushes until the run ends, and this budget ends it in time"
-    )
-    other_reason = (
-        "the regression of redirect spends a third of each update's rows on the"
-        " forgotten side and moves the rest with them, while"
-        f" {titles[other]} at its best setting disturbs less within so short a run"
-    )
+    one, two = looked[first], looked[other]
+    overlap = one["distance_low"] <= two["distance_high"]
+    overlap &= two["distance_low"] <= one["distance_high"]
+    by_ur = one["ur"] / third > one["distance"] / bound
     points += [
-        f"**Ours** {'comes first' if wins else 'does not come first'}:"
-        f" {said([first])} against {said([other])}, the best of the others;"
-        f" the two distances {'differ' if gap else 'do not differ'} by more than their"
-        f" intervals. {reason if wins else other_reason}.".replace(". r", ". R")
-        .replace(". s", ". S")
-        .replace(". t", ". T")
+        f"**Ours** {'comes first' if wins else 'does not come first'}: {said([first])}"
+        f" against {said([other])}, the best of the others. The intervals of their"
+        f" distances {'overlap' if overlap else 'do not overlap'}. What sets the score"
+        f" of {titles[first]} is its {'UR' if by_ur else 'distance'}: it"
+        + (
+            " leaves more of the class than the rule asks for its place, and keeps"
+            " quality to spare."
+            if by_ur
+            else " pays for forgetting with quality: near the class the retained data"
+            " are asked to fill in, and they change there, too."
+        )
     ]
 without = [n for n in both if ENTRANTS[n].of.retained == "unused"]
 points += [

@@ -319,8 +319,8 @@ points += [
     f"**Asked for class {series['forget']}**, {start['asked']:.0f} % of the images show"
     " it before, and after: "
     + ", ".join(f"{name} {number:.0f} %" for name, number in end.items())
-    + ". One seed, one rate: the comparison ({ref}`compare-all-methods`) says who"
-    " forgets at equal cost. Here EraseDiff spends four gradient evaluations an update"
+    + ". One seed, one rate: the comparison of all methods says who forgets at"
+    " equal cost. Here EraseDiff spends four gradient evaluations an update"
     " and the plain sum two.",
 ]
 Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))

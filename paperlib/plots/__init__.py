@@ -11,6 +11,7 @@ from paperlib.plots.images import contact_sheet, picture, save_sheet
 from paperlib.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from paperlib.plots.sampling import bound_terms, nll_histograms, sampler_curves
 from paperlib.plots.style import COLOURS, LABELS, interval, use_style
+from paperlib.plots.vdu import gamma_sweep, posterior_widths
 
 __all__ = [
     "COLOURS",
@@ -25,12 +26,14 @@ __all__ = [
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",
+    "gamma_sweep",
     "glance_sheet",
     "interval",
     "likelihoods",
     "needed_weight",
     "nll_histograms",
     "picture",
+    "posterior_widths",
     "relearning_grid",
     "sample_panels",
     "sampler_curves",

@@ -65,7 +65,7 @@ def course_panels(record: Any, *, title: str) -> Figure:
         panel.yaxis.set_minor_locator(NullLocator())
     figure.supxlabel("gradient evaluations", fontsize=10)
     figure.supylabel("in that of the base model", fontsize=10)
-    figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 
@@ -84,7 +84,7 @@ def conflict_panels(record: Any, *, title: str) -> Figure:
         panel.set_ylim(-1, 1)
     figure.supxlabel("gradient evaluations", fontsize=10)
     figure.supylabel("cosine of the update", fontsize=10)
-    figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 

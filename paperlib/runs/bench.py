@@ -72,7 +72,7 @@ class Bench(Settings):
 
 
 SMOKE = {"budget": 64, "batch_size": 8, "looks": 2, "probes": 4, "glimpse": 60}
-SMOKE |= {"n": 120, "sampler": 6, "images": 12, "strata": 8}
+SMOKE |= {"n": 100, "sampler": 8, "images": 12, "strata": 8}
 # The budget and the batch are those of the search (paperlib.runs.search). A look is 400 images, so that a UR of 10 % is
 # known to 3 points on the way, and of 2000 at the end, to 1.3.
 LAPTOP = {"budget": 240, "batch_size": 32, "looks": 6, "probes": 12, "glimpse": 400}

@@ -100,8 +100,9 @@ def test_weights_that_do_not_move_have_no_direction():
 
 def test_descent_and_ascent_move_as_their_names_say():
     for name, rises in {"finetune": "keeps", "neggrad": "erases"}.items():
-        run = METHODS[name].call(fresh(False), F, G, generator=seeded(1), steps=1, **SETTINGS)
-        with Probe(run, G, F, 300, seeded(5)) as probe:
+        settings = SETTINGS | {"batch_size": 4000}
+        run = METHODS[name].call(fresh(False), F, G, generator=seeded(1), steps=1, **settings)
+        with Probe(run, G, F, 4000, seeded(5)) as probe:
             next(iter(run))
         assert probe.found[0][rises] > 0.2
 

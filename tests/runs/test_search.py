@@ -78,7 +78,7 @@ def test_every_candidate_is_a_course_of_the_budget_on_held_out_images(runs):
         assert (wanted.base, wanted.forget, wanted.method) == ("digits-ddpm", "3", ENTRANTS[name].method)
         assert wanted.settings | {"lr": wanted.lr} == ENTRANTS[name].settings() | one
     assert (found.ur, found.distance) == (9.0, 2.0)
-    assert found.candidates[0].score == max(3 * 1e6 * runs[0].lr / 9.0, 1 / 3)
+    assert found.candidates[0].score == pytest.approx(3 * 20 / 9)  # of a rate of 2e-5
     assert found.best("salun").settings == {"lr": 2e-5, "alpha": 3.0}
 
 
@@ -96,7 +96,6 @@ def test_the_search_of_the_same_classes_comes_before_any_other(tmp_path):
     found = {forget: committed("digits-ddpm", forget, tmp_path) for forget in ("7,3", "1", "5")}
     assert {forget: one.candidates[0].score for forget, one in found.items()} == {"7,3": 2.0, "1": 1.0, "5": 1.0}
     assert committed("digits-ve", "1", tmp_path).candidates[0].score == 3.0
-    assert committed("mnist-ddpm", "1", tmp_path / "none") is None if (tmp_path / "mnist").exists() else True
 
 
 def test_the_command_writes_what_is_read_again(runs, tmp_path, capsys):
