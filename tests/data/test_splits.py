@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from paperlib.data.images import Images
-from paperlib.data.splits import forgotten_classes, split
+from paperlib.data.splits import forgotten_classes, split, validation
 
 N = 12
 IMAGES = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(N, 3, 2, 2)
@@ -92,3 +92,11 @@ def test_what_makes_no_split_is_refused_with_the_reason(dataset, forget, message
 def test_attributes_have_no_classes():
     with pytest.raises(ValueError, match="faces has attributes, not classes; valid: Bangs"):
         forgotten_classes(FACES, 0)
+
+
+@pytest.mark.parametrize("dataset", [DIGITS, FACES], ids=["labels", "attributes"])
+def test_every_fifth_image_is_held_out(dataset):
+    used, held = validation(dataset)
+    assert numbers(held) == [4, 9] and numbers(used) == [0, 1, 2, 3, 5, 6, 7, 8, 10, 11]
+    assert torch.equal(held.target, dataset.target[[4, 9]]) and len(used.target) == 10
+    assert held.name == f"{dataset.name} held-out" and used.name == f"{dataset.name} less the held-out"

@@ -207,13 +207,40 @@ def test_test_images_come_from_all_classes_in_turn():
         assert evaluation_likelihood.test_images(wanted).labels.tolist() == labels
 
 
+def test_the_entropy_of_an_unconditional_model_is_that_of_all_its_samples(folder, tmp_path):
+    one = subject(folder, tmp_path, name="digits-ddpm", metrics=("entropy", "ur"), forget="3")
+    found = evaluate(one).results[0]
+    p = predict(classifier("digits"), drawn(one.samples)).double().softmax(1)
+    assert found.value == pytest.approx(-(p * p.log()).sum(1).mean().item(), rel=1e-4)
+    assert found.n == 30 and found.details["of"] == "all samples"
+    labelled = evaluate(subject(folder, tmp_path, metrics=("entropy",), forget="3")).results[0]
+    assert labelled.n == 10 and labelled.details["of"] == "samples asked to show the forgotten"
+
+
+@pytest.mark.parametrize("strata, passed", [(0, None), (3, 3)])
+def test_the_bound_takes_as_many_strata_of_steps_as_the_protocol_says(strata, passed, folder, tmp_path, monkeypatch):
+    asked, steps = [], evaluation_likelihood.image_bound
+
+    def records(model, images, **settings):
+        asked.append(settings["strata"])
+        found = steps(model, images, **settings | {"strata": 3})  # a thousand steps take their time
+        return found
+
+    monkeypatch.setattr(evaluation_likelihood, "image_bound", records)
+    protocol = {"metrics": ("bound",), "forget": "3", "strata": strata}
+    made = evaluate(subject(folder, tmp_path, name="digits-ddpm", **protocol))
+    assert asked == [passed] * 2 and made.protocol.strata == strata
+    assert made.results[0].interval[0] < made.results[0].value
+
+
 REFUSED = [
     ({"metrics": ("fid", "is")}, "metrics='is' is not one of fid, u-fid,"),
     ({"metrics": ("nll", "nll")}, "metrics='nll' is asked for twice"),
     ({"metrics": ("ur",)}, "ur needs forget"),
     ({"metrics": ("pul",), "forget": "3"}, "pul needs before"),
     ({"metrics": ("ur",), "forget": "eleven"}, "digits-t.* has no class 'eleven'"),
-    ({"metrics": ("entropy",), "forget": "3", "name": "digits-ve"}, "entropy needs a model with labels"),
+    ({"metrics": ("p-forget",), "forget": "3", "name": "digits-ve"}, "p-forget needs a model with labels"),
+    ({"metrics": ("bound",), "strata": -1}, "strata\n"),
     ({"metrics": ("bound",), "name": "digits-ve"}, "bound is of a DDPM, and digits-ve is a ve model"),
     ({"metrics": ("frechet",), "sampler": "Euler"}, "sampler='Euler' is not one of DDPM, DDIM"),
     ({"metrics": ("frechet",), "sampler": "Heun", "guidance": 1.0, "evaluations": 1}, "evaluations=1 is below the 2"),

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from paperlib.runs.seeds import STREAMS, generator
+from paperlib.runs.seeds import STREAMS, generator, listed
 
 
 def draw(*arguments):
@@ -33,3 +33,21 @@ def test_the_global_generator_is_left_alone():
 def test_wrong_arguments_are_named(arguments):
     with pytest.raises(ValueError, match="nois|seed="):
         generator(*arguments)
+
+
+def test_a_page_s_seeds_are_read_in_their_order():
+    assert [listed(seeds) for seeds in (3, "0", "2, 0,10", " 7 ")] == [[3], [0], [2, 0, 10], [7]]
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        *("", "0,", "a", "-1", "0.5", "1,1", "0 1"),
+        -1,
+        True,
+        pytest.param("1,01", marks=pytest.mark.xfail(strict=True, reason="different words, one number")),
+    ],
+)
+def test_what_are_no_different_seeds_is_named(seeds):
+    with pytest.raises(ValueError, match=f"seeds={seeds!r} are not different integers"):
+        listed(seeds)

@@ -138,6 +138,17 @@ def test_the_mask_s_passes_are_counted():
     assert evaluations == [3 + 2, 3 + 4]  # 300 forgotten rows in batches of 128
 
 
+@pytest.mark.parametrize("rows", [1, 16, 17, 40])
+def test_a_mask_of_fewer_rows_takes_as_many_batches_as_hold_them(rows):
+    model, passed = fresh(False), []
+    steps = run(model, FORGET.x, RETAIN.x, erase="ascent", mask_rows=rows, batch_size=16, steps=1)
+    batches = math.ceil(rows / 16)
+    steps.network.register_forward_hook(lambda *_: passed.append(torch.is_grad_enabled()))
+    assert next(iter(steps)).gradient_evaluations == batches + 2 == sum(passed)
+    found = saliency(model, FORGET.x, seeded(3), rows=16 * batches, size=16, guidance=0.0, clip=0.0)
+    assert torch.equal(steps.prepared["mask"], saliency_mask(found, 0.5))
+
+
 @pytest.mark.parametrize(
     "wrong, message",
     [
@@ -148,6 +159,7 @@ def test_the_mask_s_passes_are_counted():
         ({"kept": math.nan}, r"kept=nan is not in \[0, 1\]"),
         ({"retain": None}, "salun needs retained data; neggrad and vdu"),
         ({"batch_size": 0}, "batch_size=0 is below 1"),
+        ({"mask_rows": 0}, "mask_rows=0 is below 1"),
         ({"forget": points(4, (0, 1, 2))}, "all 3 classes are among the forgotten"),
     ],
 )
