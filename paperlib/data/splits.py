@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paperlib.data.images import Images
 
-__all__ = ["Sides", "evenly", "forgotten", "forgotten_classes", "split", "validation"]
+__all__ = ["Sides", "evenly", "forgotten", "forgotten_attributes", "forgotten_classes", "split", "validation"]
 
 HELD_OUT = 5  # every so-many-th training image, where settings are chosen
 
@@ -41,14 +41,22 @@ def forgotten(dataset: Images, forget: int | str | Iterable[int | str]) -> Tenso
     if dataset.labels is not None:
         classes = torch.tensor(forgotten_classes(dataset, forget), device=dataset.labels.device)
         return torch.isin(dataset.labels, classes)
-    names = {_plain(name): name for name in dataset.attributes}
     chosen = torch.zeros(len(dataset), dtype=torch.bool, device=dataset.values.device)
+    for column, value in forgotten_attributes(dataset, forget):
+        chosen |= dataset.values[:, column] == value
+    return chosen
+
+
+def forgotten_attributes(dataset: Images, forget: int | str | Iterable[int | str]) -> list[tuple[int, bool]]:
+    """The columns of the attributes that ``forget`` names, each with the value that is to be forgotten."""
+    columns = {_plain(name): column for column, name in enumerate(dataset.attributes)}
+    found = []
     for word in _words(forget):
         positive = _plain(word).removeprefix("not ")
-        if positive not in names:
+        if positive not in columns:
             raise ValueError(f"{forget=}: {dataset.name} has no attribute {word!r}; {_valid(dataset.attributes)}")
-        chosen |= dataset.attribute(names[positive]) == (positive == _plain(word))
-    return chosen
+        found.append((columns[positive], positive == _plain(word)))
+    return found
 
 
 def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) -> list[int]:
@@ -89,7 +97,9 @@ def _valid(names: tuple[str, ...]) -> str:
 
 
 def evenly(data: Images, n: int) -> Images:
-    """The first ``n`` images, taken from all classes in turn; all where there are fewer."""
+    """The first ``n`` images, taken from all classes in turn; all where there are fewer. Without classes, the first."""
+    if data.labels is None:
+        return data.only(torch.arange(min(n, len(data))))
     rank = torch.empty_like(data.labels)
     for label in range(len(data.classes)):
         where = data.labels == label

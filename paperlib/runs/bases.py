@@ -24,12 +24,13 @@ from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.training import Training
 
-__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "examples", "load", "training"]
+__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "examples", "images", "load", "training"]
 
 PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear}
 # A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
 # noise levels from 0.01 to 50.
 PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps"}
+SIZES = {"shapes": 16, "avatars": 32}  # pixels that drawn sets are drawn at
 DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 of the coloured sets
 
 
@@ -55,6 +56,10 @@ _GPU = dict(batch_size=512, ema=0.9999, warmup=1000, precision="bf16", compiled=
 BUDGETS = {
     ("digits", "cpu"): Budget(steps=1500, batch_size=128, lr=2e-3),  # two minutes; 140 passes
     ("digits", "cuda"): Budget(steps=1500, batch_size=128, lr=2e-3),
+    ("shapes", "cpu"): Budget(steps=4000, batch_size=64, lr=1e-3),  # twelve minutes of one core
+    ("shapes", "cuda"): Budget(steps=4000, batch_size=64, lr=1e-3),
+    ("avatars", "cpu"): Budget(steps=3000, batch_size=64, lr=1e-3),  # 40 minutes of one core
+    ("avatars", "cuda"): Budget(steps=3000, batch_size=64, lr=1e-3),
     ("mnist", "cpu"): Budget(steps=5000, batch_size=64, lr=2e-3),  # 40 minutes of one core; six passes
     ("mnist", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU),
     ("cifar10", "cpu"): Budget(steps=80_000, batch_size=128, lr=5e-4, ema=0.9999, warmup=1000),
@@ -65,7 +70,7 @@ BUDGETS = {
 class Base(Settings):
     """What a base model is: set, process, with labels or not, and the classes that it has never seen."""
 
-    dataset: Literal["digits", "mnist", "cifar10"]
+    dataset: Literal["digits", "shapes", "avatars", "mnist", "cifar10"]
     process: Literal["ve", "vp", "ddpm"]
     labels: bool = False  # conditional, with label dropout
     unseen: str = ""  # as a page's parameter ``forget`` names classes
@@ -83,8 +88,9 @@ class Base(Settings):
 
     @property
     def preset(self) -> str:
-        """The name of its network, about 0.6 M parameters for digits, 1 M for MNIST, 7 M for CIFAR-10."""
-        return {"digits": "small-8", "mnist": "small-28", "cifar10": "small-cifar10"}[self.dataset]
+        """The name of its network: 0.6 M parameters for digits, 7 M for CIFAR-10, between 1 and 1.5 M for others."""
+        names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
+        return names.get(self.dataset, f"small-{self.dataset}")
 
 
 def _with_twin(unseen: str, **base) -> list[Base]:
@@ -96,6 +102,8 @@ _ALL = [
     Base(dataset="digits", process="vp"),
     Base(dataset="digits", process="ddpm", unseen="1"),  # the twins of the comparison's, and of SGU's table in small
     Base(dataset="digits", process="ve", unseen="3,7"),
+    *_with_twin("square,disc", dataset="shapes", process="vp"),  # in the places of SGU's dog and automobile
+    *_with_twin("bangs", dataset="avatars", process="vp"),  # SGU's feature of CelebA
     *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
     *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
     *_with_twin("3", dataset="mnist", process="ddpm", labels=True),
@@ -105,7 +113,7 @@ _ALL = [
 ]
 # In the order of their worth: the smallest set first, the unconditional ones before the others, and each twin after
 # the base models of its kind.
-_ORDER = ("digits", "mnist", "cifar10")
+_ORDER = ("digits", "shapes", "avatars", "mnist", "cifar10")
 _ALL.sort(key=lambda base: (_ORDER.index(base.dataset), base.labels, bool(base.unseen)))
 BASES: dict[str, Base] = {base.name: base for base in _ALL}
 
@@ -125,13 +133,18 @@ def architecture(base: Base) -> Denoiser:
 
 def data(base: Base) -> Images:
     """Its training images."""
-    images = sets.load(base.dataset, "train")
-    return split(images, base.unseen).retain if base.unseen else images
+    train = images(base.dataset, "train")
+    return split(train, base.unseen).retain if base.unseen else train
 
 
-def examples(base: Base, images: Images) -> Examples:
+def images(dataset: str, part: str) -> Images:
+    """A part of a set at its base models' size."""
+    return sets.load(dataset, part, size=SIZES.get(dataset))
+
+
+def examples(base: Base, data: Images) -> Examples:
     """Images of its set as it is trained on them, or made to forget them."""
-    return Examples(images, flip=base.dataset == "cifar10", dequantise=base.dequantised)
+    return Examples(data, flip=base.dataset == "cifar10", dequantise=base.dequantised)
 
 
 def objective(

@@ -85,9 +85,30 @@ def build(name: str) -> SmallCNN | CifarResNet:
     return network(channels, outputs, width=recipe.width).to(memory_format=torch.channels_last)
 
 
-def classifier(name: str) -> SmallCNN | CifarResNet:
+class Sized(nn.Module):
+    """A classifier of a drawn set, for images of other sizes than its own: they are resized first, bicubic."""
+
+    def __init__(self, network: SmallCNN, size: int):
+        super().__init__()
+        self.network, self.size = network, size
+
+    def _fit(self, x: Tensor) -> Tensor:
+        size = (self.size, self.size)
+        return x if x.shape[2:] == size else nn.functional.interpolate(x, size, mode="bicubic", antialias=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the network's last layer sees."""
+        return self.network.features(self._fit(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.network(self._fit(x))
+
+
+def classifier(name: str) -> SmallCNN | CifarResNet | Sized:
     """The committed classifier of a set."""
-    return checkpoints.load(build(name), f"classifier-{name}")
+    network = checkpoints.load(build(name), f"classifier-{name}")
+    return Sized(network, RECIPES[name].size).eval() if _drawn(name) else network
 
 
 def _drawn(name: str) -> dict[str, int]:

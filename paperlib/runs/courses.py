@@ -16,7 +16,6 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.images import Examples, Images
 from paperlib.data.splits import split, validation
 from paperlib.denoiser import Denoiser
@@ -189,8 +188,8 @@ def _run(folder: Path, wanted: Course) -> None:
 def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
     """Images to unlearn on and real ones to look with: training and test part, or both of the training part."""
     dataset = bases.BASES[base].dataset
-    train = sets.load(dataset, "train")
-    return validation(train) if held_out else (train, sets.load(dataset, "test"))
+    train = bases.images(dataset, "train")
+    return validation(train) if held_out else (train, bases.images(dataset, "test"))
 
 
 @lru_cache(maxsize=2)

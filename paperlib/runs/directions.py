@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.eye import Eye
@@ -82,7 +81,7 @@ def _run(folder: Path, wanted: Directions) -> None:
     if not kind.labels:
         raise ValueError(f"base={wanted.base!r} is unconditional; EraseDiff's figure is of a conditional model")
     model = bases.load(wanted.base)
-    retain, forget = (bases.examples(kind, side) for side in split(sets.load(kind.dataset, "train"), wanted.forget))
+    retain, forget = (bases.examples(kind, side) for side in split(bases.images(kind.dataset, "train"), wanted.forget))
     run = METHODS[wanted.method].call(
         model,
         forget,

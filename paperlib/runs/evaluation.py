@@ -13,10 +13,10 @@ from typing import Any, Literal
 import pydantic
 import torch
 
-from paperlib.data import sets
-from paperlib.data.splits import forgotten_classes
+from paperlib.data.splits import forgotten
 from paperlib.metrics.features import MissingWeights, inception
 from paperlib.runs import checkpoints
+from paperlib.runs.bases import images
 from paperlib.runs.evaluation_measures import METRICS, Protocol, Result, Subject
 from paperlib.runs.evaluation_samples import check_drawing, find, timing
 from paperlib.runs.page import build_folder
@@ -90,9 +90,9 @@ def prepare(
             check_drawing(protocol.sampler, protocol.evaluations, protocol.guidance, one.base.labels)
             one.load()  # refuses what is not the file of its card
     for part in {"test", protocol.reference}:
-        data = sets.load(base.dataset, part)
+        data = images(base.dataset, part)
         if protocol.forget:
-            forgotten_classes(data, protocol.forget)
+            forgotten(data, protocol.forget)
     neighbours = any("precision-recall" in name for name in protocol.metrics)
     if "classifier" in needed or (neighbours and protocol.features == "classifier"):
         _check_classifier(base.dataset)

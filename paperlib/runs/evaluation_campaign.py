@@ -17,20 +17,20 @@ __all__ = ["BaseEvaluation", "protocol"]
 
 # Estimates for two idle CPU cores: FID's network sees 15 images/s there, 5,000 samples of each model and, once for a
 # set, its 10,000 reference images; a model of MNIST draws some 25 images/s.
-MINUTES = {"digits": 2.0, "mnist": 25.0, "cifar10": 90.0}
+MINUTES = {"digits": 2.0, "shapes": 5.0, "avatars": 12.0, "mnist": 25.0, "cifar10": 90.0}
 
 
 def protocol(base: Base) -> Protocol:
     """How a base model is measured: FID, precision and recall in Inception's features, and likelihood.
 
-    The digits have 8 x 8 pixels: in Inception's eyes, 37 times as wide, they are no images, and their distance is that
-    in the classifier's features. A twin that has never seen some classes is compared with images without them, and its
-    UR is what retraining gets.
+    The digits have 8 x 8 pixels: in Inception's eyes, 37 times as wide, they are no images, and the drawn sets are not
+    what it was trained for: their distance is that in the classifier's features. A twin that has never seen some
+    classes is compared with images without them, and its UR is what retraining gets.
     """
-    digits, twin = base.dataset == "digits", "u-" if base.unseen else ""
-    metrics = [f"{twin}fid"] * (not digits) + [f"{twin}frechet", f"{twin}precision-recall", "nll"]
+    small, twin = base.dataset not in ("mnist", "cifar10"), "u-" if base.unseen else ""
+    metrics = [f"{twin}fid"] * (not small) + [f"{twin}frechet", f"{twin}precision-recall", "nll"]
     metrics += ["bound"] * (base.process == "ddpm") + ["ur"] * bool(base.unseen)
-    return Protocol(metrics=tuple(metrics), features="classifier" if digits else "inception", forget=base.unseen)
+    return Protocol(metrics=tuple(metrics), features="classifier" if small else "inception", forget=base.unseen)
 
 
 @dataclass

@@ -11,9 +11,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.images import Images
 from paperlib.metrics.features import features, inception
+from paperlib.runs.bases import images
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
 
@@ -32,7 +32,7 @@ class Real(Settings):
 
 def real_images(real: Real) -> Images:
     """The images themselves."""
-    data = sets.load(real.dataset, real.part)
+    data = images(real.dataset, real.part)
     return data.only(torch.arange(real.n)) if 0 < real.n < len(data) else data
 
 

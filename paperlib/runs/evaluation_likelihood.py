@@ -8,7 +8,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.images import Images
 from paperlib.data.splits import evenly, split
 from paperlib.likelihood.images import image_bound, image_nll
@@ -40,7 +39,7 @@ class Likelihood(Settings):
 
 def test_images(wanted: Likelihood) -> Images:
     """The images that are asked about."""
-    data = sets.load(wanted.base.dataset, "test")
+    data = bases.images(wanted.base.dataset, "test")
     return evenly(data if wanted.side == "all" else getattr(split(data, wanted.forget), wanted.side), wanted.n)
 
 

@@ -13,7 +13,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes, split
 from paperlib.likelihood.images import mean_interval
 from paperlib.metrics import forgetting
@@ -21,10 +20,12 @@ from paperlib.metrics.features import INCEPTION, features, penultimate
 from paperlib.metrics.frechet import Statistics, frechet, perfect_model
 from paperlib.metrics.intervals import Measured
 from paperlib.metrics.precision_recall import precision_recall
+from paperlib.runs.bases import images as real_part
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation_features import Real, real_features, real_images, sample_features
 from paperlib.runs.evaluation_likelihood import likelihood
 from paperlib.runs.evaluation_samples import Checkpoint, draw, drawn
+from paperlib.runs.judge import shows
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
@@ -83,7 +84,7 @@ class Subject:
     @cached_property
     def classes(self) -> list[int]:
         """What is to be forgotten."""
-        return forgotten_classes(sets.load(self.dataset, "test"), self.protocol.forget)
+        return forgotten_classes(real_part(self.dataset, "test"), self.protocol.forget)
 
     def drawing(self, checkpoint: Checkpoint, n: int, classes: tuple[int, ...]) -> Entry:
         """The images of one of the checkpoints."""
@@ -110,7 +111,11 @@ class Subject:
 
     def shown(self, images: Tensor) -> Tensor:
         """Whether they show what is to be forgotten, in its eyes."""
-        return forgetting.shows_class(self.logits(images), self.classes)
+        return self.shows(self.logits(images))
+
+    def shows(self, logits: Tensor) -> Tensor:
+        """The same of what the classifier said."""
+        return shows(logits, real_part(self.dataset, "test"), self.protocol.forget)
 
     @cached_property
     def conditioned(self) -> Tensor:
@@ -120,7 +125,7 @@ class Subject:
     @cached_property
     def retained(self) -> Tensor:
         """The logits of real test images that are to be kept, where the floors come from."""
-        return self.logits(split(sets.load(self.dataset, "test"), self.protocol.forget).retain.images)
+        return self.logits(split(real_part(self.dataset, "test"), self.protocol.forget).retain.images)
 
     @cached_property
     def real(self) -> Real:
@@ -234,7 +239,7 @@ def likelihoods(subject: Subject, kind: str) -> list[Result]:
 
 
 def _retained_shown(subject: Subject) -> Tensor:
-    return forgetting.shows_class(subject.retained, subject.classes)
+    return subject.shows(subject.retained)
 
 
 #: Name -> what it measures, and what it needs ("forget", "before", "labels", "ddpm", "classifier", "inception").

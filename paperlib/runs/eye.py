@@ -5,7 +5,6 @@ others are.
 import torch
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.images import Images, to_uint8
 from paperlib.data.splits import forgotten_classes, split
 from paperlib.denoiser import Denoiser
@@ -13,8 +12,9 @@ from paperlib.metrics import forgetting
 from paperlib.metrics.features import Network, features, penultimate
 from paperlib.metrics.forgetting import Forgetting
 from paperlib.metrics.frechet import Frechet, Statistics, frechet
-from paperlib.runs.bases import Base
+from paperlib.runs.bases import Base, images
 from paperlib.runs.classifiers import classifier, predict
+from paperlib.runs.judge import shows
 from paperlib.runs.seeds import generator
 from paperlib.sampling import ipndm, prior, sample
 
@@ -52,12 +52,17 @@ class Eye:
         if n < 20:
             raise ValueError(f"n={n} is below 20")
         self.kind, self.evaluations, self.seed, self.stream = kind, evaluations, seed, stream
-        self.test: Images = sets.load(kind.dataset, "test") if real is None else real
-        self.classes = forgotten_classes(self.test, forget)
+        self.test: Images = images(kind.dataset, "test") if real is None else real
+        self.forget = forget
         self.retained, self.forgotten = split(self.test, forget)
         self.noise = prior(model, (n, *model.net.shape), generator(seed, stream, "noise"))
         self.network: Network = penultimate(classifier(kind.dataset), f"the {kind.dataset} classifier")
         self.reference = Statistics.of(features(self.retained.images, self.network, BATCH), self.network.name)
+
+    @property
+    def classes(self) -> list[int]:
+        """What is to be forgotten, of a set with classes."""
+        return forgotten_classes(self.test, self.forget)
 
     def draw(self, model: Denoiser, labels: Tensor | None = None) -> Tensor:
         """Images from the noise, uint8 [n, C, H, W]; pixels that are not finite are grey."""
@@ -75,8 +80,8 @@ class Eye:
         return images
 
     def shown(self, images: Tensor) -> Tensor:
-        """Which of the images the classifier takes for a forgotten class, bool [n]."""
-        return forgetting.shows_class(predict(classifier(self.kind.dataset), images), self.classes)
+        """Which of the images show what is to be forgotten, in the classifier's eyes, bool [n]."""
+        return shows(predict(classifier(self.kind.dataset), images), self.test, self.forget)
 
     def ratio(self, shown: Tensor) -> Forgetting:
         """UR of what is shown, with the floor of real retained images."""

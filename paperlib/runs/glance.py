@@ -19,7 +19,6 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.images import Examples
 from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser
@@ -121,7 +120,7 @@ class Glance:
         self.model: Denoiser = bases.load(base)
         self.base, self.seed, self.methods, kind = base, seed, methods, bases.BASES[base]
         self.eye = Eye(self.model, kind, forget, n=n, evaluations=evaluations, seed=seed, stream="glance")
-        train = sets.load(kind.dataset, "train")
+        train = bases.images(kind.dataset, "train")
         self.D_g, self.D_f = (bases.examples(kind, side) for side in split(train, forget))  # retained, forgotten
         self.everything: Examples = bases.examples(kind, train)
         self.labels = torch.arange(n) % len(train.classes) if kind.labels else None

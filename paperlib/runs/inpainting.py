@@ -10,7 +10,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from paperlib.data import sets
 from paperlib.data.images import model_input, to_uint8
 from paperlib.data.splits import evenly, split
 from paperlib.editing import half, repaint, replacement
@@ -19,6 +18,7 @@ from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation_samples import find
+from paperlib.runs.judge import right
 from paperlib.runs.seeds import generator
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
@@ -48,7 +48,7 @@ class _Inpainting(Inpainting):
 
 def originals(dataset: str, wanted: Inpainting) -> Any:
     """The test images whose half is hidden."""
-    return evenly(getattr(split(sets.load(dataset, "test"), wanted.forget), wanted.side), wanted.n)
+    return evenly(getattr(split(bases.images(dataset, "test"), wanted.forget), wanted.side), wanted.n)
 
 
 def inpaint(store: Store, checkpoint: str, wanted: Inpainting) -> Entry:
@@ -86,11 +86,11 @@ def _run(folder: Path, wanted: _Inpainting) -> None:
     drawn = to_uint8(torch.nan_to_num(state.x), dequantised=wanted.base.dequantised)
     images = torch.where(mask, data.images, drawn)
     eye = classifier(wanted.base.dataset)
-    right = {name: share(predict(eye, x).argmax(1) == data.labels) for name, x in (("", images), ("c", data.images))}
+    restored, clean = (share(right(predict(eye, x), data, wanted.forget)) for x in (images, data.images))
     facts = {
-        "accuracy": 100 * right[""].value,
-        "interval": [100 * end for end in right[""].interval],
-        "clean": 100 * right["c"].value,
+        "accuracy": 100 * restored.value,
+        "interval": [100 * end for end in restored.interval],
+        "clean": 100 * clean.value,
         "n": len(data),
         "evaluations": state.evaluations,
         "seconds": time.perf_counter() - begun,

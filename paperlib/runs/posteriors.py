@@ -12,7 +12,6 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from paperlib.data import sets
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.runs import bases, checkpoints
@@ -84,7 +83,7 @@ def _members(wanted: _Way) -> Iterator[nn.Module]:
     if wanted.way == "seeds":
         yield from (checkpoints.load(bases.architecture(kind), "model", folder) for folder in wanted.folders)
         return
-    everything = bases.examples(kind, sets.load(kind.dataset, "train"))
+    everything = bases.examples(kind, bases.images(kind.dataset, "train"))
     settings = {"steps": wanted.models * wanted.apart, "batch_size": wanted.batch_size, "lr": wanted.rate, "ema": 0.0}
     way = finetune(bases.load(wanted.base), None, everything, generator=generator(0, "posterior", "data"), **settings)
     yield from snapshots(way, every=wanted.apart)

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from pydantic import Field, field_validator
 
-from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
@@ -71,7 +70,7 @@ def _run(folder: Path, wanted: _Relearning) -> None:
     model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder)
     settings = {"n": wanted.n, "evaluations": wanted.sampler, "seed": wanted.seed, "stream": "relearning"}
     eye = Eye(model, wanted.base, wanted.forget, **settings)
-    retain, forget = split(sets.load(wanted.base.dataset, "train"), wanted.forget)
+    retain, forget = split(bases.images(wanted.base.dataset, "train"), wanted.forget)
     if wanted.images > len(forget):
         raise ValueError(f"images={wanted.images}: there are {len(forget)} images to forget")
     order = torch.randperm(len(forget), generator=generator(wanted.seed, "relearning/images", "data"))

@@ -38,7 +38,12 @@ def draw(
 def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[str, float | list[float]]:
     """The classifier's view of uint8 images [N, C, H, W]: mean confidence, the share of each class, and with the
     ``labels`` that were asked for, the share that shows them."""
-    probabilities = classifiers.predict(classifiers.classifier(dataset), images).softmax(1)
+    logits = classifiers.predict(classifiers.classifier(dataset), images)
+    if dataset == "avatars":  # attributes, each for itself
+        shares = (logits > 0).double().mean(0)
+        sure = torch.maximum(logits, -logits).sigmoid().mean().item()
+        return {"confidence": round(sure, 4), "shares": [round(s, 4) for s in shares.tolist()]}
+    probabilities = logits.softmax(1)
     confidence, found = probabilities.max(1)
     shares = torch.bincount(found, minlength=probabilities.shape[1]) / len(images)
     seen = {"confidence": round(confidence.mean().item(), 4), "shares": [round(s, 4) for s in shares.tolist()]}

@@ -5,8 +5,9 @@ import copy
 import pytest
 import torch
 
+from paperlib.runs.entrants import chosen
 from paperlib.runs.eye import GREY
-from paperlib.runs.glance import TITLES, Glance, NotAsked, chosen
+from paperlib.runs.glance import TITLES, Glance, NotAsked
 from paperlib.training import Training
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS

@@ -1,0 +1,29 @@
+"""What a set's classifier says of images, and whether they show what is to be forgotten: a class, or an attribute."""
+
+import torch
+from torch import Tensor
+
+from paperlib.data.images import Images
+from paperlib.data.splits import forgotten_attributes, forgotten_classes
+from paperlib.metrics import forgetting
+
+__all__ = ["right", "shows"]
+
+
+def shows(logits: Tensor, data: Images, forget: str) -> Tensor:
+    """Which rows of the logits [N, outputs] of ``data``'s classifier show it, bool [N].
+
+    Of classes, those whose prediction is one of them; of attributes, those that have one of the values named.
+    """
+    if data.labels is not None:
+        return forgetting.shows_class(logits, forgotten_classes(data, forget))
+    named = forgotten_attributes(data, forget)
+    return torch.stack([forgetting.shows_attribute(logits, column) == value for column, value in named]).any(0)
+
+
+def right(logits: Tensor, data: Images, forget: str) -> Tensor:
+    """Which rows agree with ``data``, row by row, bool [N]: in the class, or in whether an attribute named is there."""
+    if data.labels is not None:
+        return logits.argmax(1) == data.labels
+    columns = [column for column, _ in forgotten_attributes(data, forget)]
+    return ((logits > 0) == data.values)[:, columns].all(1)
