@@ -10,6 +10,7 @@ from paperlib.plots.glance import forgetting_plane, glance_sheet
 from paperlib.plots.images import contact_sheet, picture, save_sheet
 from paperlib.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from paperlib.plots.sampling import bound_terms, nll_histograms, sampler_curves
+from paperlib.plots.sgu import side_histograms
 from paperlib.plots.style import COLOURS, LABELS, interval, use_style
 from paperlib.plots.vdu import gamma_sweep, posterior_widths
 
@@ -40,5 +41,6 @@ __all__ = [
     "save_sheet",
     "score_errors",
     "score_fields",
+    "side_histograms",
     "use_style",
 ]

@@ -67,9 +67,7 @@ def test_a_profile_has_its_own_set_and_budget_unless_told_otherwise():
     assert smoke.base == "digits-ve" and smoke.budget == module.SMOKE["budget"] and smoke.kind.process == "ve"
     laptop = Bench.of("laptop", dataset="digits", process="ddpm", forget="1", budget=50)
     assert laptop.base == "digits-ddpm" and laptop.budget == 50 and laptop.n == module.LAPTOP["n"]
-    assert laptop.model_copy(update={"budget": 240}) == Bench.of(
-        "paper", dataset="digits", process="ddpm", forget="1"
-    )
+    assert laptop.model_copy(update={"budget": 240}) == Bench.of("paper", dataset="digits", process="ddpm", forget="1")
 
 
 def test_settings_are_the_searchs_and_else_the_first_that_it_would_try(monkeypatch):
@@ -165,7 +163,9 @@ def test_the_command_runs_and_measures_what_the_page_asks_for(monkeypatch, capsy
     monkeypatch.setattr(module, "measure", lambda store, bench, what, seed: seen.append((what, seed)) or values)
     module.main(["--only", "vdu", "unseen"])
     assert ran == [("vdu", 0), ("unseen", 0), ("vdu", 2), ("unseen", 2)]
-    of = [(what, seed) for seed in (0, 2) for what in ("digits-ddpm", "twin", f"vdu/{seed}/model", f"unseen/{seed}/model")]
+    of = [
+        (what, seed) for seed in (0, 2) for what in ("digits-ddpm", "twin", f"vdu/{seed}/model", f"unseen/{seed}/model")
+    ]
     assert seen == of and capsys.readouterr().out.count("UR 1.0 %, distance 2.00") == 4
 
 

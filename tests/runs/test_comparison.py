@@ -48,7 +48,10 @@ def made(monkeypatch):
     def make(*seeds):
         compared = Compared(None, tiny(), ["sgu_obtuse", "vdu"], seeds)
         said = [compared.run(name) for name in compared.names]
-        assert said[0].startswith("SGU obtuse ") and f"UR {10 * 0 + 10 + 0.1 * fmean(s**2 for s in seeds):5.1f} %" in said[0]
+        assert (
+            said[0].startswith("SGU obtuse ")
+            and f"UR {10 * 0 + 10 + 0.1 * fmean(s**2 for s in seeds):5.1f} %" in said[0]
+        )
         return compared
 
     return make

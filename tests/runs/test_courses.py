@@ -157,8 +157,20 @@ def test_no_update_exceeds_a_budget_of_evaluations(name, store, blind, passes):
     [
         ("finetune", "updates", 12, [1, 4, 7, 10]),
         ("sgu", "evaluations", 16, [1, 3, 5, 7]),
-        pytest.param("finetune", "updates", 7, None, marks=pytest.mark.xfail(raises=AssertionError, strict=True, reason="probes all 7")),
-        pytest.param("blindspot", "evaluations", 32, None, marks=pytest.mark.xfail(raises=AssertionError, strict=True, reason="probes 2")),
+        pytest.param(
+            "finetune",
+            "updates",
+            7,
+            None,
+            marks=pytest.mark.xfail(raises=AssertionError, strict=True, reason="probes all 7"),
+        ),
+        pytest.param(
+            "blindspot",
+            "evaluations",
+            32,
+            None,
+            marks=pytest.mark.xfail(raises=AssertionError, strict=True, reason="probes 2"),
+        ),
     ],
 )
 def test_as_many_updates_are_probed_as_were_asked_for_evenly_spread(method, unit, last, updates, store, blind):

@@ -240,7 +240,7 @@ REFUSED = [
     ({"metrics": ("pul",), "forget": "3"}, "pul needs before"),
     ({"metrics": ("ur",), "forget": "eleven"}, "digits-t.* has no class 'eleven'"),
     ({"metrics": ("p-forget",), "forget": "3", "name": "digits-ve"}, "p-forget needs a model with labels"),
-    ({"metrics": ("bound",), "strata": -1}, "strata\n"),
+    ({"metrics": ("bound",), "strata": -1}, "strata"),
     ({"metrics": ("bound",), "name": "digits-ve"}, "bound is of a DDPM, and digits-ve is a ve model"),
     ({"metrics": ("frechet",), "sampler": "Euler"}, "sampler='Euler' is not one of DDPM, DDIM"),
     ({"metrics": ("frechet",), "sampler": "Heun", "guidance": 1.0, "evaluations": 1}, "evaluations=1 is below the 2"),
