@@ -34,7 +34,7 @@ from paperlib.runs.seeds import listed
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
 
-__all__ = ["Bench", "main", "measure", "retrained", "run", "settings"]
+__all__ = ["Bench", "main", "measure", "retrained", "run", "settings", "wanted"]
 
 
 class Bench(Settings):
@@ -88,10 +88,15 @@ def settings(bench: Bench, name: str) -> dict[str, int | float | str]:
 
 def run(store: Store, bench: Bench, name: str, seed: int) -> Entry:
     """An entrant's run, from the store or now."""
+    return course(store, wanted(bench, name, seed))
+
+
+def wanted(bench: Bench, name: str, seed: int) -> Course:
+    """What an entrant's run is."""
     own = settings(bench, name)
     lr = own.pop("lr")
     marks = sorted({round(bench.budget * (k + 1) / bench.looks) for k in range(bench.looks)})
-    wanted = Course.checked(
+    return Course.checked(
         base=bench.base,
         method=ENTRANTS[name].method,
         settings=own,
@@ -105,16 +110,15 @@ def run(store: Store, bench: Bench, name: str, seed: int) -> Entry:
         evaluations=bench.sampler,
         seed=seed,
     )
-    return course(store, wanted)
 
 
 def retrained(bench: Bench) -> str:
     """The base model that has never seen what is to be forgotten, where there is a committed one; else empty."""
-    wanted = forgotten_classes(sets.load(bench.kind.dataset, "test"), bench.forget)
+    asked = forgotten_classes(sets.load(bench.kind.dataset, "test"), bench.forget)
     for name, base in bases.BASES.items():
         alike = bench.kind.model_copy(update={"unseen": base.unseen}) == base
         if base.unseen and alike and checkpoints.card(name):
-            if forgotten_classes(sets.load(base.dataset, "test"), base.unseen) == wanted:
+            if forgotten_classes(sets.load(base.dataset, "test"), base.unseen) == asked:
                 return name
     return ""
 
@@ -145,9 +149,9 @@ def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str,
         seed=seed,
     )
     found = find(checkpoint)
-    wanted = _Measuring(protocol=protocol, base=found.base, checkpoint=checkpoint, store=store.folder)
+    measuring = _Measuring(protocol=protocol, base=found.base, checkpoint=checkpoint, store=store.folder)
     inputs = [found.sha256, find(bench.base).sha256]
-    entry = store.step("measures", wanted, _measure, inputs=inputs)
+    entry = store.step("measures", measuring, _measure, inputs=inputs)
     results = Evaluation.model_validate_json((entry.path / "evaluation.json").read_text(encoding="utf-8")).results
     short = {"u-Frechet": "distance", "u-precision": "precision", "u-recall": "recall"}
     named = {short.get(one.name.partition(" ")[0], one.name): one.model_dump(mode="json") for one in results}

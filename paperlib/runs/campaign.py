@@ -20,6 +20,7 @@ from accelerate import PartialState
 
 from paperlib.runs import checkpoints
 from paperlib.runs.bases import BASES
+from paperlib.runs.bench_campaign import bench_runs
 from paperlib.runs.evaluation_campaign import BaseEvaluation
 from paperlib.runs.machine import pick_device, say
 from paperlib.runs.pretraining import Pretraining
@@ -44,9 +45,13 @@ class Run(Protocol):
 
 
 def runs(device: torch.device, folder: Path) -> list[Run]:
-    """Every recorded run, in the order of its worth: each base model, and what it draws; then their evaluations."""
-    kinds = [(Pretraining, SampleCheck), (BaseEvaluation,)]
-    return [kind(base, device, folder) for some in kinds for base in BASES.values() for kind in some]
+    """Every recorded run, in the order of its worth: each base model, and what it draws; the comparison, seed by seed;
+    then the base models' evaluations."""
+
+    def of_bases(*kinds: type) -> list[Run]:
+        return [kind(base, device, folder) for base in BASES.values() for kind in kinds]
+
+    return [*of_bases(Pretraining, SampleCheck), *bench_runs(device, folder), *of_bases(BaseEvaluation)]
 
 
 def plan(runs: Sequence[Run]) -> str:

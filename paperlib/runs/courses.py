@@ -32,7 +32,19 @@ from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
 from paperlib.unlearning.posterior import posterior, snapshots
 
-__all__ = ["Course", "cost", "course", "images", "looks", "model_file", "probes", "stopped", "window", "without_gaps"]
+__all__ = [
+    "Course",
+    "cost",
+    "course",
+    "done",
+    "images",
+    "looks",
+    "model_file",
+    "probes",
+    "stopped",
+    "window",
+    "without_gaps",
+]
 
 KEPT = 10  # images of every look, of the same noise
 LOSS_ROWS = 500  # test images of each side behind a loss at most, of the same noise and times at every look
@@ -80,6 +92,12 @@ def course(store: Store, wanted: Course) -> Entry:
     """Run it, or find it in the store."""
     card = checkpoints.card(wanted.base)
     return store.step("course", wanted, _run, inputs=[card["sha256"]] if card else [])
+
+
+def done(store: Store, wanted: Course) -> bool:
+    """Whether it is in the store."""
+    card = checkpoints.card(wanted.base)
+    return store.has("course", wanted, _run, inputs=[card["sha256"]] if card else [])
 
 
 def looks(entry: Entry) -> list[dict[str, Any]]:

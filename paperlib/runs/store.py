@@ -67,11 +67,7 @@ class Store:
         A second process that asks for the same step waits for the first and then reads. An entry whose files are not
         those of its manifest is moved aside with a warning, and computed again.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
-            raise ValueError(f"name={name!r} is not allowed: letters, digits, '_', '-' and '.' expected")
-        facts = {"name": name, **_facts(config, compute, inputs)}
-        key = hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()[:24]
-        entry = self.folder / f"{name}-{key}"
+        entry, facts = self._place(name, config, compute, inputs)
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / f"{entry.name}.lock"):
             if entry.is_dir():
@@ -89,6 +85,22 @@ class Store:
                 _seal(folder, facts)
             folder.rename(entry)
             return _read(entry)
+
+    def has(
+        self, name: str, config: Any, compute: Callable[[Path, Any], object], inputs: Sequence[Entry | str] = ()
+    ) -> bool:
+        """Whether :meth:`step` would find the entry there, unaltered or not."""
+        return self._place(name, config, compute, inputs)[0].is_dir()
+
+    def _place(
+        self, name: str, config: Any, compute: Callable[[Path, Any], object], inputs: Sequence[Entry | str]
+    ) -> tuple[Path, dict[str, Any]]:
+        """The entry's folder, and all that the step depends on."""
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+            raise ValueError(f"name={name!r} is not allowed: letters, digits, '_', '-' and '.' expected")
+        facts = {"name": name, **_facts(config, compute, inputs)}
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()[:24]
+        return self.folder / f"{name}-{key}", facts
 
 
 def file_sha256(path: Path) -> str:
