@@ -18,6 +18,7 @@ from tests.runs.test_search import PROVENANCE
 
 TINY = {"budget": 8, "batch_size": 2, "looks": 2, "probes": 1, "glimpse": 20}
 TINY |= {"n": 24, "sampler": 3, "images": 4, "strata": 4}
+ASKED = {"dataset": "", "process": "ddpm", "forget": 1, "seeds": "0,2"}
 
 
 def tiny(base="digits-ddpm", forget="8", **changes):
@@ -155,7 +156,7 @@ def test_a_ddpm_has_a_bound_of_strata_and_any_other_process_a_likelihood():
 
 def test_the_command_runs_and_measures_what_the_page_asks_for(monkeypatch, capsys):
     ran, seen = [], []
-    monkeypatch.setattr(module, "page_defaults", lambda name: FACTS)
+    monkeypatch.setattr(module, "page_defaults", lambda name: ASKED)
     monkeypatch.setattr(module, "run", lambda store, bench, name, seed: ran.append((name, seed)) or f"{name}/{seed}")
     monkeypatch.setattr(module, "model_file", lambda entry: f"{entry}/model")
     monkeypatch.setattr(module, "retrained", lambda bench: "twin")
@@ -167,6 +168,3 @@ def test_the_command_runs_and_measures_what_the_page_asks_for(monkeypatch, capsy
         (what, seed) for seed in (0, 2) for what in ("digits-ddpm", "twin", f"vdu/{seed}/model", f"unseen/{seed}/model")
     ]
     assert seen == of and capsys.readouterr().out.count("UR 1.0 %, distance 2.00") == 4
-
-
-FACTS = {"dataset": "", "process": "ddpm", "forget": 1, "seeds": "0,2"}
