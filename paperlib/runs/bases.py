@@ -88,7 +88,7 @@ class Base(Settings):
 
     @property
     def preset(self) -> str:
-        """The name of its network: 0.6 M parameters for digits, 7 M for CIFAR-10, between 1 and 1.5 M for others."""
+        """The name of its network, about 0.6 M parameters for digits, 7 M for CIFAR-10, 1 to 1.5 M for others."""
         names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
         return names.get(self.dataset, f"small-{self.dataset}")
 

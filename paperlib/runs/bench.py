@@ -95,7 +95,7 @@ def wanted(bench: Bench, name: str, seed: int) -> Course:
     """What an entrant's run is."""
     own = settings(bench, name)
     lr = own.pop("lr")
-    marks = sorted({round(bench.budget * (k + 1) / bench.looks) for k in range(bench.looks)})
+    marks = sorted({max(1, round(bench.budget * (k + 1) / bench.looks)) for k in range(bench.looks)})
     return Course.checked(
         base=bench.base,
         method=ENTRANTS[name].method,

@@ -25,7 +25,7 @@ from paperlib.runs.settings import Settings
 from paperlib.runs.snapshots import Resumable
 from paperlib.training import Training
 
-__all__ = ["RECIPES", "Recipe", "build", "classifier", "confusion", "make", "predict", "training"]
+__all__ = ["Sized", "RECIPES", "Recipe", "build", "classifier", "confusion", "make", "predict", "training"]
 
 
 class Recipe(Settings):

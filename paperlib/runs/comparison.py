@@ -18,7 +18,7 @@ from paperlib.runs.store import Entry, Store
 
 __all__ = ["MEASURES", "Compared"]
 
-#: What is recorded of a model: its unit, and decimals in tables.
+#: What is recorded of a model, with its unit and its decimals in tables.
 MEASURES = {
     "UR": ("%", 1),
     "PUL": ("%", 0),
@@ -36,7 +36,7 @@ class Compared:
     """Runs and measures of some entrants, from the store where they are there.
 
     Args:
-        names: of :data:`paperlib.runs.entrants.ENTRANTS`.
+        names: of ``paperlib.runs.entrants.ENTRANTS``.
         seeds: of training and noise; seed by seed everything is paired.
     """
 

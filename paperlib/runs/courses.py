@@ -4,6 +4,7 @@ A stored step for each run, so that every page which asks about it asks about th
 entry as a checkpoint with a card (:func:`model_file`): ``python -m paperlib.evaluate`` measures it.
 """
 
+import contextlib
 import json
 import math
 from functools import lru_cache
@@ -64,7 +65,7 @@ class Course(Settings):
     forget: str
     looks: tuple[int, ...] = Field(min_length=1)  # the last one ends the run
     unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include what precedes the first update
-    probes: int = Field(0, ge=0)  # updates whose direction is compared with both gradients, evenly spread
+    probes: int = Field(0, ge=0)  # at most so many updates, evenly spread, are held against both gradients
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
     n: int = Field(gt=19)  # images of a look
@@ -174,17 +175,16 @@ def _run(folder: Path, wanted: Course) -> None:
     seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
     pictures, stopped = [drawn[:KEPT]], ""
     run, spent, seconds = _begin(wanted, model, forget, retain, bases.examples(kind, train))
-    probe = Probe(
-        run, retain, forget, PROBE_ROWS * wanted.batch_size, generator(wanted.seed, "course/probe", "evaluation")
-    )
+    draws = generator(wanted.seed, "course/probe", "evaluation")
+    probe = Probe(run, retain, forget, PROBE_ROWS * wanted.batch_size, draws, spent=spent)
     each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
-    apart = max(1, wanted.looks[-1] // (each if wanted.unit == "evaluations" else 1) // max(wanted.probes, 1))
-    steps = iter(run)
+    marks = [wanted.looks[-1] * k / wanted.probes for k in range(wanted.probes)]
+    steps, now = iter(run), spent if wanted.unit == "evaluations" else 0
     try:
         while left and not ended:
-            probed = wanted.probes and run.index % apart == 0
-            with probe if probed else probe.idle:
+            with probe if marks and now >= marks[0] else probe.idle:
                 step = next(steps)
+            marks = [mark for mark in marks if mark > now]
             evaluations = spent + step.gradient_evaluations
             now = step.index if wanted.unit == "updates" else evaluations
             ended = now >= left[-1] or (wanted.unit == "evaluations" and now + each > left[-1])
@@ -261,8 +261,11 @@ def _peak(wanted: Course, model: Denoiser, forget: Examples, retain: Examples) -
     """Of two updates and a preparation that is as short as can be."""
 
     def work() -> object:
-        run, _, _ = _begin(wanted.model_copy(update={"looks": (12,)}), model, forget, retain, forget)
-        return run, list(islice(run, 2))
+        short = wanted.model_copy(update={"looks": (12,), "unit": "evaluations"})
+        run, _, _ = _begin(short, model, forget, retain, forget)
+        with contextlib.suppress(FloatingPointError):
+            list(islice(run, 2))
+        return run
 
     return peak_bytes(work) / 1e6
 

@@ -1,6 +1,6 @@
 """What takes part in a comparison: every method, SGU with both of its losses, and the settings that a search tries.
 
-A method of yours joins with its line in :data:`paperlib.unlearning.methods.METHODS` and a line in :data:`ENTRANTS`.
+A method of yours joins with its line in ``paperlib.unlearning.methods.METHODS`` and a line in ``ENTRANTS``.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Entrant:
     """A method as it enters.
 
     Args:
-        method: a key of :data:`paperlib.unlearning.methods.METHODS`.
+        method: a key of ``paperlib.unlearning.methods.METHODS``.
         rates: of Adam, that the search tries.
         dial: the method's own setting that the search turns; empty where it has none.
         values: of the dial, the paper's or its code's first.
@@ -71,13 +71,13 @@ ENTRANTS: dict[str, Entrant] = {
     "sgu_orthogonal": Entrant("sgu", RATES, "alpha", (0.99, 0.9999), {"loss": "orthogonal"}, "orthogonal"),
     "sgu_obtuse": Entrant("sgu", RATES, "alpha", (0.99, 0.9), {"loss": "obtuse"}, "obtuse"),
     "vdu": Entrant("vdu", (1e-6, 5e-6, 2e-5), "gamma", (0.1, 0.8)),  # from the paper's rate up
-    "signed": Entrant("signed", RATES, "lam", (10.0, 100.0)),
+    "signed": Entrant("signed", RATES, "lam", (10.0, 100.0)),  # about its default, 60, which is the mixture's
     "redirect": Entrant("redirect", RATES, "mu", (0.2, 1.0)),
 }
 
 
 def chosen(methods: str) -> list[str]:
-    """The names that a page's parameter asks for: "all", or some of :data:`ENTRANTS` separated by commas."""
+    """The names that a page's parameter asks for: "all", or some of ``ENTRANTS`` separated by commas."""
     names = list(ENTRANTS) if methods == "all" else [name.strip() for name in methods.split(",")]
     if unknown := [name for name in names if name not in ENTRANTS]:
         raise ValueError(f"methods={unknown[0]!r} is not one of all, {', '.join(ENTRANTS)}")

@@ -29,10 +29,12 @@ class Probe:
         retain, forget: D_g and D_f.
         rows: of each side, behind a gradient.
         draws: of the probes alone.
+        spent: evaluations that count with those of the run.
     """
 
-    def __init__(self, run: Training, retain: Data, forget: Data, rows: int, draws: torch.Generator):
+    def __init__(self, run: Training, retain: Data, forget: Data, rows: int, draws: torch.Generator, *, spent: int = 0):
         self.run, self.retain, self.forget, self.rows, self.draws = run, retain, forget, rows, draws
+        self.spent = spent
         self.found: list[dict[str, float]] = []
         self.idle = contextlib.nullcontext()
 
@@ -48,7 +50,8 @@ class Probe:
         move = _weights(self.run.network) - self.before
         found = {"keeps": (move, self.keep), "erases": (move, self.erase), "agree": (self.keep, self.erase)}
         cosines = {name: _cosine(*pair) for name, pair in found.items()}
-        self.found.append({"update": self.run.index, "evaluations": self.run.gradient_evaluations, **cosines})
+        evaluations = self.spent + self.run.gradient_evaluations
+        self.found.append({"update": self.run.index, "evaluations": evaluations, **cosines})
 
     def _gradient(self, network: Denoiser, data: Data) -> Tensor:
         with torch.enable_grad():
@@ -67,5 +70,7 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 def conflict(found: list[dict[str, float]]) -> dict[str, float]:
     """Shares of the probed updates, in percent: ``gradients`` disagree; the update ``harms`` what is to be kept; it
     ``restores`` what is to be forgotten."""
+    if not found:
+        raise ValueError("no update was probed")
     signs = {"gradients": "agree", "harms": "keeps", "restores": "erases"}
     return {share: 100 * sum(one[name] < 0 for one in found) / len(found) for share, name in signs.items()}

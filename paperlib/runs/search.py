@@ -1,6 +1,6 @@
 """Settings for every entrant by one rule: ``python -m paperlib.runs.search mnist-ddpm --forget 1``.
 
-Six candidates each (:data:`paperlib.runs.entrants.ENTRANTS`), each a whole run of the comparison's budget on training
+Six candidates each (``paperlib.runs.entrants.ENTRANTS``), each a whole run of the comparison's budget on training
 images of which every fifth is held out; the held-out ones, other noise and this rule choose::
 
     score = max(3 UR / UR before, distance / (1.5 distance before)),    the smallest wins
@@ -56,9 +56,9 @@ class Candidate(Settings):
 
     entrant: str
     settings: dict[str, int | float | str]  # ``lr`` among them
-    ur: float
+    ur: float | None  # None: the run broke before it was looked at
     distance: float | None
-    score: float | None  # None: it drew too little to be measured
+    score: float | None  # None: it broke, or drew too little to be measured
 
 
 class Search(Settings):
@@ -89,9 +89,11 @@ class Search(Settings):
         return {one.entrant for one in self.candidates}
 
 
-def score(ur: float, distance: float | None, before: dict[str, Any]) -> float | None:
+def score(ur: float | None, distance: float | None, before: dict[str, Any]) -> float | None:
     """The rule; None where nothing was drawn whose distance can be taken."""
-    if distance is None:
+    if not before["ur"]:
+        raise ValueError("no sample of the base model shows what is to be forgotten: there is nothing to score")
+    if ur is None or distance is None:
         return None
     return max(3 * ur / before["ur"], distance / (1.5 * before["distance"]))
 
@@ -116,7 +118,8 @@ def search(store: Store, base: str, forget: str, budget: Budget, entrants: Seque
                 evaluations=budget.sampler,
                 held_out=True,
             )
-            before, *_, last = looks(course(store, wanted))
+            before, *rest = looks(course(store, wanted))
+            last = rest[-1] if rest else {"ur": None, "distance": None}
             result = Candidate(
                 entrant=name,
                 settings=one,
@@ -124,7 +127,7 @@ def search(store: Store, base: str, forget: str, budget: Budget, entrants: Seque
                 distance=last["distance"],
                 score=score(last["ur"], last["distance"], before),
             )
-            say(f"{name} {one}: UR {result.ur:.1f} %, distance {result.distance}, score {result.score}")
+            say(f"{name} {one}: UR {result.ur} %, distance {result.distance}, score {result.score}")
             found.append(result)
     return Search(
         base=base,

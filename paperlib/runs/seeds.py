@@ -30,6 +30,7 @@ def generator(seed: int, step: str, stream: str, device: torch.device | str = "c
 def listed(seeds: int | str) -> list[int]:
     """A page's parameter: "0", or "0,1,2"; each seed once."""
     words = [word.strip() for word in str(seeds).split(",")]
-    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+    numbers = [int(word) for word in words if word.isdecimal()]
+    if len(numbers) < len(words) or len(set(numbers)) < len(numbers):
         raise ValueError(f"seeds={seeds!r} are not different integers from 0 on, separated by commas")
-    return [int(word) for word in words]
+    return numbers

@@ -69,7 +69,7 @@ class Models:
     """The models of one setting: found, or trained now, or the reason why there is none.
 
     Args:
-        setting: of :data:`SETTINGS`.
+        setting: of ``SETTINGS``.
         small: whether an embedded set stands for it.
         forget: other words than the setting's, for another class.
     """
