@@ -69,7 +69,7 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 
 # %%
 from paperlib.runs.bench import run
-from paperlib.runs.courses import probes
+from paperlib.runs.course_results import probes
 from paperlib.runs.probes import conflict
 
 found = {}

@@ -73,7 +73,7 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 
 # %%
 from paperlib.runs.bench import measure, retrained, run
-from paperlib.runs.courses import model_file
+from paperlib.runs.course_results import model_file
 from paperlib.runs.entrants import ENTRANTS
 
 models = {"before": [bench.base] * len(SEEDS)}

@@ -93,7 +93,8 @@ import math
 from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.runs import bases
-from paperlib.runs.courses import Course, course, looks, model_file
+from paperlib.runs.course_results import looks, model_file
+from paperlib.runs.courses import Course, course
 
 base = bases.BASES[f"{dataset}-ddpm"]
 D_f = split(sets.load(dataset, "train"), forget).forget

@@ -42,8 +42,7 @@ def _seeds(panel: Any, curves: Sequence[Sequence[tuple[float, float]]], colour: 
 def course_panels(record: Any, *, title: str) -> Figure:
     """UR and distance on the way, each in that of the base model, against gradient evaluations: a panel an entrant.
 
-    The series ``courses`` maps each entrant to one list of looks a seed, as :func:`paperlib.runs.courses.looks` has
-    them.
+    The series ``courses`` maps each entrant to one list of looks a seed (:func:`paperlib.runs.course_results.looks`).
     """
     courses = record.series["courses"]
     figure, panels = _panels(list(courses), record.series["titles"], title)

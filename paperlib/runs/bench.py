@@ -23,7 +23,8 @@ from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
-from paperlib.runs.courses import Course, course, model_file
+from paperlib.runs.course_results import model_file
+from paperlib.runs.courses import Course, course
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.evaluation import Evaluation, evaluate, prepare
 from paperlib.runs.evaluation_measures import Protocol

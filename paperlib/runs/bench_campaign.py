@@ -12,7 +12,8 @@ from accelerate import PartialState
 
 from paperlib.runs import checkpoints
 from paperlib.runs.bench import Bench, measure, run, wanted
-from paperlib.runs.courses import done, model_file
+from paperlib.runs.course_results import model_file
+from paperlib.runs.courses import done
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.machine import say
 from paperlib.runs.page import build_folder

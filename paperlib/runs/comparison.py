@@ -10,7 +10,7 @@ from torch import Tensor
 from paperlib.claims.intervals import t_interval
 from paperlib.runs import bench as benches
 from paperlib.runs.bench import Bench
-from paperlib.runs.courses import cost, looks, model_file, probes, stopped, without_gaps
+from paperlib.runs.course_results import cost, looks, model_file, probes, stopped, without_gaps
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.evaluation_samples import draw, drawn, find
 from paperlib.runs.records import Value, measured

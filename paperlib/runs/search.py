@@ -5,9 +5,10 @@ images of which every fifth is held out; the held-out ones, other noise and this
 
     score = max(3 UR / UR before, distance / (1.5 distance before)),    the smallest wins
 
-At most 1, and the class is forgotten and the rest kept (:func:`paperlib.runs.courses.window`); above 1 it is the worse
-of both misses. Test images play no part. The result is committed, ``results/search/<base>-forget-<classes>.json``, with
-all candidates. Runs are stored: what was stopped goes on, and several processes can share the work by ``--only``.
+At most 1, and the class is forgotten and the rest kept (:func:`paperlib.runs.course_results.window`); above 1 it is
+the worse of both misses. Test images play no part. The result is committed,
+``results/search/<base>-forget-<classes>.json``, with all candidates. Runs are stored: what was stopped goes on, and
+several processes can share the work by ``--only``.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from pydantic import Field
 from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
 from paperlib.runs import bases
-from paperlib.runs.courses import Course, course, looks
+from paperlib.runs.course_results import looks
+from paperlib.runs.courses import Course, course
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.page import build_folder
 from paperlib.runs.provenance import CHECKOUT, Origin

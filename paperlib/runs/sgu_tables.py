@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from paperlib.data.splits import forgotten
 from paperlib.runs import bases, checkpoints
-from paperlib.runs.courses import Course, course, model_file
+from paperlib.runs.course_results import model_file
+from paperlib.runs.courses import Course, course
 from paperlib.runs.store import Store
 
 __all__ = ["METHODS", "SETTINGS", "Models", "Setting", "chosen"]

@@ -9,7 +9,8 @@ from paperlib.data.images import to_uint8
 from paperlib.data.splits import split, validation
 from paperlib.denoiser import Denoiser
 from paperlib.runs import bases, courses
-from paperlib.runs.courses import Course, cost, course, images, looks, model_file, probes, stopped, window, without_gaps
+from paperlib.runs.course_results import cost, images, looks, model_file, probes, stopped, window, without_gaps
+from paperlib.runs.courses import Course, course
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.evaluation_samples import find
 from paperlib.runs.eye import Eye

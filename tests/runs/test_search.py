@@ -5,7 +5,7 @@ import json
 import pytest
 
 from paperlib.runs import search as module
-from paperlib.runs.courses import window
+from paperlib.runs.course_results import window
 from paperlib.runs.entrants import ENTRANTS
 from paperlib.runs.search import Budget, Candidate, Search, committed, main, score, search
 
