@@ -182,8 +182,13 @@ against = 100 * sum(one < 0 for one in every) / len(every)
 points = [
     "**The two gradients disagree** at"
     f" {against:.0f} % of all probed weights, with a mean cosine of"
-    f" {fmean(every):+.2f}: what lowers the error on retained images mostly lowers it"
-    " on forgotten ones too, since both are images of the same kind.",
+    f" {fmean(every):+.2f}: what lowers the error on retained images"
+    + (
+        " mostly lowers it on forgotten ones too, since both are images of the same"
+        " kind."
+        if fmean(every) < 0
+        else " does not lower it on forgotten ones."
+    ),
     f"**Updates that harm the kept**: {ranked('harms')}.",
     f"**Updates that restore the forgotten**: {ranked('restores')}.",
 ]

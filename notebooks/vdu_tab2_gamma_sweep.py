@@ -393,15 +393,19 @@ def overlaps(row, rest):
 
 steps = [row["pul"][0] for row in sorted(other, key=lambda row: row["gamma"])]
 falls = sum(a > b for a, b in zip(steps, steps[1:]))
-best_of = min(
-    other,
-    key=lambda row: (
-        (100 - row["pul"][0]) / 100 + row["distance"][0] / (1.5 * series["start"])
-    ),
-)
 printed = [pair[0] for pair in series["printed"].values()]
-error = 2.7
-gaps = [abs(a - b) / (error * 2**0.5) for a, b in zip(printed, printed[1:])]
+ones = 5000 * 0.112  # samples of digit 1 before unlearning, by its share of MNIST
+
+
+def error(pul):
+    """The standard error of a printed PUL, in points: both counts are Poisson."""
+    left = ones * (1 - pul / 100)
+    return 100 * (left / ones**2 + left**2 / ones**3) ** 0.5
+
+
+gaps = [
+    abs(a - b) / math.hypot(error(a), error(b)) for a, b in zip(printed, printed[1:])
+]
 points = [
     f"**At the paper's rate, {slow:g}**, no weight moves by more than"
     f" {max(row['moved'][0] for row in paper):.1e}. PUL lies between"
@@ -416,11 +420,11 @@ points = [
     f" {max(row['gamma'] for row in other):g}; it falls in {falls} of"
     f" {len(steps) - 1} steps of gamma. The intervals"
     f" {'all overlap' if all(overlaps(row, other) for row in other) else 'do not all overlap'}.",
-    f"**Is the printed column noise?** With some 500 of 5,000 samples a PUL has a"
-    f" standard error of about {error} points. The printed steps are"
-    f" {', '.join(f'{gap:.1f}' for gap in gaps)} standard errors of a difference:"
-    " the last two are no sampling noise of one model. They can still be noise of the"
-    " *run*, of which the paper has one for each gamma.",
+    "**Is the printed column noise?** From 5,000 samples a PUL has a standard error of"
+    f" {min(map(error, printed)):.1f} to {max(map(error, printed)):.1f} points. The"
+    f" printed steps are {', '.join(f'{gap:.1f}' for gap in gaps)} standard errors of a"
+    " difference: the last two are no sampling noise of one model. They can still be"
+    " noise of the *run*, of which the paper has one for each gamma.",
 ]
 snap, seed = series["ways"]["snapshots"], series["ways"]["seeds"]
 points += [
