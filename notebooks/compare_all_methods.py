@@ -24,8 +24,10 @@
 #
 # ```{math}
 # :label: eq-compare-two
-# \text{forgotten: } \mathrm{UR} = \Pr\bigl[\text{a sample shows } c_f\bigr] \to \text{floor}, \qquad
-# \text{kept: } d\bigl(p_\theta,\, p_{D_g}\bigr) \to d\bigl(p_{\text{retrained}},\, p_{D_g}\bigr) .
+# \begin{aligned}
+# \text{forgotten: } & \mathrm{UR} = \Pr\bigl[\text{a sample shows } c_f\bigr] \to \text{floor}, \\
+# \text{kept: } & d\bigl(p_\theta,\, p_{D_g}\bigr) \to d\bigl(p_{\text{retrained}},\, p_{D_g}\bigr) .
+# \end{aligned}
 # ```
 #
 # Neither number says anything without the other, and the retrained model is the reference for both.
@@ -126,8 +128,7 @@ Markdown(text)
 from paperlib.runs.comparison import Compared
 
 compared = Compared(page.store, bench, names, SEEDS)
-for name in names:
-    print(compared.run(name))
+print("\n".join(compared.run(name) for name in names))
 
 # %% tags=["hide-input"]
 from paperlib import plots
@@ -172,9 +173,13 @@ def measures(record, title):
         for name, point in looked.items()
     }
     style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.78rem; padding: 0.2rem 0.4rem"}
-    small = {"selector": "small", "props": "font-size: 0.66rem; white-space: nowrap"}
-    style.set_table_styles([cell, small])
+    cell = {
+        "selector": "th, td",
+        "props": "font-size: 0.72rem; padding: 0.15rem 0.25rem",
+    }
+    head = {"selector": "th", "props": "white-space: normal"}
+    small = {"selector": "small", "props": "font-size: 0.6rem; white-space: nowrap"}
+    style.set_table_styles([cell, head, small])
     return style.set_table_attributes('class="comparison"')
 
 

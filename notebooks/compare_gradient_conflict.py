@@ -72,14 +72,13 @@ from paperlib.runs.bench import run
 from paperlib.runs.course_results import probes
 from paperlib.runs.probes import conflict
 
-found = {}
+found, lines = {}, []
 for name in names:
     found[name] = [probes(run(page.store, bench, name, seed)) for seed in SEEDS]
     shares = conflict([one for seen in found[name] for one in seen])
-    print(
-        f"{ENTRANTS[name].title:20}",
-        *(f"{what} {share:3.0f} %  " for what, share in shares.items()),
-    )
+    said = (f"{what} {share:3.0f} %" for what, share in shares.items())
+    lines.append(f"{ENTRANTS[name].title:20} {'   '.join(said)}")
+print("\n".join(lines))
 
 # %% tags=["hide-input"]
 from paperlib import plots

@@ -18,12 +18,14 @@
 # # Does it stay forgotten?
 #
 # **The claim** that all three papers make with their titles: the class is *unlearned*. What they measure is that samples no longer show it. A model can do that and still know the class: a few updates on a few images, half an image as a prompt, and it is back. A retrained model has never known it and must learn it from nothing.
-# Neither paper asks; here every method is asked.
+# None of them asks; here every method is asked.
 #
 # ```{math}
 # :label: eq-relearning
-# k^*(\theta) = \min\Bigl\{ j : \mathrm{UR}(\theta_j) \ge \tfrac{1}{2}\, \mathrm{UR}_{\text{before}} \Bigr\}, \qquad
-# \theta_{j+1} = \theta_j - \text{Adam}\bigl[\nabla L(\theta_j; \text{a few images})\bigr] .
+# \begin{aligned}
+# k^*(\theta) &= \min\Bigl\{ j : \mathrm{UR}(\theta_j) \ge \tfrac{1}{2}\, \mathrm{UR}_{\text{before}} \Bigr\}, \\
+# \theta_{j+1} &= \theta_j - \text{Adam}\bigl[\nabla L(\theta_j; \text{a few images})\bigr], \quad \theta_0 = \theta .
+# \end{aligned}
 # ```
 #
 # The model forgot as a retrained one would if its $k^*$ is that of the retrained model. If it is smaller, something had been kept.
@@ -59,7 +61,7 @@ page = Page(
 SEEDS, names, COUNTS = listed(seeds), chosen(methods), listed(images)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 BUDGET = {
-    "smoke": {"looks": (4, 16), "n": 60, "prompts": 12, "steps": 10},
+    "smoke": {"looks": (4, 16), "n": 60, "prompts": 12, "steps": 16},
     "laptop": {"looks": (2, 4, 8, 16, 32, 64), "n": 200, "prompts": 100, "steps": 50},
 }["smoke" if profile == "smoke" else "laptop"]
 page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
@@ -98,7 +100,7 @@ from paperlib.runs.relearning import Relearning, back, relearn
 common = {"forget": bench.forget, "looks": BUDGET["looks"], "lr": lr}
 common |= {"n": BUDGET["n"], "sampler": bench.sampler, "enough": before / 2}
 common |= {"batch_size": min(bench.batch_size, 16)}
-seen = {}
+seen, lines = {}, []
 for name, checkpoints in models.items():
     if name == "before":
         continue
@@ -112,26 +114,29 @@ for name, checkpoints in models.items():
             for checkpoint, seed in zip(checkpoints, SEEDS)
         ]
     said = [back(seen[name, k][0], before / 2) for k in COUNTS]
-    print(f"{titles[name]:20} back after {said} updates, of {COUNTS} images")
+    lines.append(f"{titles[name]:20} back after {said} updates")
+print(f"images: {COUNTS}", *lines, sep="\n")
 
 # %% [markdown]
 # ## Half an image as a prompt
 #
-# The lower half of test images of the forgotten class is given, the upper half is drawn by score_sde's inpainter ({py:func}`paperlib.editing.replacement`). Nothing is trained. How often does the whole show the class again?
+# The lower half of test images of the forgotten class is given, the upper half is drawn by RePaint ({py:func}`paperlib.editing.repaint`). Nothing is trained. How often does the whole show the class again?
 
 # %%
 from paperlib.runs.inpainting import Inpainting, inpaint, originals, restored, results
 
 prompts = {"forget": bench.forget, "side": "forget"}
 prompts |= {"n": BUDGET["prompts"], "steps": BUDGET["steps"]}
-completed = {}
+prompts |= {"way": "repaint", "resamples": 3}
+completed, lines = {}, []
 for name, checkpoints in models.items():
     completed[name] = [
         inpaint(page.store, checkpoint, Inpainting.checked(seed=seed, **prompts))
         for checkpoint, seed in zip(checkpoints, SEEDS)
     ]
     found = results(completed[name][0])
-    print(f"{titles[name]:20} {found['accuracy']:5.1f} % show the class")
+    lines.append(f"{titles[name]:20} {found['accuracy']:5.1f} % show the class")
+print("\n".join(lines))
 
 # %% tags=["hide-input"]
 from statistics import median
@@ -211,13 +216,13 @@ record = page.write(
 # %% [markdown]
 # ## What comes back
 
-# %% mystnb={"figure": {"caption": "Recorded. Updates until the class is back, by the looks: a model in each row, by its side how many images it was shown. 0: it had not left.", "name": "fig-relearning-recorded"}, "image": {"alt": "Updates until the class is back, as recorded", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Recorded. Updates until the class is back, by the looks: a row a model, a column the images that it was shown. 0: it had not left.", "name": "fig-relearning-recorded"}, "image": {"alt": "Updates until the class is back, as recorded", "width": "640px"}} tags=["hide-input"]
 this = f"This run, profile {profile}, {bench.base}"
 recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
 if page.recorded:
     plots.relearning_grid(page.recorded, title=recorded)
 
-# %% mystnb={"figure": {"caption": "This run. Updates until the class is back, by the looks: a model in each row, by its side how many images it was shown. 0: it had not left.", "name": "fig-relearning"}, "image": {"alt": "Updates until the class is back", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "This run. Updates until the class is back, by the looks: a row a model, a column the images that it was shown. 0: it had not left.", "name": "fig-relearning"}, "image": {"alt": "Updates until the class is back", "width": "640px"}} tags=["hide-input"]
 figure = plots.relearning_grid(record, title=this)
 
 # %% mystnb={"figure": {"caption": "Test images of the forgotten class, the upper half hidden and drawn by each model; not chosen.", "name": "fig-relearning-inpainted"}, "image": {"alt": "Inpainted images of the forgotten class by every model", "width": "640px"}} tags=["hide-input"]

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,19 @@ def clean(notebook):
             for output in cell.outputs:
                 if output.get("name") == "stderr":
                     print(output.text, end="", file=sys.stderr)
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = _joined(output for output in cell.outputs if output.get("name") != "stderr")
     return notebook
+
+
+def _joined(outputs: Iterable[Any]) -> list[Any]:
+    """Outputs with what was printed in several pieces, as a busy machine does, in one."""
+    joined: list[Any] = []
+    for output in outputs:
+        if joined and output.get("name") == "stdout" == joined[-1].get("name"):
+            joined[-1]["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
 
 
 def last_lines(traceback: list[str], count: int = 12) -> str:

@@ -80,3 +80,14 @@ def test_a_pair_that_differs_is_refused(checkout, capsys):
     shutil.copy(checkout / "notebooks/other.ipynb", checkout / "notebooks/one.ipynb")
     assert execute.main(["one"]) == 1
     assert "one.py and one.ipynb differ; `make pair`" in capsys.readouterr().err
+
+
+def test_what_was_printed_in_pieces_is_one_output():
+    def text(words, name="stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=words)
+
+    picture = nbformat.v4.new_output("display_data", data={"text/plain": "a figure"})
+    pieces = [text("a\n"), text("log\n", "stderr"), text("b\n"), picture, text("c\n"), text("d\n")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=pieces)])
+    outputs = execute.clean(notebook).cells[0].outputs
+    assert [one.get("text", "figure") for one in outputs] == ["a\nb\n", "figure", "c\nd\n"]
