@@ -258,11 +258,16 @@ record = page.write(
 # First the paper's cells, each beside ours or beside the reason why there is none.
 
 # %% tags=["hide-input"]
-from paperlib.claims.table import comparison, style
+from paperlib.claims.table import comparison, reasons, style
 
 style(
     comparison(TABLES, recorded=page.recorded, this_run=record.values, profile=profile)
 )
+
+# %% tags=["hide-input"]
+from paperlib.runs.page import Markdown
+
+Markdown(reasons((page.recorded or record).values))
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -293,8 +298,11 @@ def ours(record, title):
                 },
             }
     style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.78rem; padding: 0.2rem 0.4rem"}
-    small = {"selector": "small", "props": "font-size: 0.66rem; white-space: nowrap"}
+    cell = {
+        "selector": "th, td",
+        "props": "font-size: 0.72rem; padding: 0.15rem 0.25rem",
+    }
+    small = {"selector": "small", "props": "font-size: 0.6rem; white-space: nowrap"}
     style.set_table_styles([cell, small])
     return style.set_table_attributes('class="comparison"')
 
@@ -319,8 +327,6 @@ figure = plots.side_histograms(record, title=this)
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
-
 best, told = page.recorded or record, recorded or this
 points = []
 for row, methods in best.series["rows"].items():

@@ -212,11 +212,16 @@ record = page.write(
 # ## The table
 
 # %% tags=["hide-input"]
-from paperlib.claims.table import comparison, style
+from paperlib.claims.table import comparison, reasons, style
 
 style(
     comparison(TABLES, recorded=page.recorded, this_run=record.values, profile=profile)
 )
+
+# %% tags=["hide-input"]
+from paperlib.runs.page import Markdown
+
+Markdown(reasons((page.recorded or record).values))
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -276,8 +281,6 @@ figure = shown("forget", "to be forgotten") if first else None
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
-
 points = []
 
 

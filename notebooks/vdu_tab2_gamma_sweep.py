@@ -22,8 +22,8 @@
 # ```{math}
 # :label: eq-vdu-tab2
 # \begin{aligned}
-# \mathcal{L}(\theta) &= -(1 - \gamma)\, A(\theta) + \gamma\, B(\theta), \qquad
-# A = \sum_{x_0 \in D_f} \sum_{t} w_t \lVert \epsilon_0 - \epsilon_\theta(x_t, t) \rVert^2, \\
+# \mathcal{L}(\theta) &= -(1 - \gamma)\, A(\theta) + \gamma\, B(\theta), \\
+# A &= \sum_{x_0 \in D_f} \sum_{t} w_t \lVert \epsilon_0 - \epsilon_\theta(x_t, t) \rVert^2, \\
 # B &= \sum_{i=1}^{n} \frac{(\theta_i - \mu_i^*)^2}{2 \sigma_i^{*2}}, \qquad
 # w_t = \frac{1 - \alpha_t}{\alpha_t (1 - \bar\alpha_{t-1})} .
 # \end{aligned}
@@ -348,11 +348,16 @@ record = page.write(
 # ## The table
 
 # %% tags=["hide-input"]
-from paperlib.claims.table import comparison, style
+from paperlib.claims.table import comparison, reasons, style
 
 style(
     comparison(TABLE, recorded=page.recorded, this_run=record.values, profile=profile)
 )
+
+# %% tags=["hide-input"]
+from paperlib.runs.page import Markdown
+
+Markdown(reasons((page.recorded or record).values))
 
 # %% [markdown]
 # ## The curves
@@ -374,8 +379,6 @@ figure = plots.posterior_widths(best, title=told)
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
-
 series = best.series
 slow, chosen = series["rates"]
 rows = {(row["rate"], row["gamma"]): row for row in series["sweep"]}

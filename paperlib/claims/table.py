@@ -11,7 +11,7 @@ from paperlib.claims.verdicts import verdict
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["NOTHING", "StyledTable", "comparison", "number", "style"]
+__all__ = ["NOTHING", "StyledTable", "comparison", "number", "reasons", "style"]
 
 NOTHING = "—"
 
@@ -68,6 +68,16 @@ def comparison(
     frame = pandas.DataFrame(table, index=[(labels or {}).get(one) or _label(one) for one in ids])
     frame.attrs["caption"] = _caption(recorded, this_run, profile, [known[one].unit for one in ids if one in known])
     return frame
+
+
+def reasons(values: Sequence[Any]) -> str:
+    """Markdown, an item for each reason why claims were not run, with the rows that it is of; empty where all were."""
+    found: dict[str, dict[str, None]] = {}
+    for value in values:
+        if not hasattr(value, "value"):
+            table, row, _ = split(value.claim)
+            found.setdefault(value.reason, {})[f"{table.partition('.')[2]} {row}"] = None
+    return "\n".join(f"- *Not run*, {why}: {', '.join(rows)}." for why, rows in found.items())
 
 
 def number(value: float | None, interval: Sequence[float] | None = None, *, decimals: int = 2) -> str:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from paperlib import claims
-from paperlib.claims.table import NOTHING, comparison, number, style
+from paperlib.claims.table import NOTHING, comparison, number, reasons, style
 from paperlib.runs.records import NotRun, measured
 
 ROWS = ["sgu.tab1/D_g/standard", "sgu.tab1/D_f/unlearning"]
@@ -84,3 +84,14 @@ def test_the_module_is_importable_without_pandas():
     code = "import sys; sys.modules['pandas'] = sys.modules['matplotlib'] = sys.modules['scipy'] = None\n"
     code += "import paperlib.claims.table, paperlib.claims.verdicts, paperlib.runs.page, paperlib.runs.store"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_reasons_stand_once_each_with_their_rows():
+    values = [
+        NotRun(claim="vdu.tab2/mnist/1/0.1/pul", reason="too slow"),
+        NotRun(claim="vdu.tab2/mnist/1/0.1/ufid", reason="too slow"),
+        NotRun(claim="sgu.tab2_ur/stl10/vpsde/airplane/unseen", reason="no data"),
+        value(ROWS[0], 10.7),
+    ]
+    text = "- *Not run*, too slow: tab2 mnist/1/0.1.\n- *Not run*, no data: tab2_ur stl10/vpsde/airplane."
+    assert reasons(values) == text and reasons([]) == ""
