@@ -110,10 +110,9 @@ class Models:
             twin = self._twin()
             return twin, "" if twin else f"no model was trained without {self.together}"
         name = "sgu" if method.startswith("sgu") else method
-        settings = training.pop("settings", {}) if name == "sgu" else {}
-        training.pop("settings", None)
-        settings |= {"loss": method.removeprefix("sgu_")} if name == "sgu" else {}
-        wanted = Course.checked(base=self.base, method=name, settings=settings, forget=self.together, **training)
+        own = training.pop("settings", {}) | {"loss": method.removeprefix("sgu_")} if name == "sgu" else {}
+        training["settings"] = own  # those handed in are SGU's
+        wanted = Course.checked(base=self.base, method=name, forget=self.together, **training)
         return str(model_file(course(self.store, wanted))), ""
 
     def _twin(self) -> str:

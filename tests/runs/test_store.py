@@ -251,3 +251,9 @@ def test_a_changed_module_changes_only_the_steps_that_import_it(tmp_path):
     (copy / "tool.py").write_text("value = 3\n")
     after = keys()
     assert before[0] != after[0] and before[1] == after[1]
+
+
+def test_has_says_what_step_would_find(store):
+    assert not store.has("words", Config(size=1), write)
+    store.step("words", Config(size=1), write)
+    assert store.has("words", Config(size=1), write) and not store.has("words", Config(size=2), write)
