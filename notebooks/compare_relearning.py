@@ -375,7 +375,7 @@ print(
 )
 
 # %% [markdown] tags=["solution"]
-# The class comes back with the rest intact, which no run on forgotten images alone can do: with them alone every sample moves towards the class. So the grid above is about how much a model kept, and this about how cheap a theft is.
+# The loss of the retained half holds the rest while the other half teaches the class; with forgotten images alone nothing holds it. Whether that was enough the two numbers say. So the grid above is about how much a model kept, and this about how cheap a theft is.
 #
 # ````{solution-end}
 # ````

@@ -314,14 +314,19 @@ points += [
         "; ".join(f"{name} ({series['inner'][name]['apart']:.2f})" for name in moves)
         or "none"
     )
-    + ". In the public code its effect is Adam's memory of steps that were undone, and"
-    " no part of the method that the paper describes.",
+    + "."
+    + (
+        " In the public code its effect is Adam's memory of steps that were undone, and"
+        " no part of the method that the paper describes."
+        if "code, adam" in moves and "code, sgd" in still
+        else ""
+    ),
     f"**Asked for class {series['forget']}**, {start['asked']:.0f} % of the images show"
     " it before, and after: "
     + ", ".join(f"{name} {number:.0f} %" for name, number in end.items())
     + ". One seed, one rate: the comparison of all methods says who forgets at"
-    " equal cost. Here EraseDiff spends four gradient evaluations an update"
-    " and the plain sum two.",
+    f" equal cost. Here EraseDiff spends {2 + best.parameters['K']} gradient"
+    " evaluations an update and the plain sum two.",
 ]
 Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
 

@@ -397,7 +397,7 @@ def overlaps(row, rest):
 steps = [row["pul"][0] for row in sorted(other, key=lambda row: row["gamma"])]
 falls = sum(a > b for a, b in zip(steps, steps[1:]))
 printed = [pair[0] for pair in series["printed"].values()]
-ones = 5000 * 0.112  # samples of digit 1 before unlearning, by its share of MNIST
+ones = 5000 / 10  # samples of the digit before unlearning, one class of ten
 
 
 def error(pul):
