@@ -13,13 +13,13 @@ from paperlib.runs.code import imported_files
 # Page -> the shared steps that must be in the store before it runs: `python -m paperlib.runs.<step> --profile P`.
 # A page run alone computes what it lacks; the steps are here so that two pages never compute the same thing twice.
 STEPS = {
-    "sgu_tab1_mixture_nll": ["mixture"],
-    "sgu_fig1_mixture_samples": ["mixture"],
-    "sgu_fig2_mixture_scores": ["mixture"],
-    "ours_mixture_frontier": ["mixture"],
-    "compare_all_methods": ["bench"],
-    "compare_gradient_conflict": ["bench"],
-    "compare_relearning": ["bench"],
+    "sgu_tab1_mixture_nll": ["studies.mixture"],
+    "sgu_fig1_mixture_samples": ["studies.mixture"],
+    "sgu_fig2_mixture_scores": ["studies.mixture"],
+    "ours_mixture_frontier": ["studies.mixture"],
+    "compare_all_methods": ["comparison.bench"],
+    "compare_gradient_conflict": ["comparison.bench"],
+    "compare_relearning": ["comparison.bench"],
 }
 
 SEARCHES = sorted(Path("results/search").glob("*.json"))  # the bench's settings
@@ -36,7 +36,7 @@ def code(start):
 def page_files(wildcards):
     page = wildcards.page
     pair = [f"notebooks/{page}.py", f"notebooks/{page}.ipynb"]
-    records = [*Path("results").glob(f"*/{page}.json"), *(SEARCHES if "bench" in STEPS.get(page, []) else [])]
+    records = [*Path("results").glob(f"*/{page}.json"), *(SEARCHES if "comparison.bench" in STEPS.get(page, []) else [])]
     return [*pair, *code(Path(pair[0])), *map(str, sorted(records))]
 
 

@@ -32,8 +32,8 @@ from paperlib.likelihood.divergence import draw_probes
 from paperlib.likelihood.fast import fast_log_likelihood
 from paperlib.likelihood.units import LEVELS_OFFSET, bits_per_dim
 from paperlib.runs import bases
-from paperlib.runs.likelihood_measures import test_images
 from paperlib.runs.seeds import generator
+from paperlib.runs.studies.likelihood_measures import test_images
 
 AIM = 1 / 5  # of the recipe's seconds
 AGREEMENT = 0.01  # bits a dimension, of the mean over images

@@ -30,8 +30,9 @@ from paperlib.data.images import to_uint8
 from paperlib.denoiser import Denoiser
 from paperlib.metrics.frechet import Frechet, features, frechet
 from paperlib.runs import bases
-from paperlib.runs.sampler_measures import SAMPLERS, eye, real_distance, reference
+from paperlib.runs.evaluation.samplers import SAMPLERS
 from paperlib.runs.seeds import generator
+from paperlib.runs.studies.sampler_measures import eye, real_distance, reference
 from paperlib.sampling import ddim, dpmpp_2m, heun, prior, sample
 
 EVALUATIONS = (5, 8, 10, 15, 20, 30, 40, 50)

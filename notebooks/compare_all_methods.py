@@ -42,8 +42,8 @@ methods = "all"  # or some, separated by commas: "sgu_obtuse,redirect"
 budget = 0  # gradient evaluations of each; 0: as many as the profile has
 
 # %% tags=["hide-input"]
-from paperlib.runs.bench import Bench
-from paperlib.runs.entrants import chosen
+from paperlib.runs.comparison.bench import Bench
+from paperlib.runs.comparison.entrants import chosen
 from paperlib.runs.page import Page
 from paperlib.runs.seeds import listed
 
@@ -78,15 +78,15 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # \text{score} = \max\Bigl( \frac{3\, \mathrm{UR}}{\mathrm{UR}_{\text{before}}},\; \frac{d}{1.5\, d_{\text{before}}} \Bigr) .
 # ```
 #
-# Up to 1 the class is forgotten and the rest kept. `python -m paperlib.runs.search` made the search; its file with all candidates is committed. The test images of this page played no part in it.
+# Up to 1 the class is forgotten and the rest kept. `python -m paperlib.runs.comparison.search` made the search; its file with all candidates is committed. The test images of this page played no part in it.
 
 # %% tags=["hide-input"]
 import pandas as pd
 
-from paperlib.runs.bench import settings
-from paperlib.runs.entrants import ENTRANTS
+from paperlib.runs.comparison.bench import settings
+from paperlib.runs.comparison.entrants import ENTRANTS
+from paperlib.runs.comparison.search import committed
 from paperlib.runs.page import Markdown
-from paperlib.runs.search import committed
 
 found = committed(bench.base, bench.forget)
 lines = {}
@@ -125,7 +125,7 @@ Markdown(text)
 # Every entrant starts from the same weights, and every model draws from the same noise.
 
 # %%
-from paperlib.runs.comparison import Compared
+from paperlib.runs.comparison.compared import Compared
 
 compared = Compared(page.store, bench, names, SEEDS)
 print("\n".join(compared.run(name) for name in names))
@@ -148,7 +148,7 @@ record = page.write(
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from paperlib.runs.comparison import MEASURES
+from paperlib.runs.comparison.compared import MEASURES
 
 this = f"This run, profile {profile}, {bench.base}"
 recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
@@ -254,7 +254,7 @@ display(costs(record, this))
 # What the papers' tables are printed for is an order. Every pair of methods that a row orders and this page has is asked again. The verdict needs three paired seeds; with fewer it stays open, whatever the means say.
 
 # %% tags=["hide-input"]
-from paperlib.runs.orderings import PRINTED, pairs
+from paperlib.runs.comparison.orderings import PRINTED, pairs
 
 
 def held(record):

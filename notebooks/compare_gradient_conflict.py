@@ -41,8 +41,8 @@ dataset = ""  # digits | mnist; empty: as the profile has it
 methods = "all"  # or some, separated by commas: "erasediff,multi_objective"
 
 # %% tags=["hide-input"]
-from paperlib.runs.bench import Bench
-from paperlib.runs.entrants import ENTRANTS, chosen
+from paperlib.runs.comparison.bench import Bench
+from paperlib.runs.comparison.entrants import ENTRANTS, chosen
 from paperlib.runs.page import Page
 from paperlib.runs.seeds import listed
 
@@ -68,9 +68,9 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # They are those of the comparison, out of its store: same base model, same budget, settings from the same search. At evenly spread updates the gradients were taken before the update and the move of the weights after it.
 
 # %%
-from paperlib.runs.bench import run
-from paperlib.runs.course_results import probes
-from paperlib.runs.probes import conflict
+from paperlib.runs.comparison.bench import run
+from paperlib.runs.comparison.course_results import probes
+from paperlib.runs.comparison.probes import conflict
 
 found, lines = {}, []
 for name in names:

@@ -41,8 +41,8 @@ images = "1,4,16,64,0"  # forgotten images to relearn from; 0: retained images a
 lr = 1e-4  # Adam's, of relearning
 
 # %% tags=["hide-input"]
-from paperlib.runs.bench import Bench
-from paperlib.runs.entrants import chosen
+from paperlib.runs.comparison.bench import Bench
+from paperlib.runs.comparison.entrants import chosen
 from paperlib.runs.page import Page
 from paperlib.runs.seeds import listed
 
@@ -74,9 +74,9 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # They are those of the comparison ({ref}`compare-all-methods`), out of its store, and with them the base model and the one that was retrained in full on the retained images.
 
 # %%
-from paperlib.runs.bench import measure, retrained, run
-from paperlib.runs.course_results import model_file
-from paperlib.runs.entrants import ENTRANTS
+from paperlib.runs.comparison.bench import measure, retrained, run
+from paperlib.runs.comparison.course_results import model_file
+from paperlib.runs.comparison.entrants import ENTRANTS
 
 models = {"before": [bench.base] * len(SEEDS)}
 if twin := retrained(bench):
@@ -95,7 +95,7 @@ print(f"UR before {before:.1f} %: the class is back at {before / 2:.1f} %")
 # Plain fine-tuning, the same for all: Adam on the denoising loss of $k$ images of the forgotten class and nothing else; or on all retained images and no forgotten one, which is what happens to a model that is put to use. The looks stop when the class is back.
 
 # %%
-from paperlib.runs.relearning import Relearning, back, relearn
+from paperlib.runs.comparison.relearning import Relearning, back, relearn
 
 common = {"forget": bench.forget, "looks": BUDGET["looks"], "lr": lr}
 common |= {"n": BUDGET["n"], "sampler": bench.sampler, "enough": before / 2}
@@ -123,7 +123,13 @@ print(f"images: {COUNTS}", *lines, sep="\n")
 # The lower half of test images of the forgotten class is given, the upper half is drawn by RePaint ({py:func}`paperlib.editing.repaint`). Nothing is trained. How often does the whole show the class again?
 
 # %%
-from paperlib.runs.inpainting import Inpainting, inpaint, originals, restored, results
+from paperlib.runs.studies.inpainting import (
+    Inpainting,
+    inpaint,
+    originals,
+    restored,
+    results,
+)
 
 prompts = {"forget": bench.forget, "side": "forget"}
 prompts |= {"n": BUDGET["prompts"], "steps": BUDGET["steps"]}
@@ -335,8 +341,8 @@ from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.losses import batch_loss
 from paperlib.runs import bases
-from paperlib.runs.evaluation_samples import find
-from paperlib.runs.eye import Eye
+from paperlib.runs.evaluation.eye import Eye
+from paperlib.runs.evaluation.samples import find
 from paperlib.training import Training
 
 retain, remove = split(sets.load(bench.kind.dataset), bench.forget)

@@ -94,7 +94,14 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[dataset])
 # erasing when nothing is left to gain.
 
 # %%
-from paperlib.runs.directions import Directions, apart, direct, seen, shares, updates
+from paperlib.runs.studies.directions import (
+    Directions,
+    apart,
+    direct,
+    seen,
+    shares,
+    updates,
+)
 
 common = {"base": f"{dataset}-ddpm-labels", "forget": str(forget), "lr": lr}
 common |= {"seed": seed, **BUDGET}

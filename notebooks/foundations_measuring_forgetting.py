@@ -63,7 +63,7 @@ page.banner(f"{dataset}, {stands} standing for the models' samples")
 # asked for, or from the data set. So each case's truth is known too.
 
 # %%
-from paperlib.runs.known_cases import CASES, known_cases
+from paperlib.runs.studies.known_cases import CASES, known_cases
 
 known = known_cases(
     page.store, dataset=dataset, source=source, forget=forget, n=n, m=m, seed=seed
@@ -115,7 +115,7 @@ picture = plots.picture(image, names=list(shown), title=title)
 
 # %%
 from paperlib.metrics.intervals import wilson
-from paperlib.runs.known_verdicts import Judge
+from paperlib.runs.studies.known_verdicts import Judge
 
 judge = Judge(known, dataset, k=k, seed=seed)
 half = next(case for case in known.cases if case.name == "half")
@@ -173,7 +173,7 @@ good = {case.name: case.good for case in known.cases}
 # Two measures accept what both accept. A pair is wrong about a case where that is not the truth.
 
 # %%
-from paperlib.runs.known_verdicts import MEASURES, wrong
+from paperlib.runs.studies.known_verdicts import MEASURES, wrong
 
 accepts = {
     case: {measure: found.accepts for measure, found in measures.items()}
@@ -368,7 +368,7 @@ Markdown(rf"""
 # ````
 
 # %% tags=["solution"]
-from paperlib.runs.known_cases import Case
+from paperlib.runs.studies.known_cases import Case
 
 perfect = next(case for case in known.cases if case.name == "all")
 rest = known.before.asked  # real or drawn images of the forgotten class

@@ -101,35 +101,24 @@ print(f"{len(x)} images, values from {x.min():.2f} to {x.max():.2f}")
 # distance of the dashed line.
 
 # %%
-from paperlib.runs.sampler_measures import (
-    SAMPLERS,
-    Drawing,
-    distance,
-    draw,
-    images,
-    real_distance,
-    reference,
-    timing,
-)
+from paperlib.runs.evaluation.samplers import SAMPLERS
+from paperlib.runs.evaluation.samples import draw, drawn, find, timing
+from paperlib.runs.studies.sampler_measures import distance, real_distance, reference
 
-real = reference(dataset)
-curves, drawn = {}, {}
+real, cpu = reference(dataset), torch.device("cpu")
+curves, entries = {}, {}
 for process, base in MODELS.items():
     for sampler in SAMPLERS:
         counts = BUDGET["evaluations"] + [BUDGET["chain"]] * (sampler == "DDPM")
         for evaluations in counts:
-            drawing = Drawing(
-                base=base,
-                sampler=sampler,
-                evaluations=evaluations,
-                n=BUDGET["n"],
-                seed=seed,
+            wanted = {"sampler": sampler, "evaluations": evaluations, "n": BUDGET["n"]}
+            entries[process, sampler, evaluations] = draw(
+                page.store, find(base), cpu, **wanted, guidance=0, classes=(), seed=seed
             )
-            drawn[process, sampler, evaluations] = draw(page.store, drawing)
 
 # %%
-for (process, sampler, _), entry in drawn.items():
-    found, cost = distance(entry, dataset, real, seed), timing(entry)
+for (process, sampler, _), entry in entries.items():
+    found, cost = distance(drawn(entry), dataset, real, seed), timing(entry)
     low, high = found.interval
     point = {"distance": found.value, "low": low, "high": high}
     point["evaluations"] = cost["evaluations"]
@@ -155,7 +144,7 @@ floor = real_distance(dataset, BUDGET["n"], seed).value
 
 # %%
 from paperlib.likelihood.images import ImageNLL
-from paperlib.runs.likelihood_measures import Measured, array, bound, nll
+from paperlib.runs.studies.likelihood_measures import Measured, array, bound, nll
 
 likelihoods = {
     process: ImageNLL(array(entry, "values"), float(array(entry, "evaluations")), 0.0)
@@ -203,7 +192,7 @@ for name, part in {"L_T": L_T, "steps": L_steps.sum(1), "L_0": L_0}.items():
 # *RePaint* {cite}`lugmayr2022` goes every stretch several times, so that both halves agree.
 
 # %%
-from paperlib.runs.likelihood_measures import Inpainting, inpaint, test_images
+from paperlib.runs.studies.likelihood_measures import Inpainting, inpaint, test_images
 
 shown = {"given": test_images(MODELS["ve"], 12).images.clone()}
 height = shown["given"].shape[2]
@@ -219,8 +208,8 @@ from paperlib import plots
 from paperlib.runs.records import measured
 
 rows = {
-    f"{sampler}, {count}": images(entry)
-    for (process, sampler, count), entry in drawn.items()
+    f"{sampler}, {count}": drawn(entry)
+    for (process, sampler, count), entry in entries.items()
     if process == "ddpm" and count in (10, BUDGET["chain"])
 }
 scale = 3 if dataset == "digits" else 1

@@ -32,9 +32,9 @@ methods = "all"  # or some, separated by commas: "salun,redirect"
 budget = 0  # gradient evaluations of each method; 0: as many as the profile has
 
 # %% tags=["hide-input"]
-from paperlib.runs.entrants import chosen
-from paperlib.runs.glance import TITLES, Glance
+from paperlib.runs.comparison.entrants import chosen
 from paperlib.runs.page import Page
+from paperlib.runs.studies.glance import TITLES, Glance
 
 NAME = "methods_at_a_glance"
 page = Page(

@@ -30,9 +30,9 @@ early = 20.0  # a lambda below e^4 for the signed loss, which then has no minimi
 # %% tags=["hide-input"]
 from paperlib.claims import load
 from paperlib.likelihood import SCORE_SDE_OFFSET, bits_per_dim
-from paperlib.runs.mixture import Method, MixtureSettings, protocol
-from paperlib.runs.mixture_measures import mean_nll, nll, path
 from paperlib.runs.page import Page
+from paperlib.runs.studies.mixture import Method, MixtureSettings, protocol
+from paperlib.runs.studies.mixture_measures import mean_nll, nll, path
 
 NAME = "ours_mixture_frontier"
 page = Page(NAME, profile=profile, seed=seed, seeds=seeds, price=price, early=early)

@@ -130,8 +130,8 @@ for ratio in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0):
 # Adam's gradients are clipped to a norm of 1 for all, as in {py:mod}`paperlib.training`: that slows a runaway down, and does not end it. *Fine-tuning* on retained images alone says what the rest costs.
 
 # %%
-from paperlib.runs.course_results import looks, stopped, window, without_gaps
-from paperlib.runs.courses import Course, course
+from paperlib.runs.comparison.course_results import looks, stopped, window, without_gaps
+from paperlib.runs.comparison.courses import Course, course
 
 METHODS = {f"signed, λ = {lam:g}": ("signed", {"lam": lam}) for lam in LAMBDAS}
 METHODS |= {"redirect": ("redirect", {}), "fine-tuning": ("finetune", {})}
@@ -151,7 +151,7 @@ print("\n".join(lines))
 
 # %% tags=["hide-input"]
 from paperlib import plots
-from paperlib.runs.course_results import images
+from paperlib.runs.comparison.course_results import images
 from paperlib.runs.records import measured
 
 facts = {"forget": forget, "split": "test", "network": "digits classifier"}

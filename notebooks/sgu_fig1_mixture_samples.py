@@ -32,9 +32,13 @@ seeds = 0  # how many; 0: as many as the profile has
 samples_per_model = 5000  # drawn from each model of each seed
 
 # %% tags=["hide-input"]
-from paperlib.runs.mixture import P_G, SHARED, MixtureSettings, protocol
-from paperlib.runs.mixture_measures import nearest_to_forgotten, samples, share_of
 from paperlib.runs.page import Page
+from paperlib.runs.studies.mixture import P_G, SHARED, MixtureSettings, protocol
+from paperlib.runs.studies.mixture_measures import (
+    nearest_to_forgotten,
+    samples,
+    share_of,
+)
 
 NAME = "sgu_fig1_mixture_samples"
 page = Page(

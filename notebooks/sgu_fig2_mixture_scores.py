@@ -31,7 +31,8 @@ seeds = 0  # how many; 0: as many as the profile has
 t = 0.08  # where the field is drawn: the paper's "randomly selected" time
 
 # %% tags=["hide-input"]
-from paperlib.runs.mixture import (
+from paperlib.runs.page import Page
+from paperlib.runs.studies.mixture import (
     P_F,
     P_G,
     SHARED,
@@ -40,8 +41,7 @@ from paperlib.runs.mixture import (
     protocol,
     train,
 )
-from paperlib.runs.mixture_measures import score_error
-from paperlib.runs.page import Page
+from paperlib.runs.studies.mixture_measures import score_error
 
 NAME = "sgu_fig2_mixture_scores"
 page = Page(NAME, profile=profile, seed=seed, seeds=seeds, t=t)

@@ -35,9 +35,9 @@ alpha = 0.8  # weight of the retained data in Eq. 11
 variant = "paper"  # paper | code: the printed loss, or what the public code does
 
 # %% tags=["hide-input"]
-from paperlib.runs.mixture import P_F, P_G, Method, MixtureSettings, protocol
-from paperlib.runs.mixture_measures import line, mean_nll, nll
 from paperlib.runs.page import Page
+from paperlib.runs.studies.mixture import P_F, P_G, Method, MixtureSettings, protocol
+from paperlib.runs.studies.mixture_measures import line, mean_nll, nll
 
 NAME = "sgu_tab1_mixture_nll"
 page = Page(
@@ -169,7 +169,7 @@ print(
 # ```
 #
 # All models of a seed see the same number of noisy points and are tested on the same fresh draws. A plain mean over these draws would carry
-# their own sampling error into the table; {py:func}`paperlib.runs.mixture_measures.mean_nll` takes the part that is known exactly, $\E[-\log p_g]$, from
+# their own sampling error into the table; {py:func}`paperlib.runs.studies.mixture_measures.mean_nll` takes the part that is known exactly, $\E[-\log p_g]$, from
 # quadrature, and averages only the difference.
 
 # %%

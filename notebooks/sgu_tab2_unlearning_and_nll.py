@@ -44,7 +44,7 @@ steps = 0  # updates; 0: as many as the profile has
 
 # %% tags=["hide-input"]
 from paperlib.runs.page import Page
-from paperlib.runs.sgu_tables import METHODS, SETTINGS, Models, chosen
+from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab2_unlearning_and_nll"
 page = Page(
@@ -115,8 +115,8 @@ print(f"{len(found)} models to measure")
 # %%
 import torch
 
-from paperlib.runs.evaluation import evaluate, prepare
-from paperlib.runs.evaluation_measures import Protocol
+from paperlib.runs.evaluation.measures import Protocol
+from paperlib.runs.evaluation.report import evaluate, prepare
 
 
 def measure(checkpoint, forget, metrics):
@@ -201,8 +201,8 @@ for (row, method), results in measured_of.items():
     add("", own, result, row, method, models.together, "u-frechet", unit)
 
 # %% tags=["hide-input"]
-from paperlib.runs.evaluation_likelihood import likelihood
-from paperlib.runs.evaluation_samples import find
+from paperlib.runs.evaluation.likelihoods import likelihood
+from paperlib.runs.evaluation.samples import find
 
 TABLES = [name for name in claims if name.startswith(("sgu.tab2_ur/", "sgu.tab2_nll/"))]
 have = {value.claim for value in values}

@@ -42,7 +42,7 @@ clip_weights = ""  # a file with CLIP's, or "openai" to download them; empty: no
 
 # %% tags=["hide-input"]
 from paperlib.runs.page import Page
-from paperlib.runs.sgu_tables import METHODS, SETTINGS, Models, chosen
+from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab3_inpainting"
 page = Page(
@@ -75,7 +75,13 @@ page.banner("sets that stand for the paper's" if small else "the data that are a
 # ## Draw the hidden half
 
 # %%
-from paperlib.runs.inpainting import Inpainting, inpaint, originals, restored, results
+from paperlib.runs.studies.inpainting import (
+    Inpainting,
+    inpaint,
+    originals,
+    restored,
+    results,
+)
 
 training = {"looks": (steps,), "batch_size": BUDGET["batch_size"], "lr": lr}
 training |= {"settings": {"alpha": alpha, "variant": variant}, "seed": seed}
@@ -342,7 +348,7 @@ Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
 # %% tags=["solution"]
 from paperlib.data.splits import split
 from paperlib.runs.classifiers import classifier, predict
-from paperlib.runs.judge import right
+from paperlib.runs.evaluation.judge import right
 
 if first:
     kind = bases.BASES[best.series["bases"][first]]

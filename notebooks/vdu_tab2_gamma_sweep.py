@@ -93,8 +93,8 @@ import math
 from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.runs import bases
-from paperlib.runs.course_results import looks, model_file
-from paperlib.runs.courses import Course, course
+from paperlib.runs.comparison.course_results import looks, model_file
+from paperlib.runs.comparison.courses import Course, course
 
 base = bases.BASES[f"{dataset}-ddpm"]
 D_f = split(sets.load(dataset, "train"), forget).forget
@@ -122,8 +122,8 @@ print(f"{len(D_f)} images to forget, {EPOCH} updates an epoch")
 # %%
 import torch
 
-from paperlib.runs.evaluation_samples import find
-from paperlib.runs.search import score
+from paperlib.runs.comparison.search import score
+from paperlib.runs.evaluation.samples import find
 
 
 def moved(entry):
@@ -155,8 +155,8 @@ print(f"chosen: {lr:g}")
 # PUL is the share of the forgotten class's samples that is gone; the distance is that of all samples from real images of the other classes (the paper's u-FID, in the features of our classifier). Both before and after from the same noise.
 
 # %%
-from paperlib.runs.evaluation import evaluate, prepare
-from paperlib.runs.evaluation_measures import Protocol
+from paperlib.runs.evaluation.measures import Protocol
+from paperlib.runs.evaluation.report import evaluate, prepare
 
 
 def measured_of(checkpoint, seed):
@@ -197,7 +197,7 @@ for rate in (PAPER_LR, lr):
 # Two ways to five models. *Snapshots* of one training go on from the base model. *Seeds* are models of their own, trained from fresh weights on the same data (on digits, whose models are small; the paper does not say which it means). Of each Gaussian: is its mean a model, and how wide is it?
 
 # %%
-from paperlib.runs.posteriors import Study, study
+from paperlib.runs.studies.posteriors import Study, study
 
 ways = study(
     page.store,

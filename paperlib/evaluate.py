@@ -11,8 +11,8 @@ from typing import get_args
 
 import torch
 
-from paperlib.runs.evaluation import evaluate, prepare, write
-from paperlib.runs.evaluation_measures import METRICS, Protocol
+from paperlib.runs.evaluation.measures import METRICS, Protocol
+from paperlib.runs.evaluation.report import evaluate, prepare, write
 from paperlib.runs.machine import pick_device
 from paperlib.runs.page import build_folder
 

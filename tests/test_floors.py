@@ -13,6 +13,10 @@ FLOORS = [
     {"training", "sampling", "likelihood", "editing"},
     {"unlearning", "metrics"},
     {"runs", "plots"},
+    {"runs.evaluation"},
+    {"runs.comparison"},
+    {"runs.studies"},
+    {"runs.campaign"},
     {"evaluate"},
 ]
 
@@ -41,8 +45,10 @@ def imports(module):
 
 
 def floor(module):
-    part = module.split(".")[1] if "." in module else ""
-    return next((number for number, parts in enumerate(FLOORS) if part in parts), None)
+    """Return the floor of the innermost package that has one."""
+    parts = module.split(".")[1:]
+    names = [".".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    return next((number for name in names for number, floor in enumerate(FLOORS) if name in floor), None)
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "paperlib"])

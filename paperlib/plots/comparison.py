@@ -42,7 +42,8 @@ def _seeds(panel: Any, curves: Sequence[Sequence[tuple[float, float]]], colour: 
 def course_panels(record: Any, *, title: str) -> Figure:
     """UR and distance on the way, each in that of the base model, against gradient evaluations: a panel an entrant.
 
-    The series ``courses`` maps each entrant to one list of looks a seed (:func:`paperlib.runs.course_results.looks`).
+    The series ``courses`` maps each entrant to one list of looks a seed
+    (:func:`paperlib.runs.comparison.course_results.looks`).
     """
     courses = record.series["courses"]
     figure, panels = _panels(list(courses), record.series["titles"], title)
@@ -71,7 +72,8 @@ def course_panels(record: Any, *, title: str) -> Figure:
 def conflict_panels(record: Any, *, title: str) -> Figure:
     """The cosines of the updates with both gradients against gradient evaluations: a panel an entrant.
 
-    The series ``probes`` maps each entrant to one list of probes a seed (:class:`paperlib.runs.probes.Probe`).
+    The series ``probes`` maps each entrant to one list of probes a seed
+    (:class:`paperlib.runs.comparison.probes.Probe`).
     """
     found = record.series["probes"]
     figure, panels = _panels(list(found), record.series["titles"], title)
@@ -118,7 +120,8 @@ def relearning_grid(record: Any, *, title: str) -> Figure:
 def direction_panels(record: Any, *, title: str) -> Figure:
     """EraseDiff's Figure 2: the cosines of every update with both gradients, a column a run, a row a gradient.
 
-    The series ``runs`` maps each run's name to its updates, as :func:`paperlib.runs.directions.updates` has them.
+    The series ``runs`` maps each run's name to its updates, as
+    :func:`paperlib.runs.studies.directions.updates` has them.
     """
     use_style()
     runs = record.series["runs"]

@@ -43,7 +43,7 @@ def course_curves(record: Any, *, title: str) -> Figure:
     """UR, distance and the forgotten data's loss against updates: a row a process, a curve a method.
 
     The series ``runs`` is a list of {process, method, looks, stopped}, with looks as
-    :func:`paperlib.runs.course_results.looks` has them.
+    :func:`paperlib.runs.comparison.course_results.looks` has them.
     """
     use_style()
     runs = record.series["runs"]

@@ -47,7 +47,7 @@ def gamma_sweep(record: Any, *, title: str) -> Figure:
 def posterior_widths(record: Any, *, title: str) -> Figure:
     """The median standard deviation of each tensor's weights, for both Gaussians.
 
-    The series ``ways`` is what :func:`paperlib.runs.posteriors.study` returns.
+    The series ``ways`` is what :func:`paperlib.runs.studies.posteriors.study` returns.
     """
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.4))

@@ -1,0 +1,259 @@
+"""The measures of a checkpoint by the names that ``python -m paperlib.evaluate --metrics`` takes.
+
+Each is a function of a :class:`Subject`, which computes what several of them need once: samples, what networks see in
+them, and the same of real images.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from paperlib.data.splits import forgotten_classes, split
+from paperlib.likelihood.images import mean_interval
+from paperlib.metrics import forgetting
+from paperlib.metrics.features import INCEPTION, features, penultimate
+from paperlib.metrics.frechet import Statistics, frechet, perfect_model
+from paperlib.metrics.intervals import Measured
+from paperlib.metrics.precision_recall import precision_recall
+from paperlib.runs.bases import images as real_part
+from paperlib.runs.classifiers import classifier, predict
+from paperlib.runs.evaluation.features import Real, real_features, real_images, sample_features
+from paperlib.runs.evaluation.judge import shows
+from paperlib.runs.evaluation.likelihoods import likelihood
+from paperlib.runs.evaluation.samples import Checkpoint, draw, drawn
+from paperlib.runs.seeds import generator
+from paperlib.runs.settings import Settings
+from paperlib.runs.store import Entry, Store
+
+__all__ = ["METRICS", "Protocol", "Result", "Subject"]
+
+
+class Protocol(Settings):
+    """How it is measured. A number without its protocol says little: a record has all of it."""
+
+    metrics: tuple[str, ...] = Field(min_length=1)
+    n: int = Field(5000, gt=3)  # samples
+    sampler: str = "iPNDM"  # the best at few evaluations
+    evaluations: int = Field(20, gt=0)  # of the network, an image, guidance included
+    guidance: float = 0.0  # w of (1 + w) c - w u
+    features: Literal["inception", "classifier"] = "classifier"  # precision and recall; fid and frechet name theirs
+    k: int = Field(3, gt=0)  # neighbours of precision and recall
+    reference: Literal["train", "test"] = "train"  # the usual one of FID on MNIST and CIFAR-10
+    reference_n: int = Field(10_000, ge=0)  # its first so many images; 0: all. 60,000 take an hour on two CPU cores
+    resamples: int = Field(40, gt=1)  # of the Frechet distances' bootstrap: half-widths to 11 %
+    forget: str = ""  # as a page's parameter
+    forget_n: int = Field(500, gt=0)  # samples conditioned on what is to be forgotten; Selective Amnesia's number
+    before: str = ""  # the checkpoint before unlearning
+    images: int = Field(256, gt=1)  # test images of likelihoods
+    tolerance: float = Field(1e-3, gt=0)  # of their ODE's solver: right to 0.002 bits a dimension on MNIST
+    strata: int = Field(0, ge=0)  # of the bound: one step of each stratum of steps, unbiased; 0: every step
+    seed: int = Field(0, ge=0)
+
+
+class Result(Settings):
+    """One number, its 95 % interval, and what it hangs on beside the protocol."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None
+    unit: str
+    n: int
+    details: dict[str, Any] = {}
+
+
+@dataclass
+class Subject:
+    """A checkpoint under a protocol."""
+
+    checkpoint: Checkpoint
+    protocol: Protocol
+    store: Store
+    device: torch.device
+    before: Checkpoint | None = None
+
+    @property
+    def dataset(self) -> str:
+        """The model's set."""
+        return self.checkpoint.base.dataset
+
+    @cached_property
+    def classes(self) -> list[int]:
+        """What is to be forgotten."""
+        return forgotten_classes(real_part(self.dataset, "test"), self.protocol.forget)
+
+    def drawing(self, checkpoint: Checkpoint, n: int, classes: tuple[int, ...]) -> Entry:
+        """The images of one of the checkpoints."""
+        settings = {name: getattr(self.protocol, name) for name in ("sampler", "evaluations", "guidance", "seed")}
+        return draw(self.store, checkpoint, self.device, n=n, classes=classes, **settings)
+
+    def all_classes(self, checkpoint: Checkpoint) -> tuple[int, ...]:
+        """Every class in turn for a model with labels; else none is asked for."""
+        return tuple(range(checkpoint.load().net.classes))
+
+    @cached_property
+    def samples(self) -> Entry:
+        """The ``n`` samples."""
+        return self.drawing(self.checkpoint, self.protocol.n, self.all_classes(self.checkpoint))
+
+    @cached_property
+    def eye(self) -> torch.nn.Module:
+        """The set's classifier."""
+        return classifier(self.dataset).to(self.device)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """What it says of images."""
+        return predict(self.eye, images.to(self.device)).cpu()
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Whether they show what is to be forgotten, in its eyes."""
+        return self.shows(self.logits(images))
+
+    def shows(self, logits: Tensor) -> Tensor:
+        """The same of what the classifier said."""
+        return shows(logits, real_part(self.dataset, "test"), self.protocol.forget)
+
+    @cached_property
+    def conditioned(self) -> Tensor:
+        """The logits of samples that were asked to show what is to be forgotten."""
+        return self.logits(drawn(self.drawing(self.checkpoint, self.protocol.forget_n, tuple(self.classes))))
+
+    @cached_property
+    def retained(self) -> Tensor:
+        """The logits of real test images that are to be kept, where the floors come from."""
+        return self.logits(split(real_part(self.dataset, "test"), self.protocol.forget).retain.images)
+
+    @cached_property
+    def real(self) -> Real:
+        """The reference."""
+        return Real(dataset=self.dataset, part=self.protocol.reference, n=self.protocol.reference_n)
+
+    def features(self, network: str) -> tuple[str, Tensor, Tensor]:
+        """The network's name, and what it sees in the samples and in the reference."""
+        if network == "inception":
+            pair = (
+                sample_features(self.store, self.samples, self.device),
+                real_features(self.store, self.real, self.device),
+            )
+            return INCEPTION, *pair
+        eye = penultimate(self.eye, f"the {self.dataset} classifier")
+        return eye.name, features(drawn(self.samples), eye, 500), features(real_images(self.real).images, eye, 500)
+
+    def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
+        """Reference features, and in words of which images: all, or (VDU's u-FID) those that do not show what is to be
+        forgotten in the classifier's eyes."""
+        words = f"the first {len(real)} images of {self.dataset}-{self.protocol.reference}"
+        if not unlearned:
+            return real, words
+        kept = ~self.shown(real_images(self.real).images)
+        return real[kept], f"{words} without the {int((~kept).sum())} that the classifier takes for the forgotten"
+
+    def stream(self, what: str) -> torch.Generator:
+        """Of a bootstrap."""
+        return generator(self.protocol.seed, f"evaluation/{what}", "evaluation")
+
+
+def result(name: str, found: Any, unit: str, **details: Any) -> Result:
+    """From what the metrics return: a value, an interval and a number of images."""
+    return Result(name=name, value=found.value, interval=found.interval, unit=unit, n=found.n, details=details)
+
+
+def distance(subject: Subject, network: str, unlearned: bool = False) -> list[Result]:
+    """FID, or the Frechet distance in the classifier's features."""
+    name, own, real = subject.features(network)
+    real, words = subject.kept(real, unlearned)
+    reference = Statistics.of(real, name)
+    settings = {"generator": subject.stream("bootstrap"), "resamples": subject.protocol.resamples}
+    found = frechet(own, reference, network=name, unlearned=unlearned, **settings)
+    perfect = perfect_model(reference, len(own), subject.stream("perfect"))
+    details = {"feature_network": name, "reference": words, "reference_n": reference.n}
+    return [result(found.name, found, "squared distance", **details, perfect_model=perfect)]
+
+
+def neighbours(subject: Subject, unlearned: bool = False) -> list[Result]:
+    """Precision and recall against as many real images as there are samples, or all of the reference where fewer."""
+    name, own, real = subject.features(subject.protocol.features)
+    real, words = subject.kept(real, unlearned)
+    real, words = real[: len(own)], f"{words}; of these the first {min(len(own), len(real))}"
+    found = precision_recall(own, real, network=name, k=subject.protocol.k)
+    details = {"feature_network": name, "reference": words, "reference_n": found.recall.n, "k": found.k}
+    prefix = "u-" if unlearned else ""
+    return [
+        result(prefix + word, Measured(one.value, one.interval, found.precision.n), "share", **details)
+        for word, one in {"precision": found.precision, "recall": found.recall}.items()
+    ]
+
+
+def _floored(name: str, found: forgetting.Forgetting, **details: Any) -> Result:
+    return result(name, found, "%", floor=found.floor.value, floor_interval=list(found.floor.interval), **details)
+
+
+def unlearning_ratio(subject: Subject) -> list[Result]:
+    """UR of all samples."""
+    found = forgetting.unlearning_ratio(subject.shown(drawn(subject.samples)), _retained_shown(subject))
+    return [_floored("UR", found)]
+
+
+def percentage_unlearned(subject: Subject) -> list[Result]:
+    """PUL against the samples of the checkpoint before."""
+    before = subject.drawing(subject.before, subject.protocol.n, subject.all_classes(subject.before))
+    shown = subject.shown(drawn(before)), subject.shown(drawn(subject.samples))
+    found = forgetting.percentage_unlearned(*shown, _retained_shown(subject))
+    return [_floored("PUL", found, before=subject.before.name, before_sha256=subject.before.sha256)]
+
+
+def forgotten_probability(subject: Subject) -> list[Result]:
+    """P(c_f | x_f), and of real retained images, its floor."""
+    found, least = (
+        forgetting.forgotten_probability(logits, subject.classes, subject.stream("probability"))
+        for logits in (subject.conditioned, subject.retained)
+    )
+    return [result("P(c_f|x_f)", found, "probability", floor=least.value, floor_interval=list(least.interval))]
+
+
+def entropy(subject: Subject) -> list[Result]:
+    """The classifier's entropy on samples that were asked to show what is to be forgotten; without labels, on all."""
+    labels = subject.checkpoint.base.labels
+    own = subject.conditioned if labels else subject.logits(drawn(subject.samples))
+    found, real = (forgetting.entropy(logits, subject.stream("entropy")) for logits in (own, subject.retained))
+    details = {"of": "samples asked to show the forgotten" if labels else "all samples"}
+    return [result("entropy", found, "nats", of_real_retained_images=real.value, **details)]
+
+
+def likelihoods(subject: Subject, kind: str) -> list[Result]:
+    """Bits a dimension of test images, by the ODE or the bound; of each side where something is to be forgotten."""
+    protocol, found = subject.protocol, []
+    for side in ("retain", "forget") if protocol.forget else ("all",):
+        wanted = {"kind": kind, "n": protocol.images, "seed": protocol.seed, "forget": protocol.forget, "side": side}
+        wanted |= {"tolerance": protocol.tolerance} if kind == "nll" else {"strata": protocol.strata}
+        bits = likelihood(subject.store, subject.checkpoint, subject.device, **wanted)
+        name = {"nll": "NLL", "bound": "bound"}[kind] + {"all": "", "retain": " D_g", "forget": " D_f"}[side]
+        details = {"split": "test", "condition": "own class" if subject.checkpoint.base.labels else "none"}
+        one = Measured(bits.mean().item(), mean_interval(bits), len(bits))
+        found.append(result(name, one, "bits/dim", **details, offset=7 if kind == "nll" else 0))
+    return found
+
+
+def _retained_shown(subject: Subject) -> Tensor:
+    return subject.shows(subject.retained)
+
+
+#: Name -> what it measures, and what it needs ("forget", "before", "labels", "ddpm", "classifier", "inception").
+METRICS: dict[str, tuple[Callable[[Subject], list[Result]], set[str]]] = {
+    "fid": (lambda s: distance(s, "inception"), {"inception"}),
+    "u-fid": (lambda s: distance(s, "inception", unlearned=True), {"inception", "classifier", "forget"}),
+    "frechet": (lambda s: distance(s, "classifier"), {"classifier"}),
+    "u-frechet": (lambda s: distance(s, "classifier", unlearned=True), {"classifier", "forget"}),
+    "precision-recall": (neighbours, set()),
+    "u-precision-recall": (lambda s: neighbours(s, unlearned=True), {"classifier", "forget"}),
+    "ur": (unlearning_ratio, {"classifier", "forget"}),
+    "pul": (percentage_unlearned, {"classifier", "forget", "before"}),
+    "p-forget": (forgotten_probability, {"classifier", "forget", "labels"}),
+    "entropy": (entropy, {"classifier", "forget"}),
+    "nll": (lambda s: likelihoods(s, "nll"), set()),
+    "bound": (lambda s: likelihoods(s, "bound"), {"ddpm"}),
+}
