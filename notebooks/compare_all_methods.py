@@ -81,8 +81,7 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # Up to 1 the class is forgotten and the rest kept. `python -m paperlib.runs.comparison.search` made the search; its file with all candidates is committed. The test images of this page played no part in it.
 
 # %% tags=["hide-input"]
-import pandas as pd
-
+from paperlib import plots
 from paperlib.runs.comparison.bench import settings
 from paperlib.runs.comparison.entrants import ENTRANTS
 from paperlib.runs.comparison.search import committed
@@ -102,9 +101,7 @@ for name in names:
             for one in (found.of(name) if found else [])
         ),
     }
-style = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
-table = pd.DataFrame(lines).T.style.set_table_styles([style])
-table.set_table_attributes('class="comparison"')
+plots.table(lines)
 
 # %% tags=["hide-input"]
 if found:
@@ -131,8 +128,6 @@ compared = Compared(page.store, bench, names, SEEDS)
 print("\n".join(compared.run(name) for name in names))
 
 # %% tags=["hide-input"]
-from paperlib import plots
-
 SHOWN = 14
 rows = {name: compared.samples(name, SHOWN) for name in compared.found}
 scale = 2 if bench.kind.dataset == "mnist" else 4
@@ -156,8 +151,8 @@ recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
 
 def interval(point, key, decimals):
     """A mean, and its interval below it."""
-    low, high = (f"{point[f'{key}_{end}']:.{decimals}f}" for end in ("low", "high"))
-    return f"{point[key]:.{decimals}f}<br><small>[{low},&thinsp;{high}]</small>"
+    ends = (point[f"{key}_{end}"] for end in ("low", "high"))
+    return plots.over_interval(point[key], *ends, decimals)
 
 
 def measures(record, title):
@@ -172,15 +167,7 @@ def measures(record, title):
         }
         for name, point in looked.items()
     }
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {
-        "selector": "th, td",
-        "props": "font-size: 0.72rem; padding: 0.15rem 0.25rem",
-    }
-    head = {"selector": "th", "props": "white-space: normal"}
-    small = {"selector": "small", "props": "font-size: 0.6rem; white-space: nowrap"}
-    style.set_table_styles([cell, head, small])
-    return style.set_table_attributes('class="comparison"')
+    return plots.table(lines, title, size=0.72)
 
 
 if page.recorded:
@@ -233,13 +220,10 @@ def costs(record, title):
             "peak memory, MB": f"{mean['peak_mb']:.0f}",
             "ended early": broke,
         }
-    frame = pd.DataFrame(lines).T
-    if not frame["ended early"].any():
-        frame = frame.drop(columns="ended early")
-    style = frame.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
-    style.set_table_styles([cell])
-    return style.set_table_attributes('class="comparison"')
+    if not any(line["ended early"] for line in lines.values()):
+        for line in lines.values():
+            del line["ended early"]
+    return plots.table(lines, title)
 
 
 if page.recorded:
@@ -285,15 +269,7 @@ for where, several in asked.items():
         ),
         "verdicts": ", ".join(f"{words.count(w)} {w}" for w in dict.fromkeys(words)),
     }
-props = "font-size: 0.8rem; padding: 0.2rem 0.5rem; text-align: left"
-style = pd.DataFrame(lines).T.style.set_caption(told)
-style.set_table_styles(
-    [
-        {"selector": "th, td", "props": f"{props}; white-space: normal"},
-        {"selector": "tbody th", "props": "min-width: 9rem"},
-    ]
-)
-style.set_table_attributes('class="comparison"')
+plots.table(lines, told, words=True)
 
 # %% [markdown]
 # ## What to notice

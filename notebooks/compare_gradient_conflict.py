@@ -122,7 +122,6 @@ figure = plots.conflict_panels(record, title=this)
 # %% tags=["hide-input"]
 from statistics import fmean
 
-import pandas as pd
 from IPython.display import display
 
 
@@ -140,11 +139,7 @@ def shares(record, title):
             "keeps, mean": f"{fmean(one['keeps'] for one in seen):+.2f}",
             "erases, mean": f"{fmean(one['erases'] for one in seen):+.2f}",
         }
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
-    head = {"selector": "thead th", "props": "white-space: normal; min-width: 4.5rem"}
-    style.set_table_styles([cell, head])
-    return style.set_table_attributes('class="comparison"')
+    return plots.table(lines, title)
 
 
 if page.recorded:

@@ -237,7 +237,6 @@ file = page.recorded_image("inpainted") if page.recorded else image
 figure = plots.picture(file, names=best.series["rows"], title=told)
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
 
 
@@ -250,10 +249,7 @@ def prompted(record, title):
         }
         for name, one in record.series["inpainted"].items()
     }
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
-    style.set_table_styles([cell])
-    return style.set_table_attributes('class="comparison"')
+    return plots.table(lines, title)
 
 
 if page.recorded:

@@ -215,18 +215,7 @@ if page.recorded:
 figure = plots.direction_panels(record, title=this)
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
-
-CELL = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
-HEAD = {"selector": "thead th", "props": "white-space: normal; min-width: 4rem"}
-
-
-def shown(lines, title):
-    """A table."""
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    style.set_table_styles([CELL, HEAD])
-    return style.set_table_attributes('class="comparison"')
 
 
 def conflicts(record):
@@ -248,8 +237,8 @@ def conflicts(record):
 
 
 if page.recorded:
-    display(shown(conflicts(page.recorded), recorded))
-display(shown(conflicts(record), this))
+    display(plots.table(conflicts(page.recorded), recorded))
+display(plots.table(conflicts(record), this))
 
 # %% tags=["hide-input"]
 best, told = page.recorded or record, recorded or this
@@ -261,7 +250,7 @@ inner = {
     }
     for name, row in best.series["inner"].items()
 }
-shown(inner, f"{told}: the same run with another number of inner steps")
+plots.table(inner, f"{told}: the same run with another number of inner steps")
 
 # %% [markdown]
 # *Asked and shown*: of the images that are asked for the forgotten class, those that show it. *Distance*: of images of the other classes from real ones, a Fréchet distance in the classifier's features.

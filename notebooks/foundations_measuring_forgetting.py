@@ -240,41 +240,31 @@ FORMATS["squared distance"] = "{:.1f}"
 def table(record, title):
     """The cases of a record, with what every measure says of them."""
     series = record.series
-    rows, marks = {}, {}
-    for case in ["before", *series["order"]]:
-        label = series["labels"][case]
-        for name in series["measures"]:
-            one, form = series["judged"][case][name], FORMATS.get(series["units"][name])
-            value, low, high = (
-                (form or "{:.3g}").format(one[end]) for end in ("value", "low", "high")
-            )
-            known_truth = series["good"].get(case)
-            said = "" if known_truth is None else " ✓" if one["accepts"] else " ✗"
-            text = f"{value}{said}<br><small>[{low},&thinsp;{high}]</small>"
-            rows.setdefault(label, {})[series["names"][name]] = text
-            wrongly = known_truth is not None and one["accepts"] != known_truth
-            marks.setdefault(label, {})[series["names"][name]] = (
-                "background-color: #f6c9a8; color: black" if wrongly else ""
-            )
-    first = series["judged"][series["order"][0]]
-    rows["bound"] = {
-        series["names"][name]: FORMATS.get(series["units"][name], "{:.3g}").format(
-            first[name]["bound"]
-        )
+    math = {"p_forget": "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"}
+    head = {name: math.get(name, series["names"][name]) for name in series["measures"]}
+    form = {
+        name: FORMATS.get(series["units"][name], "{:.3g}")
         for name in series["measures"]
     }
-    marks["bound"] = dict.fromkeys(rows["bound"], "")
-    said = {
-        series["names"][
-            "p_forget"
-        ]: "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"
+    rows, marks = {}, {}
+    for case in ["before", *series["order"]]:
+        label, known_truth = series["labels"][case], series["good"].get(case)
+        for name, column in head.items():
+            one = series["judged"][case][name]
+            value, *ends = (form[name].format(one[e]) for e in ("value", "low", "high"))
+            said = "" if known_truth is None else " ✓" if one["accepts"] else " ✗"
+            text = f"{value}{said}<br><small>[{',&thinsp;'.join(ends)}]</small>"
+            rows.setdefault(label, {})[column] = text
+            wrongly = known_truth is not None and one["accepts"] != known_truth
+            colour = "background-color: #f6c9a8; color: black" if wrongly else ""
+            marks.setdefault(label, {})[column] = colour
+    first = series["judged"][series["order"][0]]
+    rows["bound"] = {
+        column: form[name].format(first[name]["bound"]) for name, column in head.items()
     }
-    style = pd.DataFrame(rows).T.rename(columns=said).style.set_caption(title)
-    colours = pd.DataFrame(marks).T.rename(columns=said)
-    cell = {"selector": "th, td", "props": "font-size: 0.75rem; padding: 0.2rem"}
-    style.set_table_styles([cell, {"selector": "small", "props": "font-size: 0.65rem"}])
-    style.apply(lambda cells: colours.loc[cells.index, cells.columns], axis=None)
-    return style.set_table_attributes('class="comparison"')
+    marks["bound"] = dict.fromkeys(rows["bound"], "")
+    style, colours = plots.table(rows, title, size=0.75), pd.DataFrame(marks).T
+    return style.apply(lambda cells: colours.loc[cells.index, cells.columns], axis=None)
 
 
 if page.recorded:

@@ -391,8 +391,8 @@ glance.look("redirect", run)
 # `paperlib/unlearning/` and one line in that dictionary.
 
 # %% tags=["hide-input"]
-import pandas as pd
 
+from paperlib import plots
 from paperlib.unlearning.methods import rows
 
 COLUMNS = {  # of the rows -> heading
@@ -403,29 +403,19 @@ COLUMNS = {  # of the rows -> heading
     "memory, copies of the weights": "memory, copies of the weights",
     "extra passes": "extra passes",
 }
-needs = pd.DataFrame(
-    {
-        f"{row['title']}<br><small>{row['source']}</small>": {
-            heading: row[column] for column, heading in COLUMNS.items()
-        }
-        for row in rows()
+needs = {
+    f"{row['title']}<br><small>{row['source']}</small>": {
+        heading: row[column] for column, heading in COLUMNS.items()
     }
-).T
-text = "text-align: left; vertical-align: top; white-space: normal"
-style = needs.style.set_table_styles(
-    [
-        {"selector": "th, td", "props": f"{text}; font-size: 0.75rem; padding: 0.3rem"},
-        {"selector": "tbody th", "props": "min-width: 7.5rem"},
-        {"selector": "td", "props": "min-width: 4rem"},
-        {"selector": "td.col2", "props": "min-width: 6.5rem"},
-        {"selector": "td.col5", "props": "min-width: 13rem"},
-        {"selector": "small", "props": "font-size: 0.68rem; font-weight: normal"},
-    ]
+    for row in rows()
+}
+widths = {"td": 4, "td.col2": 6.5, "td.col5": 13}
+style = plots.table(needs, size=0.75, words=True).set_table_styles(
+    [{"selector": at, "props": f"min-width: {w}rem"} for at, w in widths.items()],
+    overwrite=False,
 )
-style.set_table_attributes('class="comparison"')
 
 # %% tags=["hide-input"]
-from paperlib import plots
 from paperlib.runs.records import measured
 
 
@@ -528,11 +518,9 @@ def table(record, title):
     for name in ["before", *record.series["order"]]:
         one = looked[name]
         lines[record.series["titles"].get(name, "before")] = {
-            "UR, %": f"{one['ur']:.1f}<br><small>[{one['ur_low']:.1f},&thinsp;"
-            f"{one['ur_high']:.1f}]</small>",
+            "UR, %": plots.over_interval(one["ur"], one["ur_low"], one["ur_high"], 1),
             "of those asked, %": f"{one['asked']:.0f}",
-            "distance": f"{one['distance']:.2f}<br><small>[{one['low']:.2f},&thinsp;"
-            f"{one['high']:.2f}]</small>",
+            "distance": plots.over_interval(one["distance"], one["low"], one["high"]),
         }
         cost = {
             "updates": f"{one['updates']}",
@@ -543,12 +531,7 @@ def table(record, title):
         if name == "before":
             cost = dict.fromkeys(cost, "")
         lines[record.series["titles"].get(name, "before")] |= cost
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.4rem"}
-    head = {"selector": "th", "props": "white-space: normal"}
-    small = {"selector": "small", "props": "font-size: 0.68rem"}
-    style.set_table_styles([cell, head, small])
-    return style.set_table_attributes('class="comparison"')
+    return plots.table(lines, title)
 
 
 if page.recorded:

@@ -270,7 +270,6 @@ from paperlib.runs.page import Markdown
 Markdown(reasons((page.recorded or record).values))
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
 
 this = f"This run, profile {profile}"
@@ -287,8 +286,9 @@ def ours(record, title):
                 "share, %": f"{one['share']:.1f}",
                 "floor, %": f"{one['floor']:.1f}",
                 **{
-                    head: f"{one[key]:.{digits}f}<br><small>[{one[f'{key}_low']:.{digits}f},"
-                    f"&thinsp;{one[f'{key}_high']:.{digits}f}]</small>"
+                    head: plots.over_interval(
+                        one[key], one[f"{key}_low"], one[f"{key}_high"], digits
+                    )
                     for head, key, digits in (
                         ("UR, %", "ur", 1),
                         ("NLL D_g", "D_g", 2),
@@ -297,14 +297,7 @@ def ours(record, title):
                     )
                 },
             }
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {
-        "selector": "th, td",
-        "props": "font-size: 0.72rem; padding: 0.15rem 0.25rem",
-    }
-    small = {"selector": "small", "props": "font-size: 0.6rem; white-space: nowrap"}
-    style.set_table_styles([cell, small])
-    return style.set_table_attributes('class="comparison"')
+    return plots.table(lines, title, size=0.72)
 
 
 if page.recorded:

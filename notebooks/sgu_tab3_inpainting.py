@@ -230,7 +230,6 @@ from paperlib.runs.page import Markdown
 Markdown(reasons((page.recorded or record).values))
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
 
 this = f"This run, profile {profile}"
@@ -245,15 +244,10 @@ def ours(record, title):
             line = lines[row, METHODS[method]] = {}
             for way, sides in ways.items():
                 for side, one in sides.items():
-                    low, high = one["interval"]
-                    line[f"{way}, {side}, %"] = (
-                        f"{one['accuracy']:.0f}<br><small>[{low:.0f},&thinsp;{high:.0f}]</small>"
+                    line[f"{way}, {side}, %"] = plots.over_interval(
+                        one["accuracy"], *one["interval"], 0
                     )
-    style = pd.DataFrame(lines).T.style.set_caption(title)
-    cell = {"selector": "th, td", "props": "font-size: 0.8rem; padding: 0.2rem 0.5rem"}
-    small = {"selector": "small", "props": "font-size: 0.66rem; white-space: nowrap"}
-    style.set_table_styles([cell, small])
-    return style.set_table_attributes('class="comparison"')
+    return plots.table(lines, title)
 
 
 if page.recorded:

@@ -12,9 +12,12 @@ from paperlib.plots.mixture import frontier_plane, likelihoods, sample_panels, s
 from paperlib.plots.sampling import bound_terms, nll_histograms, sampler_curves
 from paperlib.plots.sgu import side_histograms
 from paperlib.plots.style import COLOURS, LABELS, interval, use_style
+from paperlib.plots.tables import over_interval, table
 from paperlib.plots.vdu import gamma_sweep, posterior_widths
 
 __all__ = [
+    "over_interval",
+    "table",
     "COLOURS",
     "LABELS",
     "bound_terms",
