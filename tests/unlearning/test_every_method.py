@@ -2,12 +2,16 @@
 
 import copy
 import importlib.util
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from paperlib.denoiser import Denoiser
+from paperlib.runs.comparison import entrants
+from paperlib.runs.comparison.entrants import ENTRANTS
 from paperlib.training import Training
 from paperlib.unlearning import methods
 from paperlib.unlearning.methods import METHODS, Method, rows
@@ -164,34 +168,31 @@ def test_a_method(name, check, tmp_path, monkeypatch):
     check(METHODS[name])
 
 
-DUMMY = """
-from paperlib.losses import batch_loss
-from paperlib.training import Training
-from paperlib.unlearning.requirements import require_retained
-
-
-def halve(model, forget, retain, *, generator, steps, batch_size=4, lr=1e-3, **training):
-    require_retained(retain, "halve")
-
-    def objective(model, generator, index):
-        return {"loss": 0.5 * batch_loss(model, retain, batch_size, generator).mean()}
-
-    return Training(model, objective, steps=steps, lr=lr, generator=generator, **training)
-"""
-
-
-def test_adding_a_method_takes_a_file_and_a_line(tmp_path, monkeypatch):
+def test_adding_a_method_is_as_the_book_says(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "book" / "adding_a_method.md").read_text()
+    file, trial, method, entrant = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "halve.py").write_text(DUMMY)
-    spec = importlib.util.spec_from_file_location("halve", tmp_path / "halve.py")
+    (tmp_path / "ceiling.py").write_text(file)
+    spec = importlib.util.spec_from_file_location("ceiling", tmp_path / "ceiling.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    line = {"halve": Method(module.halve, "Halve", "a test", "L_r / 2", passes=1)}
-    monkeypatch.setattr(methods, "METHODS", METHODS | line)
+    monkeypatch.setattr(methods, "METHODS", dict(METHODS))
+    monkeypatch.setattr(entrants, "METHODS", methods.METHODS)
+    monkeypatch.setattr(entrants, "ENTRANTS", dict(ENTRANTS))
+    names = vars(entrants) | {"Method": Method, "ceiling": module.ceiling}
+    exec(method + entrant, names)
+
     for check in CHECKS:
-        check(methods.METHODS["halve"])
-    assert [row["method"] for row in rows()] == [*METHODS, "halve"]
-    assert rows()[-1]["gradient evaluations an update"] == "1" and rows()[-1]["conditional model"] == "either"
+        check(methods.METHODS["ceiling"])
+    assert [row["method"] for row in rows()] == [*METHODS, "ceiling"]
+    assert rows()[-1]["gradient evaluations an update"] == "2" and rows()[-1]["conditional model"] == "either"
+    assert len(entrants.ENTRANTS["ceiling"].candidates()) == 6 and entrants.chosen("ceiling") == ["ceiling"]
+
+    exec(trial, names)
+    assert len(names["run"].model.state_dict()) and names["step"].index == 20
+    assert names["step"].losses["loss"] == pytest.approx(
+        names["step"].losses["L_r"] + max(0.0, 64 - names["step"].losses["L_f"]), rel=1e-5
+    )
 
 
 def test_the_table_has_a_row_a_method_and_no_empty_cell():
