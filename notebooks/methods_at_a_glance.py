@@ -387,8 +387,7 @@ glance.look("redirect", run)
 # %% [markdown]
 # ## What each needs
 #
-# The table is generated from {py:mod}`paperlib.unlearning.methods`. A test runs every method and counts its gradient evaluations. Memory is what is held beside the weights, their gradients and Adam's moments. A method of yours adds a row: one file in
-# `paperlib/unlearning/` and one line in that dictionary.
+# The table is generated from {py:mod}`paperlib.unlearning.methods`. A test runs every method and counts its gradient evaluations. Memory is what is held beside the weights, their gradients and Adam's moments. A method of yours adds a row: {ref}`adding-a-method`.
 
 # %% tags=["hide-input"]
 
