@@ -178,11 +178,11 @@ display(measures(record, this))
 # *Distance*: of all samples from real images of the retained classes, a Fréchet distance in the classifier's features (VDU's u-FID with another network). *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *bits*: the variational bound of a DDPM,
 # the likelihood by the probability-flow ODE of an SDE model, on test images of each side. In brackets: 95 %, over images with one seed and over seeds with three. {ref}`foundations-measuring` says what each of them sees and what fools it.
 
-# %% mystnb={"figure": {"caption": "Recorded. UR against the distance, with 95 % intervals. Star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane-recorded"}, "image": {"alt": "Forgetting against quality, as recorded", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Recorded. UR against the distance, with 95 % intervals. Black star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane-recorded"}, "image": {"alt": "Forgetting against quality, as recorded", "width": "640px"}} tags=["hide-input"]
 if page.recorded:
     plots.forgetting_plane(page.recorded, title=recorded)
 
-# %% mystnb={"figure": {"caption": "This run. UR against the distance, with 95 % intervals. Star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane"}, "image": {"alt": "Forgetting against quality, this run", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "This run. UR against the distance, with 95 % intervals. Black star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane"}, "image": {"alt": "Forgetting against quality, this run", "width": "640px"}} tags=["hide-input"]
 figure = plots.forgetting_plane(record, title=this)
 
 # %% mystnb={"figure": {"caption": "Samples of every model from the same noise, not chosen.", "name": "fig-compare-samples"}, "image": {"alt": "Samples before, of the retrained model and of every method", "width": "640px"}} tags=["hide-input"]
@@ -333,17 +333,19 @@ if ours and theirs:
     overlap = one["distance_low"] <= two["distance_high"]
     overlap &= two["distance_low"] <= one["distance_high"]
     by_ur = one["ur"] / third > one["distance"] / bound
+    what, allowed = ("ur", third) if by_ur else ("distance", bound)
     points += [
         f"**Ours** {'comes first' if wins else 'does not come first'}: {said([first])}"
         f" against {said([other])}, the best of the others. The intervals of their"
-        f" distances {'overlap' if overlap else 'do not overlap'}. What sets the score"
-        f" of {titles[first]} is its {'UR' if by_ur else 'distance'}: it"
+        f" distances {'overlap' if overlap else 'do not overlap'}. The larger term of"
+        f" the score of {titles[first]} is its {'UR' if by_ur else 'distance'}:"
+        f" {one[what]:.1f} where the rule allows {allowed:.1f}. "
         + (
-            " leaves more of the class than the rule asks for its place, and keeps"
-            " quality to spare."
-            if by_ur
-            else " pays for forgetting with quality: near the class the retained data"
-            " are asked to fill in, and they change there, too."
+            "It leaves too much of the class."
+            if by_ur and one[what] > allowed
+            else "It pays for forgetting with quality."
+            if not by_ur and one[what] > start["distance"]
+            else f"Before, it was {start[what]:.1f}: nothing was paid."
         )
     ]
 without = [n for n in both if ENTRANTS[n].of.retained == "unused"]

@@ -175,7 +175,7 @@ every = [one["agree"] for ones in seen.values() for one in ones]
 against = 100 * sum(one < 0 for one in every) / len(every)
 points = [
     "**The two gradients disagree** at"
-    f" {against:.0f} % of all probed weights, with a mean cosine of"
+    f" {against:.0f} % of all probed moments of the runs, with a mean cosine of"
     f" {fmean(every):+.2f}: what lowers the error on retained images"
     + (
         " mostly lowers it on forgotten ones too, since both are images of the same"
