@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
+    import pandas
 
 __all__ = ["over_interval", "table"]
 
 
 def table(
     rows: Mapping[Any, Mapping[str, str]], caption: str = "", *, size: float = 0.8, words: bool = False
-) -> "Styler":
+) -> "pandas.io.formats.style.Styler":
     """Return a table for the book, pandas's own: it can be styled further.
 
     Args:
