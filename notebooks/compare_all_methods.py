@@ -175,7 +175,7 @@ if page.recorded:
 display(measures(record, this))
 
 # %% [markdown]
-# *Distance*: of all samples from real images of the retained classes, a Fréchet distance in the classifier's features (VDU's u-FID with another network). *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *bits*: the variational bound of a DDPM,
+# *Distance*: a Fréchet distance in the classifier's features, of the samples that do not show the forgotten class from real images of the retained ones: what became of the rest. *Distance of all*: the same of all samples, which is VDU's u-FID with another network; it blames a model once more for what UR counts. *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *bits*: the variational bound of a DDPM,
 # the likelihood by the probability-flow ODE of an SDE model, on test images of each side. In brackets: 95 %, over images with one seed and over seeds with three. {ref}`foundations-measuring` says what each of them sees and what fools it.
 
 # %% mystnb={"figure": {"caption": "Recorded. UR against the distance, with 95 % intervals. Black star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane-recorded"}, "image": {"alt": "Forgetting against quality, as recorded", "width": "640px"}} tags=["hide-input"]

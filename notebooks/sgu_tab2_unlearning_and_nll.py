@@ -110,7 +110,7 @@ print(f"{len(found)} models to measure")
 # %% [markdown]
 # ## The measures
 #
-# Of every model: UR of what is to be forgotten together and one by one, from the same samples; the distance of its samples from real images without it; and the bits a dimension of test images of both sides.
+# Of every model: UR of what is to be forgotten together and one by one, from the same samples; the distance of the samples that do not show it from real images without it; and the bits a dimension of test images of both sides.
 
 # %%
 import torch
@@ -136,7 +136,7 @@ def measure(checkpoint, forget, metrics):
 
 measured_of = {}
 for (row, method), (models, checkpoint) in found.items():
-    everything = measure(checkpoint, models.together, ("ur", "u-frechet", "nll"))
+    everything = measure(checkpoint, models.together, ("ur", "rest-frechet", "nll"))
     one_by_one = {
         word: measure(checkpoint, word, ("ur",))["UR"] for word in models.words
     }
@@ -196,9 +196,9 @@ for (row, method), results in measured_of.items():
         own = f"{row}/{side}/{method}/nll"
         add(ident, own, result, row, method, models.together, "nll", "bits/dim")
     own = f"{row}/{method}/distance"
-    result = results["u-Frechet distance"]
+    result = results["rest-Frechet distance"]
     unit = "squared distance"
-    add("", own, result, row, method, models.together, "u-frechet", unit)
+    add("", own, result, row, method, models.together, "rest-frechet", unit)
 
 # %% tags=["hide-input"]
 from paperlib.runs.evaluation.likelihoods import likelihood
@@ -234,7 +234,7 @@ def story(row, method):
     share = forgotten(bases.images(kind.dataset, "train"), models.together)
     facts = {"floor": results["UR"].details["floor"], "words": models.together}
     facts |= {"share": 100 * share.double().mean().item(), "base": models.base}
-    for key, name in (("ur", "UR"), ("distance", "u-Frechet distance")):
+    for key, name in (("ur", "UR"), ("distance", "rest-Frechet distance")):
         low, high = results[name].interval
         facts |= {key: results[name].value, f"{key}_low": low, f"{key}_high": high}
     for side in ("D_g", "D_f"):

@@ -140,7 +140,7 @@ def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str,
     """
     likelihood = "bound" if bench.kind.process == "ddpm" else "nll"
     protocol = Protocol(
-        metrics=("ur", "pul", "u-frechet", "u-precision-recall", "entropy", likelihood),
+        metrics=("ur", "pul", "rest-frechet", "u-frechet", "u-precision-recall", "entropy", likelihood),
         n=bench.n,
         evaluations=bench.sampler,
         forget=bench.forget,
@@ -154,7 +154,8 @@ def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str,
     inputs = [found.sha256, find(bench.base).sha256]
     entry = store.step("measures", measuring, _measure, inputs=inputs)
     results = Evaluation.model_validate_json((entry.path / "evaluation.json").read_text(encoding="utf-8")).results
-    short = {"u-Frechet": "distance", "u-precision": "precision", "u-recall": "recall"}
+    short = {"rest-Frechet": "distance", "u-Frechet": "distance of all"}
+    short |= {"u-precision": "precision", "u-recall": "recall"}
     named = {short.get(one.name.partition(" ")[0], one.name): one.model_dump(mode="json") for one in results}
     return {name.replace("NLL ", "bits ").replace("bound ", "bits "): one for name, one in named.items()}
 

@@ -22,7 +22,8 @@ __all__ = ["MEASURES", "Compared"]
 MEASURES = {
     "UR": ("%", 1),
     "PUL": ("%", 0),
-    "distance": ("squared distance", 2),
+    "distance": ("squared distance", 2),  # of the samples that do not show what is to be forgotten
+    "distance of all": ("squared distance", 2),  # VDU's u-FID
     "precision": ("share", 2),
     "recall": ("share", 2),
     "entropy": ("nats", 2),

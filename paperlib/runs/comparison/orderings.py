@@ -64,7 +64,7 @@ PRINTED = (
     ),
     Printed(
         "VDU, Table 1, u-FID, MNIST, 1",
-        "distance",
+        "distance of all",
         {"vdu": "vdu.tab1/mnist/1/vdu_ufid", "selective_amnesia": "vdu.tab1/mnist/1/sa_ufid"},
     ),
     Printed(

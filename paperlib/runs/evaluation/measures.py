@@ -174,6 +174,26 @@ def distance(subject: Subject, network: str, unlearned: bool = False) -> list[Re
     return [result(found.name, found, "squared distance", **details, perfect_model=perfect)]
 
 
+def distance_of_the_rest(subject: Subject) -> list[Result]:
+    """The Frechet distance of the samples that do not show what is to be forgotten, from real images that are kept.
+
+    VDU's u-FID takes all samples: it blames a model for the forgotten ones among them, which UR does already. Where
+    fewer than four samples are left, all are taken.
+    """
+    name, own, real = subject.features("classifier")
+    shown = subject.shown(drawn(subject.samples))
+    left = int((~shown).sum())
+    own = own[~shown] if left > 3 else own
+    real, words = subject.kept(real, unlearned=True)
+    reference = Statistics.of(real, name)
+    settings = {"generator": subject.stream("bootstrap"), "resamples": subject.protocol.resamples}
+    found = frechet(own, reference, network=name, **settings)
+    perfect = perfect_model(reference, len(own), subject.stream("perfect"))
+    details = {"feature_network": name, "reference": words, "reference_n": reference.n}
+    details |= {"of": f"the {left} samples that do not show it" if left > 3 else "all samples"}
+    return [result(f"rest-{found.name}", found, "squared distance", **details, perfect_model=perfect)]
+
+
 def neighbours(subject: Subject, unlearned: bool = False) -> list[Result]:
     """Precision and recall against as many real images as there are samples, or all of the reference where fewer."""
     name, own, real = subject.features(subject.protocol.features)
@@ -248,6 +268,7 @@ METRICS: dict[str, tuple[Callable[[Subject], list[Result]], set[str]]] = {
     "u-fid": (lambda s: distance(s, "inception", unlearned=True), {"inception", "classifier", "forget"}),
     "frechet": (lambda s: distance(s, "classifier"), {"classifier"}),
     "u-frechet": (lambda s: distance(s, "classifier", unlearned=True), {"classifier", "forget"}),
+    "rest-frechet": (distance_of_the_rest, {"classifier", "forget"}),
     "precision-recall": (neighbours, set()),
     "u-precision-recall": (lambda s: neighbours(s, unlearned=True), {"classifier", "forget"}),
     "ur": (unlearning_ratio, {"classifier", "forget"}),

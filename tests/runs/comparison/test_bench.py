@@ -115,12 +115,13 @@ def test_a_twin_has_not_seen_the_same_classes_in_any_order(monkeypatch):
 
 
 def test_measures_are_those_of_the_evaluation(measured, tmp_path):
-    metrics = ("entropy", "bound", "u-precision-recall", "u-frechet", "pul", "ur")
+    metrics = ("entropy", "bound", "u-precision-recall", "u-frechet", "rest-frechet", "pul", "ur")
     facts = {"n": 24, "evaluations": 3, "images": 4, "strata": 4, "seed": 3, "forget": "8", "before": "digits-ddpm"}
     subject = prepare(
         "digits-ddpm", Protocol(metrics=metrics, **facts), device=torch.device("cpu"), store=Store(tmp_path)
     )
-    names = {"u-Frechet distance in the digits classifier's features": "distance"}
+    names = {"rest-Frechet distance in the digits classifier's features": "distance"}
+    names |= {"u-Frechet distance in the digits classifier's features": "distance of all"}
     names |= {"u-precision": "precision", "u-recall": "recall", "bound D_g": "bits D_g", "bound D_f": "bits D_f"}
     results = evaluate(subject).model_dump(mode="json")["results"]
     assert {names.get(one["name"], one["name"]): one for one in results} == measured

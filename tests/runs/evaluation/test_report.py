@@ -17,7 +17,7 @@ from paperlib.runs import bases, checkpoints
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation import features, likelihoods, report, samples
 from paperlib.runs.evaluation.likelihoods import Likelihood
-from paperlib.runs.evaluation.measures import METRICS, Protocol
+from paperlib.runs.evaluation.measures import METRICS, Protocol, Subject
 from paperlib.runs.evaluation.report import evaluate, prepare, write
 from paperlib.runs.evaluation.samples import draw, drawn, find, timing
 from paperlib.runs.store import Store
@@ -55,6 +55,7 @@ def test_a_record_has_every_measure_its_interval_and_the_whole_protocol(folder, 
     assert names == [
         "Frechet distance in the digits classifier's features",
         "u-Frechet distance in the digits classifier's features",
+        "rest-Frechet distance in the digits classifier's features",
         *("precision", "recall", "u-precision", "u-recall", "UR", "PUL", "P(c_f|x_f)", "entropy"),
         *("NLL D_g", "NLL D_f", "bound D_g", "bound D_f"),
     ]
@@ -73,26 +74,44 @@ def test_a_record_has_every_measure_its_interval_and_the_whole_protocol(folder, 
     assert "u-recall" in table and "95 % interval" in table and len(table.splitlines()) == 1 + len(names)
 
 
-def test_the_distance_is_scipys_between_the_stored_samples_and_the_reference(folder, tmp_path):
-    one = subject(folder, tmp_path, metrics=("frechet", "u-frechet"), forget="1", n=100, reference_n=700)
-    plain, unlearned = evaluate(one).results
-    network = classifier("digits")
+def scipys_distance(*images):
+    """Of two sets, in the features of the digits' classifier."""
 
     def moments(images):
         with torch.no_grad():
-            x = network.features(2 * images.float() / 255 - 1).double().numpy()
+            x = classifier("digits").features(2 * images.float() / 255 - 1).double().numpy()
         return x.mean(0), np.cov(x, rowvar=False)
 
-    def scipys(a, b):
-        root = linalg.sqrtm(a[1] @ b[1])
-        return ((a[0] - b[0]) ** 2).sum() + np.trace(a[1] + b[1] - 2 * root.real)
+    a, b = map(moments, images)
+    root = linalg.sqrtm(a[1] @ b[1])
+    return ((a[0] - b[0]) ** 2).sum() + np.trace(a[1] + b[1] - 2 * root.real)
 
-    images = drawn(one.samples)
-    real = sets.load("digits", "train").images[:700]
-    kept = real[predict(network, real).argmax(1) != 1]
-    assert plain.value == pytest.approx(scipys(moments(images), moments(real)), rel=1e-4)
-    assert unlearned.value == pytest.approx(scipys(moments(images), moments(kept)), rel=1e-4)
+
+def test_the_distance_is_scipys_between_the_stored_samples_and_the_reference(folder, tmp_path):
+    one = subject(folder, tmp_path, metrics=("frechet", "u-frechet"), forget="1", n=100, reference_n=700)
+    plain, unlearned = evaluate(one).results
+    images, real = drawn(one.samples), sets.load("digits", "train").images[:700]
+    kept = real[predict(classifier("digits"), real).argmax(1) != 1]
+    assert plain.value == pytest.approx(scipys_distance(images, real), rel=1e-4)
+    assert unlearned.value == pytest.approx(scipys_distance(images, kept), rel=1e-4)
     assert unlearned.details["reference_n"] == len(kept) < plain.details["reference_n"] == 700
+
+
+def test_the_rest_are_the_samples_that_do_not_show_the_forgotten(tmp_path):
+    settings = {"n": 100, "evaluations": 10, "resamples": 5, "reference_n": 700, "forget": "1"}
+    one = prepare("digits-ddpm", Protocol(metrics=("rest-frechet",), **settings), device=CPU, store=Store(tmp_path))
+    (rest,) = evaluate(one).results
+    images, real = drawn(one.samples), sets.load("digits", "train").images[:700]
+    left, kept = (some[predict(classifier("digits"), some).argmax(1) != 1] for some in (images, real))
+    assert 50 < len(left) < len(images) == 100
+    assert rest.value == pytest.approx(scipys_distance(left, kept), rel=1e-4)
+    assert rest.n == len(left) and rest.details["of"] == f"the {len(left)} samples that do not show it"
+
+
+def test_where_hardly_a_sample_is_left_the_rest_are_all(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(Subject, "shown", lambda self, images: torch.arange(len(images)) > 2)
+    unlearned, rest = evaluate(subject(folder, tmp_path, metrics=("u-frechet", "rest-frechet"), forget="1")).results
+    assert rest.value == pytest.approx(unlearned.value) and rest.details["of"] == "all samples"
 
 
 def test_nothing_is_drawn_or_measured_twice(folder, tmp_path, monkeypatch):
