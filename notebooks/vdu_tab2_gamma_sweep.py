@@ -162,7 +162,7 @@ from paperlib.runs.evaluation.report import evaluate, prepare
 def measured_of(checkpoint, seed):
     """PUL and distance of one model, with their intervals."""
     protocol = Protocol(
-        metrics=("pul", "u-frechet"),
+        metrics=("pul", "u-frechet", "rest-frechet"),
         n=BUDGET["n"],
         evaluations=BUDGET["sampler"],
         forget=forget,
@@ -171,8 +171,7 @@ def measured_of(checkpoint, seed):
     )
     device = torch.device("cpu")
     subject = prepare(checkpoint, protocol, device=device, store=page.store)
-    pul, distance = evaluate(subject).results
-    return {"pul": pul, "distance": distance}
+    return dict(zip(("pul", "distance", "rest"), evaluate(subject).results))
 
 
 start = {seed: measured_of(base.name, seed) for seed in SEEDS}
@@ -287,7 +286,8 @@ for (rate, one), _ in swept.items():
     else:
         values += [sweep_value(f"{own}/pul", "PUL", rate, one, "pul", "percent")]
     unit = "squared distance"
-    values += [sweep_value(f"{own}/distance", "u-Frechet", rate, one, "distance", unit)]
+    for what, name in {"distance": "u-Frechet", "rest": "rest-Frechet"}.items():
+        values += [sweep_value(f"{own}/{what}", name, rate, one, what, unit)]
 have = {value.claim for value in values}
 TABLE = [name for name in claims if name.startswith("vdu.tab2/")]
 for name in TABLE:
@@ -319,10 +319,11 @@ record = page.write(
     series={
         "sweep": [
             {"rate": rate, "gamma": one, "moved": found[0]["moved"]}
-            | {what: spread(rate, one, what) for what in ("pul", "distance")}
+            | {what: spread(rate, one, what) for what in ("pul", "distance", "rest")}
             for (rate, one), found in swept.items()
         ],
         "start": start[SEEDS[0]]["distance"].value,
+        "start_rest": start[SEEDS[0]]["rest"].value,
         "rates": [PAPER_LR, lr],
         "tried": {
             f"{rate:g}": found for rate, found in tried.items() if found is not None
@@ -394,6 +395,18 @@ def overlaps(row, rest):
     )
 
 
+def ruled(rows):
+    """The gammas that pass the rule."""
+    return (
+        ", ".join(
+            f"{row['gamma']:g} (PUL {row['pul'][0]:.0f} %, {row['rest'][0]:.2f})"
+            for row in rows
+            if row["pul"][0] >= 200 / 3 and row["rest"][0] <= 1.5 * series["start_rest"]
+        )
+        or "no gamma"
+    )
+
+
 steps = [row["pul"][0] for row in sorted(other, key=lambda row: row["gamma"])]
 falls = sum(a > b for a, b in zip(steps, steps[1:]))
 printed = [pair[0] for pair in series["printed"].values()]
@@ -423,6 +436,10 @@ points = [
     f" {max(row['gamma'] for row in other):g}; it falls in {falls} of"
     f" {len(steps) - 1} steps of gamma. The intervals"
     f" {'all overlap' if all(overlaps(row, other) for row in other) else 'do not all overlap'}.",
+    "**Forgotten and kept**, by the rule of this book (at most a third of the class left,"
+    " and the distance of the samples that do not show it at most 1.5 times the"
+    f" {series['start_rest']:.2f} before): {ruled(paper)} at the paper's rate,"
+    f" {ruled(other)} at the chosen one.",
     "**Is the printed column noise?** From 5,000 samples a PUL has a standard error of"
     f" {min(map(error, printed)):.1f} to {max(map(error, printed)):.1f} points. The"
     f" printed steps are {', '.join(f'{gap:.1f}' for gap in gaps)} standard errors of a"
