@@ -103,6 +103,7 @@ _ALL = [
     Base(dataset="digits", process="ddpm", unseen="1"),  # the twins of the comparison's, and of SGU's table in small
     Base(dataset="digits", process="ve", unseen="3,7"),
     *_with_twin("square,disc", dataset="shapes", process="vp"),  # in the places of SGU's dog and automobile
+    Base(dataset="shapes", process="vp", unseen="arrow"),  # in the place of its airplane
     *_with_twin("bangs", dataset="avatars", process="vp"),  # SGU's feature of CelebA
     *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
     *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
