@@ -115,8 +115,8 @@ print(f"{len(found)} models to measure")
 # %%
 import torch
 
-from paperlib.runs.evaluation.measures import Protocol
 from paperlib.runs.evaluation.report import evaluate, prepare
+from paperlib.runs.evaluation.subject import Protocol
 
 
 def measure(checkpoint, forget, metrics):

@@ -155,8 +155,8 @@ print(f"chosen: {lr:g}")
 # PUL is the share of the forgotten class's samples that is gone; the distance is that of all samples from real images of the other classes (the paper's u-FID, in the features of our classifier). Both before and after from the same noise.
 
 # %%
-from paperlib.runs.evaluation.measures import Protocol
 from paperlib.runs.evaluation.report import evaluate, prepare
+from paperlib.runs.evaluation.subject import Protocol
 
 
 def measured_of(checkpoint, seed):

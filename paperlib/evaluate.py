@@ -11,8 +11,9 @@ from typing import get_args
 
 import torch
 
-from paperlib.runs.evaluation.measures import METRICS, Protocol
+from paperlib.runs.evaluation.measures import METRICS
 from paperlib.runs.evaluation.report import evaluate, prepare, write
+from paperlib.runs.evaluation.subject import Protocol
 from paperlib.runs.machine import pick_device
 from paperlib.runs.page import build_folder
 

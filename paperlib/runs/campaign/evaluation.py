@@ -9,8 +9,8 @@ from accelerate import PartialState
 
 from paperlib.runs import checkpoints
 from paperlib.runs.bases import Base
-from paperlib.runs.evaluation.measures import Protocol
 from paperlib.runs.evaluation.report import evaluate, prepare
+from paperlib.runs.evaluation.subject import Protocol
 from paperlib.runs.machine import say
 
 __all__ = ["BaseEvaluation", "protocol"]

@@ -27,9 +27,9 @@ from paperlib.runs.comparison.course_results import model_file
 from paperlib.runs.comparison.courses import Course, course
 from paperlib.runs.comparison.entrants import ENTRANTS
 from paperlib.runs.comparison.search import committed
-from paperlib.runs.evaluation.measures import Protocol
 from paperlib.runs.evaluation.report import Evaluation, evaluate, prepare
 from paperlib.runs.evaluation.samples import find
+from paperlib.runs.evaluation.subject import Protocol
 from paperlib.runs.page import PROFILES, build_folder, page_defaults
 from paperlib.runs.seeds import listed
 from paperlib.runs.settings import Settings

@@ -17,8 +17,9 @@ from paperlib.data.splits import forgotten
 from paperlib.metrics.features import MissingWeights, inception
 from paperlib.runs import checkpoints
 from paperlib.runs.bases import images
-from paperlib.runs.evaluation.measures import METRICS, Protocol, Result, Subject
+from paperlib.runs.evaluation.measures import METRICS, Result
 from paperlib.runs.evaluation.samples import check_drawing, find, timing
+from paperlib.runs.evaluation.subject import Protocol, Subject
 from paperlib.runs.page import build_folder
 from paperlib.runs.provenance import Origin
 from paperlib.runs.records import Provenance, plain

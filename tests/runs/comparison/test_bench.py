@@ -11,8 +11,8 @@ from paperlib.runs.comparison import bench as module
 from paperlib.runs.comparison.bench import Bench, measure, retrained, run, settings
 from paperlib.runs.comparison.entrants import ENTRANTS
 from paperlib.runs.comparison.search import Candidate, Search
-from paperlib.runs.evaluation.measures import Protocol
 from paperlib.runs.evaluation.report import evaluate, prepare
+from paperlib.runs.evaluation.subject import Protocol
 from paperlib.runs.store import Store
 from tests.runs.comparison.test_search import PROVENANCE
 

@@ -17,9 +17,10 @@ from paperlib.runs import bases, checkpoints
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation import features, likelihoods, report, samples
 from paperlib.runs.evaluation.likelihoods import Likelihood
-from paperlib.runs.evaluation.measures import METRICS, Protocol, Subject
+from paperlib.runs.evaluation.measures import METRICS
 from paperlib.runs.evaluation.report import evaluate, prepare, write
 from paperlib.runs.evaluation.samples import draw, drawn, find, timing
+from paperlib.runs.evaluation.subject import Protocol, Subject
 from paperlib.runs.store import Store
 
 CPU = torch.device("cpu")
