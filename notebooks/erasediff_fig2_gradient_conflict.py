@@ -86,7 +86,7 @@ if K < 1:
 page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[dataset])
 
 # %% [markdown]
-# The paper: CIFAR-10, 38.6 million weights, some 288 updates of 128, $\lambda$ not given (its code: 0.1), $\eta$ 1e-4 in the text and 0.1 in the code, Adam with 1e-4 (code). Here: a small conditional DDPM of digits, fewer updates and smaller batches; the rest as the code has it. `paper` computes what `laptop` does: no CIFAR-10 model of that size is at hand.
+# The paper: CIFAR-10, 38.6 million weights, some 288 updates of 128, $\lambda$ not given (its code: 0.1), $\eta$ 1e-4 in the text and 0.1 in the code, Adam with 1e-4 (code). Here: a small conditional DDPM (of digits in `smoke`, of MNIST in `laptop`), fewer updates and smaller batches; the rest as the code has it. `paper` computes what `laptop` does: no CIFAR-10 model of that size is at hand.
 #
 # ## Four runs
 #
