@@ -278,7 +278,7 @@ plots.table(lines, told, words=True)
 series = best.series
 looked, titles, facts = series["looked"], series["titles"], series["bench"]
 start, truth = looked["before"], looked.get("retrained")
-third, bound = start["ur"] / 3, 1.5 * start["distance"]
+third, bound = max(start["ur"], 0.01) / 3, 1.5 * start["distance"]
 entered = list(series["courses"])
 good = [n for n in entered if looked[n]["ur"] <= third]
 kept = [n for n in entered if looked[n]["distance"] <= bound]
@@ -326,6 +326,21 @@ else:
 # %% tags=["hide-input"]
 ranks = ", ".join(f"{titles[n]} {score[n]:.2f}" for n in order[:5])
 points += [f"**By the rule of the search, on test images**: {ranks}."]
+ones = {(v.method, v.protocol["metric"]): v.per_seed for v in best.values}
+
+
+def per_seed(name):
+    """The score with each seed."""
+    ur, rest = (
+        [
+            one / max(old, 0.01)
+            for one, old in zip(ones[name, what], ones["before", what])
+        ]
+        for what in ("UR", "distance")
+    )
+    return [max(3 * u, d / 1.5) for u, d in zip(ur, rest)]
+
+
 if ours and theirs:
     first, other = ours[0], theirs[0]
     wins = score[first] < score[other]
@@ -334,10 +349,18 @@ if ours and theirs:
     overlap &= two["distance_low"] <= one["distance_high"]
     by_ur = one["ur"] / third > one["distance"] / bound
     what, allowed = ("ur", third) if by_ur else ("distance", bound)
+    ahead = sum(a < b for a, b in zip(per_seed(first), per_seed(other)))
+    count = len(series["seeds"])
     points += [
         f"**Ours** {'comes first' if wins else 'does not come first'}: {said([first])}"
         f" against {said([other])}, the best of the others. The intervals of their"
-        f" distances {'overlap' if overlap else 'do not overlap'}. The larger term of"
+        f" distances {'overlap' if overlap else 'do not overlap'}."
+        + (
+            f" Its score is the lower one in {ahead} of {count} seeds."
+            if count > 1
+            else ""
+        )
+        + " The larger term of"
         f" the score of {titles[first]} is its {'UR' if by_ur else 'distance'}:"
         f" {one[what]:.1f} where the rule allows {allowed:.1f}. "
         + (
