@@ -307,7 +307,7 @@ points += [
     + ("; ".join(still) or "none")
     + ". It changes them in: "
     + (
-        "; ".join(f"{name} ({series['inner'][name]['apart']:.2f})" for name in moves)
+        "; ".join(f"{name} ({series['inner'][name]['apart']:.2g})" for name in moves)
         or "none"
     )
     + "."
