@@ -107,7 +107,7 @@ class Subject:
 
     @cached_property
     def real(self) -> Real:
-        """The reference."""
+        """The reference of the distances."""
         return Real(dataset=self.dataset, part=self.protocol.reference, n=self.protocol.reference_n)
 
     def features(self, network: str) -> tuple[str, Tensor, Tensor]:
@@ -122,7 +122,7 @@ class Subject:
 
     @cached_property
     def classified(self) -> tuple[str, Tensor, Tensor]:
-        """The classifier as a feature network: its name, the samples and the reference."""
+        """The name of the classifier as a feature network, and what it sees in the samples and in the reference."""
         eye = penultimate(self.eye, f"the {self.dataset} classifier")
         return eye.name, features(drawn(self.samples), eye, 500), features(real_images(self.real).images, eye, 500)
 
