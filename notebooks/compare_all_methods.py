@@ -165,7 +165,9 @@ def measures(record, title):
             )
             for metric, (unit, decimals) in MEASURES.items()
         }
-        for name, point in looked.items()
+        for name, point in (
+            (name, looked[name]) for name in ["before", *record.series["order"]]
+        )
     }
     return plots.table(lines, title, size=0.72)
 
@@ -210,7 +212,8 @@ from statistics import fmean
 def costs(record, title):
     """What every run took."""
     series, lines = record.series, {}
-    for name, ones in series["costs"].items():
+    for name in (name for name in series["order"] if name in series["costs"]):
+        ones = series["costs"][name]
         mean = {what: fmean(one[what] for one in ones) for what in ones[0]}
         broke = next((text for text in series["stopped"][name] if text), "")
         lines[series["titles"][name]] = {
