@@ -98,7 +98,7 @@ print(f"UR before {before:.1f} %: the class is back at {before / 2:.1f} %")
 from paperlib.runs.comparison.relearning import Relearning, back, relearn
 
 common = {"forget": bench.forget, "looks": BUDGET["looks"], "lr": lr}
-common |= {"n": BUDGET["n"], "sampler": bench.sampler, "enough": before / 2}
+common |= {"n": BUDGET["n"], "evaluations": bench.sampler, "enough": before / 2}
 common |= {"batch_size": min(bench.batch_size, 16)}
 seen, lines = {}, []
 for name, checkpoints in models.items():

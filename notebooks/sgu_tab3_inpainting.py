@@ -344,9 +344,8 @@ from paperlib.data.splits import split
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation.judge import right
 
-if first:
-    kind = bases.BASES[best.series["bases"][first]]
-    words = best.series["words"][first]
+for row, words in record.series["words"].items():  # this run's sets: they are here
+    kind = bases.BASES[kinds[row].base]
     data = split(bases.images(kind.dataset, "test"), words).forget
     half = data.images.shape[2] // 2
     lower, upper = data.images[:, :, half:], data.images[:, :, :half]
@@ -356,7 +355,8 @@ if first:
     }
     for name, images in whole.items():
         hits = right(predict(classifier(kind.dataset), images), data, words)
-        print(f"{name}: {100 * hits.double().mean().item():.0f} % keep their class")
+        share = 100 * hits.double().mean().item()
+        print(f"{row}, {name}: {share:.0f} % keep their class")
 
 # %% [markdown] tags=["solution"]
 # A crude measure, since no such image is a digit; but it says that the two halves do not tell equally much, and that an accuracy after inpainting is a statement about the mask as well.

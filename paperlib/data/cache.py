@@ -113,6 +113,8 @@ def _arrays(path: Path, command: str) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:  # every member's checksum is verified while it is read
             arrays = {name: file[name] for name in file.files}
+    except PermissionError:
+        raise  # the file may be whole: it wants a permission, not to be removed
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError) as error:
         raise DamagedData(f"{path} cannot be read ({error}): remove it, then run: {command}") from error
     try:

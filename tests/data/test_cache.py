@@ -140,6 +140,17 @@ def test_a_damaged_file_is_refused_by_name_with_the_way_out(folder, damage):
     assert "emove it, then run: python -m paperlib.data stl10" in str(raised.value)
 
 
+def test_a_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
+    cache.write(folder, PART, some())
+
+    def refuse(path, **settings):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(PermissionError, match=f"{PART}.npz"):  # and nobody is told to remove it
+        sets.load("stl10")
+
+
 def test_other_images_under_an_official_name_are_refused_on_writing_and_reading(folder):
     wrong = {"images": np.zeros((2, 28, 28, 1), np.uint8), "labels": np.zeros(2, np.int64)}
     with pytest.raises(

@@ -3,14 +3,13 @@
 The comparison pages then find them there; their ``seeds`` parameter says which they take.
 """
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 
 from paperlib.runs import checkpoints
+from paperlib.runs.campaign.step import Step
 from paperlib.runs.comparison.bench import Bench, measure, run, wanted
 from paperlib.runs.comparison.course_results import model_file
 from paperlib.runs.comparison.courses import done
@@ -26,7 +25,7 @@ MINUTES = 5.0  # of an MNIST entrant on one of two idle CPU cores
 
 
 @dataclass
-class BenchRun:
+class BenchRun(Step):
     """One entrant with one seed on the laptop's bench."""
 
     entrant: str
@@ -51,16 +50,11 @@ class BenchRun:
         """An estimate for an idle CPU core."""
         return MINUTES
 
-    def go_on(self, deadline: float | None) -> bool:
-        """Train and measure; it is not begun when the time is up."""
-        if deadline is not None and time.monotonic() >= deadline:
-            return False
-        if not PartialState().is_main_process:
-            return True
+    def work(self) -> None:
+        """Train and measure."""
         bench = self.bench
         found = measure(self.store, bench, str(model_file(run(self.store, bench, self.entrant, self.seed))), self.seed)
         say(f"{self.name}: UR {found['UR']['value']:.1f} %, distance {found['distance']['value']:.2f}")
-        return True
 
 
 def bench_runs(device: torch.device, folder: Path) -> list[BenchRun]:

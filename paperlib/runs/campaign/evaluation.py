@@ -1,14 +1,13 @@
 """The evaluation of one base model as a run of the campaign; what it finds goes to the model's card."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 
 from paperlib.runs import checkpoints
 from paperlib.runs.bases import Base
+from paperlib.runs.campaign.step import Step
 from paperlib.runs.evaluation.report import evaluate, prepare
 from paperlib.runs.evaluation.subject import Protocol
 from paperlib.runs.machine import say
@@ -34,7 +33,7 @@ def protocol(base: Base) -> Protocol:
 
 
 @dataclass
-class BaseEvaluation:
+class BaseEvaluation(Step):
     """FID (5,000), precision, recall and likelihood of one base model, with their protocol, on its card."""
 
     base: Base
@@ -58,16 +57,11 @@ class BaseEvaluation:
         """An estimate for two idle CPU cores."""
         return MINUTES[self.base.dataset]
 
-    def go_on(self, deadline: float | None) -> bool:
-        """Measure and write; it is not begun when the time is up. What was stopped goes on from the store."""
-        if deadline is not None and time.monotonic() >= deadline:
-            return False
-        if not PartialState().is_main_process:
-            return True
+    def work(self) -> None:
+        """Measure and write. What was stopped goes on from the store."""
         subject = prepare(self.base.name, protocol(self.base), device=self.device, folder=self.folder)
         found = evaluate(subject, say)
         facts = found.model_dump(mode="json", by_alias=True)
         kept = {name: facts[name] for name in ("sha256", "protocol", "sampling", "results", "provenance")}
         checkpoints.amend(self.base.name, self.folder, evaluation=kept)
         say(found.table())
-        return True

@@ -4,18 +4,17 @@ A first look, not a measure of quality: a model may draw every digit well and a 
 different ones.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from torch import Tensor
 
 from paperlib.data.images import to_uint8
 from paperlib.denoiser import Denoiser
 from paperlib.runs import bases, checkpoints, classifiers
 from paperlib.runs.bases import Base
+from paperlib.runs.campaign.step import Step
 from paperlib.runs.machine import say
 from paperlib.runs.seeds import generator
 from paperlib.sampling import ipndm, sample_batches
@@ -51,7 +50,7 @@ def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[st
 
 
 @dataclass
-class SampleCheck:
+class SampleCheck(Step):
     """The check of one base model as a run of the campaign; what it finds goes to the model's card, beside a grid."""
 
     base: Base
@@ -72,12 +71,8 @@ class SampleCheck:
         """Unknown before it is tried; on two CPU cores a few minutes for MNIST."""
         return 3.0
 
-    def go_on(self, deadline: float | None) -> bool:
-        """Draw, look, and write; it is not begun when the time is up."""
-        if deadline is not None and time.monotonic() >= deadline:
-            return False
-        if not PartialState().is_main_process:
-            return True
+    def work(self) -> None:
+        """Draw, look, and write."""
         model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
         draws = generator(0, f"samples/{self.base.name}", "evaluation")
         labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
@@ -88,7 +83,6 @@ class SampleCheck:
         save_grid(images[:GRID], self.folder / f"{self.base.name}.png")
         checkpoints.amend(self.base.name, self.folder, samples=found | protocol)
         say(f"{self.base.name}: confidence {found['confidence']}, shares {found['shares']}")
-        return True
 
 
 def save_grid(images: Tensor, file: Path) -> None:

@@ -23,11 +23,11 @@ from paperlib.data.splits import split, validation
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.runs import bases, checkpoints
+from paperlib.runs.comparison.looks import Looks
 from paperlib.runs.comparison.probes import Probe
 from paperlib.runs.evaluation.eye import Eye
 from paperlib.runs.memory import peak_bytes
 from paperlib.runs.seeds import generator
-from paperlib.runs.settings import Settings
 from paperlib.runs.store import Entry, Store
 from paperlib.training import Training
 from paperlib.unlearning.finetune import finetune
@@ -42,7 +42,7 @@ PROBE_ROWS = 4  # batches behind each gradient of a probe
 SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: models (the paper's number), and Adam's rate in between
 
 
-class Course(Settings):
+class Course(Looks):
     """An unlearning run of an unconditional base model, and when it is looked at.
 
     The optimiser's settings are one for all methods: Adam without averaging.
@@ -51,15 +51,8 @@ class Course(Settings):
     base: str
     method: str
     settings: dict[str, int | float | str] = {}  # the method's own; VDU's posterior, if not among them, is of snapshots
-    forget: str
-    looks: tuple[int, ...] = Field(min_length=1)  # the last one ends the run
     unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include what precedes the first update
     probes: int = Field(0, ge=0)  # at most so many updates, evenly spread, are held against both gradients
-    batch_size: int = Field(gt=0)
-    lr: float = Field(gt=0)
-    n: int = Field(gt=19)  # images of a look
-    evaluations: int = Field(gt=0)  # of iPNDM, an image
-    seed: int = Field(0, ge=0)
     apart: int = Field(0, ge=0)  # updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run
     held_out: bool = False  # look with training images that were held out, as a search for settings does
 
@@ -69,13 +62,6 @@ class Course(Settings):
         if name not in METHODS:
             raise ValueError(f"method={name!r} is not one of {', '.join(METHODS)}")
         return name
-
-    @field_validator("looks")
-    @classmethod
-    def _ascending(cls, updates: tuple[int, ...]) -> tuple[int, ...]:
-        if updates[0] < 1 or any(a >= b for a, b in zip(updates, updates[1:])):
-            raise ValueError(f"looks={updates} are not ascending numbers of updates from 1 on")
-        return updates
 
 
 def course(store: Store, wanted: Course) -> Entry:

@@ -10,40 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from paperlib.data.splits import split
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
+from paperlib.runs.comparison.looks import Looks
 from paperlib.runs.evaluation.eye import Eye
 from paperlib.runs.evaluation.samples import find
 from paperlib.runs.seeds import generator
-from paperlib.runs.settings import Settings
 from paperlib.runs.store import Store
 from paperlib.unlearning.finetune import finetune
 
 __all__ = ["Relearning", "back", "relearn"]
 
 
-class Relearning(Settings):
-    """How a model is taught again."""
+class Relearning(Looks):
+    """How a model is taught again: until the last look, or the first that sees the class back."""
 
-    forget: str
     images: int = Field(ge=0)  # forgotten ones that it sees, nothing else; 0: retained ones, all of them
-    looks: tuple[int, ...] = Field(min_length=1)  # updates; the last look ends the run, or the first that sees it back
-    batch_size: int = Field(gt=0)  # rows of an update, drawn from the images with replacement
-    lr: float = Field(gt=0)
-    n: int = Field(gt=19)  # images of a look
-    sampler: int = Field(gt=0)  # evaluations of iPNDM for each
     enough: float = Field(gt=0, le=100)  # the UR in percent at which the class is back
-    seed: int = Field(0, ge=0)
-
-    @field_validator("looks")
-    @classmethod
-    def _ascending(cls, updates: tuple[int, ...]) -> tuple[int, ...]:
-        if updates[0] < 1 or any(a >= b for a, b in zip(updates, updates[1:])):
-            raise ValueError(f"looks={updates} are not ascending numbers of updates from 1 on")
-        return updates
 
 
 class _Relearning(Relearning):
@@ -68,7 +54,7 @@ def back(seen: list[dict[str, Any]], enough: float) -> int | None:
 
 def _run(folder: Path, wanted: _Relearning) -> None:
     model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder)
-    settings = {"n": wanted.n, "evaluations": wanted.sampler, "seed": wanted.seed, "stream": "relearning"}
+    settings = {"n": wanted.n, "evaluations": wanted.evaluations, "seed": wanted.seed, "stream": "relearning"}
     eye = Eye(model, wanted.base, wanted.forget, **settings)
     retain, forget = split(bases.images(wanted.base.dataset, "train"), wanted.forget)
     if wanted.images > len(forget):

@@ -12,7 +12,7 @@ from paperlib.runs.evaluation.eye import Eye
 from paperlib.runs.store import Store
 from paperlib.unlearning.finetune import finetune
 
-TINY = {"forget": "1", "batch_size": 2, "lr": 1e-4, "n": 20, "sampler": 3, "enough": 50.0}
+TINY = {"forget": "1", "batch_size": 2, "lr": 1e-4, "n": 20, "evaluations": 3, "enough": 50.0}
 RETAIN, FORGET = split(sets.load("digits", "train"), "1")
 
 
