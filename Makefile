@@ -32,7 +32,7 @@ endif
 help:
 	@echo 'make book [PROFILE=smoke|laptop|paper] [JOBS=2] [SOLUTIONS=yes|no]   compute every page, build the book'
 	@echo 'make page PAGE=X [PROFILE=...] [ARGS="-p alpha 0.3"]                 compute one page, with other parameters'
-	@echo 'make record PAGE=X [PROFILE=laptop|paper]                            keep what a page measured, in results/'
+	@echo 'make record PAGE=X [PROFILE=laptop|paper] [SEEDS=0,1,2]              keep what a page measured, in results/'
 	@echo 'make test                                                            style, notebook pairs, tests'
 	@echo 'make test-browser                                                    look at the built book in Chromium'
 	@echo 'make bench                                                           side by side with public libraries, on an idle machine'
@@ -48,7 +48,7 @@ page: $(READY)
 
 record: PROFILE = laptop
 record: $(READY)
-	@$(BIN)/python -m paperlib.runs.record $(PAGE) --profile $(PROFILE)
+	@$(BIN)/python -m paperlib.runs.record $(PAGE) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(READY)
 	$(BIN)/ruff check paperlib tests notebooks benchmarks

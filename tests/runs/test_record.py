@@ -160,3 +160,24 @@ def test_every_committed_record_is_valid():
             assert (file.parent / image).is_file()
         for one in made.values:
             assert owners.setdefault((made.profile, one.claim), made.page) == made.page
+
+
+def test_a_run_with_other_seeds_is_recorded_by_their_name(checkout, capsys):
+    script = checkout / "notebooks" / "first.py"
+    script.write_text(SCRIPT.replace("seed = 0", 'seeds = "0"\nforget = "1"'))
+    git(checkout, "commit", "-qam", "seeds")
+    page = Page("first", profile="laptop", seeds="0,1", forget="1")
+    page.image_path("grid").write_bytes(b"grid")
+    made = page.write(values=[value()], images=[page.image_path("grid")])
+    Page("first", profile="laptop", seeds="0,1", forget="3").write(values=[])  # nobody's record
+    assert "there is no record" in refused(capsys, "first")
+    assert 'ARGS="-p seeds 0,2"' in refused(capsys, "first", "--seeds", "0,2")
+    assert main(["first", "--seeds", "0,1"]) == 0
+    assert Record.read(checkout / "results" / "laptop" / "first.json") == made
+    assert (checkout / "results" / "laptop" / "first-grid.png").read_bytes() == b"grid"
+
+
+def test_seeds_of_a_page_that_has_none_are_refused(capsys):
+    run()
+    assert "seeds='0,1': first has no parameter seeds" in refused(capsys, "first", "--seeds", "0,1")
+    assert "there is no page third" in refused(capsys, "third", "--seeds", "0,1")
