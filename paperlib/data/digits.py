@@ -4,7 +4,10 @@ References:
     E. Alpaydin and C. Kaynak, Optical recognition of handwritten digits, UCI Machine Learning Repository, 1998.
 """
 
+from functools import cache
+
 import torch
+from torch import Tensor
 
 from paperlib.data.images import Images
 
@@ -19,15 +22,22 @@ def load(part: str = "train") -> Images:
 
     Grey levels 0 .. 16 become 0 .. 255, rounded; only these 17 values occur, which matters where likelihoods are read.
     """
-    from sklearn.datasets import load_digits
-
     if part not in ("train", "test"):
         raise ValueError(f"part={part!r} is not one of train, test")
+    images, labels, is_test = _all()
+    chosen = is_test == (part == "test")
+    return Images(f"digits-{part}", images[chosen], classes=CLASSES, labels=labels[chosen])
+
+
+@cache  # scikit-learn reads its text file anew each time; what is chosen above is a copy
+def _all() -> tuple[Tensor, Tensor, Tensor]:
+    """All images, their labels, and which of them are the test part's."""
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
     images = (torch.from_numpy(bunch.images) * (255 / 16)).round().to(torch.uint8)[:, None]
     labels = torch.from_numpy(bunch.target).long()
     place = torch.zeros_like(labels)  # of an image among those of its class
     for label in labels.unique():
         place[labels == label] = torch.arange(int((labels == label).sum()))
-    chosen = (place % 4 == 3) == (part == "test")
-    return Images(f"digits-{part}", images[chosen], classes=CLASSES, labels=labels[chosen])
+    return images, labels, place % 4 == 3

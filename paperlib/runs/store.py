@@ -16,7 +16,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,11 @@ def _facts(config: Any, compute: Callable, inputs: Sequence[Entry | str]) -> dic
     return {**facts, "source": source_sha256(sources)}
 
 
+@cache  # what a module of this process imports does not change while it runs
+def _behind(path: Path) -> tuple[Path, ...]:
+    return path, *imported_files(path)
+
+
 def _described(value: Any, inputs: Sequence[Entry | str], sources: set[Path]) -> Any:
     """A value as JSON. The source files behind a function or a class are added to ``sources``."""
     if value is None or isinstance(value, bool | int | float | str):
@@ -145,7 +150,7 @@ def _described(value: Any, inputs: Sequence[Entry | str], sources: set[Path]) ->
         if "<" in value.__qualname__ or not Path(inspect.getsourcefile(value) or "").is_file():
             raise ValueError(f"{value.__qualname__} has no module of its own: a step calls functions of a module")
         path = Path(inspect.getsourcefile(value)).resolve()
-        sources.update([path, *imported_files(path)])
+        sources.update(_behind(path))
         return f"{path.stem}.{value.__qualname__}"
     raise TypeError(f"a {type(value).__name__} cannot be part of a step's key; numbers, texts, lists and settings can")
 

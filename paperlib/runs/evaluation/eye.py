@@ -2,6 +2,8 @@
 others are.
 """
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -56,7 +58,8 @@ class Eye:
         self.forget = forget
         self.retained, self.forgotten = split(self.test, forget)
         self.noise = prior(model, (n, *model.net.shape), generator(seed, stream, "noise"))
-        self.network: Network = penultimate(classifier(kind.dataset), f"the {kind.dataset} classifier")
+        self.classifier = classifier(kind.dataset)
+        self.network: Network = penultimate(self.classifier, f"the {kind.dataset} classifier")
         self.reference = Statistics.of(features(self.retained.images, self.network, BATCH), self.network.name)
 
     @property
@@ -81,11 +84,15 @@ class Eye:
 
     def shown(self, images: Tensor) -> Tensor:
         """Which of the images show what is to be forgotten, in the classifier's eyes, bool [n]."""
-        return shows(predict(classifier(self.kind.dataset), images), self.test, self.forget)
+        return shows(predict(self.classifier, images), self.test, self.forget)
 
     def ratio(self, shown: Tensor) -> Forgetting:
         """UR of what is shown, with the floor of real retained images."""
-        return forgetting.unlearning_ratio(shown, self.shown(self.retained.images))
+        return forgetting.unlearning_ratio(shown, self._floor)
+
+    @cached_property
+    def _floor(self) -> Tensor:
+        return self.shown(self.retained.images)
 
     def distance(self, images: Tensor) -> Frechet:
         """Of images from real retained ones, in the classifier's features."""
