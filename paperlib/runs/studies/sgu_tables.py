@@ -57,12 +57,14 @@ SETTINGS = {
 
 
 def chosen(dataset: str, forget: str) -> list[str]:
-    """The settings that a page's parameters ask for; another ``forget`` belongs to one of them."""
-    if dataset != "all" and dataset not in SETTINGS:
-        raise ValueError(f"dataset={dataset!r} is not one of all, {', '.join(SETTINGS)}")
-    if dataset == "all" and forget:
-        raise ValueError(f"forget={forget!r} belongs to one data set: dataset='all' has its own for each")
-    return list(SETTINGS) if dataset == "all" else [dataset]
+    """The settings that a page's parameters ask for, "all" or names with commas between; another ``forget`` belongs
+    to one of them."""
+    asked = list(SETTINGS) if dataset == "all" else [name.strip() for name in dataset.split(",")]
+    if unknown := [name for name in asked if name not in SETTINGS]:
+        raise ValueError(f"dataset={unknown[0]!r} is not one of all, {', '.join(SETTINGS)}")
+    if len(asked) > 1 and forget:
+        raise ValueError(f"forget={forget!r} belongs to one data set: dataset={dataset!r} has its own for each")
+    return [name for name in SETTINGS if name in asked]
 
 
 @dataclass

@@ -59,9 +59,10 @@ def test_methods_are_trained_with_their_own_settings(tmp_path, monkeypatch):
     assert training["settings"] == {"alpha": 0.9}
 
 
-def test_one_data_set_or_all():
+def test_one_data_set_or_some_or_all():
     assert chosen("all", "") == list(SETTINGS) and chosen("mnist", "5") == ["mnist"]
+    assert chosen("celeba, mnist", "") == ["mnist", "celeba"]
     with pytest.raises(ValueError, match="dataset='svhn' is not one of all, mnist, cifar10"):
-        chosen("svhn", "")
+        chosen("mnist,svhn", "")
     with pytest.raises(ValueError, match="forget='5' belongs to one data set"):
         chosen("all", "5")
