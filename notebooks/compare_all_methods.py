@@ -146,7 +146,7 @@ from IPython.display import display
 from paperlib.runs.comparison.compared import MEASURES
 
 this = f"This run, profile {profile}, {bench.base}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 
 
 def interval(point, key, decimals):

@@ -112,7 +112,7 @@ record = page.write(values=values, series=series | {"bench": facts})
 
 # %% mystnb={"figure": {"caption": "Recorded. The cosines of every probed update with both gradients. Above zero it helps, to first order.", "name": "fig-conflict-recorded"}, "image": {"alt": "Cosines of the updates of every method, as recorded", "width": "720px"}} tags=["hide-input"]
 this = f"This run, profile {profile}, {bench.base}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 if page.recorded:
     plots.conflict_panels(page.recorded, title=recorded)
 

@@ -224,7 +224,7 @@ record = page.write(
 
 # %% mystnb={"figure": {"caption": "Recorded. Updates until the class is back, by the looks: a row a model, a column the images that it was shown. 0: it had not left.", "name": "fig-relearning-recorded"}, "image": {"alt": "Updates until the class is back, as recorded", "width": "640px"}} tags=["hide-input"]
 this = f"This run, profile {profile}, {bench.base}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 if page.recorded:
     plots.relearning_grid(page.recorded, title=recorded)
 

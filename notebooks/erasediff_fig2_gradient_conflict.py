@@ -207,7 +207,7 @@ record = page.write(
 
 # %% mystnb={"figure": {"caption": "Recorded. EraseDiff's Figure 2 on another model: cosines of every update with both gradients. Coloured below zero: conflict. Dashed: what Adam makes of the update.", "name": "fig-fig2-recorded"}, "image": {"alt": "Cosines of the updates with both gradients, as recorded", "width": "720px"}} tags=["hide-input"]
 this = f"This run, profile {profile}, {common['base']}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 if page.recorded:
     plots.direction_panels(page.recorded, title=recorded)
 

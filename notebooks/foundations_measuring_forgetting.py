@@ -268,7 +268,7 @@ def table(record, title):
 
 
 if page.recorded:
-    display(table(page.recorded, f"Recorded, profile {page.recorded.profile}"))
+    display(table(page.recorded, page.recorded.title))
 display(table(record, f"This run, profile {profile}"))
 
 # %% [markdown]
@@ -276,7 +276,7 @@ display(table(record, f"This run, profile {profile}"))
 
 # %% mystnb={"figure": {"caption": "Recorded. Every measure of every model: value and 95 % interval, filled where the measure accepts the model. Red: it accepts a bad one or rejects a good one. Dashed: the bound.", "name": "fig-measuring-recorded"}, "image": {"alt": "Seven measures of nine models whose truth is known, as recorded", "width": "640px"}} tags=["hide-input"]
 if page.recorded:
-    title = f"Recorded, profile {page.recorded.profile}"
+    title = page.recorded.title
     plots.case_intervals(page.recorded, title=title)
 
 # %% mystnb={"figure": {"caption": "This run. Every measure of every model: value and 95 % interval, filled where the measure accepts the model. Red: it accepts a bad one or rejects a good one. Dashed: the bound.", "name": "fig-measuring"}, "image": {"alt": "Seven measures of nine models whose truth is known, this run", "width": "640px"}} tags=["hide-input"]

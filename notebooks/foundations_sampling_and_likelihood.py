@@ -260,7 +260,7 @@ record = page.write(
 
 # %% mystnb={"figure": {"caption": "Recorded. The Fr\u00e9chet distance of each sampler's images from the test images, in our classifier's features. Bands: 95 % over bootstrap draws of the images.", "name": "fig-samplers-recorded"}, "image": {"alt": "Distance against evaluations for seven samplers, as recorded", "width": "640px"}} tags=["hide-input"]
 if page.recorded:
-    title = f"Recorded, profile {page.recorded.profile}"
+    title = page.recorded.title
     plots.sampler_curves(page.recorded, title=title)
 
 # %% mystnb={"figure": {"caption": "This run. The Fr\u00e9chet distance of each sampler's images from the test images, in our classifier's features. Bands: 95 % over bootstrap draws of the images.", "name": "fig-samplers"}, "image": {"alt": "Distance against evaluations for seven samplers, this run", "width": "640px"}} tags=["hide-input"]

@@ -492,7 +492,7 @@ record = page.write(
 
 # %% mystnb={"figure": {"caption": "Recorded. Every method's images from the same noise, and its UR. Framed: what the classifier takes for the forgotten class.", "name": "fig-glance-sheet-recorded"}, "image": {"alt": "A row of digits for each method, as recorded", "width": "640px"}} tags=["hide-input"]
 if page.recorded:
-    recorded = f"Recorded, profile {page.recorded.profile}"
+    recorded = page.recorded.title
     file = page.recorded_image("samples")
     plots.glance_sheet(page.recorded, file, title=recorded)
 

@@ -279,7 +279,7 @@ def reached_by(shown):
 
 
 if page.recorded:
-    caption = f"Recorded, profile {page.recorded.profile}"
+    caption = page.recorded.title
     display(reached_by(page.recorded).set_caption(caption))
 display(reached_by(record).set_caption(f"This run, profile {profile}"))
 
@@ -297,9 +297,7 @@ ends = np.array(
 curve = np.concatenate([[[in_table(g), in_table(f)] for g, f in frontier()], ends])
 drawn = {"curve": curve, "printed": (printed["D_g"], printed["D_f"])}
 if page.recorded:
-    plots.frontier_plane(
-        page.recorded, title=f"Recorded, profile {page.recorded.profile}", **drawn
-    )
+    plots.frontier_plane(page.recorded, title=page.recorded.title, **drawn)
 
 # %% mystnb={"figure": {"caption": "This run. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier"}, "image": {"alt": "The frontier of forgetting, the models that this run reached, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
 figure = plots.frontier_plane(record, title=f"This run, profile {profile}", **drawn)

@@ -212,7 +212,7 @@ record = page.write(
 
 # %% mystnb={"figure": {"caption": "Recorded. The weight that the retained data would need at noisy forgotten images, for the loss to have a minimum: median, 90 % and largest of the ratio of both densities. Dashed: the weights of this page.", "name": "fig-signed-needed-recorded"}, "image": {"alt": "The needed weight against the noise level, as recorded", "width": "560px"}} tags=["hide-input"]
 this = f"This run, profile {profile}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 if page.recorded:
     plots.needed_weight(page.recorded, title=recorded)
 

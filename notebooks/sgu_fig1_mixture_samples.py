@@ -160,9 +160,7 @@ table.style.set_table_attributes('class="comparison"').set_caption(told)
 
 # %% mystnb={"figure": {"caption": "Recorded. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1-recorded"}, "image": {"alt": "Samples of each model as recorded, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
 if page.recorded:
-    plots.sample_panels(
-        page.recorded, title=f"Recorded, profile {page.recorded.profile}"
-    )
+    plots.sample_panels(page.recorded, title=page.recorded.title)
 
 # %% mystnb={"figure": {"caption": "This run. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1"}, "image": {"alt": "Samples of each model in this run, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
 figure = plots.sample_panels(record, title=f"This run, profile {profile}")

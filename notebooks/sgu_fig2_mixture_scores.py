@@ -176,9 +176,7 @@ table.style.set_table_attributes('class="comparison"')
 
 # %% mystnb={"figure": {"caption": "Recorded. Error of the score along t. Standard is held against the score of the whole mixture, all others against that of the retained data.", "name": "fig-sgu-fig2-errors-recorded"}, "image": {"alt": "Each model's score error along t on both sides of the data, as recorded", "width": "680px"}} tags=["hide-input"]
 if page.recorded:
-    plots.score_errors(
-        page.recorded, title=f"Recorded, profile {page.recorded.profile}"
-    )
+    plots.score_errors(page.recorded, title=page.recorded.title)
 
 # %% mystnb={"figure": {"caption": "This run. Error of the score along t. Standard is held against the score of the whole mixture, all others against that of the retained data.", "name": "fig-sgu-fig2-errors"}, "image": {"alt": "Each model's score error along t on both sides of the data, in this run", "width": "680px"}} tags=["hide-input"]
 figure = plots.score_errors(record, title=f"This run, profile {profile}")
@@ -190,7 +188,7 @@ if page.recorded:
     plots.score_fields(
         page.recorded,
         density=SGU_MIXTURE,
-        title=f"Recorded, profile {page.recorded.profile}, t = {page.recorded.parameters['t']}",
+        title=f"{page.recorded.title}, t = {page.recorded.parameters['t']}",
     )
 
 # %% mystnb={"figure": {"caption": "This run. Score fields over the density of the data; arrows are coloured by the nearest mean, and long ones are cut.", "name": "fig-sgu-fig2"}, "image": {"alt": "Score fields of the exact densities and of each model over the density of the data, in this run", "width": "680px"}} tags=["hide-input"]

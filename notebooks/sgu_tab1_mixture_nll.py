@@ -292,7 +292,7 @@ if page.recorded:
         page.recorded,
         printed=printed,
         exact=exact,
-        title=f"Recorded, profile {page.recorded.profile}",
+        title=page.recorded.title,
     )
 
 # %% mystnb={"figure": {"caption": "This run. Above: what each model pays on retained data and what it gains on forgotten data; dots are seeds, crosses exact, diamonds printed. Below: the densities along the line through the three means.", "name": "fig-sgu-tab1"}, "image": {"alt": "The same figure from this run", "width": "640px"}} tags=["hide-input"]

@@ -273,7 +273,7 @@ Markdown(reasons((page.recorded or record).values))
 from IPython.display import display
 
 this = f"This run, profile {profile}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 
 
 def ours(record, title):

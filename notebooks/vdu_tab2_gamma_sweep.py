@@ -365,7 +365,7 @@ Markdown(reasons((page.recorded or record).values))
 
 # %% mystnb={"figure": {"caption": "Recorded. PUL and distance against gamma, for the paper's rate and for the chosen one, with 95 % intervals; crosses: the paper's PUL. On the right PUL against the distance, a point a gamma.", "name": "fig-vdu-sweep-recorded"}, "image": {"alt": "The sweep of gamma, as recorded", "width": "720px"}} tags=["hide-input"]
 this = f"This run, profile {profile}, {base.name}"
-recorded = page.recorded and f"Recorded, profile {page.recorded.profile}"
+recorded = page.recorded and page.recorded.title
 if page.recorded:
     plots.gamma_sweep(page.recorded, title=recorded)
 

@@ -36,6 +36,15 @@ def record(*values, **changes):
     return Record.checked(**(facts | {"values": [*values]} | changes))
 
 
+def test_the_title_says_whose_seeds_the_values_have():
+    other = value(claim="sgu.tab1/D_f/standard", per_seed=[1.0], seeds=[4])
+    assert record().title == "Recorded, profile laptop"
+    assert record(other).title == "Recorded, profile laptop, seed 4"
+    assert record(value(), other).title == "Recorded, profile laptop, seeds 0, 1, 2, 4"
+    many = value(per_seed=[float(k) for k in range(20)], seeds=list(range(20)))
+    assert record(many).title == "Recorded, profile laptop, seeds 0 to 19"
+
+
 def test_three_seeds_give_the_mean_and_its_t_interval():
     made = value(per_seed=[1.0, 2.0, 6.0])
     half = 4.302652729749 * math.sqrt(7) / math.sqrt(3)  # t of 2 degrees; the variance of 1, 2, 6 is 7
