@@ -190,7 +190,7 @@ figure = plots.forgetting_plane(record, title=this)
 # %% mystnb={"figure": {"caption": "Samples of every model from the same noise, not chosen.", "name": "fig-compare-samples"}, "image": {"alt": "Samples before, of the retrained model and of every method", "width": "640px"}} tags=["hide-input"]
 best, told = page.recorded or record, recorded or this
 file = page.recorded_image("samples") if page.recorded else image
-rows = [best.series["titles"][name] for name in best.series["looked"]]
+rows = [best.series["titles"][name] for name in ["before", *best.series["order"]]]
 figure = plots.picture(file, names=rows, title=told)
 
 # %% [markdown]
@@ -278,19 +278,23 @@ plots.table(lines, told, words=True)
 # ## What to notice
 
 # %% tags=["hide-input"]
+from paperlib.metrics.rule import FARTHER, FEWER, verdict
+
 series = best.series
 looked, titles, facts = series["looked"], series["titles"], series["bench"]
 start, truth = looked["before"], looked.get("retrained")
-third, bound = max(start["ur"], 0.01) / 3, 1.5 * start["distance"]
-entered = list(series["courses"])
-good = [n for n in entered if looked[n]["ur"] <= third]
-kept = [n for n in entered if looked[n]["distance"] <= bound]
-both = sorted(
-    (n for n in good if n in kept), key=lambda n: max(looked[n]["distance"], 0)
-)
 
 
-def said(some):
+def ruled(series):
+    """The methods of each verdict of the rule, the nearest to real images first."""
+    looked, found = series["looked"], {}
+    for n in sorted(series["courses"], key=lambda n: max(looked[n]["distance"], 0)):
+        words = verdict(looked[n]["ur"], looked[n]["distance"], looked["before"])
+        found.setdefault(words, []).append(n)
+    return found
+
+
+def said(some, looked=looked):
     """Titles with UR and distance."""
     return (
         ", ".join(
@@ -299,6 +303,12 @@ def said(some):
         )
         or "none"
     )
+
+
+by_rule = ruled(series)
+both = by_rule.get("forgotten and kept", [])
+third, bound = max(start["ur"], 0.01) / FEWER, FARTHER * start["distance"]
+entered = list(series["courses"])
 
 
 OURS = {"signed", "redirect"}
@@ -311,11 +321,15 @@ theirs = [n for n in order if n not in OURS]
 points = [
     f"**Forgotten and kept** (UR at most a third of the {start['ur']:.1f} % before,"
     f" distance at most 1.5 times the {start['distance']:.1f} before): {said(both)}.",
-    f"**Forgotten and damaged**: {said([n for n in good if n not in kept])}.",
-    f"**Kept and not forgotten**: {said([n for n in kept if n not in good])}.",
+    f"**Forgotten and damaged**: {said(by_rule.get('forgotten and damaged', []))}.",
+    f"**Kept and not forgotten**: {said(by_rule.get('kept and not forgotten', []))}.",
 ]
-if rest := [n for n in entered if n not in good and n not in kept]:
+if rest := by_rule.get("neither"):
     points += [f"**Neither**: {said(rest)}."]
+if page.recorded:
+    own = ruled(record.series).get("forgotten and kept", [])
+    words = said(own, record.series["looked"])
+    points += [f"**In this run**, profile `{profile}`, forgotten and kept: {words}."]
 if truth:
     near = [n for n in both if looked[n]["distance_low"] <= truth["distance_high"]]
     points += [

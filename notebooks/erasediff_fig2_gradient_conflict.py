@@ -217,6 +217,8 @@ figure = plots.direction_panels(record, title=this)
 # %% tags=["hide-input"]
 from IPython.display import display
 
+from paperlib.metrics.rule import verdict
+
 
 def conflicts(record):
     """The figure's shares, and what each run came to."""
@@ -224,6 +226,7 @@ def conflicts(record):
     for name, found in record.series["runs"].items():
         delta, move = shares(found), shares(found, "move")
         end = record.series["seen"][name]
+        before = end["before"] | {"ur": end["before"]["asked"]}
         low, high = end["asked_interval"]
         lines[name] = {
             "against the preserving gradient, %": f"{delta['r']:.0f}",
@@ -232,6 +235,7 @@ def conflicts(record):
             "Adam's move: either, %": f"{move['either']:.0f}",
             "asked and shown, %": f"{end['asked']:.0f} [{low:.0f}, {high:.0f}]",
             "distance": f"{end['distance']:.1f}",
+            "by the rule": verdict(end["asked"], end["distance"], before),
         }
     return lines
 
@@ -253,7 +257,7 @@ inner = {
 plots.table(inner, f"{told}: the same run with another number of inner steps")
 
 # %% [markdown]
-# *Asked and shown*: of the images that are asked for the forgotten class, those that show it. *Distance*: of images of the other classes from real ones, a Fréchet distance in the classifier's features.
+# *Asked and shown*: of the images that are asked for the forgotten class, those that show it. *Distance*: of images of the other classes from real ones, a Fréchet distance in the classifier's features. *The rule*: forgotten, where at most a third of what was asked and shown before is left; kept, where the distance is at most 1.5 times that before.
 #
 # ## What to notice
 

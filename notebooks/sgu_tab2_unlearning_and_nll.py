@@ -44,7 +44,13 @@ steps = 0  # updates; 0: as many as the profile has
 
 # %% tags=["hide-input"]
 from paperlib.runs.page import Page
-from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
+from paperlib.runs.studies.sgu_tables import (
+    METHODS,
+    SETTINGS,
+    Models,
+    chosen,
+    in_order,
+)
 
 NAME = "sgu_tab2_unlearning_and_nll"
 page = Page(
@@ -272,6 +278,8 @@ Markdown(reasons((page.recorded or record).values))
 # %% tags=["hide-input"]
 from IPython.display import display
 
+from paperlib.metrics.rule import verdict
+
 this = f"This run, profile {profile}"
 recorded = page.recorded and page.recorded.title
 
@@ -279,8 +287,9 @@ recorded = page.recorded and page.recorded.title
 def ours(record, title):
     """Every model that was measured, whatever data stand behind it."""
     lines = {}
-    for row, methods in record.series["rows"].items():
+    for row, methods in in_order(record.series["rows"]).items():
         for method, one in methods.items():
+            ruled = verdict(one["ur"], one["distance"], methods["standard"])
             lines[row, f"{METHODS[method]}"] = {
                 "on": f"{one['base']}, {one['words']}",
                 "share, %": f"{one['share']:.1f}",
@@ -296,6 +305,7 @@ def ours(record, title):
                         ("distance", "distance", 1),
                     )
                 },
+                "by the rule": "" if method == "standard" else ruled,
             }
     return plots.table(lines, title, size=0.72)
 
@@ -305,7 +315,7 @@ if page.recorded:
 display(ours(record, this))
 
 # %% [markdown]
-# *Share*: of the training images that are to be forgotten. *Floor*: of real retained test images that the classifier takes for them. In brackets: 95 % over images.
+# *Share*: of the training images that are to be forgotten. *Floor*: of real retained test images that the classifier takes for them. In brackets: 95 % over images. *The rule*: forgotten, where UR is at most a third of Standard's; kept, where the distance is at most 1.5 times Standard's.
 #
 # ## The likelihoods, image by image
 
@@ -322,27 +332,14 @@ figure = plots.side_histograms(record, title=this)
 # %% tags=["hide-input"]
 best, told = page.recorded or record, recorded or this
 points = []
-for row, methods in best.series["rows"].items():
+for row, methods in in_order(best.series["rows"]).items():
     start = methods["standard"]
-    verdicts = {}
-    for method, one in methods.items():
-        if method == "standard":
-            continue
-        gone = one["ur"] <= start["ur"] / 3
-        kept = one["distance"] <= 1.5 * start["distance"]
-        verdicts[method] = (
-            "forgotten and kept"
-            if gone and kept
-            else "forgotten and damaged"
-            if gone
-            else "kept and not forgotten"
-            if kept
-            else "neither"
-        )
     said = "; ".join(
-        f"{METHODS[method]} {word} (UR {methods[method]['ur']:.1f} %,"
-        f" distance {methods[method]['distance'] / start['distance']:.1f} times)"
-        for method, word in verdicts.items()
+        f"{METHODS[m]} {verdict(one['ur'], one['distance'], start)}"
+        f" (UR {one['ur']:.1f} %, distance {one['distance'] / start['distance']:.1f}"
+        " times)"
+        for m, one in methods.items()
+        if m != "standard"
     )
     points += [
         f"**{row}** ({start['base']}, {start['words']}): UR before {start['ur']:.1f} %,"

@@ -122,7 +122,7 @@ print(f"{len(D_f)} images to forget, {EPOCH} updates an epoch")
 # %%
 import torch
 
-from paperlib.runs.comparison.search import score
+from paperlib.metrics.rule import score, verdict
 from paperlib.runs.evaluation.samples import find
 
 
@@ -388,16 +388,16 @@ paper = [row for row in sweep if row["rate"] == slow]
 other = [row for row in sweep if row["rate"] == chosen]
 
 
-def ruled(rows):
-    """The gammas that pass the rule."""
-    return (
-        ", ".join(
-            f"{row['gamma']:g} (PUL {row['pul'][0]:.0f} %, {row['rest'][0]:.2f})"
-            for row in rows
-            if row["pul"][0] >= 200 / 3 and row["rest"][0] <= 1.5 * series["start_rest"]
-        )
-        or "no gamma"
-    )
+def ruled(series, rate):
+    """The gammas that pass the rule at a rate. What PUL leaves of the class is UR in that of the base model."""
+    before = {"ur": 100.0, "distance": series["start_rest"]}
+    passed = [
+        f"{row['gamma']:g} (PUL {row['pul'][0]:.0f} %, {row['rest'][0]:.2f})"
+        for row in series["sweep"]
+        if row["rate"] == rate
+        and verdict(100 - row["pul"][0], row["rest"][0], before) == "forgotten and kept"
+    ]
+    return ", ".join(passed) or "no gamma"
 
 
 def along(rows):
@@ -446,8 +446,14 @@ points = [
     f"**At the chosen rate, {chosen:g}**, {along(other)}.{held_too}",
     "**Forgotten and kept**, by the rule of this book (at most a third of the class left,"
     " and the distance of the samples that do not show it at most 1.5 times the"
-    f" {series['start_rest']:.2f} before): {ruled(paper)} at the paper's rate,"
-    f" {ruled(other)} at the chosen one.",
+    f" {series['start_rest']:.2f} before): {ruled(series, slow)} at the"
+    f" paper's rate, {ruled(series, chosen)} at the chosen one."
+    + (
+        f" In this run, profile `{profile}`: {ruled(record.series, PAPER_LR)} and"
+        f" {ruled(record.series, lr)}."
+        if page.recorded
+        else ""
+    ),
     "**Is the printed column noise?** From 5,000 samples a PUL has a standard error of"
     f" {min(map(error, printed)):.1f} to {max(map(error, printed)):.1f} points. The"
     f" printed steps are {', '.join(f'{gap:.1f}' for gap in gaps)} standard errors of a"

@@ -1,5 +1,7 @@
 """Every set of images by name: the embedded ones, which need no download, and the real ones from the cache."""
 
+from functools import lru_cache
+
 import torch
 
 from paperlib.data import avatars, cache, digits, shapes, sources
@@ -39,14 +41,19 @@ def load(name: str, part: str = "train", *, size: int | None = None, n: int | No
         if value is not None and value < 1:
             raise ValueError(f"{word}={value} is not at least 1")
     if name in DRAWN:
-        generator = torch.Generator().manual_seed(SEED[part])
-        return DRAWN[name](n or COUNT[part], generator, size or 32, name=f"{name}-{part}")
+        images = _drawn(name, part, n or COUNT[part], size or 32)
+        return images.only(torch.arange(len(images)))  # a copy: the kept ones stay as they are
     images = digits.load(part) if name == "digits" else _cached(name, part)
     if n is not None:
         if n > len(images):
             raise ValueError(f"n={n}: {images.name} has {len(images)} images")
         images = images.only(torch.arange(n))
     return images.resized(size) if size else images
+
+
+@lru_cache(maxsize=4)  # drawing takes seconds, and a page asks often
+def _drawn(name: str, part: str, n: int, size: int) -> Images:
+    return DRAWN[name](n, torch.Generator().manual_seed(SEED[part]), size, name=f"{name}-{part}")
 
 
 def _cached(name: str, part: str) -> Images:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from paperlib.metrics.rule import FARTHER, FEWER
 from paperlib.plots.style import COLOURS, use_style
 
 __all__ = ["conflict_panels", "course_panels", "direction_panels", "relearning_grid"]
@@ -58,8 +59,8 @@ def course_panels(record: Any, *, title: str) -> Figure:
                 for seen in courses[name]
             ]
             _seeds(panel, curves, colour, label)
-        panel.axhline(1 / 3, color=FIRST, ls=":", lw=1)
-        panel.axhline(1.5, color=SECOND, ls=":", lw=1)
+        panel.axhline(1 / FEWER, color=FIRST, ls=":", lw=1)
+        panel.axhline(FARTHER, color=SECOND, ls=":", lw=1)
         panel.set_yscale("log")
         panel.set_yticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
         panel.yaxis.set_minor_locator(NullLocator())

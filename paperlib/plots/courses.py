@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from paperlib.metrics.rule import FARTHER, FEWER
 from paperlib.plots.style import COLOURS, use_style
 
 __all__ = ["course_curves", "needed_weight"]
@@ -57,8 +58,8 @@ def course_curves(record: Any, *, title: str) -> Figure:
         for run in own:
             for axes, what in zip(row, ("ur", "distance", "L_f")):
                 _curve(axes, run, what, colours[run["method"]])
-        row[0].axhline(before["ur"] / 3, color=COLOURS["exact"], ls=":", lw=1.2)
-        row[1].axhline(1.5 * before["distance"], color=COLOURS["exact"], ls=":", lw=1.2)
+        row[0].axhline(before["ur"] / FEWER, color=COLOURS["exact"], ls=":", lw=1.2)
+        row[1].axhline(FARTHER * before["distance"], color=COLOURS["exact"], ls=":", lw=1.2)
         row[0].set_ylabel(process.upper())
         row[0].set_ylim(bottom=0)
         for axes in row[1:]:

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from paperlib.metrics.rule import FARTHER, FEWER
 from paperlib.plots.style import COLOURS, use_style
 
 __all__ = ["gamma_sweep", "posterior_widths"]
@@ -43,8 +44,8 @@ def gamma_sweep(record: Any, *, title: str) -> Figure:
             right.annotate(f"{row['gamma']:g}", (x, y), fontsize=7.5, **own)
             near = y
     right.set_xlim(left=0)
-    right.axhline(200 / 3, color=COLOURS["exact"], ls=":", lw=1.2)
-    right.axvline(1.5 * series["start_rest"], color=COLOURS["exact"], ls=":", lw=1.2)
+    right.axhline(100 - 100 / FEWER, color=COLOURS["exact"], ls=":", lw=1.2)
+    right.axvline(FARTHER * series["start_rest"], color=COLOURS["exact"], ls=":", lw=1.2)
     printed = {float(gamma): pair[0] for gamma, pair in series["printed"].items()}
     left.plot(list(printed), list(printed.values()), "x", ms=7, mew=1.8, color=COLOURS["paper"], label="printed")
     middle.axhline(series["start"], color=COLOURS["exact"], ls=":", lw=1.2)

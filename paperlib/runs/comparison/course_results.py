@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from paperlib.metrics.rule import verdict
 from paperlib.runs.store import Entry
 
 __all__ = ["cost", "images", "looks", "model_file", "probes", "stopped", "window", "without_gaps"]
@@ -63,13 +64,6 @@ def images(entry: Entry) -> Tensor:
 
 
 def window(seen: list[dict[str, Any]]) -> list[int]:
-    """The updates at which the class was forgotten and the rest kept.
-
-    Forgotten: UR at most a third of what it was before. Kept: the distance at most 1.5 times what it was.
-    """
+    """The updates at which the class was forgotten and the rest kept."""
     first = seen[0]
-    return [
-        one["update"]
-        for one in seen[1:]
-        if one["ur"] <= first["ur"] / 3 and one["distance"] is not None and one["distance"] <= 1.5 * first["distance"]
-    ]
+    return [one["update"] for one in seen[1:] if verdict(one["ur"], one["distance"], first) == "forgotten and kept"]

@@ -1,12 +1,8 @@
 """Settings for every entrant by one rule: ``python -m paperlib.runs.comparison.search mnist-ddpm --forget 1``.
 
 Six candidates each (``paperlib.runs.comparison.entrants.ENTRANTS``), each a whole run of the comparison's budget on
-training images of which every fifth is held out; the held-out ones, other noise and this rule choose::
-
-    score = max(3 UR / UR before, distance / (1.5 distance before)),    the smallest wins
-
-At most 1, and the class is forgotten and the rest kept (:func:`paperlib.runs.comparison.course_results.window`); above
-1 it is the worse of both misses. Test images play no part. The result is committed,
+training images of which every fifth is held out; the held-out ones, other noise and the book's rule choose: the
+smallest score wins (:func:`paperlib.metrics.rule.score`). Test images play no part. The result is committed,
 ``results/search/<base>-forget-<classes>.json``, with all candidates. Runs are stored: what was stopped goes on, and
 several processes can share the work by ``--only``.
 """
@@ -15,12 +11,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
+from paperlib.metrics.rule import score
 from paperlib.runs import bases
 from paperlib.runs.comparison.course_results import looks
 from paperlib.runs.comparison.courses import Course, course
@@ -31,7 +27,7 @@ from paperlib.runs.records import Provenance
 from paperlib.runs.settings import Settings
 from paperlib.runs.store import Store
 
-__all__ = ["BUDGETS", "Budget", "Candidate", "Search", "committed", "main", "score", "search"]
+__all__ = ["BUDGETS", "Budget", "Candidate", "Search", "committed", "main", "search"]
 
 FOLDER = CHECKOUT / "results" / "search"
 
@@ -89,15 +85,6 @@ class Search(Settings):
     def entrants(self) -> set[str]:
         """Whom it has."""
         return {one.entrant for one in self.candidates}
-
-
-def score(ur: float | None, distance: float | None, before: dict[str, Any]) -> float | None:
-    """The rule; None where nothing was drawn whose distance can be taken."""
-    if not before["ur"]:
-        raise ValueError("no sample of the base model shows what is to be forgotten: there is nothing to score")
-    if ur is None or distance is None:
-        return None
-    return max(3 * ur / before["ur"], distance / (1.5 * before["distance"]))
 
 
 def search(store: Store, base: str, forget: str, budget: Budget, entrants: Sequence[str], say=print) -> Search:

@@ -1,15 +1,15 @@
 """A checkpoint under a protocol: what several measures need is computed once, and stored where it takes long."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from paperlib.data.splits import forgotten_classes, split
-from paperlib.metrics.features import INCEPTION, features, penultimate
+from paperlib.data.splits import forgotten, forgotten_classes
+from paperlib.metrics.features import INCEPTION, Network, features, penultimate
 from paperlib.runs.bases import images as real_part
 from paperlib.runs.classifiers import classifier, predict
 from paperlib.runs.evaluation.features import Real, real_features, real_images, sample_features
@@ -103,7 +103,8 @@ class Subject:
     @cached_property
     def retained(self) -> Tensor:
         """The logits of real test images that are to be kept, where the floors come from."""
-        return self.logits(split(real_part(self.dataset, "test"), self.protocol.forget).retain.images)
+        real = Real(dataset=self.dataset, part="test", n=0)
+        return _logits(real, self.device)[~forgotten(real_images(real), self.protocol.forget)]
 
     @cached_property
     def real(self) -> Real:
@@ -123,13 +124,13 @@ class Subject:
     @cached_property
     def classified(self) -> tuple[str, Tensor, Tensor]:
         """The name of the classifier as a feature network, and what it sees in the samples and in the reference."""
-        eye = penultimate(self.eye, f"the {self.dataset} classifier")
-        return eye.name, features(drawn(self.samples), eye, 500), features(real_images(self.real).images, eye, 500)
+        network = _network(self.dataset, self.device)
+        return network.name, features(drawn(self.samples), network, 500), _features(self.real, self.device)
 
     @cached_property
     def reference_shown(self) -> Tensor:
         """Which images of the reference show what is to be forgotten, in the classifier's eyes."""
-        return self.shown(real_images(self.real).images)
+        return self.shows(_logits(self.real, self.device))
 
     def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
         """Reference features, and in words of which images: all, or (VDU's u-FID) those that do not show what is to be
@@ -143,3 +144,20 @@ class Subject:
     def stream(self, what: str) -> torch.Generator:
         """Of a bootstrap."""
         return generator(self.protocol.seed, f"evaluation/{what}", "evaluation")
+
+
+def _network(dataset: str, device: torch.device) -> Network:
+    return penultimate(classifier(dataset).to(device), f"the {dataset} classifier")
+
+
+# Of real images the classifier says the same whatever model is measured: once in a process.
+
+
+@lru_cache(maxsize=8)
+def _logits(real: Real, device: torch.device) -> Tensor:
+    return predict(classifier(real.dataset).to(device), real_images(real).images.to(device)).cpu()
+
+
+@lru_cache(maxsize=8)
+def _features(real: Real, device: torch.device) -> Tensor:
+    return features(real_images(real).images, _network(real.dataset, device), 500)

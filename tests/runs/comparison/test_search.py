@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from paperlib.metrics.rule import score
 from paperlib.runs.comparison import search as module
-from paperlib.runs.comparison.course_results import window
 from paperlib.runs.comparison.entrants import ENTRANTS
-from paperlib.runs.comparison.search import Budget, Candidate, Search, committed, main, score, search
+from paperlib.runs.comparison.search import Budget, Candidate, Search, committed, main, search
 
 BEFORE = {"update": 0, "ur": 9.0, "distance": 2.0}
 BUDGET = Budget(evaluations=8)
@@ -36,23 +36,6 @@ def runs(monkeypatch):
     monkeypatch.setattr(module, "course", lambda store, wanted: asked.append(wanted) or wanted)
     monkeypatch.setattr(module, "looks", look)
     return asked
-
-
-def test_the_score_is_the_worse_miss():
-    assert score(3.0, 1.0, BEFORE) == 1.0 and score(0.0, 3.0, BEFORE) == 1.0
-    assert score(9.0, 1.0, BEFORE) == 3.0 and score(1.0, 6.0, BEFORE) == 2.0
-    assert score(0.0, None, BEFORE) is None
-
-
-def test_at_most_one_exactly_where_the_window_accepts():
-    n = 60
-    for hits_before in range(1, 20):
-        first = {"update": 0, "ur": 100 * hits_before / n, "distance": 1.7}
-        for hits in range(n + 1):
-            for distance in (1.0, 1.7, 1.5 * 1.7, 2.5501, 9.0):
-                last = {"update": 4, "ur": 100 * hits / n, "distance": distance}
-                accepted = window([first, last]) == [4]
-                assert (score(last["ur"], distance, first) <= 1) == accepted, (first, last)
 
 
 @pytest.mark.parametrize(
