@@ -1,5 +1,6 @@
 """Commit-ready copies of records: ``python -m paperlib.runs.record PAGE --profile laptop`` (``make record PAGE=...``).
 
+A record has the page's own parameters; ``--seeds 0,1,2`` takes the run with ``-p seeds 0,1,2``, and all others its own.
 The page's record and the images it names are copied from the build folder to ``results/<profile>/``, after checks that
 a reader of the scorecard relies on. Refused, each with one sentence: a missing record, the profile ``smoke``, a record
 that is not valid (an unknown id, a null, an id twice), an id that another page has recorded, code that has changed
@@ -15,24 +16,25 @@ import shutil
 import sys
 from pathlib import Path
 
-from paperlib.runs.page import PROFILES, build_folder
+from paperlib.runs.page import PROFILES, build_folder, page_defaults, run_folder
 from paperlib.runs.provenance import CHECKOUT, git_state, page_sha256
 from paperlib.runs.records import Record, RecordError
 
 __all__ = ["record"]
 
 
-def record(page: str, profile: str) -> Path:
-    """Copy a page's record to ``results/`` and return its new place.
+def record(page: str, profile: str, seeds: str = "") -> Path:
+    """Copy a page's record to ``results/`` and return its new place; ``seeds`` are those of a run with others.
 
     What is refused raises a :class:`~paperlib.runs.records.RecordError`.
     """
-    again = f"run `make page PAGE={page} PROFILE={profile}` again"
+    others = f' ARGS="-p seeds {seeds}"' if seeds else ""
+    again = f"run `make page PAGE={page} PROFILE={profile}{others}` again"
     if profile == "smoke":
         raise RecordError("smoke is never recorded: it proves that the page works, and nothing else")
     if profile not in PROFILES:
         raise RecordError(f"profile={profile!r} is not one of {', '.join(PROFILES[1:])}")
-    source = build_folder() / "records" / profile / f"{page}.json"
+    source = _source(page, profile, seeds)
     if not source.is_file():
         raise RecordError(f"there is no record {source}: {again}")
     made = Record.read(source)
@@ -55,6 +57,19 @@ def record(page: str, profile: str) -> Path:
         shutil.copyfile(image, folder / image.name)
     made.write(folder / f"{page}.json")
     return folder / f"{page}.json"
+
+
+def _source(page: str, profile: str, seeds: str) -> Path:
+    """Where the run wrote its record."""
+    if not seeds:
+        return build_folder() / "records" / profile / f"{page}.json"
+    try:
+        own = page_defaults(page)
+    except FileNotFoundError:
+        raise RecordError(f"there is no page {page}") from None
+    if "seeds" not in own:
+        raise RecordError(f"seeds={seeds!r}: {page} has no parameter seeds")
+    return run_folder(build_folder(), page, own | {"profile": profile, "seeds": seeds}) / "record.json"
 
 
 def _vouched(made: Record, again: str) -> Record:
@@ -88,9 +103,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m paperlib.runs.record", description="Record one page's run.")
     parser.add_argument("page")
     parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--seeds", default="", help="of a run with other seeds than the page's own, such as 0,1,2")
     options = parser.parse_args(arguments)
     try:
-        print(f"recorded: {os.path.relpath(record(options.page, options.profile))}")
+        print(f"recorded: {os.path.relpath(record(options.page, options.profile, options.seeds))}")
     except RecordError as error:
         print(f"{options.page} was not recorded: {error}", file=sys.stderr)
         return 1
