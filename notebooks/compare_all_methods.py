@@ -370,8 +370,9 @@ if ours and theirs:
     count = len(series["seeds"])
     points += [
         f"**Ours** {'comes first' if wins else 'does not come first'}: {said([first])}"
-        f" against {said([other])}, the best of the others. The intervals of their"
-        f" distances {'overlap' if overlap else 'do not overlap'}."
+        f" against {said([other])}, the best of the others, with scores of"
+        f" {score[first]:.2f} and {score[other]:.2f}. The intervals of their distances"
+        f" {'overlap: it is a tie' if overlap else 'do not overlap'}."
         + (
             f" Its score is the lower one in {ahead} of {count} seeds."
             if count > 1
@@ -388,10 +389,15 @@ if ours and theirs:
             else f"Before, it was {start[what]:.1f}: nothing was paid."
         )
     ]
+alike = " or ".join(
+    titles[n]
+    for n in both
+    if looked[n]["distance_low"] <= looked[both[0]]["distance_high"]
+)
 without = [n for n in both if ENTRANTS[n].of.retained == "unused"]
 points += [
     "**Which one when.** With retained data at hand: "
-    + (f"{titles[both[0]]}. " if both else "none within this budget. ")
+    + (f"{alike}. " if both else "none within this budget. ")
     + "Without them: "
     + (
         f"{said(without)}."
