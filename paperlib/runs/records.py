@@ -126,7 +126,7 @@ class Record(_Strict, populate_by_name=True):
 
     @property
     def title(self) -> str:
-        """How pages name it where its numbers are shown: its profile, and the seeds of all of its values."""
+        """The words beside its numbers on a page, which say its profile and the seeds of all of its values."""
         seeds = sorted({seed for value in self.values for seed in getattr(value, "seeds", [])})
         words = ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{seeds[0]} to {seeds[-1]}"
         return f"Recorded, profile {self.profile}" + (f", seed{'s' * (len(seeds) > 1)} {words}" if seeds else "")

@@ -23,8 +23,8 @@ from paperlib.data.splits import split, validation
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.runs import bases, checkpoints
-from paperlib.runs.comparison.looks import Looks
 from paperlib.runs.comparison.probes import Probe
+from paperlib.runs.comparison.schedule import Looks
 from paperlib.runs.evaluation.eye import Eye
 from paperlib.runs.memory import peak_bytes
 from paperlib.runs.seeds import generator

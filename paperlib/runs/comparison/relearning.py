@@ -15,7 +15,7 @@ from pydantic import Field
 from paperlib.data.splits import split
 from paperlib.runs import bases, checkpoints
 from paperlib.runs.bases import Base
-from paperlib.runs.comparison.looks import Looks
+from paperlib.runs.comparison.schedule import Looks
 from paperlib.runs.evaluation.eye import Eye
 from paperlib.runs.evaluation.samples import find
 from paperlib.runs.seeds import generator
