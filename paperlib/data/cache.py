@@ -6,6 +6,7 @@ those of the labels, as little-endian int64, or of the attributes. Where the off
 below. Where it is not, the hash is recorded in ``<set>-<part>.sha256`` when the file is made.
 """
 
+import errno
 import hashlib
 import os
 import warnings
@@ -113,9 +114,9 @@ def _arrays(path: Path, command: str) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:  # every member's checksum is verified while it is read
             arrays = {name: file[name] for name in file.files}
-    except PermissionError:
-        raise  # the file may be whole: it wants a permission, not to be removed
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an offset that is none
+            raise  # a permission or a disk: the file may be whole, and nobody is told to remove it
         raise DamagedData(f"{path} cannot be read ({error}): remove it, then run: {command}") from error
     try:
         _check_layout(path.stem, arrays)

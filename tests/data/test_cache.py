@@ -1,5 +1,6 @@
 """Cache files: found, checked by their content, refused by name where they are damaged."""
 
+import errno
 import os
 import warnings
 from pathlib import Path
@@ -140,15 +141,17 @@ def test_a_damaged_file_is_refused_by_name_with_the_way_out(folder, damage):
     assert "emove it, then run: python -m paperlib.data stl10" in str(raised.value)
 
 
-def test_a_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
+@pytest.mark.parametrize("trouble", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_the_machine_s_trouble_is_not_the_file_s_damage(folder, monkeypatch, trouble):
     cache.write(folder, PART, some())
 
     def refuse(path, **settings):
-        raise PermissionError(13, "Permission denied", str(path))
+        raise OSError(trouble, os.strerror(trouble), str(path))
 
     monkeypatch.setattr(np, "load", refuse)
-    with pytest.raises(PermissionError, match=f"{PART}.npz"):  # and nobody is told to remove it
+    with pytest.raises(OSError, match=f"{PART}.npz") as raised:  # and nobody is told to remove it
         sets.load("stl10")
+    assert raised.value.errno == trouble
 
 
 def test_other_images_under_an_official_name_are_refused_on_writing_and_reading(folder):
