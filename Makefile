@@ -79,6 +79,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo 'Making the environment in .venv (a few minutes, once) ...'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@# Compiled once here: where Python is told not to keep bytecode, every page's kernel would compile torch anew.
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@

@@ -129,8 +129,8 @@ def shares(record, title):
     """How often each method is in conflict, and how its updates lie on average."""
     lines = {}
     probed = record.series["probes"]
-    for name in (name for name in ENTRANTS if name in probed):
-        seen = [one for several in probed[name] for one in several]
+    for name, per_seed in probed.items():
+        seen = [one for several in per_seed for one in several]
         share = conflict(seen)
         lines[record.series["titles"][name]] = {
             "updates probed": f"{len(seen)}",

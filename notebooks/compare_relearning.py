@@ -247,8 +247,7 @@ def prompted(record, title):
             "show the class, %": f"{one['accuracy']:.0f}"
             f" [{one['interval'][0]:.0f}, {one['interval'][1]:.0f}]",
         }
-        for name in ["before", "retrained", *ENTRANTS]
-        if (one := record.series["inpainted"].get(name))
+        for name, one in record.series["inpainted"].items()
     }
     return plots.table(lines, title)
 

@@ -44,13 +44,7 @@ steps = 0  # updates; 0: as many as the profile has
 
 # %% tags=["hide-input"]
 from paperlib.runs.page import Page
-from paperlib.runs.studies.sgu_tables import (
-    METHODS,
-    SETTINGS,
-    Models,
-    chosen,
-    in_order,
-)
+from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab2_unlearning_and_nll"
 page = Page(
@@ -229,8 +223,8 @@ for name in TABLES:
 def bits(row, method, side):
     """Of every test image of one side."""
     models, checkpoint = found[row, method]
-    wanted = {"kind": "nll", "n": BUDGET["images"], "seed": seed, "tolerance": 1e-3}
-    wanted |= {"forget": models.together, "side": side}
+    wanted = {"kind": "nll", "forget": models.together, "side": side, "seed": seed}
+    wanted |= {"n": BUDGET["images"], "tolerance": BUDGET["tolerance"]}
     device = torch.device("cpu")
     return likelihood(page.store, find(checkpoint), device, **wanted)
 
@@ -289,7 +283,7 @@ recorded = page.recorded and page.recorded.title
 def ours(record, title):
     """Every model that was measured, whatever data stand behind it."""
     lines = {}
-    for row, methods in in_order(record.series["rows"]).items():
+    for row, methods in record.series["rows"].items():
         for method, one in methods.items():
             ruled = verdict(one["ur"], one["distance"], methods["standard"])
             lines[row, f"{METHODS[method]}"] = {
@@ -334,7 +328,7 @@ figure = plots.side_histograms(record, title=this)
 # %% tags=["hide-input"]
 best, told = page.recorded or record, recorded or this
 points = []
-for row, methods in in_order(best.series["rows"]).items():
+for row, methods in best.series["rows"].items():
     start = methods["standard"]
     said = "; ".join(
         f"{METHODS[m]} {verdict(one['ur'], one['distance'], start)}"

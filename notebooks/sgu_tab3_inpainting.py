@@ -42,13 +42,7 @@ clip_weights = ""  # a file with CLIP's, or "openai" to download them; empty: no
 
 # %% tags=["hide-input"]
 from paperlib.runs.page import Page
-from paperlib.runs.studies.sgu_tables import (
-    METHODS,
-    SETTINGS,
-    Models,
-    chosen,
-    in_order,
-)
+from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab3_inpainting"
 page = Page(
@@ -247,7 +241,7 @@ recorded = page.recorded and page.recorded.title
 def ours(record, title):
     """Both ways, both sides."""
     lines = {}
-    for row, methods in in_order(record.series["rows"]).items():
+    for row, methods in record.series["rows"].items():
         for method, ways in methods.items():
             line = lines[row, METHODS[method]] = {}
             for way in WAYS:
@@ -280,7 +274,7 @@ def grid_of(row, side, words):
     own = best if row in best.series["rows"] else record
     what = f"{row}-{side}"
     file = page.recorded_image(what) if kept else page.image_path(what)
-    names = ["original", *(METHODS[m] for m in in_order(own.series["rows"])[row])]
+    names = ["original", *(METHODS[m] for m in own.series["rows"][row])]
     title = f"{told if kept else this}: {words}"
     return plots.picture(file, names=names, title=title)
 
@@ -310,7 +304,7 @@ def order(methods, way):
     return ranked, [METHODS[m] for m in ranked]
 
 
-for row, methods in in_order(best.series["rows"]).items():
+for row, methods in best.series["rows"].items():
     where = f"{best.series['bases'][row]}, {best.series['words'][row]}"
     firsts = {}
     for way in WAYS:

@@ -265,10 +265,10 @@ def _sentence(problem: Any) -> str:
 
 
 def _layout(value: Any, indent: str = "") -> str:
-    """JSON with sorted keys, and a list of numbers on one line."""
+    """JSON in the order of what it holds, which is the figures'; a list of numbers on one line."""
     inner = indent + " "
     if isinstance(value, dict) and value:
-        lines = [f"{inner}{json.dumps(name)}: {_layout(value[name], inner)}" for name in sorted(value)]
+        lines = [f"{inner}{json.dumps(name)}: {_layout(part, inner)}" for name, part in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
         return "[\n" + ",\n".join(inner + _layout(part, inner) for part in value) + f"\n{indent}]"

@@ -1,7 +1,6 @@
 """The settings of SGU's Tables 2 and 3, what stands for them here, and the models that they compare."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from paperlib.data.splits import forgotten
 from paperlib.runs import bases, checkpoints
@@ -9,7 +8,7 @@ from paperlib.runs.comparison.course_results import model_file
 from paperlib.runs.comparison.courses import Course, course
 from paperlib.runs.store import Store
 
-__all__ = ["METHODS", "SETTINGS", "Models", "Setting", "chosen", "in_order"]
+__all__ = ["METHODS", "SETTINGS", "Models", "Setting", "chosen"]
 
 #: The tables' columns, and ours; with their titles.
 METHODS = {
@@ -66,13 +65,6 @@ def chosen(dataset: str, forget: str) -> list[str]:
     if len(asked) > 1 and forget:
         raise ValueError(f"forget={forget!r} belongs to one data set: dataset={dataset!r} has its own for each")
     return [name for name in SETTINGS if name in asked]
-
-
-def in_order(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What was measured, by setting and method, in the tables' order: a record's file has the alphabet's."""
-    return {
-        row: {method: rows[row][method] for method in METHODS if method in rows[row]} for row in SETTINGS if row in rows
-    }
 
 
 @dataclass

@@ -6,7 +6,7 @@ from paperlib.claims import load
 from paperlib.runs import bases
 from paperlib.runs.store import Store
 from paperlib.runs.studies import sgu_tables
-from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen, in_order
+from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 
 def test_every_row_and_column_of_the_printed_tables_has_its_setting():
@@ -66,10 +66,3 @@ def test_one_data_set_or_some_or_all():
         chosen("mnist,svhn", "")
     with pytest.raises(ValueError, match="forget='5' belongs to one data set"):
         chosen("all", "5")
-
-
-def test_rows_and_columns_of_a_record_come_in_the_tables_order():
-    rows = {"celeba": {"standard": {}}, "mnist": {"redirect": {}, "sgu_obtuse": {"ur": 1}, "standard": {}}}
-    found = in_order(rows)
-    assert list(found) == ["mnist", "celeba"] and list(found["mnist"]) == ["standard", "sgu_obtuse", "redirect"]
-    assert found["mnist"]["sgu_obtuse"] == {"ur": 1}
