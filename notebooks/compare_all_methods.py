@@ -34,7 +34,8 @@
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke | laptop | paper: data, budget, samples
-seeds = "0"  # of training and noise, separated by commas; with three, intervals are over seeds
+seed = 0  # of training and noise
+seeds = ""  # several in its place: "0,1,2"; intervals are over seeds then
 forget = "1"  # the class that is to be forgotten, or several: "3,7"
 process = "ddpm"  # ddpm | ve: which base model
 dataset = ""  # digits | mnist; empty: as the profile has it
@@ -51,6 +52,7 @@ NAME = "compare_all_methods"
 page = Page(
     NAME,
     profile=profile,
+    seed=seed,
     seeds=str(seeds),
     forget=str(forget),
     process=process,
@@ -58,7 +60,7 @@ page = Page(
     methods=methods,
     budget=budget,
 )
-SEEDS, names = listed(seeds), chosen(methods)
+SEEDS, names = listed(seeds or seed), chosen(methods)
 bench = Bench.of(
     profile, dataset=dataset, process=process, forget=str(forget), budget=budget
 )

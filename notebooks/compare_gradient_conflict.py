@@ -34,7 +34,8 @@
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke | laptop | paper: data, budget, probes
-seeds = "0"  # of training and of the probes, separated by commas
+seed = 0  # of training and of the probes
+seeds = ""  # several in its place: "0,1,2"
 forget = "1"  # the class that is to be forgotten, or several: "3,7"
 process = "ddpm"  # ddpm | ve: which base model
 dataset = ""  # digits | mnist; empty: as the profile has it
@@ -50,13 +51,14 @@ NAME = "compare_gradient_conflict"
 page = Page(
     NAME,
     profile=profile,
+    seed=seed,
     seeds=str(seeds),
     forget=str(forget),
     process=process,
     dataset=dataset,
     methods=methods,
 )
-SEEDS, names = listed(seeds), chosen(methods)
+SEEDS, names = listed(seeds or seed), chosen(methods)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
 

@@ -32,7 +32,8 @@
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke | laptop | paper: data, budget, looks
-seeds = "0"  # of unlearning, of the images and of the noise, separated by commas
+seed = 0  # of unlearning, of the images and of the noise
+seeds = ""  # several in its place: "0,1,2"
 forget = "1"  # the class that is to be forgotten, or several: "3,7"
 process = "ddpm"  # ddpm | ve: which base model
 dataset = ""  # digits | mnist; empty: as the profile has it
@@ -50,6 +51,7 @@ NAME = "compare_relearning"
 page = Page(
     NAME,
     profile=profile,
+    seed=seed,
     seeds=str(seeds),
     forget=str(forget),
     process=process,
@@ -58,7 +60,7 @@ page = Page(
     images=str(images),
     lr=lr,
 )
-SEEDS, names, COUNTS = listed(seeds), chosen(methods), listed(images)
+SEEDS, names, COUNTS = listed(seeds or seed), chosen(methods), listed(images)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 BUDGET = {
     "smoke": {"looks": (4, 16), "n": 60, "prompts": 12, "steps": 16},

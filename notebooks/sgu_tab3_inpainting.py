@@ -31,6 +31,7 @@
 # %% tags=["parameters"]
 profile = "smoke"  # smoke | laptop | paper: data, updates, images, steps
 seed = 0  # of unlearning and of inpainting
+seeds = ""  # several in its place: "0,1,2"; intervals are over seeds then
 dataset = "mnist,celeba"  # mnist | cifar10 | stl10 | celeba, or several, or all: whose settings
 forget = ""  # other classes than the setting's own; takes one dataset
 known = "lower"  # the half that is given: lower (the paper's) | upper | left | right
@@ -42,6 +43,7 @@ clip_weights = ""  # a file with CLIP's, or "openai" to download them; empty: no
 
 # %% tags=["hide-input"]
 from paperlib.runs.page import Page
+from paperlib.runs.seeds import listed
 from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab3_inpainting"
@@ -49,6 +51,7 @@ page = Page(
     NAME,
     profile=profile,
     seed=seed,
+    seeds=str(seeds),
     dataset=dataset,
     forget=str(forget),
     known=known,
@@ -58,7 +61,7 @@ page = Page(
     steps=steps,
     clip_weights=clip_weights,
 )
-rows = chosen(dataset, str(forget))
+SEEDS, rows = listed(seeds or seed), chosen(dataset, str(forget))
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 12, "ways": 16},
     "laptop": {"steps": 300, "batch_size": 32, "n": 100, "ways": 50},
@@ -75,6 +78,9 @@ page.banner("sets that stand for the paper's" if small else "the data that are a
 # ## Draw the hidden half
 
 # %%
+from itertools import product
+from statistics import fmean
+
 from paperlib.runs.studies.inpainting import (
     Inpainting,
     inpaint,
@@ -84,30 +90,29 @@ from paperlib.runs.studies.inpainting import (
 )
 
 training = {"looks": (steps,), "batch_size": BUDGET["batch_size"], "lr": lr}
-training |= {"settings": {"alpha": alpha, "variant": variant}, "seed": seed}
+training |= {"settings": {"alpha": alpha, "variant": variant}}
 training |= {"n": 20, "evaluations": 8 if small else 10}
 WAYS = {"replacement": {"corrections": 1}, "repaint": {"resamples": 3}}
 found, missing, kinds = {}, {}, {}
 for row in rows:
     models = kinds[row] = Models(page.store, SETTINGS[row], small, str(forget))
     for method in METHODS:
-        checkpoint, why = models.checkpoint(method, **training)
+        several = [models.checkpoint(method, seed=one, **training) for one in SEEDS]
+        checkpoints, (why, *_) = zip(*several)
         if why:
             missing[row, method] = why
             print(f"{row:8} {METHODS[method]:16} {why}")
             continue
-        for way, own in WAYS.items():
-            for side in ("retain", "forget"):
-                common = {"forget": models.together, "known": known, "seed": seed}
-                common |= {"n": BUDGET["n"], "steps": BUDGET["ways"], "way": way}
-                wanted = Inpainting.checked(side=side, **common, **own)
-                entry = inpaint(page.store, checkpoint, wanted)
-                found[row, method, way, side] = entry, wanted
-        said = [
-            results(found[row, method, way, side][0])["accuracy"]
-            for way in WAYS
-            for side in ("retain", "forget")
-        ]
+        common = {"forget": models.together, "known": known}
+        common |= {"n": BUDGET["n"], "steps": BUDGET["ways"]}
+        said = []
+        for way, side in product(WAYS, ("retain", "forget")):
+            own = common | {"way": way, "side": side, **WAYS[way]}
+            entries = found[row, method, way, side] = [
+                inpaint(page.store, checkpoint, Inpainting.checked(seed=one, **own))
+                for checkpoint, one in zip(checkpoints, SEEDS)
+            ]
+            said += [fmean(results(entry)["accuracy"] for entry in entries)]
         print(
             f"{row:8} {METHODS[method]:16} accuracy", *(f"{one:5.0f} %" for one in said)
         )
@@ -129,6 +134,7 @@ import torch
 
 from paperlib import plots
 from paperlib.claims import load
+from paperlib.claims.intervals import over_seeds
 from paperlib.runs import bases
 from paperlib.runs.records import NotRun, measured
 from paperlib.runs.seeds import generator
@@ -138,37 +144,56 @@ facts = {"lr": lr, "updates": steps, "batch_size": BUDGET["batch_size"]}
 facts |= {"alpha": alpha, "variant": variant, "start": "finetune", "split": "test"}
 facts |= {"known": known, "inpainting_steps": BUDGET["ways"]}
 values, told_of = [], {}
-for (row, method, way, side), (entry, wanted) in found.items():
-    one, base = results(entry), bases.BASES[kinds[row].base]
+
+
+def asked(row, side):
+    """The test images whose half is hidden."""
+    wanted = {"forget": kinds[row].together, "side": side, "n": BUDGET["n"]}
+    dataset = bases.BASES[kinds[row].base].dataset
+    return originals(dataset, Inpainting.checked(**wanted)).images
+
+
+for (row, method, way, side), entries in found.items():
+    ones, base = [results(entry) for entry in entries], bases.BASES[kinds[row].base]
     label = {"retain": "D_g", "forget": "D_f"}[side]
     printed = f"sgu.tab3_accuracy/{row}/{label}/{method}"
     real = printed in claims and not small and not forget and way == "replacement"
     own = f"ours.{NAME}/{row}/{label}/{method}/{way}"
-    settings = {"seeds": [seed], "n": one["n"], "dataset": base.dataset}
+    settings = {"seeds": SEEDS, "n": ones[0]["n"], "dataset": base.dataset}
     protocol = facts | {"metric": "accuracy", "forget": kinds[row].together}
     protocol |= {"process": f"{base.process}sde", "way": way, **WAYS[way]}
-    protocol |= {"ci95_images": one["interval"], "evaluations": one["evaluations"]}
-    claim, accuracy = printed if real else own, [one["accuracy"]]
+    protocol |= {"ci95_images": [one["interval"] for one in ones]}
+    protocol |= {"evaluations": ones[0]["evaluations"]}
+    accuracies = [one["accuracy"] for one in ones]
     values.append(
         measured(
-            claim,
-            accuracy,
+            printed if real else own,
+            accuracies,
             unit="percent",
             method=method,
             protocol=protocol,
             **settings,
         )
     )
-    told_of.setdefault(row, {}).setdefault(method, {}).setdefault(way, {})[label] = one
+    mean, low, high = over_seeds(accuracies, ones[0]["interval"])
+    told = told_of.setdefault(row, {}).setdefault(method, {}).setdefault(way, {})
+    told[label] = {"accuracy": mean, "interval": [low, high]}
     if judge is not None and way == "replacement" and side == "retain":
-        pair = restored(entry), originals(base.dataset, wanted).images
-        draws = generator(seed, "clip", "evaluation")
-        distance = clip.clip_distance(judge, *pair, draws)
-        protocol |= {"metric": "clip_distance", "ci95_images": list(distance.interval)}
+        distances = [
+            clip.clip_distance(
+                judge,
+                restored(entry),
+                asked(row, side),
+                generator(one, "clip", "evaluation"),
+            )
+            for entry, one in zip(entries, SEEDS)
+        ]
+        protocol |= {"metric": "clip_distance"}
+        protocol |= {"ci95_images": [list(one.interval) for one in distances]}
         values.append(
             measured(
                 f"ours.{NAME}/{row}/D_g/{method}/clip",
-                [distance.value],
+                [one.value for one in distances],
                 unit="CLIP distance",
                 method=method,
                 protocol=protocol,
@@ -196,11 +221,9 @@ for row in told_of:
     for side in ("retain", "forget"):
         # Few steps of replacement leave noise on faces; RePaint's are clean.
         way = "repaint" if row == "celeba" else "replacement"
-        entries = {m: found[row, m, way, side] for m in told_of[row]}
-        wanted = next(iter(entries.values()))[1]
-        base = bases.BASES[kinds[row].base]
-        sheet = {"original": originals(base.dataset, wanted).images}
-        sheet |= {METHODS[m]: restored(entry) for m, (entry, _) in entries.items()}
+        sheet = {"original": asked(row, side)}
+        for method in told_of[row]:
+            sheet[METHODS[method]] = restored(found[row, method, way, side][0])
         name = page.image_path(f"{row}-{side}")
         scale = 2 if sheet["original"].shape[-1] > 16 else 4
         drawn = plots.contact_sheet(sheet, columns=SHOWN, scale=scale)
@@ -258,7 +281,7 @@ if page.recorded:
 display(ours(record, this))
 
 # %% [markdown]
-# Accuracy: the share of restored images whose class, in the classifier's eyes, is the original's. $D_g$ should keep it, $D_f$ should lose it. In brackets: 95 % over images.
+# Accuracy: the share of restored images whose class, in the classifier's eyes, is the original's. $D_g$ should keep it, $D_f$ should lose it. In brackets: 95 %, over images with one seed and over seeds with several; Standard and Unseen are one model each, which draws anew.
 #
 # ## The figure
 

@@ -33,7 +33,8 @@
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke | laptop | paper: data, samples, models
-seeds = "0"  # of unlearning and of the samples, separated by commas
+seed = 0  # of unlearning and of the samples
+seeds = ""  # several in its place: "0,1,2"; intervals are over seeds then
 forget = "1"  # the class that is to be forgotten, or several: "3,7"
 dataset = ""  # digits | mnist; empty: as the profile has it
 gamma = "0.1,0.3,0.6,0.8"  # the paper's four; or others, between 0 and 1
@@ -48,6 +49,7 @@ NAME = "vdu_tab2_gamma_sweep"
 page = Page(
     NAME,
     profile=profile,
+    seed=seed,
     seeds=str(seeds),
     forget=str(forget),
     dataset=dataset,
@@ -55,7 +57,7 @@ page = Page(
     lr=lr,
     normalised=normalised,
 )
-SEEDS, forget = listed(seeds), str(forget)
+SEEDS, forget = listed(seeds or seed), str(forget)
 BUDGET = {
     "smoke": {"n": 60, "sampler": 6, "batch": 16, "fine": [], "train": 24, "apart": 2},
     "laptop": {
@@ -249,6 +251,7 @@ for name, data in {"all of D_f": D_f, "a quarter": quarter}.items():
 
 # %% tags=["hide-input"]
 from paperlib import plots
+from paperlib.claims.intervals import over_seeds
 from paperlib.claims.printed import load
 from paperlib.runs.records import NotRun, measured
 
@@ -306,12 +309,8 @@ for name in TABLE:
 
 def spread(rate, one, what):
     """Mean, and interval over seeds or, of one seed, over images."""
-    from paperlib.claims.intervals import t_interval
-
     ones = [found[what] for found in swept[rate, one]]
-    numbers = [found.value for found in ones]
-    low, high = t_interval(numbers) or ones[0].interval
-    return [sum(numbers) / len(numbers), low, high]
+    return over_seeds([found.value for found in ones], ones[0].interval)
 
 
 record = page.write(

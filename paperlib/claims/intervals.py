@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from statistics import fmean, stdev
 
-__all__ = ["t_interval", "t_quantile"]
+__all__ = ["over_seeds", "t_interval", "t_quantile"]
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -14,6 +14,11 @@ def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
         return None
     half = t_quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
+
+
+def over_seeds(values: Sequence[float], of_one: tuple[float, float]) -> tuple[float, float, float]:
+    """Return the mean and the ends of its 95 % interval: over seeds, or ``of_one``, of a single one over images."""
+    return fmean(values), *(t_interval(values) or of_one)
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paperlib.claims.intervals import t_interval
+from paperlib.claims.intervals import over_seeds
 from paperlib.runs.comparison import bench as benches
 from paperlib.runs.comparison.bench import Bench
 from paperlib.runs.comparison.course_results import cost, looks, model_file, probes, stopped, without_gaps
@@ -113,9 +113,9 @@ class Compared:
         point = {}
         for metric in MEASURES:
             ones = [one[metric] for one in self.found[name]]
-            low, high = t_interval([one["value"] for one in ones]) or ones[0]["interval"]
+            mean, low, high = over_seeds([one["value"] for one in ones], ones[0]["interval"])
             key = "ur" if metric == "UR" else metric
-            point |= {key: fmean(one["value"] for one in ones), f"{key}_low": low, f"{key}_high": high}
+            point |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         return point | {"low": point["distance_low"], "high": point["distance_high"]}
 
     def _real(self) -> dict[str, float]:
