@@ -294,23 +294,23 @@ def ours(record, title):
     for row, methods in record.series["rows"].items():
         for method, one in methods.items():
             ruled = verdict(one["ur"], one["distance"], methods["standard"])
-            lines[row, f"{METHODS[method]}"] = {
-                "on": f"{one['base']}, {one['words']}",
-                "share, %": f"{one['share']:.1f}",
-                "floor, %": f"{one['floor']:.1f}",
-                **{
-                    head: plots.over_interval(
-                        one[key], one[f"{key}_low"], one[f"{key}_high"], digits
-                    )
-                    for head, key, digits in (
-                        ("UR, %", "ur", 1),
-                        ("NLL D_g", "D_g", 2),
-                        ("NLL D_f", "D_f", 2),
-                        ("distance", "distance", 1),
-                    )
-                },
-                "by the rule": "" if method == "standard" else ruled,
+            where = (
+                f"{row}<br><small>{one['base']}<br>{one['words']}<br>"
+                f"share {one['share']:.1f} %<br>floor {one['floor']:.1f} %</small>"
+            )
+            measures = {
+                head: plots.over_interval(
+                    one[key], one[f"{key}_low"], one[f"{key}_high"], digits
+                )
+                for head, key, digits in (
+                    ("UR, %", "ur", 1),
+                    ("NLL D_g", "D_g", 2),
+                    ("NLL D_f", "D_f", 2),
+                    ("distance", "distance", 1),
+                )
             }
+            measures["by the rule"] = "" if method == "standard" else ruled
+            lines[where, METHODS[method]] = measures
     return plots.table(lines, title, size=0.72)
 
 
