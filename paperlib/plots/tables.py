@@ -21,13 +21,12 @@ def table(
             that is a tuple makes an index of several levels.
         caption: stands above it.
         size: of the letters, in rem; smaller for a table of many columns.
-        words: the cells are words, which stand at the left and break, and not numbers.
+        words: the cells are words, which stand at the left, and not numbers.
     """
-    cells = {"font-size": f"{size}rem", "padding": f"{size / 4:.2f}rem {size / 2:.2f}rem"}
-    cells |= {"text-align": "left", "vertical-align": "top", "white-space": "normal"} if words else {}
+    cells = {"font-size": f"{size}rem", "padding": f"{size / 4:.2f}rem {size / 2:.2f}rem", "white-space": "normal"}
+    cells |= {"text-align": "left", "vertical-align": "top"} if words else {}
     styles = {
         "th, td": cells,
-        "th": {"white-space": "normal"},
         "small": {"font-size": f"{0.85 * size:.2f}rem", "font-weight": "normal", "white-space": "nowrap"},
     }
     style = pd.DataFrame(rows).T.style.set_caption(caption).set_table_attributes('class="comparison"')
