@@ -102,8 +102,7 @@ found, missing = {}, {}
 for row in rows:
     models = Models(page.store, SETTINGS[row], small, str(forget))
     for method in METHODS:
-        several = [models.checkpoint(method, seed=seed, **training) for seed in SEEDS]
-        checkpoints, (why, *_) = zip(*several)
+        checkpoints, why = models.of_seeds(method, SEEDS, **training)
         if why:
             missing[row, method] = why
         else:

@@ -97,8 +97,7 @@ found, missing, kinds = {}, {}, {}
 for row in rows:
     models = kinds[row] = Models(page.store, SETTINGS[row], small, str(forget))
     for method in METHODS:
-        several = [models.checkpoint(method, seed=one, **training) for one in SEEDS]
-        checkpoints, (why, *_) = zip(*several)
+        checkpoints, why = models.of_seeds(method, SEEDS, **training)
         if why:
             missing[row, method] = why
             print(f"{row:8} {METHODS[method]:16} {why}")

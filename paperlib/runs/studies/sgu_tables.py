@@ -1,5 +1,6 @@
 """The settings of SGU's Tables 2 and 3, what stands for them here, and the models that they compare."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from paperlib.data.splits import forgotten
@@ -116,6 +117,11 @@ class Models:
         training["settings"] = own  # those handed in are SGU's
         wanted = Course.checked(base=self.base, method=name, forget=self.together, **training)
         return str(model_file(course(self.store, wanted))), ""
+
+    def of_seeds(self, method: str, seeds: Sequence[int], **training) -> tuple[list[str], str]:
+        """One checkpoint for each seed, or why there is none; Standard and Unseen have one for all seeds."""
+        several = [self.checkpoint(method, seed=seed, **training) for seed in seeds]
+        return [checkpoint for checkpoint, _ in several], several[0][1]
 
     def _twin(self) -> str:
         kind = bases.BASES[self.base]

@@ -30,9 +30,11 @@ def test_the_standard_and_the_unseen_model_are_committed_ones(tmp_path):
     models = Models(Store(tmp_path), SETTINGS["mnist"], small=True)
     assert models.checkpoint("standard") == ("digits-ve", "")
     assert models.checkpoint("unseen") == ("digits-ve-unseen-3-7", "")
+    assert models.of_seeds("unseen", [0, 1]) == (["digits-ve-unseen-3-7"] * 2, "")
     assert Models(Store(tmp_path), SETTINGS["mnist"], True, "7,3").checkpoint("unseen")[0] == "digits-ve-unseen-3-7"
     other = Models(Store(tmp_path), SETTINGS["mnist"], True, "5")
     assert other.checkpoint("unseen") == ("", "no model was trained without 5")
+    assert other.of_seeds("unseen", [0])[1] == "no model was trained without 5"
 
 
 def test_what_is_missing_says_why(tmp_path, monkeypatch):
@@ -56,6 +58,8 @@ def test_methods_are_trained_with_their_own_settings(tmp_path, monkeypatch):
         {"alpha": 0.9, "loss": "obtuse"},
         {},
     ]
+    assert models.of_seeds("redirect", [0, 2], **training) == (["file", "file"], "")
+    assert [one.seed for one in asked[3:]] == [0, 2]
     assert training["settings"] == {"alpha": 0.9}
 
 
