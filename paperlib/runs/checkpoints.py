@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from paperlib.runs.provenance import CHECKOUT, device, git_state, versions
@@ -33,14 +34,14 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
     target = folder / f"{name}.safetensors"
     partial = target.with_suffix(".partial")
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(state if precise else rounded(model), partial)
-    if (size := partial.stat().st_size) > LARGEST:
-        partial.unlink()
-        raise ValueError(f"{name} has {size} bytes; a checkpoint has {LARGEST} at most")
+    data = to_bytes(state if precise else rounded(model))  # its save_file makes a file that nobody else may read
+    if len(data) > LARGEST:
+        raise ValueError(f"{name} has {len(data)} bytes; a checkpoint has {LARGEST} at most")
+    partial.write_bytes(data)
     commit, dirty = git_state(CHECKOUT)
     facts = {
         **facts,
-        "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(data).hexdigest(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "commit": commit,
         "dirty": dirty,

@@ -19,6 +19,11 @@ def test_what_is_read_back_is_the_rounded_model(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_weights_may_be_read_by_whoever_may_read_their_card(tmp_path):
+    file = checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path)
+    assert file.stat().st_mode == file.with_suffix(".json").stat().st_mode
+
+
 def test_an_altered_checkpoint_is_refused(tmp_path):
     file = checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path)
     raw = bytearray(file.read_bytes())
