@@ -346,18 +346,22 @@ for row, methods in best.series["rows"].items():
         f" replacement and {lead[1]} with repaint."
     ]
     if "unseen" in methods:
-        lower = [
-            METHODS[m]
-            for m, one in methods.items()
-            if m not in ("unseen", "standard")
-            and one["replacement"]["D_f"]["interval"][1]
-            < methods["unseen"]["replacement"]["D_f"]["interval"][0]
-        ]
+        unseen = methods["unseen"]
+        lower = {
+            way: [
+                METHODS[m]
+                for m, one in methods.items()
+                if one[way]["D_f"]["interval"][1] < unseen[way]["D_f"]["interval"][0]
+            ]
+            for way in WAYS
+        }
+        said = "; ".join(
+            f"{', '.join(of) or 'nobody'} ({w})" for w, of in lower.items()
+        )
         points += [
-            "**Harder to lead back than Unseen**, the whole interval:"
-            f" {', '.join(lower) or 'nobody'}. Unseen brings"
-            f" {methods['unseen']['replacement']['D_f']['accuracy']:.0f} % of the"
-            " forgotten class back without ever having seen it: so much is in the"
+            f"**Harder to lead back than Unseen**, the whole interval: {said}. Unseen"
+            f" brings {unseen['replacement']['D_f']['accuracy']:.0f} % of the forgotten"
+            " class back (replacement) without ever having seen it: so much is in the"
             " half that is given."
         ]
 if not points:
