@@ -60,7 +60,7 @@ page = Page(
     methods=methods,
     budget=budget,
 )
-SEEDS, names = listed(seeds or seed), chosen(methods)
+SEEDS, names = listed(seeds, seed), chosen(methods)
 bench = Bench.of(
     profile, dataset=dataset, process=process, forget=str(forget), budget=budget
 )

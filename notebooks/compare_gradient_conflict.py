@@ -58,7 +58,7 @@ page = Page(
     dataset=dataset,
     methods=methods,
 )
-SEEDS, names = listed(seeds or seed), chosen(methods)
+SEEDS, names = listed(seeds, seed), chosen(methods)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
 

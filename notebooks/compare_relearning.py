@@ -60,7 +60,7 @@ page = Page(
     images=str(images),
     lr=lr,
 )
-SEEDS, names, COUNTS = listed(seeds or seed), chosen(methods), listed(images)
+SEEDS, names, COUNTS = listed(seeds, seed), chosen(methods), listed(images)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 BUDGET = {
     "smoke": {"looks": (4, 16), "n": 60, "prompts": 12, "steps": 16},

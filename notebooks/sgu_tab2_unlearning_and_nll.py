@@ -61,7 +61,7 @@ page = Page(
     lr=lr,
     steps=steps,
 )
-SEEDS, rows = listed(seeds or seed), chosen(dataset, str(forget))
+SEEDS, rows = listed(seeds, seed), chosen(dataset, str(forget))
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 100, "sampler": 8, "images": 8},
     "laptop": {

@@ -61,7 +61,7 @@ page = Page(
     steps=steps,
     clip_weights=clip_weights,
 )
-SEEDS, rows = listed(seeds or seed), chosen(dataset, str(forget))
+SEEDS, rows = listed(seeds, seed), chosen(dataset, str(forget))
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 12, "ways": 16},
     "laptop": {"steps": 300, "batch_size": 32, "n": 100, "ways": 50},

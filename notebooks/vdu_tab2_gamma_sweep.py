@@ -57,7 +57,7 @@ page = Page(
     lr=lr,
     normalised=normalised,
 )
-SEEDS, forget = listed(seeds or seed), str(forget)
+SEEDS, forget = listed(seeds, seed), str(forget)
 BUDGET = {
     "smoke": {"n": 60, "sampler": 6, "batch": 16, "fine": [], "train": 24, "apart": 2},
     "laptop": {

@@ -120,11 +120,13 @@ class Page:
                 f"> **Profile `smoke`.** This run only proves that the page works{subject}: small networks, few "
                 "updates and samples. Its numbers reproduce nothing and are never recorded."
             )
-        seeds = self.parameters.get("seeds", self.parameters.get("seed"))
-        said = ", ".join(str(seed) for seed in (seeds if isinstance(seeds, list | tuple) else [seeds]))
-        subject = "" if seeds is None else f", seed{'s' if ',' in said else ''} {said}"
-        subject += f", on {data}" if data else ""
-        return Markdown(f"> **Profile `{self.profile}`**{subject}. This run's numbers were measured by the code below.")
+        seed, seeds = (self.parameters.get(name, "") for name in ("seed", "seeds"))
+        if isinstance(seeds, int):  # how many, on the mixture's pages; 0: as many as the profile has
+            said = f"{seeds or 'several'} seeds from {seed} on"
+        else:
+            said = f"seeds {seeds}" if "," in seeds else f"seed {seeds or seed}"
+        said += f", on {data}" if data else ""
+        return Markdown(f"> **Profile `{self.profile}`**, {said}. This run's numbers were measured by the code below.")
 
     def recorded_image(self, what: str) -> Path:
         """Return where an image of the committed record is."""

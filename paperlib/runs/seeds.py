@@ -27,8 +27,10 @@ def generator(seed: int, step: str, stream: str, device: torch.device | str = "c
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # 63 bits
 
 
-def listed(seeds: int | str) -> list[int]:
-    """A page's parameter: "0", or "0,1,2"; each seed once."""
+def listed(seeds: int | str, seed: int | None = None) -> list[int]:
+    """A page's parameters: several ``seeds`` as "0,1,2", each once, or where that is empty the one ``seed``."""
+    if seeds == "" and seed is not None:
+        return [seed]
     words = [word.strip() for word in str(seeds).split(",")]
     numbers = [int(word) for word in words if word.isdecimal()]
     if len(numbers) < len(words) or len(set(numbers)) < len(numbers):

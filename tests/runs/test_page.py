@@ -135,5 +135,13 @@ def test_the_banner_says_what_the_run_is_worth():
     assert "only proves that the page works on drawn shapes" in smoke
     laptop = Page("example", profile="laptop", seed=3).banner("MNIST")
     assert "`laptop`" in laptop and "seed 3" in laptop and "MNIST" in laptop and "proves" not in laptop
-    assert "seeds 0, 1, 2" in Page("example", profile="paper", seeds=[0, 1, 2]).banner()
+    said = {
+        "seed 3.": {"seed": 3, "seeds": ""},
+        "seed 4.": {"seed": 3, "seeds": "4"},
+        "seeds 0,1,2.": {"seed": 3, "seeds": "0,1,2"},
+        "several seeds from 3 on.": {"seed": 3, "seeds": 0},
+        "5 seeds from 3 on.": {"seed": 3, "seeds": 5},
+    }
+    for words, parameters in said.items():
+        assert f"`paper`**, {words}" in Page("example", profile="paper", **parameters).banner()
     assert smoke._repr_markdown_() == smoke

@@ -37,6 +37,7 @@ def test_wrong_arguments_are_named(arguments):
 
 def test_a_page_s_seeds_are_read_in_their_order():
     assert [listed(seeds) for seeds in (3, "0", "2, 0,10", " 7 ")] == [[3], [0], [2, 0, 10], [7]]
+    assert listed("", 3) == [3] and listed("0,1", 3) == [0, 1] and listed(0, 3) == [0]
 
 
 @pytest.mark.parametrize(

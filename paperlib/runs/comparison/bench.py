@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = page_defaults("compare_all_methods")
     facts = {name: str(asked[name]) for name in ("dataset", "process", "forget")}
     bench, store = Bench.of(options.profile, **facts), Store(build_folder() / "store")
-    for seed in listed(asked["seeds"]):
+    for seed in listed(asked["seeds"], asked["seed"]):
         for checkpoint in filter(None, (bench.base, retrained(bench))):
             measure(store, bench, checkpoint, seed)
         for name in options.only:

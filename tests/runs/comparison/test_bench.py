@@ -13,12 +13,13 @@ from paperlib.runs.comparison.entrants import ENTRANTS
 from paperlib.runs.comparison.search import Candidate, Search
 from paperlib.runs.evaluation.report import evaluate, prepare
 from paperlib.runs.evaluation.subject import Protocol
+from paperlib.runs.page import page_defaults
 from paperlib.runs.store import Store
 from tests.runs.comparison.test_search import PROVENANCE
 
 TINY = {"budget": 8, "batch_size": 2, "looks": 2, "probes": 1, "glimpse": 20}
 TINY |= {"n": 24, "sampler": 3, "images": 4, "strata": 4}
-ASKED = {"dataset": "", "process": "ddpm", "forget": 1, "seeds": "0,2"}
+ASKED = {"dataset": "", "process": "ddpm", "forget": 1, "seed": 5, "seeds": "0,2"}
 
 
 def tiny(base="digits-ddpm", forget="8", **changes):
@@ -169,3 +170,7 @@ def test_the_command_runs_and_measures_what_the_page_asks_for(monkeypatch, capsy
         (what, seed) for seed in (0, 2) for what in ("digits-ddpm", "twin", f"vdu/{seed}/model", f"unseen/{seed}/model")
     ]
     assert seen == of and capsys.readouterr().out.count("UR 1.0 %, distance 2.00") == 4
+    ran.clear()
+    monkeypatch.setattr(module, "page_defaults", page_defaults)  # the page's own: one seed
+    module.main(["--only", "vdu"])
+    assert ran == [("vdu", 0)]
