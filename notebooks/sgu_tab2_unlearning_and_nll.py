@@ -350,8 +350,8 @@ def prices(methods):
     )
 
 
-def orders(start):
-    """SGU's order, its UR below Unseen's, asked of paired seeds."""
+def orders(row, start):
+    """SGU's order, its UR below Unseen's, asked of paired seeds; and as it prints it."""
     asked = bases.BASES[start["base"]].dataset, "ur", start["words"]
     of = {
         value.method: value
@@ -359,10 +359,16 @@ def orders(start):
         if hasattr(value, "value")
         and (value.dataset, value.protocol["metric"], value.protocol["forget"]) == asked
     }
-    return "; ".join(
-        f"{METHODS[m]} {ordering(of[m], of['unseen'])}"
-        for m in ("sgu_orthogonal", "sgu_obtuse")
-    )
+    together, said = start["words"].replace(",", "+"), []
+    printed = f"sgu.tab2_ur/{SETTINGS[row].paper}/{together}"
+    for m in ("sgu_orthogonal", "sgu_obtuse"):
+        words = f"{METHODS[m]} {ordering(of[m], of['unseen'])}"
+        if f"{printed}/{m}" in claims:
+            own, other = (claims[f"{printed}/{name}"].value for name in (m, "unseen"))
+            words += f" (printed: {own} against {other}"
+            words += ")" if own < other else ", against the claim)"
+        said.append(words)
+    return "; ".join(said)
 
 
 for row, methods in best.series["rows"].items():
@@ -386,8 +392,8 @@ for row, methods in best.series["rows"].items():
             if m in methods and methods[m]["ur_high"] < unseen["ur_low"]
         ]
         points += [
-            f"**Below Unseen** on {row}? The paper's order, by paired seeds:"
-            f" {orders(start)}. With the whole interval of UR:"
+            f"**Below Unseen** on {row}? The paper's claim, by paired seeds:"
+            f" {orders(row, start)}. With the whole interval of UR:"
             f" {', '.join(lower) or 'nobody'}. Unseen's UR is"
             f" {unseen['ur']:.1f} %, with a floor of {unseen['floor']:.1f} %: where it"
             " reaches the floor, nothing can be lower than what a perfect model gets."
