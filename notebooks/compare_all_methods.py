@@ -189,7 +189,7 @@ if page.recorded:
 # %% mystnb={"figure": {"caption": "This run. UR against the distance, with 95 % intervals. Black star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane"}, "image": {"alt": "Forgetting against quality, this run", "width": "640px"}} tags=["hide-input"]
 figure = plots.forgetting_plane(record, title=this)
 
-# %% mystnb={"figure": {"caption": "Samples of every model from the same noise, not chosen.", "name": "fig-compare-samples"}, "image": {"alt": "Samples before, of the retrained model and of every method", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Samples of every model from the same noise, of the first seed, not chosen.", "name": "fig-compare-samples"}, "image": {"alt": "Samples before, of the retrained model and of every method", "width": "640px"}} tags=["hide-input"]
 best, told = page.recorded or record, recorded or this
 file = page.recorded_image("samples") if page.recorded else image
 rows = [best.series["titles"][name] for name in ["before", *best.series["order"]]]

@@ -233,7 +233,7 @@ if page.recorded:
 # %% mystnb={"figure": {"caption": "This run. Updates until the class is back, by the looks: a row a model, a column the images that it was shown. 0: it had not left.", "name": "fig-relearning"}, "image": {"alt": "Updates until the class is back", "width": "640px"}} tags=["hide-input"]
 figure = plots.relearning_grid(record, title=this)
 
-# %% mystnb={"figure": {"caption": "Test images of the forgotten class, the upper half hidden and drawn by each model; not chosen.", "name": "fig-relearning-inpainted"}, "image": {"alt": "Inpainted images of the forgotten class by every model", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Test images of the forgotten class, the upper half hidden and drawn by each model, of the first seed; not chosen.", "name": "fig-relearning-inpainted"}, "image": {"alt": "Inpainted images of the forgotten class by every model", "width": "640px"}} tags=["hide-input"]
 best, told = page.recorded or record, recorded or this
 file = page.recorded_image("inpainted") if page.recorded else image
 figure = plots.picture(file, names=best.series["rows"], title=told)

@@ -322,11 +322,11 @@ display(ours(record, this))
 #
 # ## The likelihoods, image by image
 
-# %% mystnb={"figure": {"caption": "Recorded. Bits a dimension of every test image of both sides, a row a data set, a column a model.", "name": "fig-sgu-tab2-bits-recorded"}, "image": {"alt": "Histograms of bits a dimension, as recorded", "width": "720px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Recorded. Bits a dimension of every test image of both sides, a row a data set, a column a model; the first seed.", "name": "fig-sgu-tab2-bits-recorded"}, "image": {"alt": "Histograms of bits a dimension, as recorded", "width": "720px"}} tags=["hide-input"]
 if page.recorded:
     plots.side_histograms(page.recorded, title=recorded)
 
-# %% mystnb={"figure": {"caption": "This run. Bits a dimension of every test image of both sides, a row a data set, a column a model.", "name": "fig-sgu-tab2-bits"}, "image": {"alt": "Histograms of bits a dimension, this run", "width": "720px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "This run. Bits a dimension of every test image of both sides, a row a data set, a column a model; the first seed.", "name": "fig-sgu-tab2-bits"}, "image": {"alt": "Histograms of bits a dimension, this run", "width": "720px"}} tags=["hide-input"]
 figure = plots.side_histograms(record, title=this)
 
 # %% [markdown]

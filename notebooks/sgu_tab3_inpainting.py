@@ -301,16 +301,16 @@ def grid_of(row, side, words):
     return plots.picture(file, names=names, title=title)
 
 
-# %% mystnb={"figure": {"caption": "Retained digits: the original, and what every model draws for the hidden half. Not chosen.", "name": "fig-sgu-tab3-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Retained digits: the original, and what every model draws for the hidden half. Of the first seed, not chosen.", "name": "fig-sgu-tab3-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}} tags=["hide-input"]
 figure = grid_of("mnist", "retain", "retained")
 
-# %% mystnb={"figure": {"caption": "Digits of what was to be forgotten: the original, and what every model draws for the hidden half. Not chosen.", "name": "fig-sgu-tab3-forget"}, "image": {"alt": "Restored digits of what was to be forgotten", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Digits of what was to be forgotten: the original, and what every model draws for the hidden half. Of the first seed, not chosen.", "name": "fig-sgu-tab3-forget"}, "image": {"alt": "Restored digits of what was to be forgotten", "width": "640px"}} tags=["hide-input"]
 figure = grid_of("mnist", "forget", "to be forgotten")
 
-# %% mystnb={"figure": {"caption": "In the place of Figure 4's faces: avatars without bangs, the original, and what every model draws for the hidden half, by RePaint. Not chosen.", "name": "fig-sgu-tab3-faces-retain"}, "image": {"alt": "Restored avatars without bangs", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "In the place of Figure 4's faces: avatars without bangs, the original, and what every model draws for the hidden half, by RePaint. Of the first seed, not chosen.", "name": "fig-sgu-tab3-faces-retain"}, "image": {"alt": "Restored avatars without bangs", "width": "640px"}} tags=["hide-input"]
 figure = grid_of("celeba", "retain", "without bangs, retained")
 
-# %% mystnb={"figure": {"caption": "In the place of Figure 4's faces: avatars with bangs, which were to be forgotten, by RePaint. Not chosen.", "name": "fig-sgu-tab3-faces-forget"}, "image": {"alt": "Restored avatars with bangs", "width": "640px"}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "In the place of Figure 4's faces: avatars with bangs, which were to be forgotten, by RePaint. Of the first seed, not chosen.", "name": "fig-sgu-tab3-faces-forget"}, "image": {"alt": "Restored avatars with bangs", "width": "640px"}} tags=["hide-input"]
 figure = grid_of("celeba", "forget", "with bangs, to be forgotten")
 
 # %% [markdown]
