@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from paperlib import claims
-from paperlib.claims.intervals import t_interval, t_quantile
+from paperlib.claims.intervals import over_seeds, t_interval, t_quantile
 from paperlib.claims.verdicts import ordering, verdict
 
 CLAIM = claims.load()["sgu.tab1/D_g/standard"]  # 10.91 +- 0.05
@@ -26,6 +26,11 @@ def test_the_interval_agrees_with_scipy():
     expected = stats.t.interval(0.95, 3, loc=stats.tmean(sample), scale=stats.sem(sample))
     assert t_interval(sample) == pytest.approx(expected)
     assert t_interval([1.0]) is None
+
+
+def test_one_seed_has_the_interval_of_its_images_and_several_their_own():
+    assert over_seeds([2.0], (1.0, 4.0)) == (2.0, 1.0, 4.0)
+    assert over_seeds([1.0, 2.0, 3.0], (0.0, 9.0)) == (2.0, *t_interval([1.0, 2.0, 3.0]))
 
 
 @pytest.mark.parametrize(
