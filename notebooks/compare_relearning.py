@@ -298,8 +298,8 @@ points = [
     f" samples of these looks their UR is still half of the {series['before']:.1f} %"
     " before."
     + (
-        " Unseen, which starts from fresh weights and knows no such image, draws next"
-        " to no digits within this budget: part of its blots pass for the class."
+        " Unseen starts from fresh weights and never saw the class: what passes for it"
+        " in its samples is no memory."
         if "unseen" in asked and "unseen" not in left
         else ""
     ),
