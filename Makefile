@@ -11,8 +11,8 @@ UV    := uv==$(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
 export PAPERLIB_BUILD := $(CURDIR)/_build
 
 # A wrong value is refused before anything is done.
-ifneq ($(words $(PROFILE)) $(filter $(PROFILE),smoke laptop paper),1 $(PROFILE))
-$(error PROFILE='$(PROFILE)' is not one of smoke, laptop, paper)
+ifneq ($(words $(PROFILE)) $(filter $(PROFILE),recorded smoke laptop paper),1 $(PROFILE))
+$(error PROFILE='$(PROFILE)' is not one of recorded, smoke, laptop, paper)
 endif
 ifeq ($(shell expr '$(JOBS)' : '[1-9][0-9]*$$'),0)
 $(error JOBS='$(JOBS)' is not a positive number)
@@ -30,7 +30,7 @@ endif
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make book [PROFILE=smoke|laptop|paper] [JOBS=2] [SOLUTIONS=yes|no]   compute every page, build the book'
+	@echo 'make book [PROFILE=smoke|recorded|laptop|paper] [JOBS=2] [SOLUTIONS=yes|no]   compute every page, build the book'
 	@echo 'make page PAGE=X [PROFILE=...] [ARGS="-p alpha 0.3"]                 compute one page, with other parameters'
 	@echo 'make record PAGE=X [PROFILE=laptop|paper] [SEEDS=0,1,2]              keep what a page measured, in results/'
 	@echo 'make test                                                            style, notebook pairs, tests'
@@ -41,18 +41,18 @@ help:
 	@echo 'make clean                                                           remove everything that was computed'
 
 book: $(READY)
-	@$(BIN)/python -m paperlib.runs.workflow --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS)
+	@$(BIN)/python -m companion.workflow --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS)
 
 page: $(READY)
-	@$(BIN)/python -m paperlib.runs.execute $(PAGE) --profile $(PROFILE) $(ARGS)
+	@$(BIN)/python -m companion.execute $(PAGE) --profile $(PROFILE) $(ARGS)
 
 record: PROFILE = laptop
 record: $(READY)
-	@$(BIN)/python -m paperlib.runs.record $(PAGE) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(BIN)/python -m companion.record $(PAGE) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(READY)
-	$(BIN)/ruff check paperlib tests notebooks benchmarks
-	$(BIN)/ruff format --check --quiet paperlib tests notebooks benchmarks
+	$(BIN)/ruff check paperlib companion tests notebooks benchmarks
+	$(BIN)/ruff format --check --quiet paperlib companion tests notebooks benchmarks
 	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser tests
 
 test-browser: $(READY)

@@ -1,4 +1,4 @@
-"""Which shared steps and which pages run, and in what order. `make book` calls this through paperlib.runs.workflow.
+"""Which shared steps and which pages run, and in what order. `make book` calls this through companion.workflow.
 
 Outputs are stamps: Snakemake deletes a rule's outputs before it runs and when it fails, and the last good page must
 stay where it is. A page is stale when its own files, or a module that its code imports, have changed.
@@ -8,9 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from paperlib.runs.code import imported_files
+from companion.code import imported_files
 
-# Page -> the shared steps that must be in the store before it runs: `python -m paperlib.runs.<step> --profile P`.
+# Page -> the shared steps that must be in the store before it runs: `python -m companion.<step> --profile P`.
 # A page run alone computes what it lacks; the steps are here so that two pages never compute the same thing twice.
 STEPS = {
     "sgu_tab1_mixture_nll": ["studies.mixture"],
@@ -47,7 +47,7 @@ def page_steps(wildcards):
 rule html:
     input:
         pages=expand(f"{BUILD}/steps/{PROFILE}/{{page}}.page", page=PAGES),
-        sources=[str(path) for path in sorted([*Path("book").rglob("*.*"), *Path("paperlib").rglob("*.py")]) if path.is_file()],
+        sources=[str(path) for path in sorted([*Path("book").rglob("*.*"), *Path("paperlib").rglob("*.py"), *Path("companion").rglob("*.py")]) if path.is_file()],
         models=[str(path) for path in sorted(Path("checkpoints").glob("*"))],
         config="_config.yml",
     output:
@@ -58,7 +58,7 @@ rule html:
     log:
         f"{BUILD}/logs/html.log",
     shell:
-        "{sys.executable:q} -m paperlib.runs.book --profile {params.profile} --solutions {params.solutions}"
+        "{sys.executable:q} -m companion.book --profile {params.profile} --solutions {params.solutions}"
         " --stamp {output:q} > {log:q} 2>&1"
 
 
@@ -72,18 +72,18 @@ rule page:
     log:
         f"{BUILD}/logs/{{profile}}/{{page}}.log",
     shell:
-        "{sys.executable:q} -m paperlib.runs.execute {wildcards.page} --profile {wildcards.profile}"
+        "{sys.executable:q} -m companion.execute {wildcards.page} --profile {wildcards.profile}"
         " --stamp {output:q} > {log:q} 2>&1"
 
 
 rule step:
     input:
-        lambda wildcards: code(f"paperlib.runs.{wildcards.step}"),
+        lambda wildcards: code(f"companion.{wildcards.step}"),
         lambda wildcards: map(str, SEARCHES if wildcards.step == "bench" else []),
     output:
         f"{BUILD}/steps/{{profile}}/{{step}}.step",
     log:
         f"{BUILD}/logs/{{profile}}/{{step}}.log",
     shell:
-        "{sys.executable:q} -m paperlib.runs.{wildcards.step} --profile {wildcards.profile} > {log:q} 2>&1"
+        "{sys.executable:q} -m companion.{wildcards.step} --profile {wildcards.profile} > {log:q} 2>&1"
         " && touch {output:q}"

@@ -20,9 +20,9 @@ from pytorch_fid import fid_score
 from pytorch_fid.inception import InceptionV3
 from torch import Tensor
 
+from companion.classifiers import classifier
 from paperlib.data import sets
 from paperlib.metrics.features import INCEPTION, MissingWeights, features, inception, penultimate
-from paperlib.runs.classifiers import classifier
 
 fid_score.tqdm = iter  # no progress bar in the middle of a table
 

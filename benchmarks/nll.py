@@ -25,15 +25,15 @@ from _measure import interleaved, machine, options
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from companion import bases
+from companion.seeds import generator
+from companion.studies.likelihood_measures import test_images
 from paperlib.data import cache
 from paperlib.data.images import model_input
 from paperlib.denoiser import Denoiser
 from paperlib.likelihood.divergence import draw_probes
 from paperlib.likelihood.fast import fast_log_likelihood
 from paperlib.likelihood.units import LEVELS_OFFSET, bits_per_dim
-from paperlib.runs import bases
-from paperlib.runs.seeds import generator
-from paperlib.runs.studies.likelihood_measures import test_images
 
 AIM = 1 / 5  # of the recipe's seconds
 AGREEMENT = 0.01  # bits a dimension, of the mean over images

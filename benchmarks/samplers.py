@@ -25,14 +25,14 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 from scipy.stats import binom
 from torch import Tensor, nn
 
+from companion import bases
+from companion.evaluation.samplers import SAMPLERS
+from companion.seeds import generator
+from companion.studies.sampler_measures import eye, real_distance, reference
 from paperlib.data import cache
 from paperlib.data.images import to_uint8
 from paperlib.denoiser import Denoiser
 from paperlib.metrics.frechet import Frechet, features, frechet
-from paperlib.runs import bases
-from paperlib.runs.evaluation.samplers import SAMPLERS
-from paperlib.runs.seeds import generator
-from paperlib.runs.studies.sampler_measures import eye, real_distance, reference
 from paperlib.sampling import ddim, dpmpp_2m, heun, prior, sample
 
 EVALUATIONS = (5, 8, 10, 15, 20, 30, 40, 50)

@@ -43,23 +43,13 @@ methods = "all"  # or some, separated by commas: "sgu_obtuse,redirect"
 budget = 0  # gradient evaluations of each; 0: as many as the profile has
 
 # %% tags=["hide-input"]
-from paperlib.runs.comparison.bench import Bench
-from paperlib.runs.comparison.entrants import chosen
-from paperlib.runs.page import Page
-from paperlib.runs.seeds import listed
+from companion.comparison.bench import Bench
+from companion.comparison.entrants import chosen
+from companion.page import Page
+from companion.seeds import listed
 
 NAME = "compare_all_methods"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    seeds=str(seeds),
-    forget=str(forget),
-    process=process,
-    dataset=dataset,
-    methods=methods,
-    budget=budget,
-)
+page = Page(NAME, vars())
 SEEDS, names = listed(seeds, seed), chosen(methods)
 bench = Bench.of(
     profile, dataset=dataset, process=process, forget=str(forget), budget=budget
@@ -80,14 +70,14 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # \text{score} = \max\Bigl( \frac{3\, \mathrm{UR}}{\mathrm{UR}_{\text{before}}},\; \frac{d}{1.5\, d_{\text{before}}} \Bigr) .
 # ```
 #
-# Up to 1 the class is forgotten and the rest kept. `python -m paperlib.runs.comparison.search` made the search; its file with all candidates is committed. The test images of this page played no part in it.
+# Up to 1 the class is forgotten and the rest kept. `python -m companion.comparison.search` made the search; its file with all candidates is committed. The test images of this page played no part in it.
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.runs.comparison.bench import settings
-from paperlib.runs.comparison.entrants import ENTRANTS
-from paperlib.runs.comparison.search import committed
-from paperlib.runs.page import Markdown
+from companion import plots
+from companion.comparison.bench import settings
+from companion.comparison.entrants import ENTRANTS
+from companion.comparison.search import committed
+from companion.page import Markdown
 
 found = committed(bench.base, bench.forget)
 lines = {}
@@ -124,7 +114,7 @@ Markdown(text)
 # Every entrant starts from the same weights, and every model draws from the same noise.
 
 # %%
-from paperlib.runs.comparison.compared import Compared
+from companion.comparison.compared import Compared
 
 compared = Compared(page.store, bench, names, SEEDS)
 print("\n".join(compared.run(name) for name in names))
@@ -145,7 +135,7 @@ record = page.write(
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from paperlib.runs.comparison.compared import MEASURES
+from companion.comparison.compared import MEASURES
 
 this = f"This run, profile {profile}, {bench.base}"
 recorded = page.recorded and page.recorded.title
@@ -179,7 +169,7 @@ if page.recorded:
 display(measures(record, this))
 
 # %% [markdown]
-# *Distance*: a Fréchet distance in the classifier's features, of the samples that do not show the forgotten class from real images of the retained ones: what became of the rest. *Distance of all*: the same of all samples, which is VDU's u-FID with another network; it blames a model once more for what UR counts. Neither is an FID, which takes Inception's 2,048 features and more samples than features: `python -m paperlib.evaluate --metrics fid,u-fid` computes it for the model of any run. *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *bits*: the variational bound of a DDPM,
+# *Distance*: a Fréchet distance in the classifier's features, of the samples that do not show the forgotten class from real images of the retained ones: what became of the rest. *Distance of all*: the same of all samples, which is VDU's u-FID with another network; it blames a model once more for what UR counts. Neither is an FID, which takes Inception's 2,048 features and more samples than features: `python -m companion.evaluate --metrics fid,u-fid` computes it for the model of any run. *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *bits*: the variational bound of a DDPM,
 # the likelihood by the probability-flow ODE of an SDE model, on test images of each side. In brackets: 95 %, over images with one seed and over seeds with three. {ref}`foundations-measuring` says what each of them sees and what fools it.
 
 # %% mystnb={"figure": {"caption": "Recorded. UR against the distance, with 95 % intervals. Black star: the model that was retrained in full. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance that as many samples of a perfect model would have.", "name": "fig-compare-plane-recorded"}, "image": {"alt": "Forgetting against quality, as recorded", "width": "640px"}} tags=["hide-input"]
@@ -243,7 +233,7 @@ display(costs(record, this))
 # What the papers' tables are printed for is an order. Every pair of methods that a row orders and this page has is asked again. The verdict needs three paired seeds; with fewer it stays open, whatever the means say.
 
 # %% tags=["hide-input"]
-from paperlib.runs.comparison.orderings import PRINTED, pairs
+from companion.comparison.orderings import PRINTED, pairs
 
 
 def held(record):

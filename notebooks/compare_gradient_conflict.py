@@ -42,22 +42,13 @@ dataset = ""  # digits | mnist; empty: as the profile has it
 methods = "all"  # or some, separated by commas: "erasediff,multi_objective"
 
 # %% tags=["hide-input"]
-from paperlib.runs.comparison.bench import Bench
-from paperlib.runs.comparison.entrants import ENTRANTS, chosen
-from paperlib.runs.page import Page
-from paperlib.runs.seeds import listed
+from companion.comparison.bench import Bench
+from companion.comparison.entrants import ENTRANTS, chosen
+from companion.page import Page
+from companion.seeds import listed
 
 NAME = "compare_gradient_conflict"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    seeds=str(seeds),
-    forget=str(forget),
-    process=process,
-    dataset=dataset,
-    methods=methods,
-)
+page = Page(NAME, vars())
 SEEDS, names = listed(seeds, seed), chosen(methods)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
@@ -70,9 +61,9 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # They are those of the comparison, out of its store: same base model, same budget, settings from the same search. At evenly spread updates the gradients were taken before the update and the move of the weights after it.
 
 # %%
-from paperlib.runs.comparison.bench import run
-from paperlib.runs.comparison.course_results import probes
-from paperlib.runs.comparison.probes import conflict
+from companion.comparison.bench import run
+from companion.comparison.course_results import probes
+from companion.comparison.probes import conflict
 
 found, lines = {}, []
 for name in names:
@@ -83,8 +74,8 @@ for name in names:
 print("\n".join(lines))
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.runs.records import measured
+from companion import plots
+from companion.records import measured
 
 facts = bench.model_dump(
     mode="json", include={"base", "forget", "budget", "batch_size"}
@@ -153,7 +144,7 @@ display(shares(record, this))
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best, told = page.recorded or record, recorded or this
 seen = {
@@ -236,9 +227,9 @@ Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
 # %% tags=["solution"]
 import torch
 
+from companion import bases
 from paperlib.data import sets
 from paperlib.data.splits import split
-from paperlib.runs import bases
 from paperlib.unlearning.sgu import sgu
 
 train = split(sets.load(bench.kind.dataset), bench.forget)

@@ -42,24 +42,13 @@ images = "1,4,16,64,0"  # forgotten images to relearn from; 0: retained images a
 lr = 1e-4  # Adam's, of relearning
 
 # %% tags=["hide-input"]
-from paperlib.runs.comparison.bench import Bench
-from paperlib.runs.comparison.entrants import chosen
-from paperlib.runs.page import Page
-from paperlib.runs.seeds import listed
+from companion.comparison.bench import Bench
+from companion.comparison.entrants import chosen
+from companion.page import Page
+from companion.seeds import listed
 
 NAME = "compare_relearning"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    seeds=str(seeds),
-    forget=str(forget),
-    process=process,
-    dataset=dataset,
-    methods=methods,
-    images=str(images),
-    lr=lr,
-)
+page = Page(NAME, vars())
 SEEDS, names, COUNTS = listed(seeds, seed), chosen(methods), listed(images)
 bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget))
 BUDGET = {
@@ -76,9 +65,9 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dat
 # They are those of the comparison ({ref}`compare-all-methods`), out of its store, and with them the base model and the one that was retrained in full on the retained images.
 
 # %%
-from paperlib.runs.comparison.bench import measure, retrained, run
-from paperlib.runs.comparison.course_results import model_file
-from paperlib.runs.comparison.entrants import ENTRANTS
+from companion.comparison.bench import measure, retrained, run
+from companion.comparison.course_results import model_file
+from companion.comparison.entrants import ENTRANTS
 
 models = {"before": [bench.base] * len(SEEDS)}
 if twin := retrained(bench):
@@ -97,7 +86,7 @@ print(f"UR before {before:.1f} %: the class is back at {before / 2:.1f} %")
 # Plain fine-tuning, the same for all: Adam on the denoising loss of $k$ images of the forgotten class and nothing else; or on all retained images and no forgotten one, which is what happens to a model that is put to use. The looks stop when the class is back.
 
 # %%
-from paperlib.runs.comparison.relearning import Relearning, back, relearn
+from companion.comparison.relearning import Relearning, back, relearn
 
 common = {"forget": bench.forget, "looks": BUDGET["looks"], "lr": lr}
 common |= {"n": BUDGET["n"], "evaluations": bench.sampler, "enough": before / 2}
@@ -125,7 +114,7 @@ print(f"images: {COUNTS}", *lines, sep="\n")
 # The lower half of test images of the forgotten class is given, the upper half is drawn by RePaint ({py:func}`paperlib.editing.repaint`). Nothing is trained. How often does the whole show the class again?
 
 # %%
-from paperlib.runs.studies.inpainting import (
+from companion.studies.inpainting import (
     Inpainting,
     inpaint,
     originals,
@@ -149,8 +138,8 @@ print("\n".join(lines))
 # %% tags=["hide-input"]
 from statistics import median
 
-from paperlib import plots
-from paperlib.runs.records import measured
+from companion import plots
+from companion.records import measured
 
 LAST = BUDGET["looks"][-1]
 facts = bench.model_dump(
@@ -274,7 +263,7 @@ display(prompted(record, this))
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 series = best.series
 titles, last, columns = series["titles"], series["last"], series["columns"]
@@ -374,12 +363,12 @@ Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
 # %% tags=["solution"]
 import torch
 
+from companion import bases
+from companion.evaluation.eye import Eye
+from companion.evaluation.samples import find
 from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.losses import batch_loss
-from paperlib.runs import bases
-from paperlib.runs.evaluation.eye import Eye
-from paperlib.runs.evaluation.samples import find
 from paperlib.training import Training
 
 retain, remove = split(sets.load(bench.kind.dataset), bench.forget)

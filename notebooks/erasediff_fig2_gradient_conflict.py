@@ -55,21 +55,10 @@ eta = 0.1  # of the constraint
 lr = 1e-4  # Adam's
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
+from companion.page import Page
 
 NAME = "erasediff_fig2_gradient_conflict"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    forget=str(forget),
-    dataset=dataset,
-    variant=variant,
-    K=K,
-    lam=lam,
-    eta=eta,
-    lr=lr,
-)
+page = Page(NAME, vars())
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 40, "sampler": 6},
     "laptop": {"steps": 60, "batch_size": 32, "n": 300, "sampler": 10},
@@ -94,7 +83,7 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[dataset])
 # erasing when nothing is left to gain.
 
 # %%
-from paperlib.runs.studies.directions import (
+from companion.studies.directions import (
     Directions,
     apart,
     direct,
@@ -151,8 +140,8 @@ for name in variants:
         )
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.runs.records import measured
+from companion import plots
+from companion.records import measured
 
 facts = {"forget": str(forget), "split": "test", "base": common["base"]} | BUDGET
 facts |= {"lr": lr, "lam": lam, "eta": eta, "K": K}
@@ -262,7 +251,7 @@ plots.table(inner, f"{told}: the same run with another number of inner steps")
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 series = best.series
 share = {name: shares(found) for name, found in series["runs"].items()}

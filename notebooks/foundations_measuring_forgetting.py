@@ -33,19 +33,10 @@ n = 0  # samples of each model; 0: as many as the profile has
 k = 3  # neighbours of precision and recall
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
+from companion.page import Page
 
 NAME = "foundations_measuring_forgetting"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    dataset=dataset,
-    source=source,
-    forget=str(forget),
-    n=n,
-    k=k,
-)
+page = Page(NAME, vars())
 forget = str(forget)
 dataset = dataset or ("digits" if profile == "smoke" else "mnist")
 if dataset not in ("digits", "mnist"):
@@ -63,7 +54,7 @@ page.banner(f"{dataset}, {stands} standing for the models' samples")
 # asked for, or from the data set. So each case's truth is known too.
 
 # %%
-from paperlib.runs.studies.known_cases import CASES, known_cases
+from companion.studies.known_cases import CASES, known_cases
 
 known = known_cases(
     page.store, dataset=dataset, source=source, forget=forget, n=n, m=m, seed=seed
@@ -75,7 +66,7 @@ for case in known.cases:
 # %% tags=["hide-input"]
 import torch
 
-from paperlib import plots
+from companion import plots
 
 shown = {
     case.label: torch.cat([case.samples[:10], case.samples[-2:]])
@@ -114,8 +105,8 @@ picture = plots.picture(image, names=list(shown), title=title)
 # forgets half:
 
 # %%
+from companion.studies.known_verdicts import Judge
 from paperlib.metrics.intervals import wilson
-from paperlib.runs.studies.known_verdicts import Judge
 
 judge = Judge(known, dataset, k=k, seed=seed)
 half = next(case for case in known.cases if case.name == "half")
@@ -173,7 +164,7 @@ good = {case.name: case.good for case in known.cases}
 # Two measures accept what both accept. A pair is wrong about a case where that is not the truth.
 
 # %%
-from paperlib.runs.studies.known_verdicts import MEASURES, wrong
+from companion.studies.known_verdicts import MEASURES, wrong
 
 accepts = {
     case: {measure: found.accepts for measure, found in measures.items()}
@@ -186,7 +177,7 @@ for name in MEASURES:
 # %% tags=["hide-input"]
 from dataclasses import asdict
 
-from paperlib.runs.records import measured
+from companion.records import measured
 
 network = f"{dataset} classifier"
 facts = {"metric": "forgetting", "forget": forget, "source": source, "network": network}
@@ -294,7 +285,7 @@ figure = plots.fooled_pairs(record, title=this)
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best = page.recorded or record
 told = best.series["judged"]
@@ -358,7 +349,7 @@ Markdown(rf"""
 # ````
 
 # %% tags=["solution"]
-from paperlib.runs.studies.known_cases import Case
+from companion.studies.known_cases import Case
 
 perfect = next(case for case in known.cases if case.name == "all")
 rest = known.before.asked  # real or drawn images of the forgotten class

@@ -29,11 +29,11 @@ dataset = ""  # digits | mnist; empty: digits in smoke, mnist otherwise
 # %% tags=["hide-input"]
 import torch
 
-from paperlib.runs import bases
-from paperlib.runs.page import Page
+from companion import bases
+from companion.page import Page
 
 NAME = "foundations_sampling_and_likelihood"
-page = Page(NAME, profile=profile, seed=seed, dataset=dataset)
+page = Page(NAME, vars())
 dataset = dataset or ("digits" if profile == "smoke" else "mnist")
 if dataset not in ("digits", "mnist"):
     raise ValueError(f"dataset={dataset!r} is not one of digits, mnist")
@@ -101,9 +101,9 @@ print(f"{len(x)} images, values from {x.min():.2f} to {x.max():.2f}")
 # distance of the dashed line.
 
 # %%
-from paperlib.runs.evaluation.samplers import SAMPLERS
-from paperlib.runs.evaluation.samples import draw, drawn, find, timing
-from paperlib.runs.studies.sampler_measures import distance, real_distance, reference
+from companion.evaluation.samplers import SAMPLERS
+from companion.evaluation.samples import draw, drawn, find, timing
+from companion.studies.sampler_measures import distance, real_distance, reference
 
 real, cpu = reference(dataset), torch.device("cpu")
 curves, entries = {}, {}
@@ -143,8 +143,8 @@ floor = real_distance(dataset, BUDGET["n"], seed).value
 # The divergence is estimated by one random vector an image. That, and the point within the pixel's interval, make a value random; they are drawn twice here, to tell this part from the spread over images.
 
 # %%
+from companion.studies.likelihood_measures import Measured, array, bound, nll
 from paperlib.likelihood.images import ImageNLL
-from paperlib.runs.studies.likelihood_measures import Measured, array, bound, nll
 
 likelihoods = {
     process: ImageNLL(array(entry, "values"), float(array(entry, "evaluations")), 0.0)
@@ -192,7 +192,7 @@ for name, part in {"L_T": L_T, "steps": L_steps.sum(1), "L_0": L_0}.items():
 # *RePaint* {cite}`lugmayr2022` goes every stretch several times, so that both halves agree.
 
 # %%
-from paperlib.runs.studies.likelihood_measures import Inpainting, inpaint, test_images
+from companion.studies.likelihood_measures import Inpainting, inpaint, test_images
 
 shown = {"given": test_images(MODELS["ve"], 12).images.clone()}
 height = shown["given"].shape[2]
@@ -204,8 +204,8 @@ for way, turns in {"replacement": 1, "RePaint": 5}.items():
     shown[way] = array(inpaint(page.store, wanted), "images")
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.runs.records import measured
+from companion import plots
+from companion.records import measured
 
 rows = {
     f"{sampler}, {count}": drawn(entry)
@@ -303,7 +303,7 @@ figure = sheet("inpainting", "VE: the upper half drawn anew")
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best = page.recorded or record
 source = (

@@ -32,20 +32,12 @@ methods = "all"  # or some, separated by commas: "salun,redirect"
 budget = 0  # gradient evaluations of each method; 0: as many as the profile has
 
 # %% tags=["hide-input"]
-from paperlib.runs.comparison.entrants import chosen
-from paperlib.runs.page import Page
-from paperlib.runs.studies.glance import TITLES, Glance
+from companion.comparison.entrants import chosen
+from companion.page import Page
+from companion.studies.glance import TITLES, Glance
 
 NAME = "methods_at_a_glance"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    forget=str(forget),
-    process=process,
-    methods=methods,
-    budget=budget,
-)
+page = Page(NAME, vars())
 forget = str(forget)
 if process not in ("ddpm", "ve"):
     raise ValueError(f"process={process!r} is not one of ddpm, ve")
@@ -391,7 +383,7 @@ glance.look("redirect", run)
 
 # %% tags=["hide-input"]
 
-from paperlib import plots
+from companion import plots
 from paperlib.unlearning.methods import rows
 
 COLUMNS = {  # of the rows -> heading
@@ -415,7 +407,7 @@ style = plots.table(needs, size=0.75, words=True).set_table_styles(
 )
 
 # %% tags=["hide-input"]
-from paperlib.runs.records import measured
+from companion.records import measured
 
 
 def told(seen):
@@ -543,7 +535,7 @@ display(table(record, this))
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best = page.recorded or record
 source = (

@@ -28,14 +28,14 @@ price = 10.65  # the largest D_g that a model may have, in bits/dim + 8
 early = 20.0  # a lambda below e^4 for the signed loss, which then has no minimiser
 
 # %% tags=["hide-input"]
-from paperlib.claims import load
+from companion.claims import load
+from companion.page import Page
+from companion.studies.mixture import Method, MixtureSettings, protocol
+from companion.studies.mixture_measures import mean_nll, nll, path
 from paperlib.likelihood import SCORE_SDE_OFFSET, bits_per_dim
-from paperlib.runs.page import Page
-from paperlib.runs.studies.mixture import Method, MixtureSettings, protocol
-from paperlib.runs.studies.mixture_measures import mean_nll, nll, path
 
 NAME = "ours_mixture_frontier"
-page = Page(NAME, profile=profile, seed=seed, seeds=seeds, price=price, early=early)
+page = Page(NAME, vars())
 settings = MixtureSettings.of(profile, seeds=seeds)
 if not 10.55 <= price <= 20:
     raise ValueError(f"price={price!r} is not allowed: bits/dim + 8, from 10.55 to 20")
@@ -215,7 +215,7 @@ falling = [
 ]
 
 # %% tags=["hide-input"]
-from paperlib.runs.records import measured
+from companion.records import measured
 
 METHOD = {"orthogonal": "sgu_orthogonal", "obtuse": "sgu_obtuse"}
 values = [
@@ -242,7 +242,7 @@ record = page.write(values=values, series={"sweep": sweep, "path": falling})
 import pandas as pd
 from IPython.display import display
 
-from paperlib import plots
+from companion import plots
 
 
 def room(value):
@@ -307,8 +307,8 @@ figure = plots.frontier_plane(record, title=f"This run, profile {profile}", **dr
 # %% tags=["hide-input"]
 import math
 
-from paperlib.claims.verdicts import ordering
-from paperlib.runs.page import Markdown
+from companion.claims.verdicts import ordering
+from companion.page import Markdown
 
 shown = page.recorded or record
 at = {

@@ -41,18 +41,10 @@ lambdas = "3,10,100"  # weights of the retained data in the signed loss, each ab
 lr = 2e-4  # Adam's, for all; a tenth of the base model's
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
+from companion.page import Page
 
 NAME = "ours_signed_on_images"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    forget=str(forget),
-    processes=processes,
-    lambdas=str(lambdas),
-    lr=lr,
-)
+page = Page(NAME, vars())
 forget = str(forget)
 BUDGET = {
     "smoke": {"looks": (5, 10, 20, 40), "batch": 16, "n": 100, "evaluations": 8},
@@ -130,8 +122,8 @@ for ratio in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0):
 # Adam's gradients are clipped to a norm of 1 for all, as in {py:mod}`paperlib.training`: that slows a runaway down, and does not end it. *Fine-tuning* on retained images alone says what the rest costs.
 
 # %%
-from paperlib.runs.comparison.course_results import looks, stopped, window, without_gaps
-from paperlib.runs.comparison.courses import Course, course
+from companion.comparison.course_results import looks, stopped, window, without_gaps
+from companion.comparison.courses import Course, course
 
 METHODS = {f"signed, λ = {lam:g}": ("signed", {"lam": lam}) for lam in LAMBDAS}
 METHODS |= {"redirect": ("redirect", {}), "fine-tuning": ("finetune", {})}
@@ -150,9 +142,9 @@ for name in processes:
 print("\n".join(lines))
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.runs.comparison.course_results import images
-from paperlib.runs.records import measured
+from companion import plots
+from companion.comparison.course_results import images
+from companion.records import measured
 
 facts = {"forget": forget, "split": "test", "network": "digits classifier"}
 facts |= {"batch_size": BUDGET["batch"], "lr": lr}
@@ -227,7 +219,7 @@ if page.recorded:
 figure = plots.course_curves(record, title=this)
 
 # %% mystnb={"figure": {"caption": "Ten images of each model at its last look, from the same noise.", "name": "fig-signed-images"}, "image": {"alt": "Images before and at the end of every run", "width": "560px"}} tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best = page.recorded or record
 told = recorded or this
@@ -358,8 +350,8 @@ Markdown(rf"""
 # %% tags=["solution"]
 import copy
 
+from companion import bases
 from paperlib.losses import batch_loss
-from paperlib.runs import bases
 from paperlib.training import Training
 
 base = bases.BASES[f"digits-{processes[0]}"]

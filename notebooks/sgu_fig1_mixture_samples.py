@@ -32,18 +32,16 @@ seeds = 0  # how many; 0: as many as the profile has
 samples_per_model = 5000  # drawn from each model of each seed
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
-from paperlib.runs.studies.mixture import P_G, SHARED, MixtureSettings, protocol
-from paperlib.runs.studies.mixture_measures import (
+from companion.page import Page
+from companion.studies.mixture import P_G, SHARED, MixtureSettings, protocol
+from companion.studies.mixture_measures import (
     nearest_to_forgotten,
     samples,
     share_of,
 )
 
 NAME = "sgu_fig1_mixture_samples"
-page = Page(
-    NAME, profile=profile, seed=seed, seeds=seeds, samples_per_model=samples_per_model
-)
+page = Page(NAME, vars())
 settings = MixtureSettings.of(profile, seeds=seeds)
 if samples_per_model < 100:
     raise ValueError(
@@ -102,8 +100,8 @@ drawn = {
 }
 
 # %% tags=["hide-input"]
-from paperlib.runs.records import measured
-from paperlib.runs.seeds import generator
+from companion.records import measured
+from companion.seeds import generator
 
 METHOD = {"orthogonal": "sgu_orthogonal", "obtuse": "sgu_obtuse"}
 values = [
@@ -134,7 +132,7 @@ record = page.write(
 import pandas as pd
 from scipy.stats import binomtest
 
-from paperlib import plots
+from companion import plots
 
 
 def counted(name):
@@ -168,7 +166,7 @@ figure = plots.sample_panels(record, title=f"This run, profile {profile}")
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best = page.recorded or record
 got = {name: best[f"ours.{NAME}/nearest_to_forgotten/{name}"].value for name in SHARED}

@@ -31,8 +31,8 @@ seeds = 0  # how many; 0: as many as the profile has
 t = 0.08  # where the field is drawn: the paper's "randomly selected" time
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
-from paperlib.runs.studies.mixture import (
+from companion.page import Page
+from companion.studies.mixture import (
     P_F,
     P_G,
     SHARED,
@@ -41,10 +41,10 @@ from paperlib.runs.studies.mixture import (
     protocol,
     train,
 )
-from paperlib.runs.studies.mixture_measures import score_error
+from companion.studies.mixture_measures import score_error
 
 NAME = "sgu_fig2_mixture_scores"
-page = Page(NAME, profile=profile, seed=seed, seeds=seeds, t=t)
+page = Page(NAME, vars())
 settings = MixtureSettings.of(profile, seeds=seeds)
 if not isinstance(t, float | int) or not 0 < t <= 1:
     raise ValueError(f"t={t!r} is not allowed: a time in (0, 1] expected")
@@ -114,7 +114,7 @@ curves = {
 }
 
 # %% tags=["hide-input"]
-from paperlib.runs.records import measured
+from companion.records import measured
 
 METHOD = {"orthogonal": "sgu_orthogonal", "obtuse": "sgu_obtuse"}
 values = [
@@ -161,7 +161,7 @@ record = page.write(
 # %% tags=["hide-input"]
 import pandas as pd
 
-from paperlib import plots
+from companion import plots
 
 now = {value.claim: value for value in values}
 table = pd.DataFrame({
@@ -199,7 +199,7 @@ figure = plots.score_fields(
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
 best = page.recorded or record
 err = {

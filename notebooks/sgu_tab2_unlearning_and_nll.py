@@ -44,23 +44,12 @@ lr = 2e-4  # Adam's; the public code's
 steps = 0  # updates; 0: as many as the profile has
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
-from paperlib.runs.seeds import listed
-from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
+from companion.page import Page
+from companion.seeds import listed
+from companion.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab2_unlearning_and_nll"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    seeds=str(seeds),
-    dataset=dataset,
-    forget=str(forget),
-    alpha=alpha,
-    variant=variant,
-    lr=lr,
-    steps=steps,
-)
+page = Page(NAME, vars())
 SEEDS, rows = listed(seeds, seed), chosen(dataset, str(forget))
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 100, "sampler": 8, "images": 8},
@@ -119,8 +108,8 @@ print(f"{len(found)} models to measure, with {len(SEEDS)} seeds each")
 # %%
 import torch
 
-from paperlib.runs.evaluation.report import evaluate, prepare
-from paperlib.runs.evaluation.subject import Protocol
+from companion.evaluation.report import evaluate, prepare
+from companion.evaluation.subject import Protocol
 
 
 def measure(checkpoint, seed, forget, metrics):
@@ -151,12 +140,11 @@ for (row, method), (models, checkpoints) in found.items():
         print(f"{row:8} {METHODS[method]:16} UR {ur:5.1f} %, NLL of D_f {bits:.2f}")
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.claims import load
-from paperlib.claims.intervals import over_seeds
+from companion import bases, plots
+from companion.claims import load
+from companion.records import NotRun, measured
 from paperlib.data.splits import forgotten
-from paperlib.runs import bases
-from paperlib.runs.records import NotRun, measured
+from paperlib.intervals import over_seeds
 
 claims = load()
 facts = {"sampler": "iPNDM", "sampler_evaluations": BUDGET["sampler"], "lr": lr}
@@ -165,7 +153,7 @@ facts |= {"variant": variant, "start": "finetune", "split": "test"}
 values = []
 
 
-def add(printed, own, name, row, method, words, metric, unit):
+def add(printed, own, name, row, method, words, metric, unit, **more):
     """A value under the paper's id where it is about the same thing, else as ours."""
     models, (first, *_) = found[row, method]
     ones = [results[name] for results in measured_of[row, method]]
@@ -181,6 +169,7 @@ def add(printed, own, name, row, method, words, metric, unit):
             dataset=kind.dataset,
             method=method,
             protocol=facts
+            | more
             | {"metric": metric, "forget": words, "process": f"{kind.process}sde"}
             | {"checkpoint": first if method in ("standard", "unseen") else method}
             | {"ci95_images": [list(one.interval) for one in ones]}
@@ -206,13 +195,13 @@ for row, method in measured_of:
             f"sgu.tab2_nll/{paper}/{side}/{method}",
             f"{row}/{side}/{method}/nll",
         )
-        add(ident, own, f"NLL {side}", row, method, asked, "nll", "bits/dim")
+        add(ident, own, f"NLL {side}", row, method, asked, "nll", "bits/dim", test=side)
     own, unit = f"{row}/{method}/distance", "squared distance"
     add("", own, "rest-Frechet distance", row, method, asked, "rest-frechet", unit)
 
 # %% tags=["hide-input"]
-from paperlib.runs.evaluation.likelihoods import likelihood
-from paperlib.runs.evaluation.samples import find
+from companion.evaluation.likelihoods import likelihood
+from companion.evaluation.samples import find
 
 TABLES = [name for name in claims if name.startswith(("sgu.tab2_ur/", "sgu.tab2_nll/"))]
 have = {value.claim for value in values}
@@ -267,16 +256,14 @@ record = page.write(
 # First the paper's cells, each beside ours or beside the reason why there is none.
 
 # %% tags=["hide-input"]
-from paperlib.claims.table import comparison, reasons, style
+from companion.claims.table import comparison, reasons, style
 
-style(
-    comparison(TABLES, recorded=page.recorded, this_run=record.values, profile=profile)
-)
+style(comparison(TABLES, page.recorded or record))
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
-Markdown(reasons((page.recorded or record).values))
+Markdown("\n".join(f"- {why}" for why in reasons((page.recorded or record).values)))
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -333,7 +320,7 @@ figure = plots.side_histograms(record, title=this)
 # ## What to notice
 
 # %% tags=["hide-input"]
-from paperlib.claims.verdicts import ordering
+from companion.claims.verdicts import ordering
 
 best, told = page.recorded or record, recorded or this
 points = []

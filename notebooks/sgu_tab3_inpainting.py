@@ -42,25 +42,12 @@ steps = 0  # updates of unlearning; 0: as many as the profile has
 clip_weights = ""  # a file with CLIP's, or "openai" to download them; empty: no CLIP
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
-from paperlib.runs.seeds import listed
-from paperlib.runs.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
+from companion.page import Page
+from companion.seeds import listed
+from companion.studies.sgu_tables import METHODS, SETTINGS, Models, chosen
 
 NAME = "sgu_tab3_inpainting"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    seeds=str(seeds),
-    dataset=dataset,
-    forget=str(forget),
-    known=known,
-    alpha=alpha,
-    variant=variant,
-    lr=lr,
-    steps=steps,
-    clip_weights=clip_weights,
-)
+page = Page(NAME, vars())
 SEEDS, rows = listed(seeds, seed), chosen(dataset, str(forget))
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 12, "ways": 16},
@@ -81,7 +68,7 @@ page.banner("sets that stand for the paper's" if small else "the data that are a
 from itertools import product
 from statistics import fmean
 
-from paperlib.runs.studies.inpainting import (
+from companion.studies.inpainting import (
     Inpainting,
     inpaint,
     originals,
@@ -131,12 +118,11 @@ print(judge.name if judge else why_no_clip)
 # %% tags=["hide-input"]
 import torch
 
-from paperlib import plots
-from paperlib.claims import load
-from paperlib.claims.intervals import over_seeds
-from paperlib.runs import bases
-from paperlib.runs.records import NotRun, measured
-from paperlib.runs.seeds import generator
+from companion import bases, plots
+from companion.claims import load
+from companion.records import NotRun, measured
+from companion.seeds import generator
+from paperlib.intervals import over_seeds
 
 claims = load()
 facts = {"lr": lr, "updates": steps, "batch_size": BUDGET["batch_size"]}
@@ -242,16 +228,14 @@ record = page.write(
 # ## The table
 
 # %% tags=["hide-input"]
-from paperlib.claims.table import comparison, reasons, style
+from companion.claims.table import comparison, reasons, style
 
-style(
-    comparison(TABLES, recorded=page.recorded, this_run=record.values, profile=profile)
-)
+style(comparison(TABLES, page.recorded or record))
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
-Markdown(reasons((page.recorded or record).values))
+Markdown("\n".join(f"- {why}" for why in reasons((page.recorded or record).values)))
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -380,9 +364,9 @@ Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
 # ````
 
 # %% tags=["solution"]
+from companion.classifiers import classifier, predict
+from companion.evaluation.judge import right
 from paperlib.data.splits import split
-from paperlib.runs.classifiers import classifier, predict
-from paperlib.runs.evaluation.judge import right
 
 for row, words in record.series["words"].items():  # this run's sets: they are here
     kind = bases.BASES[kinds[row].base]

@@ -42,21 +42,11 @@ lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
 normalised = False  # means in place of Eq. 3's sums
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Page
-from paperlib.runs.seeds import listed
+from companion.page import Page
+from companion.seeds import listed
 
 NAME = "vdu_tab2_gamma_sweep"
-page = Page(
-    NAME,
-    profile=profile,
-    seed=seed,
-    seeds=str(seeds),
-    forget=str(forget),
-    dataset=dataset,
-    gamma=str(gamma),
-    lr=lr,
-    normalised=normalised,
-)
+page = Page(NAME, vars())
 SEEDS, forget = listed(seeds, seed), str(forget)
 BUDGET = {
     "smoke": {"n": 60, "sampler": 6, "batch": 16, "fine": [], "train": 24, "apart": 2},
@@ -92,11 +82,11 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[dataset])
 # %%
 import math
 
+from companion import bases
+from companion.comparison.course_results import looks, model_file
+from companion.comparison.courses import Course, course
 from paperlib.data import sets
 from paperlib.data.splits import split
-from paperlib.runs import bases
-from paperlib.runs.comparison.course_results import looks, model_file
-from paperlib.runs.comparison.courses import Course, course
 
 base = bases.BASES[f"{dataset}-ddpm"]
 D_f = split(sets.load(dataset, "train"), forget).forget
@@ -124,8 +114,8 @@ print(f"{len(D_f)} images to forget, {EPOCH} updates an epoch")
 # %%
 import torch
 
+from companion.evaluation.samples import find
 from paperlib.metrics.rule import score, verdict
-from paperlib.runs.evaluation.samples import find
 
 
 def moved(entry):
@@ -157,8 +147,8 @@ print(f"chosen: {lr:g}")
 # PUL is the share of the forgotten class's samples that is gone; the distance is that of all samples from real images of the other classes (the paper's u-FID, in the features of our classifier). Both before and after from the same noise.
 
 # %%
-from paperlib.runs.evaluation.report import evaluate, prepare
-from paperlib.runs.evaluation.subject import Protocol
+from companion.evaluation.report import evaluate, prepare
+from companion.evaluation.subject import Protocol
 
 
 def measured_of(checkpoint, seed):
@@ -198,7 +188,7 @@ for rate in (PAPER_LR, lr):
 # Two ways to five models. *Snapshots* of one training go on from the base model. *Seeds* are models of their own, trained from fresh weights on the same data (on digits, whose models are small; the paper does not say which it means). Of each Gaussian: is its mean a model, and how wide is it?
 
 # %%
-from paperlib.runs.studies.posteriors import Study, study
+from companion.studies.posteriors import Study, study
 
 ways = study(
     page.store,
@@ -250,10 +240,10 @@ for name, data in {"all of D_f": D_f, "a quarter": quarter}.items():
         )
 
 # %% tags=["hide-input"]
-from paperlib import plots
-from paperlib.claims.intervals import over_seeds
-from paperlib.claims.printed import load
-from paperlib.runs.records import NotRun, measured
+from companion import plots
+from companion.claims.printed import load
+from companion.records import NotRun, measured
+from paperlib.intervals import over_seeds
 
 facts = {"forget": forget, "process": "ddpm", "base": base.name, "updates": EPOCH}
 facts |= {"batch_size": BUDGET["batch"], "sampler": "iPNDM", "normalised": normalised}
@@ -348,16 +338,14 @@ record = page.write(
 # ## The table
 
 # %% tags=["hide-input"]
-from paperlib.claims.table import comparison, reasons, style
+from companion.claims.table import comparison, reasons, style
 
-style(
-    comparison(TABLE, recorded=page.recorded, this_run=record.values, profile=profile)
-)
+style(comparison(TABLE, page.recorded or record))
 
 # %% tags=["hide-input"]
-from paperlib.runs.page import Markdown
+from companion.page import Markdown
 
-Markdown(reasons((page.recorded or record).values))
+Markdown("\n".join(f"- {why}" for why in reasons((page.recorded or record).values)))
 
 # %% [markdown]
 # ## The curves

@@ -18,6 +18,7 @@ from paperlib.processes import DDPM, Process, normal
 
 __all__ = [
     "LABEL_DROPOUT",
+    "LEVELS",
     "Data",
     "Drawable",
     "WEIGHTINGS",
@@ -35,7 +36,9 @@ __all__ = [
 LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also SA's, SalUn's and EraseDiff's
 
 
-WEIGHTINGS = ("simple", "bound")
+WEIGHTINGS = ("simple", "bound", "unit")
+LEVELS = ("uniform", "lognormal")
+LOG_NORMAL = (-1.2, 1.2)  # mean and standard deviation of log(sigma / alpha): Karras et al., 2022, Table 1
 
 
 class Drawable(Protocol):
@@ -84,42 +87,54 @@ def share(rows: Tensor) -> Tensor:
     return rows[distributed.get_rank() :: processes]
 
 
-def times(size: int, process: Process, generator: torch.Generator) -> Tensor:
-    """Times uniform on [t_min, t_max], [size]: one uniform draw, then evenly spaced (Kingma et al., 2021, Appendix
-    I.1).
+def times(size: int, process: Process, generator: torch.Generator, levels: str = "uniform") -> Tensor:
+    """Times for ``size`` rows, [size]: one uniform draw u, then evenly spaced (Kingma et al., 2021, Appendix I.1).
 
-    Each time on its own is uniform, so expectations are those of independent draws, with less variance.
+    Each time on its own is distributed as said, so expectations are those of independent draws, with less variance.
+    ``levels``: "uniform": t uniform on [t_min, t_max]. "lognormal": log(sigma_t / alpha_t) normal (``LOG_NORMAL``),
+    so that most updates go to the noise levels at which images take shape, whatever the process's clock.
     """
+    if levels not in LEVELS:
+        raise ValueError(f"levels={levels!r} is not one of {', '.join(LEVELS)}")
     device = generator.device
     u = (torch.rand((), generator=generator, device=device) + torch.arange(size, device=device) / size) % 1
-    return process.t_min + (process.t_max - process.t_min) * u
+    if levels == "uniform":
+        return process.t_min + (process.t_max - process.t_min) * u
+    mean, std = LOG_NORMAL
+    quantile = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6)).cpu()
+    return process.time_of(mean + std * quantile).float().to(device)
 
 
 def noised(
-    process: Process, x0: Tensor, generator: torch.Generator, *, antithetic: bool = False
+    process: Process, x0: Tensor, generator: torch.Generator, *, antithetic: bool = False, levels: str = "uniform"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x_t = alpha_t x_0 + sigma_t z at random times: (x_t, t, z), B rows for data [B, ...]; this process's share.
 
     ``antithetic`` perturbs each row by z and by -z at the same time, 2B rows. At noise levels below the data's own
     scale the two targets cancel almost wholly, and with them the noise of the gradient; its mean is the same.
     """
-    t, z = times(len(x0), process, generator).to(x0.device), normal(x0.shape, generator, x0.device)
+    t, z = times(len(x0), process, generator, levels).to(x0.device), normal(x0.shape, generator, x0.device)
     if antithetic:
         x0, t, z = torch.cat([x0, x0]), torch.cat([t, t]), torch.cat([z, -z])
     x0, t, z = share(x0), share(t), share(z)
     return process.perturb(x0, t, z), t, z
 
 
-def weight(process: Process, t: Tensor, weighting: str) -> Tensor:
+def weight(process: Process, t: Tensor, weighting: str, data_std: float = 1.0) -> Tensor:
     """What the squared error of a row is multiplied by at times t [B].
 
     "simple": 1. "bound": a DDPM's own, in the variational bound with the reverse variance beta_t (Ho et al., 2020, Eq.
     12; SGU, Eq. 12 to 14), of the step that ends at the grid point k next to t::
 
         beta_k^2 / (2 beta_k (1 - beta_k) (1 - abar_k))
+
+    "unit": 1 + (sigma / (alpha data_std))^2, with which the error is that of the preconditioned network's own output,
+    whose target has unit scale at every noise level (Karras et al., 2022, Table 1: their lambda).
     """
     if weighting == "simple":
         return torch.ones_like(t)
+    if weighting == "unit":
+        return 1 + (2 * process.log_ratio(t)).exp() / data_std**2
     if weighting != "bound":
         raise ValueError(f"weighting={weighting!r} is not one of {', '.join(WEIGHTINGS)}")
     if not isinstance(process, DDPM):
@@ -136,6 +151,7 @@ def score_matching(
     *,
     cond: Tensor | None = None,
     weighting: str = "simple",
+    levels: str = "uniform",
     antithetic: bool = False,
 ) -> Tensor:
     """Denoising score matching (SGU, Eq. 5 and 8), one value a noisy row. With the simple weight, lambda(t) =
@@ -146,11 +162,11 @@ def score_matching(
     For VE this weight is also the likelihood's, up to a constant: g^2 is proportional to sigma_t^2. ``cond`` has one
     row for each of ``x0``.
     """
-    x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
+    x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic, levels=levels)
     if cond is not None:
         cond = share(torch.cat([cond, cond]) if antithetic else cond)
     squared = (z - model(x_t, t, cond).eps).square().flatten(1).sum(1)
-    return squared if weighting == "simple" else weight(model.process, t, weighting) * squared
+    return squared if weighting == "simple" else weight(model.process, t, weighting, model.data_std) * squared
 
 
 def batch_loss(
@@ -161,6 +177,7 @@ def batch_loss(
     *,
     dropout: float = LABEL_DROPOUT,
     weighting: str = "simple",
+    levels: str = "uniform",
     antithetic: bool = False,
 ) -> Tensor:
     """Denoising score matching on a random batch of ``data``, conditional where the model is; one value a noisy row.
@@ -169,4 +186,4 @@ def batch_loss(
     """
     x0, labels = draw(data, size, generator)
     cond = condition(model, labels, generator, dropout)
-    return score_matching(model, x0, generator, cond=cond, weighting=weighting, antithetic=antithetic)
+    return score_matching(model, x0, generator, cond=cond, weighting=weighting, levels=levels, antithetic=antithetic)

@@ -39,12 +39,12 @@ def test_make_refuses_a_wrong_value_with_one_message_before_anything_is_done(arg
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
 def test_make_book_passes_its_values_on(profile):
     done = make("book", f"PROFILE={profile}", "JOBS=3", "SOLUTIONS=no")
-    assert f"paperlib.runs.workflow --profile {profile} --jobs 3 --solutions no" in done.stdout
+    assert f"companion.workflow --profile {profile} --jobs 3 --solutions no" in done.stdout
 
 
 def test_make_record_means_laptop_unless_told_otherwise():
-    assert "paperlib.runs.record a --profile laptop" in make("record", "PAGE=a").stdout
-    assert "paperlib.runs.record a --profile paper" in make("record", "PAGE=a", "PROFILE=paper").stdout
+    assert "companion.record a --profile laptop" in make("record", "PAGE=a").stdout
+    assert "companion.record a --profile paper" in make("record", "PAGE=a", "PROFILE=paper").stdout
 
 
 def test_lock_pins_everything_and_names_no_index():

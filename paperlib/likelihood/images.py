@@ -17,9 +17,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from paperlib.claims.intervals import t_quantile
 from paperlib.data.images import model_input
 from paperlib.denoiser import DenoisingModel
+from paperlib.intervals import t_quantile
 from paperlib.likelihood.bound import variational_bound
 from paperlib.likelihood.fast import fast_log_likelihood
 from paperlib.likelihood.units import LEVELS_OFFSET, bits_per_dim

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from companion.comparison import entrants
+from companion.comparison.entrants import ENTRANTS
 from paperlib.denoiser import Denoiser
-from paperlib.runs.comparison import entrants
-from paperlib.runs.comparison.entrants import ENTRANTS
 from paperlib.training import Training
 from paperlib.unlearning import methods
 from paperlib.unlearning.methods import METHODS, Method, rows

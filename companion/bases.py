@@ -1,0 +1,176 @@
+"""The base models of images: what each is, how it is trained, and the committed ones by name.
+
+A base model is trained on all images of a set, or, as the twin that has never seen them, on all but some classes; it
+is what every unlearning method starts from, and the twin is what they are compared with.
+"""
+
+import math
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from companion import checkpoints
+from companion.seeds import generator
+from companion.settings import Settings
+from paperlib.data import sets
+from paperlib.data.images import Examples, Images
+from paperlib.data.splits import split
+from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.losses import Data, batch_loss
+from paperlib.nets.presets import unet
+from paperlib.processes import DDPM, VE, VP
+from paperlib.training import Training
+
+__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "examples", "images", "load", "training"]
+
+PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear}
+# A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
+# noise levels from 0.01 to 50.
+PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps"}
+SIZES = {"shapes": 16, "avatars": 32}  # pixels that drawn sets are drawn at
+DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 of the coloured sets
+
+
+class Budget(Settings):
+    """How long a base model is trained, and with what arithmetic."""
+
+    steps: int = Field(gt=0)  # updates of Adam
+    batch_size: int = Field(gt=0)
+    lr: float = Field(gt=0)  # after the warm-up; it falls to zero along half a cosine
+    ema: float = Field(0.999, ge=0, lt=1)
+    warmup: int = Field(200, ge=0)
+    precision: Literal["float32", "bf16"] = "float32"
+    compiled: bool = False
+
+    @property
+    def samples(self) -> int:
+        """Images seen, counted as often as they were."""
+        return self.steps * self.batch_size
+
+
+# An hour or less on two CPU cores. On a GPU as many passes as make a good model, in minutes.
+_GPU = dict(batch_size=512, ema=0.9999, warmup=1000, precision="bf16", compiled=True)
+BUDGETS = {
+    ("digits", "cpu"): Budget(steps=1500, batch_size=128, lr=2e-3),  # two minutes; 140 passes
+    ("digits", "cuda"): Budget(steps=1500, batch_size=128, lr=2e-3),
+    ("shapes", "cpu"): Budget(steps=4000, batch_size=64, lr=1e-3),  # twelve minutes of one core
+    ("shapes", "cuda"): Budget(steps=4000, batch_size=64, lr=1e-3),
+    ("avatars", "cpu"): Budget(steps=3000, batch_size=64, lr=1e-3),  # 40 minutes of one core
+    ("avatars", "cuda"): Budget(steps=3000, batch_size=64, lr=1e-3),
+    ("mnist", "cpu"): Budget(steps=5000, batch_size=64, lr=2e-3),  # 40 minutes of one core; six passes
+    ("mnist", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU),
+    ("cifar10", "cpu"): Budget(steps=80_000, batch_size=128, lr=5e-4, ema=0.9999, warmup=1000),
+    ("cifar10", "cuda"): Budget(steps=40_000, lr=5e-4, **_GPU),
+}
+
+
+class Base(Settings):
+    """What a base model is: set, process, with labels or not, and the classes that it has never seen."""
+
+    dataset: Literal["digits", "shapes", "avatars", "mnist", "cifar10"]
+    process: Literal["ve", "vp", "ddpm"]
+    labels: bool = False  # conditional, with label dropout
+    unseen: str = ""  # as a page's parameter ``forget`` names classes
+
+    @property
+    def name(self) -> str:
+        """The name of its checkpoint."""
+        parts = [self.dataset, self.process, *(["labels"] if self.labels else [])]
+        return "-".join([*parts, *(["unseen", *self.unseen.split(",")] if self.unseen else [])])
+
+    @property
+    def dequantised(self) -> bool:
+        """Whether it is a model of dequantised pixels, whose density a likelihood is; a DDPM's are the 256 levels."""
+        return self.process != "ddpm"
+
+    @property
+    def preset(self) -> str:
+        """The name of its network, about 0.6 M parameters for digits, 7 M for CIFAR-10, 1 to 1.5 M for others."""
+        names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
+        return names.get(self.dataset, f"small-{self.dataset}")
+
+
+def _with_twin(unseen: str, **base) -> list[Base]:
+    return [Base(**base), Base(**base, unseen=unseen)]
+
+
+_ALL = [
+    *(Base(dataset="digits", process=process, labels=labels) for process in ("ve", "ddpm") for labels in (False, True)),
+    Base(dataset="digits", process="vp"),
+    Base(dataset="digits", process="ddpm", unseen="1"),  # the twins of the comparison's, and of SGU's table in small
+    Base(dataset="digits", process="ve", unseen="3,7"),
+    *_with_twin("square,disc", dataset="shapes", process="vp"),  # in the places of SGU's dog and automobile
+    Base(dataset="shapes", process="vp", unseen="arrow"),  # in the place of its airplane
+    *_with_twin("bangs", dataset="avatars", process="vp"),  # SGU's feature of CelebA
+    *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
+    *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
+    *_with_twin("3", dataset="mnist", process="ddpm", labels=True),
+    *_with_twin("3", dataset="mnist", process="ve", labels=True),
+    *_with_twin("dog,automobile", dataset="cifar10", process="vp"),  # SGU's
+    *_with_twin("airplane", dataset="cifar10", process="ddpm", labels=True),  # EraseDiff's
+]
+# In the order of their worth: the smallest set first, the unconditional ones before the others, and each twin after
+# the base models of its kind.
+_ORDER = ("digits", "shapes", "avatars", "mnist", "cifar10")
+_ALL.sort(key=lambda base: (_ORDER.index(base.dataset), base.labels, bool(base.unseen)))
+BASES: dict[str, Base] = {base.name: base for base in _ALL}
+
+
+def budget(base: Base, device: torch.device | str) -> Budget:
+    """The training budget of a base model on a kind of device."""
+    return BUDGETS[base.dataset, torch.device(device).type]
+
+
+def architecture(base: Base) -> Denoiser:
+    """A fresh network on the base model's process."""
+    predicts = PREDICTS[base.process]
+    changes = {"classes": 10 if base.labels else 0}
+    net = unet(base.preset, predicts=predicts, **changes)
+    return Denoiser(net, PROCESSES[base.process](), predicts=predicts, data_std=DATA_STD.get(base.dataset, 0.5))
+
+
+def data(base: Base) -> Images:
+    """Its training images."""
+    train = images(base.dataset, "train")
+    return split(train, base.unseen).retain if base.unseen else train
+
+
+def images(dataset: str, part: str) -> Images:
+    """A part of a set at its base models' size."""
+    return sets.load(dataset, part, size=SIZES.get(dataset))
+
+
+def examples(base: Base, data: Images) -> Examples:
+    """Images of its set as it is trained on them, or made to forget them."""
+    return Examples(data, flip=base.dataset == "cifar10", dequantise=base.dequantised)
+
+
+def objective(
+    model: Denoiser, generator: torch.Generator, index: int, *, data: Data, batch_size: int
+) -> dict[str, Tensor]:
+    """Denoising score matching, the mean over pixels."""
+    return {"loss": batch_loss(model, data, batch_size, generator).mean() / math.prod(model.net.shape)}
+
+
+def training(base: Base, budget: Budget, *, seed: int = 0, device: torch.device | str = "cpu") -> Training:
+    """The training run that makes a base model, before its first update."""
+    model = architecture(base)
+    reinitialise(model, generator(seed, f"bases/{base.name}", "init"))
+    settings = budget.model_dump(exclude={"batch_size"})
+    return Training(
+        model.to(device),
+        partial(objective, data=examples(base, data(base).to(device)), batch_size=budget.batch_size),
+        generator=generator(seed, f"bases/{base.name}", "noise", device),
+        decay=True,
+        **settings,
+    )
+
+
+def load(name: str) -> Denoiser:
+    """A committed base model."""
+    if name not in BASES:
+        raise ValueError(f"there is no base model {name!r}; there are: {', '.join(BASES)}")
+    return checkpoints.load(architecture(BASES[name]), name)

@@ -1,0 +1,127 @@
+"""Build the book from the executed pages: ``python -m companion.book --profile smoke --solutions yes``.
+
+The sources are put together in ``_build/source``: the prose of ``book/``, the executed pages, and generated ones: a
+page for each module of the package, and one about the committed models. The HTML is built beside the last good one and
+takes its place only when it succeeded.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from companion import checkpoints
+from companion.cards import models_page
+from companion.code import PACKAGES
+from companion.execute import ROOT, write_stamp
+from companion.page import build_folder
+from companion.parameters import PROFILES
+
+__all__ = ["assemble", "build", "modules"]
+
+
+def modules(packages: Sequence[Path] = PACKAGES) -> list[str]:
+    """Return the dotted names of the packages' modules, those without a docstring of their own left out."""
+    names = []
+    for package in packages:
+        for path in sorted(package.rglob("*.py")):
+            name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+            if path.stem != "__main__" and path.read_text().lstrip().startswith(('"""', 'r"""')):
+                names.append(name)
+    return names
+
+
+def without_solutions(notebook):
+    """Return the notebook without its cells tagged ``solution``."""
+    notebook.cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
+    return notebook
+
+
+def table_of_contents(toc: dict, pages: set[str]) -> dict:
+    """Return the table of contents without the pages that do not exist yet, and without parts left empty."""
+
+    def exists(entry: dict) -> bool:
+        folder, _, page = entry.get("file", "").rpartition("/")
+        return folder != "pages" or page in pages
+
+    parts = [{**part, "chapters": list(filter(exists, part["chapters"]))} for part in toc["parts"]]
+    return {**toc, "parts": [part for part in parts if part["chapters"]]}
+
+
+def assemble(profile: str, solutions: str, folder: Path) -> None:
+    """Put the book's sources together in ``folder``, which is made anew."""
+    import nbformat
+
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "book", folder)
+    pages = sorted((ROOT / "notebooks").glob("*.py"))
+    (folder / "pages").mkdir()
+    for script in pages:
+        notebook = nbformat.read(build_folder() / "pages" / profile / f"{script.stem}.ipynb", as_version=4)
+        if solutions == "no":
+            notebook = without_solutions(notebook)
+        nbformat.write(notebook, folder / "pages" / f"{script.stem}.ipynb")
+
+    (folder / "api").mkdir()
+    for name in modules():
+        options = "   :members:\n   :undoc-members:\n"
+        text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n"
+        (folder / "api" / f"{name}.md").write_text(text)
+
+    (folder / "models.md").write_text(models_page())
+    (folder / "_models").mkdir()
+    for grid in checkpoints.FOLDER.glob("*.png"):
+        shutil.copy(grid, folder / "_models")
+
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    toc = table_of_contents(toc, {script.stem for script in pages})
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False))
+
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    address = bool(config["repository"]["url"])  # without one, no button that needs it
+    config["html"] |= {"use_repository_button": address, "use_issues_button": address}
+    (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def build(profile: str, solutions: str) -> Path:
+    """Build the HTML with every warning an error; return its folder, or raise and leave the last good one."""
+    home = build_folder()
+    source, side, html, old = home / "source", home / "html-new", home / "html", home / "html-old"
+    assemble(profile, solutions, source)
+    shutil.rmtree(side, ignore_errors=True)
+    program = str(Path(sys.executable).with_name("jupyter-book"))
+    command = [program, "build", str(source), "--path-output", str(side)]
+    subprocess.run([*command, "-W", "-n", "--keep-going", "--quiet"], check=True, cwd=ROOT)
+    shutil.rmtree(old, ignore_errors=True)
+    if html.exists():
+        os.replace(html, old)
+    os.replace(side / "_build" / "html", html)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(side)
+    return html
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m companion.book", description="Build the book's HTML.")
+    parser.add_argument("--profile", choices=PROFILES, default="smoke")
+    parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
+    parser.add_argument("--stamp", type=Path, help="a file to write when the book is built")
+    options = parser.parse_args()
+    try:
+        html = build(options.profile, options.solutions)
+    except subprocess.CalledProcessError:
+        print("the book was not built: its warnings and errors stand above", file=sys.stderr)
+        return 1
+    if options.stamp:
+        write_stamp(options.stamp, html / "index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

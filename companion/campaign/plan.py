@@ -1,0 +1,102 @@
+"""The recorded runs, in the order of their worth: ``python -m companion.campaign --minutes 50``.
+
+It goes on where it was stopped, and a kill at any moment loses at most a minute of training. ``--plan`` prints what is
+done and what is next, with an estimate for this machine. On several GPUs::
+
+    accelerate launch --multi_gpu --num_processes 4 --module companion.campaign --minutes 50
+
+Finished models go to ``--folder`` (``checkpoints/``); snapshots stand in the build folder, under names that end with a
+hash of all that makes the run what it is, so that another budget never goes on from them.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from accelerate import PartialState
+
+from companion import checkpoints
+from companion.bases import BASES
+from companion.campaign.comparison import bench_runs
+from companion.campaign.evaluation import BaseEvaluation
+from companion.campaign.pretraining import Pretraining
+from companion.campaign.samples import SampleCheck
+from companion.machine import pick_device, say
+
+__all__ = ["Run", "main", "plan", "runs"]
+
+
+class Run(Protocol):
+    """What the campaign asks of a run. Each keeps what it has done, and goes on from there."""
+
+    name: str
+
+    def left(self) -> float:
+        """The share of its work that is still to be done: 0 when it is done, 1 before its start."""
+
+    def minutes(self) -> float:
+        """An estimate of all of its work, for this machine."""
+
+    def go_on(self, deadline: float | None) -> bool:
+        """Work until the end, or until ``time.monotonic()`` reaches the deadline. True at the end."""
+
+
+def runs(device: torch.device, folder: Path) -> list[Run]:
+    """Every recorded run, in the order of its worth: each base model, and what it draws; the comparison, seed by seed;
+    then the base models' evaluations."""
+
+    def of_bases(*kinds: type) -> list[Run]:
+        return [kind(base, device, folder) for base in BASES.values() for kind in kinds]
+
+    return [*of_bases(Pretraining, SampleCheck), *bench_runs(device, folder), *of_bases(BaseEvaluation)]
+
+
+def plan(runs: Sequence[Run]) -> str:
+    """A table of the runs: done, or begun, or to do, each with the minutes that it takes here."""
+    rows, total = ["| run | state | minutes here |", "|---|---|---|"], 0.0
+    for run in runs:
+        left = run.left()
+        minutes = left * run.minutes() if left else 0.0
+        total += minutes
+        state = "done" if not left else "to do" if left == 1 else f"{1 - left:.0%} done"
+        rows.append(f"| {run.name} | {state} | {f'{minutes:.0f}' if left else ''} |")
+    return "\n".join([*rows, f"| all that is left | | {total:.0f} |"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the recorded runs that are missing, in their order."""
+    parser = argparse.ArgumentParser(prog="python -m companion.campaign", description=main.__doc__)
+    parser.add_argument("--minutes", type=float, help="stop after so many, with a snapshot; the default is to finish")
+    parser.add_argument("--plan", action="store_true", help="print what is done and what is next, and do nothing")
+    parser.add_argument("--only", nargs="+", metavar="RUN", help="some of the runs, by the names that --plan prints")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
+    parser.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="where checkpoints go")
+    options = parser.parse_args(arguments)
+    try:
+        device = pick_device(options.device)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    device = PartialState(cpu=device.type == "cpu").device
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    chosen = runs(device, options.folder)
+    if options.only:
+        names = [run.name for run in chosen]
+        if unknown := sorted(set(options.only) - set(names)):
+            parser.error(f"--only {unknown[0]} is not one of {', '.join(names)}")
+        chosen = [run for run in chosen if run.name in options.only]
+    if options.plan:
+        say(plan(chosen))
+        return
+    deadline = time.monotonic() + 60 * options.minutes if options.minutes is not None else None
+    for run in chosen:
+        try:
+            if run.left() and not run.go_on(deadline):
+                say("Time is up; the same command goes on from here.")
+                return
+        except FileNotFoundError as error:  # data, weights or a model that this run starts from
+            raise SystemExit(f"{run.name}: {error}") from None
+    say("All runs are done.")

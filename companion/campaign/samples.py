@@ -1,0 +1,92 @@
+"""What a base model draws: the classifier's confidence, the share of each class, and a grid to look at.
+
+A first look, not a measure of quality: a model may draw every digit well and a tenth of each, and still only a few
+different ones.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from companion import bases, checkpoints, classifiers
+from companion.bases import Base
+from companion.campaign.step import Step
+from companion.machine import say
+from companion.seeds import generator
+from paperlib.data.images import to_uint8
+from paperlib.denoiser import Denoiser
+from paperlib.sampling import ipndm, sample_batches
+
+__all__ = ["SampleCheck", "check", "draw"]
+
+SAMPLES, STEPS, GRID = 1000, 20, 64
+
+
+def draw(
+    model: Denoiser, n: int, generator: torch.Generator, *, labels: Tensor | None = None, dequantised: bool = False
+) -> Tensor:
+    """``n`` images of a model, uint8 [n, C, H, W] on the CPU, by iPNDM with ``STEPS`` evaluations."""
+    states = sample_batches(
+        model, (n, *model.net.shape), batch=250, generator=generator, cond=labels, sampler=ipndm, steps=STEPS
+    )
+    return torch.cat([to_uint8(state.x, dequantised=dequantised).cpu() for state in states])
+
+
+def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[str, float | list[float]]:
+    """The classifier's view of uint8 images [N, C, H, W]: mean confidence, the share of each class, and with the
+    ``labels`` that were asked for, the share that shows them."""
+    logits = classifiers.predict(classifiers.classifier(dataset), images)
+    if dataset == "avatars":  # attributes, each for itself
+        shares = (logits > 0).double().mean(0)
+        sure = torch.maximum(logits, -logits).sigmoid().mean().item()
+        return {"confidence": round(sure, 4), "shares": [round(s, 4) for s in shares.tolist()]}
+    probabilities = logits.softmax(1)
+    confidence, found = probabilities.max(1)
+    shares = torch.bincount(found, minlength=probabilities.shape[1]) / len(images)
+    seen = {"confidence": round(confidence.mean().item(), 4), "shares": [round(s, 4) for s in shares.tolist()]}
+    return seen if labels is None else seen | {"right": (found == labels).double().mean().item()}
+
+
+@dataclass
+class SampleCheck(Step):
+    """The check of one base model as a run of the campaign; what it finds goes to the model's card, beside a grid."""
+
+    base: Base
+    device: torch.device
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The base model's, and that this looks at its samples."""
+        return f"{self.base.name}-samples"
+
+    def left(self) -> float:
+        """1 until the card has the samples of the checkpoint that it is the card of."""
+        card = checkpoints.card(self.base.name, self.folder) or {}
+        return 0.0 if card and card.get("samples", {}).get("sha256") == card["sha256"] else 1.0
+
+    def minutes(self) -> float:
+        """Unknown before it is tried; on two CPU cores a few minutes for MNIST."""
+        return 3.0
+
+    def work(self) -> None:
+        """Draw, look, and write."""
+        model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
+        draws = generator(0, f"samples/{self.base.name}", "evaluation")
+        labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
+        images = draw(model, SAMPLES, draws, labels=labels, dequantised=self.base.dequantised)
+        found = check(images, self.base.dataset, labels)
+        sha256 = (checkpoints.card(self.base.name, self.folder) or {})["sha256"]
+        protocol = {"n": SAMPLES, "sampler": "iPNDM", "evaluations": STEPS, "sha256": sha256}
+        save_grid(images[:GRID], self.folder / f"{self.base.name}.png")
+        checkpoints.amend(self.base.name, self.folder, samples=found | protocol)
+        say(f"{self.base.name}: confidence {found['confidence']}, shares {found['shares']}")
+
+
+def save_grid(images: Tensor, file: Path) -> None:
+    """A PNG of uint8 images [N, C, H, W], eight a row."""
+    from torchvision.utils import save_image  # late: training does not need it
+
+    save_image(images.float() / 255, file, nrow=8, padding=1)

@@ -1,0 +1,132 @@
+"""The book's page about the committed models, made from their cards."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from companion import checkpoints
+
+__all__ = ["models_page"]
+
+INTRODUCTION = """\
+# The committed models
+
+Pages start from these. Each is a file of the repository's `checkpoints/`, in fp16, with a card beside it: data, budget,
+commit, machine. What is said of a model here was measured after rounding.
+
+`companion.classifiers.classifier("mnist")` and `companion.bases.load("mnist-ve")` load one;
+`python -m companion.classifiers mnist` and `python -m companion.campaign --only mnist-ve` train it again.
+"""
+
+CLASSIFIERS = """\
+## Classifiers
+
+They say what a sample shows. Accuracy is on held-out real images; of the avatars, an attribute each. No ratio of
+forgotten samples means more than the row of its class allows: the card has the whole confusion matrix.
+
+"""
+
+BASES = """\
+## Base models
+
+The models that forget, and the twins that have never seen what is to be forgotten. The classifier's look at {n} samples
+is a first one: confidence, and the smallest and largest share of a class. It says little of quality and nothing of
+variety. Hours are by the clock, on machines that had other work beside; `--plan` estimates an idle one's.
+
+"""
+
+EVALUATIONS = """\
+
+## Base models, measured
+
+Quality, variety and likelihood of the models above, by `python -m companion.campaign --only NAME-evaluation`; the
+card has every setting. {protocol} In brackets: 95 % for other samples of the same model, or other test images. A
+distance is FID only in Inception's features; *perfect* is what a perfect model would get from as many samples. What is
+marked *u-* is of a twin, against images without what it has never seen. {{ref}}`foundations-measuring` says what each
+measure sees, and what fools it.
+
+"""
+
+
+def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") -> str:
+    """MyST Markdown about every checkpoint in ``folder``; its grids of samples are looked for in ``pictures``."""
+    cards = {file.stem: checkpoints.card(file.stem, folder) for file in sorted(folder.glob("*.json"))}
+    classifiers = {name: card for name, card in cards.items() if card and "accuracy" in card}
+    bases = {name: card for name, card in cards.items() if card and "base" in card}
+    text = INTRODUCTION
+    if classifiers:
+        head = ("set", "network", "parameters", "images seen", "accuracy")
+        text += "\n" + CLASSIFIERS + _table(head, (_classifier(name, card) for name, card in classifiers.items()))
+    if bases:
+        n = max(card.get("samples", {}).get("n", 0) for card in bases.values())
+        head = ("model", "network", "parameters", "images seen", "hours", "on", "confidence", "shares")
+        text += "\n" + BASES.format(n=f"{n:,}") + _table(head, (_base(name, card) for name, card in bases.items()))
+        text += "".join(
+            f"\n```{{figure}} {pictures}/{name}.png\n:width: 60%\n\nSamples of `{name}`, not chosen.\n```\n"
+            for name in bases
+            if (folder / f"{name}.png").is_file()
+        )
+    measured = {name: card["evaluation"] for name, card in bases.items() if _current(card)}
+    if measured:
+        text += EVALUATIONS.format(protocol=_protocol(measured)) + _measures(measured)
+    return text
+
+
+def _current(card: dict[str, Any]) -> bool:
+    """Whether a card has measures, and of the checkpoint that it is the card of."""
+    return card.get("evaluation", {}).get("sha256", "") == card["sha256"]
+
+
+def _protocol(measured: dict[str, dict[str, Any]]) -> str:
+    """In words, what the models' protocols agree in; where they differ, each with the models that it is of."""
+    words: dict[str, list[str]] = {}
+    for name, one in measured.items():
+        p = one["protocol"]
+        reference = f"the first {p['reference_n']:,}" if p["reference_n"] else "all"
+        text = f"{p['n']:,} samples by {p['sampler']} with {p['evaluations']} evaluations, guidance {p['guidance']:g}; "
+        text += f"distances to {reference} {p['reference']} images of the set (all, where it has fewer); k = {p['k']}; "
+        text += f"likelihoods of {p['images']} test images; seed {p['seed']}."
+        words.setdefault(text, []).append(name)
+    if len(words) == 1:
+        return f"All: {text}"
+    return " ".join(f"{', '.join(f'`{name}`' for name in names)}: {text}" for text, names in words.items())
+
+
+def _measures(measured: dict[str, dict[str, Any]]) -> str:
+    """A row a model, a column a measure; a twin's stand in the columns of the others."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, one in measured.items():
+        for found in one["results"]:
+            measure, unlearned = found["name"].partition(" in ")[0], found["name"].startswith("u-")
+            column = measure.removeprefix("u-") + {"bits/dim": ", bits/dim", "%": ", %"}.get(found["unit"], "")
+            text = f"{'u- ' * unlearned}{found['value']:.4g}"
+            text += " [{:.4g}, {:.4g}]".format(*found["interval"]) if found["interval"] else ""
+            text += f"; perfect {perfect:.3g}" if (perfect := found["details"].get("perfect_model")) else ""
+            rows.setdefault(name, {})[column] = text
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    return _table(
+        ["model", *columns], ([f"`{name}`", *(row.get(c, "") for c in columns)] for name, row in rows.items())
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _classifier(name: str, card: dict[str, Any]) -> list[str]:
+    accuracy = card["accuracy"]
+    low, high = (min(accuracy), max(accuracy)) if isinstance(accuracy, list) else (accuracy, accuracy)
+    text = f"{high:.2%}" if low == high else f"{low:.2%} to {high:.2%}"
+    numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}"
+    return [name.removeprefix("classifier-"), card["network"], *numbers, text]
+
+
+def _base(name: str, card: dict[str, Any]) -> list[str]:
+    samples = card.get("samples")
+    seen = ["", ""]
+    if samples:
+        seen = [f"{samples['confidence']:.3f}", f"{min(samples['shares']):.1%} to {max(samples['shares']):.1%}"]
+    numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", f"{card['seconds'] / 3600:.1f}"
+    return [f"`{name}`", card["network"], *numbers, card["device"], *seen]

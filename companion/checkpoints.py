@@ -1,0 +1,85 @@
+"""Committed checkpoints: fp16 safetensors with a card beside each, evaluated as they are read back."""
+
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from companion.provenance import CHECKOUT, device, git_state, versions
+
+__all__ = ["FOLDER", "LARGEST", "amend", "card", "load", "rounded", "save"]
+
+FOLDER = CHECKOUT / "checkpoints"
+LARGEST = 20_000_000  # bytes of one file
+
+
+def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The state of ``model`` as it is stored: fp16 where it is floating point, contiguous."""
+    return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
+
+
+def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLDER, *, precise: bool = False) -> Path:
+    """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well.
+
+    ``precise`` keeps the weights as they are, where a step of the store goes on from them: fp16 would round away what
+    a small learning rate did.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{name}.safetensors"
+    partial = target.with_suffix(".partial")
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    data = to_bytes(state if precise else rounded(model))  # its save_file makes a file that nobody else may read
+    if len(data) > LARGEST:
+        raise ValueError(f"{name} has {len(data)} bytes; a checkpoint has {LARGEST} at most")
+    partial.write_bytes(data)
+    commit, dirty = git_state(CHECKOUT)
+    facts = {
+        **facts,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "commit": commit,
+        "dirty": dirty,
+        "device": device(),
+        "versions": versions(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    partial.replace(target)
+    _write(target.with_suffix(".json"), facts)  # last: without its card, or with an older one, a file is not read
+    return target
+
+
+def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
+    """The card of a checkpoint, None where there is no such checkpoint."""
+    file = folder / f"{name}.json"
+    if not file.is_file() or not file.with_suffix(".safetensors").is_file():
+        return None
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def amend(name: str, folder: Path = FOLDER, **facts: Any) -> None:
+    """Add what was measured later to a checkpoint's card."""
+    _write(folder / f"{name}.json", {**(card(name, folder) or {}), **facts})
+
+
+def _write(file: Path, facts: dict[str, Any]) -> None:
+    partial = file.with_suffix(".json.partial")
+    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(file)
+
+
+def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
+    """Fill ``model`` with a checkpoint that has the sha256 of its card, and return it in evaluation mode."""
+    file = folder / f"{name}.safetensors"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
+        raise FileNotFoundError(f"there is no checkpoint {name!r} in {folder}; there are: {known}")
+    if hashlib.sha256(file.read_bytes()).hexdigest() != (card(name, folder) or {}).get("sha256"):
+        raise ValueError(f"{file} is not the file of its card: its sha256 differs")
+    model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in load_file(file).items()})
+    return model.eval()

@@ -1,0 +1,55 @@
+"""What data sets, processes and methods are called where people read them."""
+
+__all__ = ["DATA", "METHODS", "PROCESSES", "data_title", "method_title"]
+
+DATA = {
+    "mixture": "the exact mixture",
+    "mnist": "MNIST",
+    "digits": "scikit-learn's digits",
+    "cifar10": "CIFAR-10",
+    "shapes": "shapes",
+    "stl10": "STL-10",
+    "celeba": "CelebA",
+    "avatars": "avatars",
+    "imagenette": "Imagenette",
+    "coco": "COCO",
+}
+PROCESSES = {"vesde": "VE", "ve": "VE", "vpsde": "VP", "vp": "VP", "ddpm": "DDPM", "sd14": "Stable Diffusion 1.4"}
+METHODS = {
+    "standard": "Standard",
+    "pretrained": "before",
+    "before": "before",
+    "clean": "before",
+    "unscrubbed": "Unscrubbed",
+    "unseen": "Unseen",
+    "retrained": "retrained",
+    "finetune": "Fine-tune",
+    "neggrad": "NegGrad",
+    "blindspot": "BlindSpot",
+    "selective_amnesia": "Selective Amnesia",
+    "salun": "SalUn",
+    "esd": "ESD",
+    "forget_me_not": "Forget-Me-Not",
+    "multi_objective": "Multi-objective",
+    "erasediff": "EraseDiff",
+    "erasediff_rl": "EraseDiff, rl",
+    "erasediff_noise": "EraseDiff, noise",
+    "erasediff_wc": "EraseDiff, wc",
+    "orthogonal": "SGU orthogonal",
+    "obtuse": "SGU obtuse",
+    "sgu_orthogonal": "SGU orthogonal",
+    "sgu_obtuse": "SGU obtuse",
+    "vdu": "VDU",
+    "signed": "Signed (ours)",
+    "redirect": "Redirect (ours)",
+}
+
+
+def data_title(dataset: str) -> str:
+    """A data set's name for people; one that is not known is called as it is."""
+    return DATA.get(dataset, dataset)
+
+
+def method_title(method: str) -> str:
+    """A method's name for people; one that is not known is called as it is."""
+    return METHODS.get(method, method)

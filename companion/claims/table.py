@@ -1,0 +1,180 @@
+"""The comparison table of every page: what a paper prints beside what was measured, with tolerance and verdict."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from companion.claims.names import PROCESSES, data_title, method_title
+from companion.claims.printed import Claim, load, metrics, split
+from companion.claims.verdicts import verdict
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["NOTHING", "StyledTable", "comparison", "number", "reasons", "style"]
+
+NOTHING = "—"
+
+
+def comparison(
+    rows: Sequence[str],
+    record: Any,
+    *,
+    title: str = "",
+    extra: Mapping[str, Mapping[str, float]] | None = None,
+    labels: Mapping[str, str] | None = None,
+    cannot_be: Mapping[str, str] | None = None,
+    decimals: int | None = None,
+) -> "pandas.DataFrame":
+    """Return the comparison, a row for each cell that was measured, as text that is ready to read.
+
+    Args:
+        rows: tables of the papers (``"sgu.tab2_ur"``: all of its cells), or ids, the page's own among them, in the
+            order of the rows.
+        record: what was measured.
+        title: what it rests on; becomes the caption.
+        extra: further columns after *paper*, such as ``{"exact": {id: number}}``.
+        labels: other names of rows, by id. Without, a row says data set, process, what is forgotten and method.
+        cannot_be: the argument, by id, why a printed number cannot be.
+        decimals: digits after the point; without, those that the paper prints.
+
+    Cells that were not run have no row: ``attrs["not_run"]`` has a sentence for each reason. A ``smoke`` record is
+    never judged.
+    """
+    import pandas
+
+    known, values = load(), {value.claim: value for value in record.values}
+    ids = [name for row in rows for name in (_cells(row, known) or [row])]
+    shown = [one for one in ids if hasattr(values.get(one), "value") or one in (cannot_be or {})]
+    table: dict[str, list[str]] = {"metric": [], "paper": [], **{name: [] for name in extra or {}}, "measured": []}
+    table |= {"tolerance": [], "verdict": []}
+    for one in shown:
+        claim, value = known.get(one), values.get(one)
+        if claim is None and not one.startswith("ours."):
+            raise KeyError(f"{one} is neither a claim of the papers nor one of ours")
+        metric = metrics()[claim.metric] if claim else None
+        digits = decimals if decimals is not None else metric.decimals if metric else 2
+        unit = claim.unit if claim else value.unit
+        table["metric"].append(f"{metric.label if metric else value.protocol.get('metric', '')}, {unit}")
+        table["paper"].append(number(claim and claim.value, decimals=digits))
+        for name, numbers in (extra or {}).items():
+            table[name].append(number(numbers.get(one), decimals=digits))
+        table["measured"].append(_cell(value, digits))
+        tolerance = metric.tolerance if metric else None
+        table["tolerance"].append(NOTHING if tolerance is None else f"± {tolerance:g}")
+        because = (cannot_be or {}).get(one, "")
+        judged = claim and (record.profile != "smoke" or because)
+        table["verdict"].append(str(verdict(claim, value, cannot_be=because)) if judged else NOTHING)
+    if len(set(table["metric"])) == 1:
+        del table["metric"]
+    frame = pandas.DataFrame(table, index=[(labels or {}).get(one) or _label(one, known, values) for one in shown])
+    missing = [values[one] for one in ids if one in values and not hasattr(values[one], "value")]
+    units = {known[one].unit for one in shown if one in known}
+    frame.attrs["caption"] = " ".join(
+        filter(None, [title and f"{title}.", f"In {min(units)}." if len(units) == 1 else ""])
+    )
+    if any(getattr(values.get(one), "interval", None) for one in shown):
+        frame.attrs["caption"] += " In brackets: 95 %, over seeds; with a single one over its images."
+    frame.attrs["not_run"] = reasons(missing)
+    return frame
+
+
+def _cells(table: str, known: Mapping[str, Claim]) -> list[str]:
+    """The ids of a whole table of the papers; none where it is no table's name."""
+    return [name for name in known if split(name)[0] == table]
+
+
+def reasons(values: Sequence[Any]) -> list[str]:
+    """A sentence for each reason why cells were not run, with their data sets and their number."""
+    found: dict[str, list[Claim]] = {}
+    for value in values:
+        if not hasattr(value, "value"):
+            found.setdefault(value.reason, []).append(load().get(value.claim))
+    said = []
+    for why, cells in found.items():
+        data = ", ".join(dict.fromkeys(data_title(cell.dataset) for cell in cells if cell))
+        said.append(f"Not run: {data + ', ' if data else ''}{len(cells)} cell{'s' * (len(cells) > 1)}: {why}.")
+    return said
+
+
+def number(value: float | None, interval: Sequence[float] | None = None, *, decimals: int = 2) -> str:
+    """Format ``10.62 [10.60, 10.64]``; a dash where there is nothing."""
+    if value is None:
+        return NOTHING
+    text = _fixed(value, decimals)
+    return text if interval is None else f"{text} [{', '.join(_fixed(end, decimals) for end in interval)}]"
+
+
+def style(frame: "pandas.DataFrame") -> "StyledTable":
+    """Render a comparison for the book: an HTML table that scrolls by itself where a phone is too narrow for it."""
+    return StyledTable(frame)
+
+
+class StyledTable:
+    """A comparison that a notebook shows as HTML, and a terminal as text."""
+
+    def __init__(self, frame: "pandas.DataFrame") -> None:
+        self.frame = frame
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            [self.frame.to_string(), self.frame.attrs.get("caption", ""), *self.frame.attrs.get("not_run", [])]
+        )
+
+    def _repr_html_(self) -> str:
+        columns = [str(column) for column in self.frame.columns]
+        head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+        lines = []
+        for label, cells in zip(self.frame.index, self.frame.itertuples(index=False), strict=True):
+            marked = "".join(_td(column, str(cell)) for column, cell in zip(columns, cells, strict=True))
+            lines.append(f'<tr><th scope="row">{html.escape(str(label))}</th>{marked}</tr>')
+        body = f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
+        caption = html.escape(self.frame.attrs.get("caption", ""))
+        table = f'<table class="comparison"><caption>{caption}</caption>{body}</table>'
+        below = "".join(f'<p class="not-run">{html.escape(line)}</p>' for line in self.frame.attrs.get("not_run", []))
+        return f'<div class="comparison-frame" style="overflow-x: auto" tabindex="0">{table}</div>{below}'
+
+
+def _td(column: str, text: str) -> str:
+    """One cell. The interval is an element of its own, which breaks onto a second line as a whole."""
+    value, bracket, rest = text.partition(" [")
+    name = f"column-{_slug(column)}" + (f" verdict-{_slug(text)}" if column == "verdict" else "")
+    interval = f' <span class="interval" style="white-space: nowrap">[{html.escape(rest)}</span>' if bracket else ""
+    return f'<td class="{name}">{html.escape(value)}{interval}</td>'
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _cell(value: Any, decimals: int) -> str:
+    if not hasattr(value, "value"):
+        return NOTHING if value is None else "not run"
+    return number(value.value, value.interval, decimals=decimals)
+
+
+def _label(one: str, known: Mapping[str, Claim], values: Mapping[str, Any]) -> str:
+    """Data set, process, what is forgotten, test side, gamma and method, in words."""
+    claim = known.get(one)
+    if claim is None:
+        value = values[one]
+        facts = value.protocol | {"dataset": value.dataset, "method": value.method}
+    else:
+        facts = claim.model_dump()
+    data, process = data_title(facts.get("dataset", "")), PROCESSES.get(str(facts.get("process", "")), "")
+    forget, side, gamma = (str(facts.get(key, "")) for key in ("forget", "test", "gamma"))
+    where = f"{data} ({process})" if process else data
+    parts = [
+        where,
+        forget.replace(",", " and "),
+        side,
+        f"gamma {gamma}" if gamma else "",
+        method_title(facts["method"]),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text  # no "-0.00"

@@ -1,0 +1,83 @@
+"""What to think of a measured number beside a printed one.
+
+*Reproduced*: the whole 95 % interval lies within the printed value +- the metric's tolerance. *Not reproduced*: it
+lies wholly outside. Else *inconclusive*, and so is a single seed, which has no interval. *Cannot be*: no measurement is
+needed, an argument is. The tolerances stand in ``metrics.yaml``, once for each metric, with their reasons.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from companion.claims.printed import Claim, metrics
+from paperlib.intervals import t_interval
+
+__all__ = ["Verdict", "ordering", "verdict"]
+
+Word = Literal["reproduced", "not reproduced", "inconclusive", "cannot be", "not run"]
+FEWEST_PAIRS = 3  # seeds behind the verdict on an ordering
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One word, and the sentence behind it."""
+
+    word: Word
+    because: str
+
+    def __str__(self) -> str:
+        return self.word
+
+
+def verdict(claim: Claim, measured: Any, *, cannot_be: str = "") -> Verdict:
+    """Judge one printed number.
+
+    Args:
+        claim: what the paper prints.
+        measured: a record's value, one that was not run, or None.
+        cannot_be: the argument why no measurement can give the printed number, where there is one.
+    """
+    if cannot_be:
+        return Verdict("cannot be", cannot_be)
+    if not hasattr(measured, "value"):
+        return Verdict("not run", getattr(measured, "reason", "not measured here"))
+    metric = metrics()[claim.metric]
+    if metric.tolerance is None:
+        return Verdict("inconclusive", f"no tolerance for {metric.label}: {metric.because}")
+    if measured.ci95 is None:
+        return Verdict("inconclusive", "one seed: no interval")
+    # Decimals as printed: 10.91 - 10.86 is 0.05, whatever binary fractions make of it.
+    low, high = round(claim.value - metric.tolerance, 9), round(claim.value + metric.tolerance, 9)
+    least, most = measured.ci95
+    because = f"[{least:.4g}, {most:.4g}] against {claim.value:g} +- {metric.tolerance:g} {claim.unit}"
+    return Verdict(_compared(least, most, low, high), because)
+
+
+def ordering(smaller: Any, larger: Any) -> Verdict:
+    """Judge a printed ordering, ``smaller < larger``, by the 95 % t-interval of the difference over paired seeds.
+
+    Args:
+        smaller: the record's value that the paper claims to be the smaller one.
+        larger: the other. Pairs are made of equal seeds; at least three are needed.
+    """
+    if not (hasattr(smaller, "value") and hasattr(larger, "value")):
+        return Verdict("not run", "not measured here")
+    first, second = _by_seed(smaller), _by_seed(larger)
+    gaps = [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
+    if len(gaps) < FEWEST_PAIRS:
+        return Verdict("inconclusive", f"{len(gaps)} paired seeds; {FEWEST_PAIRS} are needed")
+    low, high = t_interval(gaps)
+    word = "reproduced" if low > 0 else "not reproduced" if high < 0 else "inconclusive"
+    return Verdict(word, f"a paired difference of [{low:.4g}, {high:.4g}] over {len(gaps)} seeds")
+
+
+def _compared(low: float, high: float, least: float, most: float) -> Word:
+    if least <= low and high <= most:
+        return "reproduced"
+    if high < least or low > most:
+        return "not reproduced"
+    return "inconclusive"
+
+
+def _by_seed(value: Any) -> Mapping[int, float]:
+    return dict(zip(value.seeds, value.per_seed, strict=True))

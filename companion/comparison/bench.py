@@ -1,0 +1,190 @@
+"""The bench of the comparison pages: one base model, one thing to forget, one budget, the same looks for every entrant.
+
+::
+
+    bench = Bench.of("laptop", dataset="mnist", process="ddpm", forget="1")
+    entry = run(store, bench, "sgu_obtuse", seed=0)              # train it, with the settings that the search chose
+    found = measure(store, bench, str(model_file(entry)), seed=0)    # samples, distances, likelihoods
+
+Pages about relearning and about conflict ask for the same runs, and find them in the store.
+``python -m companion.comparison.bench --profile smoke`` puts there what these pages need with their own parameters.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from pydantic import Field
+
+from companion import bases, checkpoints
+from companion.bases import Base
+from companion.comparison.course_results import model_file
+from companion.comparison.courses import Course, course
+from companion.comparison.entrants import ENTRANTS
+from companion.comparison.search import committed
+from companion.evaluation.report import Evaluation, evaluate, prepare
+from companion.evaluation.samples import find
+from companion.evaluation.subject import Protocol
+from companion.page import build_folder
+from companion.parameters import PROFILES, defaults
+from companion.seeds import listed
+from companion.settings import Settings
+from companion.store import Entry, Store
+from paperlib.data import sets
+from paperlib.data.splits import forgotten_classes
+
+__all__ = ["Bench", "main", "measure", "retrained", "run", "settings", "wanted"]
+
+
+class Bench(Settings):
+    """What all entrants have in common."""
+
+    base: str
+    forget: str
+    budget: int = Field(gt=7)  # gradient evaluations, preparations included: passes of a batch forward and back
+    batch_size: int = Field(gt=0)
+    looks: int = Field(gt=0)  # during a run
+    probes: int = Field(ge=0)  # updates whose direction is compared with both gradients
+    glimpse: int = Field(gt=19)  # images of a look during a run
+    n: int = Field(gt=19)  # samples of the model at the end
+    sampler: int = Field(gt=0)  # evaluations of iPNDM for each
+    images: int = Field(gt=1)  # test images of each side behind a likelihood
+    strata: int = Field(ge=0)  # of the bound's steps, an evaluation each; a DDPM's likelihood is the bound
+
+    @classmethod
+    def of(cls, profile: str, *, dataset: str, process: str, forget: str, budget: int = 0) -> Self:
+        """A profile's bench; digits in smoke and MNIST else, unless ``dataset`` says otherwise. ``budget`` 0 is the
+        profile's own."""
+        dataset = dataset or ("digits" if profile == "smoke" else "mnist")
+        name = f"{dataset}-{process}"
+        if name not in bases.BASES or bases.BASES[name].labels:
+            known = [name for name, one in bases.BASES.items() if not (one.labels or one.unseen)]
+            raise ValueError(f"dataset={dataset!r} and process={process!r} have no base model; there are: {known}")
+        forgotten_classes(sets.load(dataset, "test"), forget)
+        facts = SMOKE if profile == "smoke" else LAPTOP
+        return cls.checked(base=name, forget=forget, **facts | ({"budget": budget} if budget else {}))
+
+    @property
+    def kind(self) -> Base:
+        """The base model's description."""
+        return bases.BASES[self.base]
+
+
+SMOKE = {"budget": 64, "batch_size": 8, "looks": 2, "probes": 4, "glimpse": 60}
+SMOKE |= {"n": 100, "sampler": 8, "images": 12, "strata": 8}
+# The budget and the batch are those of the search (companion.comparison.search). A look is 400 images, so that a
+# UR of 10 % is known to 3 points on the way, and of 2000 at the end, to 1.3.
+LAPTOP = {"budget": 240, "batch_size": 32, "looks": 6, "probes": 12, "glimpse": 400}
+LAPTOP |= {"n": 2000, "sampler": 10, "images": 256, "strata": 32}
+
+
+def settings(bench: Bench, name: str) -> dict[str, int | float | str]:
+    """All settings of an entrant, ``lr`` among them: what the committed search chose; without one, its first try."""
+    found, entrant = committed(bench.base, bench.forget), ENTRANTS[name]
+    own = found.best(name).settings if found and name in found.entrants else entrant.candidates()[0]
+    return entrant.settings() | own
+
+
+def run(store: Store, bench: Bench, name: str, seed: int) -> Entry:
+    """An entrant's run, from the store or now."""
+    return course(store, wanted(bench, name, seed))
+
+
+def wanted(bench: Bench, name: str, seed: int) -> Course:
+    """What an entrant's run is."""
+    own = settings(bench, name)
+    lr = own.pop("lr")
+    marks = sorted({max(1, round(bench.budget * (k + 1) / bench.looks)) for k in range(bench.looks)})
+    return Course.checked(
+        base=bench.base,
+        method=ENTRANTS[name].method,
+        settings=own,
+        lr=lr,
+        forget=bench.forget,
+        looks=tuple(marks),
+        unit="evaluations",
+        probes=bench.probes,
+        batch_size=bench.batch_size,
+        n=bench.glimpse,
+        evaluations=bench.sampler,
+        seed=seed,
+    )
+
+
+def retrained(bench: Bench) -> str:
+    """The base model that has never seen what is to be forgotten, where there is a committed one; else empty."""
+    asked = forgotten_classes(sets.load(bench.kind.dataset, "test"), bench.forget)
+    for name, base in bases.BASES.items():
+        alike = bench.kind.model_copy(update={"unseen": base.unseen}) == base
+        if base.unseen and alike and checkpoints.card(name):
+            if forgotten_classes(sets.load(base.dataset, "test"), base.unseen) == asked:
+                return name
+    return ""
+
+
+class _Measuring(Settings):
+    protocol: Protocol
+    base: Base
+    checkpoint: str = Field(exclude=True)  # its weights are an input of the step
+    store: Path = Field(exclude=True)
+
+
+def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str, dict[str, Any]]:
+    """Measures by name: ``value``, ``interval``, ``unit``, ``n``, ``details``.
+
+    Args:
+        checkpoint: a base model's name, or a file of weights with its card.
+        seed: of the noise; the same for all that are compared.
+    """
+    likelihood = "bound" if bench.kind.process == "ddpm" else "nll"
+    protocol = Protocol(
+        metrics=("ur", "pul", "rest-frechet", "u-frechet", "u-precision-recall", "entropy", likelihood),
+        n=bench.n,
+        evaluations=bench.sampler,
+        forget=bench.forget,
+        before=bench.base,
+        images=bench.images,
+        strata=bench.strata if likelihood == "bound" else 0,
+        seed=seed,
+    )
+    found = find(checkpoint)
+    measuring = _Measuring(protocol=protocol, base=found.base, checkpoint=checkpoint, store=store.folder)
+    inputs = [found.sha256, find(bench.base).sha256]
+    entry = store.step("measures", measuring, _measure, inputs=inputs)
+    results = Evaluation.model_validate_json((entry.path / "evaluation.json").read_text(encoding="utf-8")).results
+    short = {"rest-Frechet": "distance", "u-Frechet": "distance of all"}
+    short |= {"u-precision": "precision", "u-recall": "recall"}
+    named = {short.get(one.name.partition(" ")[0], one.name): one.model_dump(mode="json") for one in results}
+    return {name.replace("NLL ", "bits ").replace("bound ", "bits "): one for name, one in named.items()}
+
+
+def _measure(folder: Path, wanted: _Measuring) -> None:
+    subject = prepare(wanted.checkpoint, wanted.protocol, device=torch.device("cpu"), store=Store(wanted.store))
+    found = evaluate(subject).model_dump_json(by_alias=True)
+    (folder / "evaluation.json").write_text(json.dumps(json.loads(found)), encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run and measure all entrants as the comparison page's own parameters ask for it."""
+    parser = argparse.ArgumentParser(prog="python -m companion.comparison.bench", description=main.__doc__)
+    parser.add_argument("--profile", choices=PROFILES, default="smoke")
+    parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")
+    options = parser.parse_args(arguments)
+    asked = defaults("compare_all_methods")
+    facts = {name: str(asked[name]) for name in ("dataset", "process", "forget")}
+    bench, store = Bench.of(options.profile, **facts), Store(build_folder() / "store")
+    for seed in listed(asked["seeds"], asked["seed"]):
+        for checkpoint in filter(None, (bench.base, retrained(bench))):
+            measure(store, bench, checkpoint, seed)
+        for name in options.only:
+            entry = run(store, bench, name, seed)
+            found = measure(store, bench, str(model_file(entry)), seed)
+            ur, distance = (found[what]["value"] for what in ("UR", "distance"))
+            print(f"{name}, seed {seed}: UR {ur:.1f} %, distance {distance:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

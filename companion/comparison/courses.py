@@ -1,0 +1,203 @@
+"""The course of an unlearning run: what its model draws and loses on its way, and the model at its end.
+
+A stored step for each run, so that every page which asks about it asks about the same one;
+:mod:`companion.comparison.course_results` reads it. Its weights stand in the entry as a checkpoint with a card,
+which ``python -m companion.evaluate`` measures.
+"""
+
+import contextlib
+import json
+import math
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from companion import bases, checkpoints
+from companion.comparison.probes import Probe
+from companion.comparison.schedule import Looks
+from companion.evaluation.eye import Eye
+from companion.memory import peak_bytes
+from companion.seeds import generator
+from companion.store import Entry, Store
+from paperlib.data.images import Examples, Images
+from paperlib.data.splits import split, validation
+from paperlib.denoiser import Denoiser
+from paperlib.losses import batch_loss
+from paperlib.training import Training
+from paperlib.unlearning.finetune import finetune
+from paperlib.unlearning.methods import METHODS
+from paperlib.unlearning.posterior import posterior, snapshots
+
+__all__ = ["Course", "course", "done"]
+
+KEPT = 10  # images of every look, of the same noise
+LOSS_ROWS = 500  # test images of each side behind a loss at most, of the same noise and times at every look
+PROBE_ROWS = 4  # batches behind each gradient of a probe
+SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: models (the paper's number), and Adam's rate in between
+
+
+class Course(Looks):
+    """An unlearning run of an unconditional base model, and when it is looked at.
+
+    The optimiser's settings are one for all methods: Adam without averaging.
+    """
+
+    base: str
+    method: str
+    settings: dict[str, int | float | str] = {}  # the method's own; VDU's posterior, if not among them, is of snapshots
+    unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include what precedes the first update
+    probes: int = Field(0, ge=0)  # at most so many updates, evenly spread, are held against both gradients
+    apart: int = Field(0, ge=0)  # updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run
+    held_out: bool = False  # look with training images that were held out, as a search for settings does
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in METHODS:
+            raise ValueError(f"method={name!r} is not one of {', '.join(METHODS)}")
+        return name
+
+
+def course(store: Store, wanted: Course) -> Entry:
+    """Run it, or find it in the store."""
+    card = checkpoints.card(wanted.base)
+    return store.step("course", wanted, _run, inputs=[card["sha256"]] if card else [])
+
+
+def done(store: Store, wanted: Course) -> bool:
+    """Whether it is in the store."""
+    card = checkpoints.card(wanted.base)
+    return store.has("course", wanted, _run, inputs=[card["sha256"]] if card else [])
+
+
+def _run(folder: Path, wanted: Course) -> None:
+    kind = bases.BASES[wanted.base]
+    if kind.labels:
+        raise ValueError(f"base={wanted.base!r} is conditional; a course is of an unconditional model")
+    model, (train, _) = bases.load(wanted.base), _parts(wanted.base, wanted.held_out)
+    retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
+    eye, (first, drawn) = _before(
+        wanted.base, wanted.forget, wanted.n, wanted.evaluations, wanted.seed, wanted.held_out
+    )
+    seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
+    pictures, stopped = [drawn[:KEPT]], ""
+    run, spent, seconds = _begin(wanted, model, forget, retain, bases.examples(kind, train))
+    draws = generator(wanted.seed, "course/probe", "evaluation")
+    probe = Probe(run, retain, forget, PROBE_ROWS * wanted.batch_size, draws, spent=spent)
+    each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
+    marks = [wanted.looks[-1] * k / wanted.probes for k in range(wanted.probes)]
+    steps, now = iter(run), spent if wanted.unit == "evaluations" else 0
+    try:
+        while left and not ended:
+            with probe if marks and now >= marks[0] else probe.idle:
+                step = next(steps)
+            marks = [mark for mark in marks if mark > now]
+            evaluations = spent + step.gradient_evaluations
+            now = step.index if wanted.unit == "updates" else evaluations
+            ended = now >= left[-1] or (wanted.unit == "evaluations" and now + each > left[-1])
+            if now >= left[0] or ended:
+                cost = {"gradient_evaluations": evaluations, "seconds": seconds + step.seconds}
+                found, drawn = _look(eye, run.model.eval(), wanted.n, wanted.seed)
+                seen.append({"update": step.index, **cost, **found})
+                pictures.append(drawn[:KEPT])
+                left = [mark for mark in left if mark > now]
+    except FloatingPointError as error:
+        stopped = str(error)
+    found = {"looks": seen, "probes": probe.found, "stopped": stopped, "peak_mb": _peak(wanted, model, forget, retain)}
+    (folder / "looks.json").write_text(json.dumps(found), encoding="utf-8")
+    np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
+    facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
+    checkpoints.save(run.model, "model", facts, folder, precise=True)
+
+
+def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
+    """Images to unlearn on and real ones to look with: training and test part, or both of the training part."""
+    dataset = bases.BASES[base].dataset
+    train = bases.images(dataset, "train")
+    return validation(train) if held_out else (train, bases.images(dataset, "test"))
+
+
+@lru_cache(maxsize=2)
+def _before(
+    base: str, forget: str, n: int, evaluations: int, seed: int, held_out: bool
+) -> tuple[Eye, tuple[dict[str, Any], Tensor]]:
+    """The eye of all runs that are looked at alike, and what it sees of the base model: once, not once a run."""
+    model, stream = bases.load(base), "course/held-out" if held_out else "course"
+    settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
+    eye = Eye(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
+    return eye, _look(eye, model, n, seed)
+
+
+def _preparation(wanted: Course) -> dict[str, int]:
+    """What a method's preparation may cost where the budget counts it: BlindSpot's teacher half of the budget, the
+    Fisher information and the mask a twelfth."""
+    if wanted.unit == "updates":
+        return {}
+    whole = wanted.looks[-1]
+    part = max(1, whole // 12)
+    shares = {
+        "blindspot": {"teacher_steps": whole // 2},
+        "selective_amnesia": {"fisher_samples": part, "fisher_times": max(2, wanted.batch_size)},
+        "salun": {"mask_rows": part * wanted.batch_size},
+    }
+    return shares.get(wanted.method, {})
+
+
+def _begin(
+    wanted: Course, model: Denoiser, forget: Examples, retain: Examples, everything: Examples
+) -> tuple[Training, int, float]:
+    """The run before its first update, and what its preparation outside of it has cost: evaluations and seconds."""
+    stream = f"course/{wanted.base}/{wanted.method}"
+    common = {"batch_size": wanted.batch_size, "ema": 0.0}
+    settings, spent, seconds = _preparation(wanted) | wanted.settings, 0, 0.0
+    if wanted.method == "vdu" and "posterior" not in settings:
+        draws = generator(wanted.seed, f"{stream}/posterior", "data")
+        apart = wanted.apart or max(1, wanted.looks[-1] // 12 // SNAPSHOTS)
+        steps = SNAPSHOTS * apart
+        way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
+        settings["posterior"] = posterior(snapshots(way, every=apart))
+        spent, seconds = way.gradient_evaluations, way.seconds
+    draws = generator(wanted.seed, stream, "data")
+    run = METHODS[wanted.method].call(
+        model, forget, retain, generator=draws, steps=wanted.looks[-1], lr=wanted.lr, **common, **settings
+    )
+    return run, spent, seconds
+
+
+def _peak(wanted: Course, model: Denoiser, forget: Examples, retain: Examples) -> float:
+    """Of two updates and a preparation that is as short as can be."""
+
+    def work() -> object:
+        short = wanted.model_copy(update={"looks": (12,), "unit": "evaluations"})
+        run, _, _ = _begin(short, model, forget, retain, forget)
+        with contextlib.suppress(FloatingPointError):
+            list(islice(run, 2))
+        return run
+
+    return peak_bytes(work) / 1e6
+
+
+def _look(eye: Eye, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:
+    """What is seen of the model, and the images that it drew."""
+    images = eye.draw(model)
+    shown = eye.shown(images)
+    ur = eye.ratio(shown)
+    found = {"ur": ur.value, "ur_interval": list(ur.interval), "floor": ur.floor.value}
+    distance = eye.distance(images[~shown]) if int((~shown).sum()) > 3 else None
+    found |= {"distance": distance and distance.value, "distance_interval": distance and list(distance.interval)}
+    for name, side in {"L_g": eye.retained, "L_f": eye.forgotten}.items():
+        data, draws = bases.examples(eye.kind, side), generator(seed, "course/loss", "evaluation")
+        found[name] = _loss(model, data, min(n, LOSS_ROWS), draws)
+    return found, images
+
+
+@torch.no_grad()
+def _loss(model: Denoiser, data: Examples, rows: int, draws: torch.Generator) -> float | None:
+    loss = batch_loss(model, data, rows, draws).mean().item()
+    return loss / math.prod(model.net.shape) if math.isfinite(loss) else None

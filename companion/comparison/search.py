@@ -1,0 +1,177 @@
+"""Settings for every entrant by one rule: ``python -m companion.comparison.search mnist-ddpm --forget 1``.
+
+Six candidates each (``companion.comparison.entrants.ENTRANTS``), each a whole run of the comparison's budget on
+training images of which every fifth is held out; the held-out ones, other noise and the book's rule choose: the
+smallest score wins (:func:`paperlib.metrics.rule.score`). Test images play no part. The result is committed,
+``results/search/<base>-forget-<classes>.json``, with all candidates. Runs are stored: what was stopped goes on, and
+several processes can share the work by ``--only``.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from companion import bases
+from companion.comparison.course_results import looks
+from companion.comparison.courses import Course, course
+from companion.comparison.entrants import ENTRANTS
+from companion.page import build_folder
+from companion.provenance import CHECKOUT, Origin
+from companion.records import Provenance
+from companion.settings import Settings
+from companion.store import Store
+from paperlib.data import sets
+from paperlib.data.splits import forgotten_classes
+from paperlib.metrics.rule import score
+
+__all__ = ["BUDGETS", "Budget", "Candidate", "Search", "committed", "main", "search"]
+
+FOLDER = CHECKOUT / "results" / "search"
+
+
+class Budget(Settings):
+    """What every candidate may spend, and how it is looked at."""
+
+    evaluations: int = Field(gt=7)  # gradient evaluations, preparations included
+    batch_size: int = Field(32, gt=0)
+    n: int = Field(400, gt=19)  # images of a look
+    sampler: int = Field(10, gt=0)  # evaluations of iPNDM for each
+
+
+# 7,680 images: of the base models' training on a CPU a 25th (digits) and a 42nd (MNIST).
+BUDGETS = {
+    "digits": Budget(evaluations=240),
+    "mnist": Budget(evaluations=240),
+    "cifar10": Budget(evaluations=2000, batch_size=128),
+}
+
+
+class Candidate(Settings):
+    """One run of the search, and what the held-out images say of it."""
+
+    entrant: str
+    settings: dict[str, int | float | str]  # ``lr`` among them
+    ur: float | None  # None: the run broke before it was looked at
+    distance: float | None
+    score: float | None  # None: it broke, or drew too little to be measured
+
+
+class Search(Settings):
+    """All candidates of some entrants, and how they were measured."""
+
+    base: str
+    forget: str
+    budget: Budget
+    seed: int = 0
+    ur: float  # before
+    distance: float
+    candidates: tuple[Candidate, ...]
+    provenance: Provenance
+
+    def of(self, entrant: str) -> list[Candidate]:
+        """An entrant's candidates."""
+        return [one for one in self.candidates if one.entrant == entrant]
+
+    def best(self, entrant: str) -> Candidate:
+        """The winner by the rule; the first of several that are alike."""
+        if not (tried := self.of(entrant)):
+            raise ValueError(f"{entrant!r} is not in this search; in it are: {', '.join(sorted(self.entrants))}")
+        return min(tried, key=lambda one: float("inf") if one.score is None else one.score)
+
+    @property
+    def entrants(self) -> set[str]:
+        """Whom it has."""
+        return {one.entrant for one in self.candidates}
+
+
+def search(store: Store, base: str, forget: str, budget: Budget, entrants: Sequence[str], say=print) -> Search:
+    """Run every candidate that is not in the store yet, and choose."""
+    origin, found, before = Origin("search"), [], {}
+    for name in entrants:
+        entrant = ENTRANTS[name]
+        for one in entrant.candidates():
+            own = {key: value for key, value in one.items() if key != "lr"}
+            wanted = Course.checked(
+                base=base,
+                method=entrant.method,
+                settings=entrant.settings() | own,
+                lr=one["lr"],
+                forget=forget,
+                looks=(budget.evaluations,),
+                unit="evaluations",
+                batch_size=budget.batch_size,
+                n=budget.n,
+                evaluations=budget.sampler,
+                held_out=True,
+            )
+            before, *rest = looks(course(store, wanted))
+            last = rest[-1] if rest else {"ur": None, "distance": None}
+            result = Candidate(
+                entrant=name,
+                settings=one,
+                ur=last["ur"],
+                distance=last["distance"],
+                score=score(last["ur"], last["distance"], before),
+            )
+            say(f"{name} {one}: UR {result.ur} %, distance {result.distance}, score {result.score}")
+            found.append(result)
+    return Search(
+        base=base,
+        forget=forget,
+        budget=budget,
+        ur=before["ur"],
+        distance=before["distance"],
+        candidates=tuple(found),
+        provenance=origin.provenance(),
+    )
+
+
+def _file(base: str, forget: str, folder: Path) -> Path:
+    classes = forgotten_classes(sets.load(bases.BASES[base].dataset, "test"), forget)
+    return folder / f"{base}-forget-{'-'.join(map(str, classes))}.json"
+
+
+def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
+    """The search for this base model and these classes; else one for the same base model and others; else None."""
+    files = [_file(base, forget, folder), *sorted(folder.glob(f"{base}-forget-*.json"))]
+    file = next((file for file in files if file.is_file()), None)
+    return file and Search.model_validate_json(file.read_text(encoding="utf-8"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Search, and write the result where all entrants are in it."""
+    unconditional = [name for name, base in bases.BASES.items() if not (base.labels or base.unseen)]
+    parser = argparse.ArgumentParser(
+        prog="python -m companion.comparison.search", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("base", choices=unconditional)
+    parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")
+    parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the result goes")
+    options = parser.parse_args(arguments)
+    try:
+        file = _file(options.base, options.forget, options.folder)
+        budget = BUDGETS[bases.BASES[options.base].dataset]
+        found = search(
+            Store(build_folder() / "store"),
+            options.base,
+            options.forget,
+            budget,
+            options.only,
+            lambda text: print(text, flush=True),
+        )
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"error: {error}") from None
+    if found.entrants != set(ENTRANTS):
+        print(f"not written: without {', '.join(sorted(set(ENTRANTS) - found.entrants))}", file=sys.stderr)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    print(file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Likelihoods of test images under a checkpoint, stored: by the probability-flow ODE, and a DDPM's bound."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from companion import bases, checkpoints
+from companion.bases import Base
+from companion.evaluation.samples import Checkpoint
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Store
+from paperlib.data.images import Images
+from paperlib.data.splits import evenly, split
+from paperlib.likelihood.images import image_bound, image_nll
+
+__all__ = ["Likelihood", "likelihood", "test_images"]
+
+
+class Likelihood(Settings):
+    """Bits a dimension of ``n`` test images, all of them or one side of what is forgotten."""
+
+    kind: Literal["nll", "bound"]
+    n: int = Field(gt=1)
+    seed: int = Field(ge=0)
+    tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
+    strata: int = Field(0, ge=0)  # of the bound, one step of each; 0: every step
+    device: str
+    base: Base
+    forget: str = ""
+    side: Literal["all", "retain", "forget"] = "all"
+    name: str = Field(exclude=True)  # of the weights, which are an input of the step, by their sha256
+    folder: Path = Field(exclude=True)
+
+
+def test_images(wanted: Likelihood) -> Images:
+    """The images that are asked about."""
+    data = bases.images(wanted.base.dataset, "test")
+    return evenly(data if wanted.side == "all" else getattr(split(data, wanted.forget), wanted.side), wanted.n)
+
+
+def likelihood(store: Store, checkpoint: Checkpoint, device: torch.device, **wanted: Any) -> Tensor:
+    """Bits a dimension of every image, [n]. A model with labels is told each image's class."""
+    facts = {"base": checkpoint.base, "name": checkpoint.name, "folder": checkpoint.folder, "device": device.type}
+    setting = Likelihood.checked(**wanted, **facts)
+    entry = store.step("likelihood", setting, _measure, inputs=[checkpoint.sha256])
+    return torch.from_numpy(np.load(entry.path / "bits.npy"))
+
+
+def _measure(folder: Path, wanted: Likelihood) -> None:
+    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder).to(wanted.device)
+    data, draws = test_images(wanted), generator(wanted.seed, f"likelihood/{wanted.kind}", "evaluation")
+    settings = {"generator": draws, "cond": data.labels.to(wanted.device) if wanted.base.labels else None}
+    images = data.images.to(wanted.device)
+    if wanted.kind == "nll":
+        found = image_nll(model, images, tolerance=wanted.tolerance, **settings)
+    else:
+        found = image_bound(model, images, strata=wanted.strata or None, **settings)
+    np.save(folder / "bits.npy", found.per_image.cpu().numpy())

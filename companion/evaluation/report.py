@@ -1,0 +1,146 @@
+"""From a checkpoint to its measures, each with its interval and with the whole protocol.
+
+``python -m companion.evaluate`` is the command line of :func:`evaluate`. Everything is checked before any work.
+Samples, the Inception features of samples and of real images, and likelihoods are steps of the store: asked again, or
+for further metrics, nothing is computed twice, and what was stopped goes on.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import torch
+
+from companion import checkpoints
+from companion.bases import images
+from companion.evaluation.measures import METRICS, Result
+from companion.evaluation.samples import check_drawing, find, timing
+from companion.evaluation.subject import Protocol, Subject
+from companion.page import build_folder
+from companion.provenance import Origin
+from companion.records import Provenance, plain
+from companion.settings import Settings
+from companion.store import Store
+from paperlib.data.splits import forgotten
+from paperlib.metrics.features import MissingWeights, inception
+
+__all__ = ["Evaluation", "evaluate", "prepare", "write"]
+
+
+class Evaluation(Settings, populate_by_name=True):
+    """What was measured of one checkpoint, and everything that is known of how."""
+
+    schema_: Literal[1] = pydantic.Field(1, alias="schema")
+    checkpoint: str
+    sha256: str
+    base: dict[str, Any]  # of what kind the model is
+    protocol: Protocol
+    sampling: dict[str, float]  # evaluations an image as they were counted, and the seconds that all samples took
+    results: list[Result]
+    provenance: Provenance
+
+    def table(self) -> str:
+        """For people."""
+        rows = [("measure", "value", "95 % interval", "unit", "n")]
+        for one in self.results:
+            low_high = f"[{one.interval[0]:.4g}, {one.interval[1]:.4g}]" if one.interval else "-"
+            rows.append((one.name, f"{one.value:.4g}", low_high, one.unit, str(one.n)))
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+    def details(self) -> str:
+        """What each number hangs on, a line each."""
+        lines = []
+        for one in self.results:
+            lines += [f"{one.name}: " + "; ".join(f"{name} {_short(value)}" for name, value in one.details.items())]
+        return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_short(one) for one in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def prepare(
+    checkpoint: str, protocol: Protocol, *, device: torch.device, store: Store | None = None, folder: Path | None = None
+) -> Subject:
+    """Check everything that can be checked before any work: names, weights, data, and what each metric needs."""
+    if unknown := [name for name in protocol.metrics if name not in METRICS]:
+        raise ValueError(f"metrics={unknown[0]!r} is not one of {', '.join(METRICS)}")
+    if twice := [name for name in set(protocol.metrics) if protocol.metrics.count(name) > 1]:
+        raise ValueError(f"metrics={twice[0]!r} is asked for twice")
+    found = find(checkpoint, folder)
+    before = find(protocol.before, folder) if protocol.before else None
+    needed = {need: name for name in protocol.metrics for need in METRICS[name][1]}
+    base = found.base
+    if "forget" in needed and not protocol.forget:
+        raise ValueError(f"{needed['forget']} needs forget, what is to be forgotten: --forget 3, or --forget dog")
+    if "before" in needed and before is None:
+        raise ValueError(f"{needed['before']} needs before, the checkpoint before unlearning: --before mnist-ddpm")
+    if before is not None and before.base.dataset != base.dataset:
+        raise ValueError(f"before={before.name!r} is a model of {before.base.dataset}, {found.name} of {base.dataset}")
+    if "labels" in needed and not base.labels:
+        raise ValueError(f"{needed['labels']} needs a model with labels, which {found.name} is not")
+    if "ddpm" in needed and base.process != "ddpm":
+        raise ValueError(f"{needed['ddpm']} is of a DDPM, and {found.name} is a {base.process} model: ask for nll")
+    for one in (found, before):
+        if one is not None:
+            check_drawing(protocol.sampler, protocol.evaluations, protocol.guidance, one.base.labels)
+            one.load()  # refuses what is not the file of its card
+    for part in {"test", protocol.reference}:
+        data = images(base.dataset, part)
+        if protocol.forget:
+            forgotten(data, protocol.forget)
+    neighbours = any("precision-recall" in name for name in protocol.metrics)
+    if "classifier" in needed or (neighbours and protocol.features == "classifier"):
+        _check_classifier(base.dataset)
+    if "inception" in needed or (neighbours and protocol.features == "inception"):
+        _check_inception(device)
+    return Subject(found, protocol, store or Store(build_folder() / "store"), device, before)
+
+
+def _check_classifier(dataset: str) -> None:
+    if checkpoints.card(f"classifier-{dataset}", checkpoints.FOLDER) is None:
+        raise FileNotFoundError(
+            f"there is no classifier of {dataset} in {checkpoints.FOLDER}. To train it: "
+            f"python -m companion.classifiers {dataset}"
+        )
+
+
+def _check_inception(device: torch.device) -> None:
+    if importlib.util.find_spec("pytorch_fid") is None:
+        raise MissingWeights("FID needs pytorch-fid: pip install pytorch-fid. Or ask for frechet: classifier features")
+    inception(device)
+
+
+def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
+    """Measure what the protocol asks for; ``say`` is told what is begun."""
+    origin = Origin("evaluate")
+    results, sampled = [], {}
+    for name in subject.protocol.metrics:
+        say(f"{subject.checkpoint.name}: {name} ...")
+        results += METRICS[name][0](subject)
+    if "samples" in vars(subject):
+        sampled = timing(subject.samples)
+    checkpoint = subject.checkpoint
+    return Evaluation(
+        checkpoint=checkpoint.name,
+        sha256=checkpoint.sha256,
+        base=checkpoint.base.model_dump(),
+        protocol=subject.protocol,
+        sampling=sampled,
+        results=[one.model_copy(update={"details": plain(one.details)}) for one in results],
+        provenance=origin.provenance(),
+    )
+
+
+def write(evaluation: Evaluation, file: Path) -> Path:
+    """As JSON, in one move: a reader sees the old file or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_text(evaluation.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
+    os.replace(draft, file)
+    return file

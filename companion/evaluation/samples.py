@@ -1,0 +1,150 @@
+"""A checkpoint to be measured, and the images that it draws: stored, so that no image is drawn twice."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from companion import bases, checkpoints
+from companion.bases import BASES, Base
+from companion.evaluation.samplers import SAMPLERS, steps
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Entry, Store
+from paperlib.data.images import to_uint8
+from paperlib.denoiser import Denoiser
+from paperlib.guidance import Guided
+from paperlib.sampling import sample
+
+__all__ = ["Checkpoint", "Drawing", "check_drawing", "draw", "drawn", "find", "timing"]
+
+BATCH = 250  # images at once, each batch from a random stream of its own
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of weights with the card beside it, which says of what base model's kind it is."""
+
+    name: str
+    folder: Path
+    base: Base
+    card: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return self.card["sha256"]
+
+    def load(self, device: torch.device | str = "cpu") -> Denoiser:
+        """The model, checked against its card."""
+        return checkpoints.load(bases.architecture(self.base), self.name, self.folder).to(device)
+
+
+def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
+    """A base model by its name, or a ``.safetensors`` file by its path, its card beside it."""
+    folder = folder or checkpoints.FOLDER
+    if checkpoint in BASES:
+        card = checkpoints.card(checkpoint, folder)
+        if card is None:
+            raise FileNotFoundError(
+                f"{checkpoint} has no checkpoint in {folder}. To train it: "
+                f"python -m companion.campaign --only {checkpoint}"
+            )
+        return Checkpoint(checkpoint, folder, BASES[checkpoint], card)
+    file = Path(checkpoint)
+    if file.suffix != ".safetensors" or not file.is_file():
+        raise ValueError(
+            f"checkpoint={checkpoint!r} is neither a base model nor a .safetensors file that is there; "
+            f"base models: {', '.join(BASES)}"
+        )
+    card = checkpoints.card(file.stem, file.parent)
+    if card is None:
+        raise FileNotFoundError(f"{file} has no card beside it: {file.stem}.json, as checkpoints.save writes it")
+    if "base" not in card or "sha256" not in card:
+        raise ValueError(f"{file.with_suffix('.json')} does not say both 'sha256' and 'base', the kind of model it is")
+    return Checkpoint(file.stem, file.parent, Base.checked(**card["base"]), card)
+
+
+class Drawing(Settings):
+    """What is drawn: ``n`` images, by a sampler with so many evaluations of the network an image, guidance included."""
+
+    sampler: str
+    evaluations: int = Field(gt=0)
+    guidance: float
+    n: int = Field(gt=0)
+    classes: tuple[int, ...]  # image k is asked to show classes[k modulo their number]; empty: none is asked for
+    seed: int = Field(ge=0)
+    device: str  # its kind: rounding differs between kinds
+    base: Base
+    # The weights are an input of the step, by their sha256; where they stand is no part of its key.
+    name: str = Field(exclude=True)
+    folder: Path = Field(exclude=True)
+
+
+def check_drawing(sampler: str, evaluations: int, guidance: float, labels: bool) -> None:
+    """Refuse what cannot be drawn."""
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler={sampler!r} is not one of {', '.join(SAMPLERS)}")
+    if guidance and not labels:
+        raise ValueError(f"guidance={guidance:g} needs a model with labels")
+    if evaluations < (least := SAMPLERS[sampler][1](1) * (2 if guidance else 1)):
+        raise ValueError(f"evaluations={evaluations} is below the {least} that one step of {sampler} costs")
+
+
+def draw(store: Store, checkpoint: Checkpoint, device: torch.device, **drawing: Any) -> Entry:
+    """The images of a :class:`Drawing`, from the store or drawn now. A run that was stopped goes on after its last
+    whole batch."""
+    facts = {"base": checkpoint.base, "name": checkpoint.name, "folder": checkpoint.folder, "device": device.type}
+    return store.step("drawn", Drawing.checked(**drawing, **facts), _draw, inputs=[checkpoint.sha256])
+
+
+def _draw(folder: Path, drawing: Drawing) -> None:
+    model = checkpoints.load(bases.architecture(drawing.base), drawing.name, drawing.folder).to(drawing.device)
+    starts = range(0, drawing.n, BATCH)
+    files = [folder / f"resume-{start}.npz" for start in starts]
+    for start, file in zip(starts, files):
+        if not file.is_file():
+            _batch(model, drawing, start, file)
+    parts = [dict(np.load(file)) for file in files]
+    np.savez_compressed(folder / "images.npz", images=np.concatenate([part["images"] for part in parts]))
+    facts = {"seconds": sum(float(p["seconds"]) for p in parts), "evaluations": int(parts[0]["evaluations"])}
+    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _batch(model: Denoiser, drawing: Drawing, start: int, file: Path) -> None:
+    begun, rows = time.perf_counter(), torch.arange(start, min(start + BATCH, drawing.n))
+    chosen = torch.tensor(drawing.classes)[rows % len(drawing.classes)].to(drawing.device) if drawing.classes else None
+    guided = Guided(model, drawing.guidance) if drawing.guidance else model
+    cost = 2 if drawing.guidance else 1
+    stream = generator(drawing.seed, f"evaluation/{start}", "noise")  # the same noise for every model and sampler
+    x = model.process.prior_std() * torch.randn(len(rows), *model.net.shape, generator=stream)
+    settings = {
+        "sampler": SAMPLERS[drawing.sampler][0],
+        "steps": steps(drawing.sampler, drawing.evaluations // cost),
+        "generator": generator(drawing.seed, f"evaluation/{drawing.sampler}/{start}", "noise"),
+        "cond": chosen,
+    }
+    state = sample(guided, x.shape, noise=x, **settings)
+    x = torch.nan_to_num(state.x)  # what is no number any more is grey
+    images = to_uint8(x, dequantised=drawing.base.dequantised).cpu().numpy()
+    facts = {"seconds": time.perf_counter() - begun, "evaluations": state.evaluations}
+    partial = file.with_name(f".{file.name}")
+    np.savez(partial, images=images, **facts)
+    partial.replace(file)
+
+
+def drawn(entry: Entry) -> Tensor:
+    """The stored images, uint8 [n, C, H, W]."""
+    with np.load(entry.path / "images.npz") as stored:
+        return torch.from_numpy(stored["images"])
+
+
+def timing(entry: Entry) -> dict[str, float]:
+    """``seconds`` of the whole drawing, and ``evaluations`` of each image."""
+    return json.loads((entry.path / "facts.json").read_text(encoding="utf-8"))

@@ -1,0 +1,249 @@
+"""Execute one page, with its own parameters or with others.
+
+``python -m companion.execute PAGE [-p name value]... [--profile smoke|laptop|paper]``
+
+The page's percent script is the truth; its paired notebook must agree with it. The page runs in a fresh kernel, its
+output is cleaned, and only then moved to its place: a page that fails leaves the last good output where it was.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from companion.code import CHECKOUT
+from companion.page import build_folder, recorded, run_folder
+from companion.parameters import PROFILES, check_profile, defaults, normalised
+from companion.records import Record
+
+__all__ = ["PageError", "clean", "execute", "fix_environment", "load", "output_path", "write_stamp"]
+
+ROOT = CHECKOUT
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class PageError(RuntimeError):
+    """A page that cannot be executed, or failed while it was; the message is meant for a reader."""
+
+
+def fix_environment() -> None:
+    """Set what every page's process needs in order to compute the same numbers each time."""
+    os.environ["PAPERLIB_BUILD"] = str(build_folder())  # absolute: a page runs in another folder
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # sums in parallel are not repeatable
+    os.environ["PYTHONHASHSEED"] = "0"
+    os.environ["PYTHONPATH"] = str(ROOT)  # pages import this checkout, wherever the environment's own one is
+    os.environ["IPYTHONDIR"] = str(build_folder() / "ipython")  # nobody's personal start-up files
+
+
+def load(page: str):
+    """Read a page from its percent script, after a check that the paired notebook says the same."""
+    import jupytext
+
+    folder = ROOT / "notebooks"
+    script, notebook = folder / f"{page}.py", folder / f"{page}.ipynb"
+    if not script.exists():
+        pages = ", ".join(sorted(path.stem for path in folder.glob("*.py"))) or "none yet"
+        raise PageError(f"there is no page {page!r}; the pages are: {pages}")
+    content = jupytext.read(script)
+    if notebook.exists() and cells(jupytext.read(notebook)) != cells(content):
+        raise PageError(f"{page}.py and {page}.ipynb differ; `make pair` copies the newer one over the older")
+    for number, cell in enumerate(content.cells):
+        cell["id"] = f"cell-{number}"  # jupytext draws random ones
+    return content
+
+
+def cells(notebook) -> list[tuple[str, str, list[str]]]:
+    """Return what two notebooks of a pair have to agree on: each cell's kind, source and tags."""
+    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
+def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
+    """Return where the executed page belongs: in the book, or in a folder of its own for other parameters.
+
+    An unknown parameter, and a value of another kind than the page's own, is an error here, before anything runs.
+    """
+    own = defaults(page)
+    try:
+        check_profile(parameters["profile"])
+        merged = normalised({"profile": "smoke"} | own, parameters)
+    except ValueError as error:
+        raise PageError(f"{page}: {error}") from None
+    if merged == {"profile": "smoke"} | own | {"profile": parameters["profile"]}:
+        return build_folder() / "pages" / parameters["profile"] / f"{page}.ipynb"
+    return run_folder(build_folder(), page, merged) / f"{page}.ipynb"
+
+
+def clean(notebook, title: str = ""):
+    """Strip what would differ from run to run or does not belong on a page; return the notebook.
+
+    What the page wrote to standard error goes to ours: it is read in the log, not in the book. papermill's cell of
+    injected parameters is dropped and the page's own cell says them, so that whoever downloads the page has one cell to
+    edit. What cells tagged ``key`` show moves up below the title. ``{run}`` in a caption becomes ``title``.
+    """
+    keep = ("kernelspec", "language_info")
+    notebook.metadata = {key: value for key, value in notebook.metadata.items() if key in keep}
+    notebook.cells = _one_cell_of_parameters(notebook.cells)
+    for number, cell in enumerate(notebook.cells):
+        tags = list(cell.metadata.get("tags", []))
+        shown = {key: cell.metadata[key] for key in ("mystnb",) if key in cell.metadata}  # alt texts, widths
+        if caption := shown.get("mystnb", {}).get("figure", {}).get("caption"):
+            shown["mystnb"]["figure"]["caption"] = caption.replace("{run}", title)
+        cell.metadata = shown | ({"tags": tags} if tags else {})
+        cell["id"] = f"cell-{number}"
+        if cell.cell_type == "code":
+            for output in cell.outputs:
+                if output.get("name") == "stderr":
+                    print(output.text, end="", file=sys.stderr)
+            cell.outputs = _joined(output for output in cell.outputs if output.get("name") != "stderr")
+    notebook.cells = _key_first(notebook.cells)
+    return notebook
+
+
+def _key_first(cells: list[Any]) -> list[Any]:
+    """The cells with what those tagged ``key`` show, the verdict's box and the key figure, right below the title; their
+    code stays where it is, so that the page still runs from top to bottom."""
+    import nbformat
+
+    first = []
+    for cell in cells:
+        if "key" in cell.metadata.get("tags", []) and cell.cell_type == "code":
+            shown = nbformat.v4.new_code_cell(metadata={"tags": ["remove-input"]}, outputs=cell.outputs)
+            if "mystnb" in cell.metadata:
+                shown.metadata["mystnb"] = cell.metadata.pop("mystnb")
+            shown["id"], cell.outputs = f"{cell['id']}-key", []
+            first.append(shown)
+    return [*cells[:1], *first, *cells[1:]]
+
+
+def _one_cell_of_parameters(cells: list[Any]) -> list[Any]:
+    """The cells without papermill's injected one, whose values stand in the page's own cell."""
+    injected = next((cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", [])), None)
+    own = next((cell for cell in cells if "parameters" in cell.metadata.get("tags", [])), None)
+    if injected is None or own is None:
+        return cells
+    values = dict(line.split(" = ", 1) for line in injected.source.splitlines() if " = " in line)
+    lines = own.source.splitlines()
+    for k, line in enumerate(lines):
+        if (name := line.partition(" ")[0].rstrip(":")) in values:
+            before, mark, comment = line.partition("  # ")
+            lines[k] = f"{before.partition('=')[0].rstrip()} = {values[name]}{mark}{comment}"
+    own.source = "\n".join(lines)
+    return [cell for cell in cells if cell is not injected]
+
+
+def _joined(outputs: Iterable[Any]) -> list[Any]:
+    """Outputs with what was printed in several pieces, as a busy machine does, in one."""
+    joined: list[Any] = []
+    for output in outputs:
+        if joined and output.get("name") == "stdout" == joined[-1].get("name"):
+            joined[-1]["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
+
+
+def last_lines(traceback: list[str], count: int = 12) -> str:
+    """Return the end of a kernel's traceback, without colours and without empty lines."""
+    lines = [line.rstrip() for line in ANSI.sub("", "\n".join(traceback)).splitlines()]
+    return "\n".join([line for line in lines if line][-count:])
+
+
+def execute(page: str, parameters: Mapping[str, Any]) -> Path:
+    """Execute a page and return the path of the executed notebook; ``parameters`` must name a ``profile``."""
+    import nbformat
+
+    warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets are wanted here
+    import papermill
+
+    content, target = load(page), output_path(page, parameters)
+    fix_environment()
+    locks = build_folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A second run of the same page waits for the first.
+    with FileLock(locks / f"{target.parent.name}-{page}.lock"), tempfile.TemporaryDirectory(dir=locks) as folder:
+        source, result = Path(folder, "source.ipynb"), Path(folder, f"{page}.ipynb")
+        nbformat.write(content, source)
+        try:
+            executed = papermill.execute_notebook(
+                str(source),
+                str(result),
+                dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(ROOT),
+                extra_arguments=["--log-level=ERROR"],  # the kernel's own messages are not the page's
+            )
+        except papermill.PapermillExecutionError as error:
+            raise PageError(f"{page} failed:\n{last_lines(error.traceback)}") from error
+        nbformat.write(clean(executed, _title(page, target)), result)
+        os.replace(result, target)
+    return target
+
+
+def _title(page: str, target: Path) -> str:
+    """What the page's captions rest on: the committed record, else this run's, which stands beside the page."""
+    found = recorded(page)
+    for file in (target.parents[2] / "records" / target.parent.name / f"{page}.json", target.parent / "record.json"):
+        if found is None and file.is_file():
+            found = Record.read(file)
+    return found.title if found else "this run"
+
+
+def end_with(process: int) -> None:
+    """End this process soon after another one has ended, even if that was killed; the kernel ends with us."""
+
+    def watch() -> None:
+        while True:
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            time.sleep(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def write_stamp(stamp: Path, made: Path) -> None:
+    """Write that ``made`` is up to date, with its sha256, so that a lost or altered file is seen."""
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made.relative_to(build_folder())}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    from papermill.cli import _resolve_type  # the same reading of `-p name value` as papermill's own
+
+    parser = argparse.ArgumentParser(prog="python -m companion.execute", description="Execute one page.")
+    parser.add_argument("page")
+    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("--profile", default="smoke", help=" or ".join(PROFILES))
+    parser.add_argument("--stamp", type=Path, help="a file to write when the page is done")
+    options = parser.parse_args(arguments)
+    parameters = {"profile": options.profile} | {name: _resolve_type(value) for name, value in options.parameter}
+    if "PAPERLIB_WORKFLOW" in os.environ:
+        end_with(int(os.environ["PAPERLIB_WORKFLOW"]))
+    start = time.monotonic()
+    try:
+        target = execute(options.page, parameters)
+    except PageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.stamp:
+        write_stamp(options.stamp, target)
+    print(f"{options.page} took {time.monotonic() - start:.0f} s: {os.path.relpath(target)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

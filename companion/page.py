@@ -1,0 +1,295 @@
+"""A page's run: its parameters, what it measures, and how the result is shown.
+
+::
+
+    page = Page("sgu_tab1_mixture_nll", vars())
+    budget = page.budget(smoke={"steps": 200}, laptop={"steps": 6000}, paper={"steps": 6000})
+    result = page.measure(rows, series=curves)     # with profile "recorded": what is committed, nothing is computed
+    page.compare("sgu.tab1")
+    page.figure(plots.likelihoods)
+    page.this_run()
+
+The *recorded* result is the page's result. Where there is one, tables, figures and sentences show it, whatever the
+profile; what a run of smoke, laptop or paper has measured itself stands once, in the fold that :meth:`Page.this_run`
+makes at the page's end. A page that nobody has recorded yet shows its run.
+
+A run with the page's own parameters makes the book's record. Any other run has a folder of its own, so it cannot
+overwrite what the book shows.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from companion.code import CHECKOUT
+from companion.parameters import check_profile, defaults, normalised, plain_values, seed_list
+from companion.provenance import Origin
+from companion.records import NotRun, Record, Value, plain
+from companion.rows import Row, gather
+from companion.store import Store
+
+__all__ = ["Markdown", "Page", "Untrue", "build_folder", "page_store", "recorded", "run_folder"]
+
+LARGEST_IMAGE = 500_000  # bytes: a record's images are committed
+
+
+def build_folder() -> Path:
+    """Return the folder of everything computed: ``PAPERLIB_BUILD``, else ``_build`` below the current folder."""
+    return Path(os.environ.get("PAPERLIB_BUILD") or "_build").absolute()
+
+
+def page_store() -> Store:
+    """The store of computed steps that all pages share."""
+    return Store(build_folder() / "store")
+
+
+def run_folder(build: Path, name: str, parameters: Mapping[str, Any]) -> Path:
+    """Return the folder of a run with other parameters than the page's own; ``parameters`` hold ``profile`` too."""
+    digest = hashlib.sha256(json.dumps(plain(dict(parameters)), sort_keys=True).encode()).hexdigest()
+    return Path(build) / "runs" / f"{name}-{digest[:8]}"
+
+
+def recorded(name: str) -> Record | None:
+    """Return the committed record of a page: ``paper`` where there is one, else ``laptop``, else None."""
+    for profile in ("paper", "laptop"):
+        file = CHECKOUT / "results" / profile / f"{name}.json"
+        if file.is_file():
+            return Record.read(file)
+    return None
+
+
+class Markdown(str):
+    """Text that a notebook renders."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+class Untrue(AssertionError):
+    """A sentence of a page that its record no longer bears out."""
+
+
+class Page:
+    """One run of a page.
+
+    Args:
+        name: the page's, as its file in ``notebooks/``.
+        names: the notebook's, ``vars()`` right after the parameters cell, or just the parameters.
+    """
+
+    def __init__(self, name: str, names: Mapping[str, Any]) -> None:
+        self.name = name
+        try:
+            own = defaults(name)
+            given = {parameter: names[parameter] for parameter in own if parameter in names}
+        except FileNotFoundError:  # a notebook that was downloaded alone: its own names are all there is
+            own = given = plain_values(names)
+        self.parameters = normalised(own, given)
+        self.profile = check_profile(self.parameters.pop("profile", "smoke"))
+        own.pop("profile", None)
+        self.is_default = self.parameters == own
+        self.computes = self.profile != "recorded"
+        self.recorded = recorded(name)
+        if not self.computes and self.recorded is None:
+            raise ValueError(f"profile='recorded': {name} has no committed record; take smoke, laptop or paper")
+        self.seeds = seed_list(self.parameters.get("seeds", ""))
+        build = build_folder()
+        self.store = page_store()
+        if self.is_default:
+            self.record_path = build / "records" / self.profile / f"{name}.json"
+        else:
+            self.record_path = run_folder(build, name, {**self.parameters, "profile": self.profile}) / "record.json"
+        self.folder = self.record_path.parent
+        self.origin = Origin(name)
+        self.result: Record | None = self.recorded  # what the page shows
+        self.run: Record | None = None  # what this run has measured
+        self._shown: list[Callable[[Record], Any]] = []
+
+    # What a run costs, and what it measures
+
+    def budget(self, *, smoke: dict, laptop: dict, paper: dict) -> SimpleNamespace:
+        """The profile's amounts, by name; a parameter of the same name that is set (not 0, not empty) goes before them
+        in every profile. ``seeds`` among them is how many the profile has where the parameter names none."""
+        amounts = {"smoke": smoke, "laptop": laptop, "paper": paper}
+        chosen = dict(amounts[self.recorded.profile if self.profile == "recorded" else self.profile])
+        few = chosen.pop("seeds", 1)
+        if "seeds" in self.parameters:
+            self.seeds = seed_list(self.parameters["seeds"], few)
+        chosen |= {name: value for name, value in self.parameters.items() if name in chosen and value}
+        return SimpleNamespace(**chosen)
+
+    def measure(
+        self,
+        rows: Callable[[], Iterable[Row | Value | NotRun]],
+        *,
+        series: Callable[[], Mapping[str, Any]] | None = None,
+        images: Callable[[], Mapping[str, Any]] | None = None,
+        tables: Sequence[str] = (),
+        by: Sequence[str] = (),
+    ) -> Record:
+        """Measure, write this run's record, and return the result that the page shows.
+
+        With profile "recorded" nothing is called.
+
+        Args:
+            rows: yields every number (:func:`companion.rows.row`), and a ``NotRun`` for each that is missing.
+            series: curves and the like, by name; called after ``rows``.
+            images: sheets of samples (:func:`companion.plots.contact_sheet`), by name; called after ``rows``.
+            tables: the papers' tables whose cells the rows may be.
+            by: facts that tell rows of ours apart (:func:`companion.rows.gather`).
+        """
+        if self.computes:
+            found = list(rows())
+            values = gather((one for one in found if isinstance(one, Row)), self.name, tables, by)
+            values += [one for one in found if not isinstance(one, Row)]
+            sheets = dict(images() if images else {})
+            files = [self._save(name, sheet) for name, sheet in sheets.items()]
+            self.write(values=values, series=dict(series() if series else {}), images=files)
+        return self.result
+
+    def write(
+        self,
+        *,
+        values: Sequence[Value | NotRun],
+        series: Mapping[str, Any] | None = None,
+        images: Sequence[Path | str] = (),
+    ) -> Record:
+        """Check and write this run's record, and return it.
+
+        Args:
+            values: what was measured, and what was not run.
+            series: curves and the like, by name; tensors and arrays become lists.
+            images: paths of small PNG files that were written to :meth:`image_path`.
+        """
+        for image in images:
+            file = self.folder / Path(image).name
+            if not file.is_file():
+                raise FileNotFoundError(f"no such image of the record: {file}")
+            if (size := file.stat().st_size) > LARGEST_IMAGE:
+                raise ValueError(f"{file.name} has {size} bytes; a record's image has {LARGEST_IMAGE} at most")
+        self.run = Record.checked(
+            page=self.name,
+            profile=self.profile,
+            parameters=plain(self.parameters),
+            provenance=self.origin.provenance(),
+            values=list(values),
+            series=plain(series or {}),
+            images=[Path(image).name for image in images],
+        )
+        self.run.write(self.record_path)
+        self.result = self.recorded or self.run
+        return self.run
+
+    def image_path(self, what: str) -> Path:
+        """Return where an image of this run's record belongs: ``<page>-<what>.png`` beside it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{self.name}-{what}.png"
+
+    def _save(self, what: str, sheet: Any) -> Path:
+        from companion.plots import save_sheet
+
+        return save_sheet(sheet, self.image_path(what))
+
+    def image_of(self, record: Record, what: str) -> Path:
+        """Return where an image of a record is: committed, or of this run."""
+        if record is self.run:
+            return self.folder / f"{self.name}-{what}.png"
+        return CHECKOUT / "results" / record.profile / f"{self.name}-{what}.png"
+
+    def banner(self, data: str = "") -> Markdown:
+        """Say what this run is worth; ``data`` is what it computes on."""
+        return Markdown(f"> **Profile `{self.profile}`**{', on ' + data if data else ''}.")
+
+    def recorded_image(self, what: str) -> Path:
+        """Return where an image of the committed record is."""
+        return self.image_of(self.recorded, what)
+
+    # What a reader sees
+
+    def verdict(self, claim: str, found: str, verdict: str, rests: str = "", *, holds: bool = True) -> Markdown:
+        """The box that the page opens with. A page that nobody has recorded says so in place of what was found."""
+        if self.recorded is None:
+            found, verdict, rests = "Nothing is recorded yet.", "open", ""
+        elif not holds:
+            raise Untrue(f"{self.name}: the record no longer bears out what the page's box says: {found}")
+        rests = " ".join(filter(None, [self.recorded.title + "." if self.recorded else "", rests]))
+        lines = {"The claim": claim, "What we found": found, "Verdict": verdict, "It rests on": rests}
+        said = "\n\n".join(f"**{name}.** {text}" for name, text in lines.items() if text)
+        return Markdown(f":::{{admonition}} In one look\n:class: tip verdict\n\n{said}\n:::")
+
+    def say(self, *sentences: str | tuple[str, bool]) -> Markdown:
+        """Sentences written by hand, a bullet each, their numbers read from the result.
+
+        A sentence may come with the condition under which it is true. Of a committed record, an untrue one is an error:
+        the sentence is to be written anew. Of a run that nobody has recorded it is left out.
+        """
+        kept = []
+        for one in sentences:
+            text, holds = (one, True) if isinstance(one, str) else one
+            if not holds and self.recorded is not None:
+                raise Untrue(f"{self.name}: the record no longer bears out: {text}")
+            if holds:
+                kept.append(f"- {text}")
+        return Markdown("\n".join(kept))
+
+    def show(self, make: Callable[[Record], Any]) -> None:
+        """Show what ``make`` makes of the result: a table, or anything that a notebook displays. Of this run it stands
+        in the fold at the page's end."""
+        self._shown.append(make)
+        _display(make(self.result))
+
+    def figure(self, draw: Callable[..., Any], **settings: Any) -> None:
+        """Draw the result with a function of :mod:`companion.plots`; its title names data, seeds and profile."""
+        self.show(lambda record: draw(record, title=self._title(record), **settings))
+
+    def picture(self, what: str, names: Callable[[Record], Sequence[str]] | Sequence[str] = ()) -> None:
+        """Show an image of the result, its rows called ``names``."""
+        from companion.plots import picture
+
+        def draw(record: Record) -> Any:
+            rows = names(record) if callable(names) else names
+            return picture(self.image_of(record, what), names=list(rows), title=self._title(record))
+
+        self.show(draw)
+
+    def compare(self, *rows: str, **settings: Any) -> None:
+        """The papers' cells beside ours. ``rows``: tables of the papers or ids; ``settings`` are
+        :func:`companion.claims.table.comparison`'s."""
+        from companion.claims.table import comparison, style
+
+        self.show(lambda record: style(comparison(rows, record, title=self._title(record), **settings)))
+
+    def _title(self, record: Record) -> str:
+        return f"{'This run' if record is self.run else 'Recorded'}: {record.title}"
+
+    def this_run(self) -> None:
+        """What this run has measured, in the tables and figures of the page. Tag its cell ``hide-output``."""
+        if self.run is None:
+            return _display(Markdown("The page was built from its record; nothing was computed."))
+        if self.run is self.result:
+            return _display(Markdown("Nothing is recorded yet: the page above shows this run."))
+        text = f"**This run**: {self.run.title}."
+        if self.profile == "smoke":
+            text += " It only proves that the page works: small networks, few updates and samples."
+            text += " Its numbers reproduce nothing and are never recorded."
+        _display(Markdown(text))
+        for make in self._shown:
+            _display(make(self.run))
+        return None
+
+
+def _display(what: Any) -> None:
+    """Display once: an open figure would be shown again at the cell's end."""
+    from IPython.display import display
+
+    if what is None:
+        return
+    display(what)
+    if hasattr(what, "canvas"):
+        import matplotlib.pyplot as plt
+
+        plt.close(what)

@@ -1,0 +1,89 @@
+"""A page's parameters: read from its parameters cell, and made what that cell says they are, in this one place.
+
+papermill parses ``-p forget 1`` as a number, a notebook may hold a list, a record a text: whatever comes in takes the
+type of the page's own value, or is refused with the parameter's name, before a folder is chosen or anything is run.
+"""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from companion.code import CHECKOUT
+
+__all__ = ["PROFILES", "check_profile", "defaults", "normalised", "plain_values", "seed_list"]
+
+#: What a run is: ``recorded`` shows what is committed and computes nothing; the others compute.
+PROFILES = ("recorded", "smoke", "laptop", "paper")
+
+
+def check_profile(profile: Any) -> str:
+    """The profile, if it is one."""
+    if profile not in PROFILES:
+        raise ValueError(f"profile={profile!r} is not one of {', '.join(PROFILES)}")
+    return profile
+
+
+def defaults(page: str) -> dict[str, Any]:
+    """The plain literals of the ``parameters`` cell of ``notebooks/<page>.py``, ``profile`` among them."""
+    script = CHECKOUT / "notebooks" / f"{page}.py"
+    cells = ("\n" + script.read_text(encoding="utf-8")).split("\n# %%")
+    cell = next((cell for cell in cells if '"parameters"' in cell.partition("\n")[0]), None)
+    if cell is None:
+        raise ValueError(f"{script} has no cell that is tagged parameters")
+    found = {}
+    for statement in ast.parse(cell.partition("\n")[2]).body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                try:
+                    found[target.id] = ast.literal_eval(statement.value)
+                except (ValueError, AttributeError):
+                    raise ValueError(f"{script}: the parameters cell holds plain literals only") from None
+    return found
+
+
+def plain_values(names: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be a parameter among a notebook's names, where the page's script is not at hand."""
+    kinds = (bool, int, float, str, list)
+    own = {name: value for name, value in names.items() if isinstance(value, kinds)}
+    return {name: value for name, value in own.items() if name.islower() and not name.startswith("_")}
+
+
+def normalised(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` values, each of the type of the page's ``own``; those that are not given are the page's own.
+
+    An unknown name and a value that cannot be of that type are errors that name both.
+    """
+    for name in given:
+        if name not in own:
+            raise ValueError(f"{name} is not a parameter; there are {', '.join(own)}")
+    return {name: _like(name, default, given.get(name, default)) for name, default in own.items()}
+
+
+def _like(name: str, default: Any, value: Any) -> Any:
+    """``value`` with the type of ``default``."""
+    kind = type(default)
+    if kind is str and isinstance(value, list | tuple):
+        value = ",".join(str(one) for one in value)
+    if kind is str and isinstance(value, int | float | str) and not isinstance(value, bool):
+        return ",".join(part.strip() for part in str(value).split(","))
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
+        if kind is float or float(value).is_integer():
+            return kind(value)
+    if kind is list and isinstance(value, list | tuple):
+        return list(value)
+    words = {str: "a text", bool: "True or False", int: "an integer", float: "a number", list: "a list"}
+    raise ValueError(f"{name}={value!r} is not allowed: {words[kind]} expected, such as {default!r}")
+
+
+def seed_list(seeds: str, few: int = 1) -> list[int]:
+    """The parameter ``seeds``, "0,1,2", each once; empty: the first ``few`` from 0 on."""
+    if not seeds:
+        return list(range(few))
+    words = seeds.split(",")
+    numbers = [int(word) for word in words if word.isdecimal()]
+    if len(numbers) < len(words) or len(set(numbers)) < len(numbers):
+        raise ValueError(f"seeds={seeds!r} are not different integers from 0 on, separated by commas")
+    return numbers

@@ -1,0 +1,49 @@
+"""Every figure, in one style.
+
+A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
+"""
+
+from companion.plots.comparison import conflict_panels, course_panels, direction_panels, relearning_grid
+from companion.plots.courses import course_curves, needed_weight
+from companion.plots.forgetting import case_intervals, fooled_pairs
+from companion.plots.glance import forgetting_plane, glance_sheet
+from companion.plots.images import contact_sheet, picture, save_sheet
+from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
+from companion.plots.sampling import bound_terms, nll_histograms, sampler_curves
+from companion.plots.sgu import side_histograms
+from companion.plots.style import COLOURS, LABELS, interval, use_style
+from companion.plots.tables import over_interval, table
+from companion.plots.vdu import gamma_sweep, posterior_widths
+
+__all__ = [
+    "over_interval",
+    "table",
+    "COLOURS",
+    "LABELS",
+    "bound_terms",
+    "case_intervals",
+    "conflict_panels",
+    "contact_sheet",
+    "course_curves",
+    "course_panels",
+    "direction_panels",
+    "fooled_pairs",
+    "forgetting_plane",
+    "frontier_plane",
+    "gamma_sweep",
+    "glance_sheet",
+    "interval",
+    "likelihoods",
+    "needed_weight",
+    "nll_histograms",
+    "picture",
+    "posterior_widths",
+    "relearning_grid",
+    "sample_panels",
+    "sampler_curves",
+    "save_sheet",
+    "score_errors",
+    "score_fields",
+    "side_histograms",
+    "use_style",
+]

@@ -1,0 +1,147 @@
+"""The figures of the comparison pages: every entrant's way, the directions of its updates, and what comes back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from companion.plots.style import COLOURS, use_style
+from paperlib.metrics.rule import FARTHER, FEWER
+
+__all__ = ["conflict_panels", "course_panels", "direction_panels", "relearning_grid"]
+
+COLUMNS = 4
+FIRST, SECOND = COLOURS["D_f"], COLOURS["D_g"]
+
+
+def _panels(names: Sequence[str], titles: dict[str, str], title: str) -> tuple[Figure, dict[str, Any]]:
+    """A panel for each name, with common axes."""
+    use_style()
+    rows = -(-len(names) // COLUMNS)
+    settings = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(8.2, 1.75 * rows + 0.9), **settings)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for panel in axes.flat[len(names) :]:
+        panel.set_axis_off()
+    panels = dict(zip(names, axes.flat))
+    for name, panel in panels.items():
+        panel.set_title(titles[name], loc="left", fontsize=9.5)
+        panel.tick_params(labelsize=8.5)
+    return figure, panels
+
+
+def _seeds(panel: Any, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
+    """One thin curve a seed."""
+    for k, curve in enumerate(curves):
+        x, y = np.array(curve, dtype=float).T
+        panel.plot(x, y, "o-", ms=2.5, lw=1.4, color=colour, alpha=0.9, label=label if k == 0 else None)
+
+
+def course_panels(record: Any, *, title: str) -> Figure:
+    """UR and distance on the way, each in that of the base model, against gradient evaluations: a panel an entrant.
+
+    The series ``courses`` maps each entrant to one list of looks a seed
+    (:func:`companion.comparison.course_results.looks`).
+    """
+    courses = record.series["courses"]
+    figure, panels = _panels(list(courses), record.series["titles"], title)
+    for name, panel in panels.items():
+        for what, colour, label in (("ur", FIRST, "UR"), ("distance", SECOND, "distance of the rest")):
+            curves = [
+                [
+                    (one["gradient_evaluations"], max(one[what] / seen[0][what], 0.01))
+                    for one in seen
+                    if one[what] is not None
+                ]
+                for seen in courses[name]
+            ]
+            _seeds(panel, curves, colour, label)
+        panel.axhline(1 / FEWER, color=FIRST, ls=":", lw=1)
+        panel.axhline(FARTHER, color=SECOND, ls=":", lw=1)
+        panel.set_yscale("log")
+        panel.set_yticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
+        panel.yaxis.set_minor_locator(NullLocator())
+    figure.supxlabel("gradient evaluations", fontsize=10)
+    figure.supylabel("in that of the base model", fontsize=10)
+    figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+def conflict_panels(record: Any, *, title: str) -> Figure:
+    """The cosines of the updates with both gradients against gradient evaluations: a panel an entrant.
+
+    The series ``probes`` maps each entrant to one list of probes a seed
+    (:class:`companion.comparison.probes.Probe`).
+    """
+    found = record.series["probes"]
+    figure, panels = _panels(list(found), record.series["titles"], title)
+    for name, panel in panels.items():
+        for what, colour, label in (("erases", FIRST, "with $+\\nabla L_f$"), ("keeps", SECOND, "with $-\\nabla L_g$")):
+            curves = [[(one["evaluations"], one[what]) for one in seen] for seen in found[name] if seen]
+            _seeds(panel, curves, colour, label)
+        panel.axhline(0, color=COLOURS["exact"], lw=0.8)
+        panel.set_ylim(-1, 1)
+    figure.supxlabel("gradient evaluations", fontsize=10)
+    figure.supylabel("cosine of the update", fontsize=10)
+    figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+def relearning_grid(record: Any, *, title: str) -> Figure:
+    """Updates until the class is back: a row a model, a column a number of images.
+
+    The series ``back`` maps each model to {number of images: median over seeds}, without those where it is not back by
+    the last look, ``last``.
+    """
+    use_style()
+    series = record.series
+    names, columns, last = list(series["back"]), series["columns"], series["last"]
+    values = [[series["back"][name].get(str(k)) for k in columns] for name in names]
+    shade = np.array([[np.log2(1 + (2 * last if v is None else v)) for v in row] for row in values])
+    figure, axes = plt.subplots(figsize=(6.6, 0.36 * len(names) + 1.3))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    axes.imshow(shade, cmap="cividis", vmin=0, vmax=np.log2(1 + 2 * last), aspect="auto")
+    for i, row in enumerate(values):
+        for j, value in enumerate(row):
+            text, dark = f"> {last}" if value is None else f"{value:g}", shade[i, j] < 0.55 * np.log2(1 + 2 * last)
+            axes.text(j, i, text, ha="center", va="center", fontsize=9.5, color="white" if dark else "black")
+    axes.set_xticks(range(len(columns)), ["retained\nalone" if k == 0 else f"{k} forgotten" for k in columns])
+    axes.set_yticks(range(len(names)), [series["titles"].get(name, name) for name in names])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=9.5)
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure
+
+
+def direction_panels(record: Any, *, title: str) -> Figure:
+    """EraseDiff's Figure 2: the cosines of every update with both gradients, a column a run, a row a gradient.
+
+    The series ``runs`` maps each run's name to its updates, as
+    :func:`companion.studies.directions.updates` has them.
+    """
+    use_style()
+    runs = record.series["runs"]
+    figure, axes = plt.subplots(2, len(runs), figsize=(8.2, 4.2), sharex=True, sharey=True, squeeze=False)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for column, (name, found) in zip(axes.T, runs.items()):
+        column[0].set_title(name, loc="left", fontsize=9.5)
+        for panel, side, colour in zip(column, "rf", (SECOND, FIRST)):
+            x = range(1, len(found) + 1)
+            delta, move = ([one[f"{which}_{side}"] for one in found] for which in ("delta", "move"))
+            panel.fill_between(x, 0, np.minimum(delta, 0), color=colour, alpha=0.35, lw=0)
+            panel.plot(x, delta, lw=1.2, color=colour, label=r"$\delta$")
+            panel.plot(x, move, lw=1, ls="--", color=COLOURS["exact"], alpha=0.7, label="Adam's move")
+            panel.axhline(0, color=COLOURS["exact"], lw=0.8)
+            panel.set_ylim(-1, 1)
+            panel.tick_params(labelsize=8.5)
+    axes[0, 0].set_ylabel(r"with $\nabla L_r$, preserving", fontsize=9.5)
+    axes[1, 0].set_ylabel(r"with $\nabla L_f$, erasing", fontsize=9.5)
+    for panel in axes[1]:
+        panel.set_xlabel("update", fontsize=9.5)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,97 @@
+"""The figures of runs that are watched on their way."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from companion.plots.style import COLOURS, use_style
+from paperlib.metrics.rule import FARTHER, FEWER
+
+__all__ = ["course_curves", "needed_weight"]
+
+REDIRECT, FINETUNE = COLOURS["redirect"], COLOURS["unseen"]
+SIGNED = ("#F0B27A", "#D55E00", "#7B241C", "#4A235A")  # the larger lambda, the darker
+
+
+def needed_weight(record: Any, *, title: str) -> Figure:
+    """log10 of p_f,t / p_g,t at noisy forgotten images against the noise level, and the weights that were tried.
+
+    The series ``needed`` is a list of [sigma / alpha, median, 90 %, largest]; ``lambdas`` are the weights.
+    """
+    use_style()
+    noise, *quantiles = np.array(record.series["needed"]).T
+    figure, axes = plt.subplots(figsize=(6.4, 3.9))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for values, name, width in zip(quantiles, ("median", "90 %", "largest"), (1.2, 1.8, 2.6)):
+        axes.plot(noise, values, "o-", ms=3.5, lw=width, color=COLOURS["D_f"], label=name)
+    for lam in record.series["lambdas"]:
+        axes.axhline(np.log10(lam), color=COLOURS["exact"], ls="--", lw=1)
+        axes.annotate(
+            f" $\\lambda$ = {lam:g}", (1, np.log10(lam)), xycoords=("axes fraction", "data"), va="center", fontsize=8
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=-0.1)
+    axes.set(xlabel=r"$\sigma_t / \alpha_t$", ylabel=r"$\log_{10}\; p_{f,t} / p_{g,t}$")
+    axes.legend(loc="upper right")
+    return figure
+
+
+def course_curves(record: Any, *, title: str) -> Figure:
+    """UR, distance and the forgotten data's loss against updates: a row a process, a curve a method.
+
+    The series ``runs`` is a list of {process, method, looks, stopped}, with looks as
+    :func:`companion.comparison.course_results.looks` has them.
+    """
+    use_style()
+    runs = record.series["runs"]
+    processes = list(dict.fromkeys(run["process"] for run in runs))
+    figure, panels = plt.subplots(len(processes), 3, figsize=(7.8, 2.7 * len(processes) + 0.9), squeeze=False)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    colours = _colours([run["method"] for run in runs])
+    for row, process in zip(panels, processes):
+        own = [run for run in runs if run["process"] == process]
+        before = own[0]["looks"][0]
+        for run in own:
+            for axes, what in zip(row, ("ur", "distance", "L_f")):
+                _curve(axes, run, what, colours[run["method"]])
+        row[0].axhline(before["ur"] / FEWER, color=COLOURS["exact"], ls=":", lw=1.2)
+        row[1].axhline(FARTHER * before["distance"], color=COLOURS["exact"], ls=":", lw=1.2)
+        row[0].set_ylabel(process.upper())
+        row[0].set_ylim(bottom=0)
+        for axes in row[1:]:
+            axes.set_yscale("log")
+        for axes in row:
+            updates = sorted({one["update"] for run in own for one in run["looks"]})
+            axes.set_xscale("symlog", linthresh=updates[1])
+            axes.set_xticks(updates, [str(update) if k % 2 == 0 else "" for k, update in enumerate(updates)])
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.tick_params(axis="x", labelsize=8.5)
+            axes.set_xlim(left=0)
+    for axes, name in zip(panels[0], ("UR, %", "distance of the rest", r"$L_f$ on test images, a pixel")):
+        axes.set_title(name, loc="left", fontsize=11)
+    for axes in panels[-1]:
+        axes.set_xlabel("updates")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _curve(axes: Any, run: dict[str, Any], what: str, colour: str) -> None:
+    seen = [one for one in run["looks"] if one.get(what) is not None]
+    x, y = [one["update"] for one in seen], [one[what] for one in seen]
+    axes.plot(x, y, "o-", ms=3, lw=1.5, color=colour, label=run["method"])
+    if f"{what}_interval" in seen[0]:
+        low, high = np.array([one[f"{what}_interval"] for one in seen]).T
+        axes.fill_between(x, np.maximum(low, 1e-3), high, color=colour, alpha=0.12, lw=0)
+    if run["stopped"]:
+        axes.plot(x[-1], y[-1], "x", ms=9, mew=2, color=colour)
+
+
+def _colours(methods: list[str]) -> dict[str, str]:
+    """One for each method; the signed losses have shades of one colour, in their order."""
+    signed = [name for name in dict.fromkeys(methods) if name.startswith("signed")]
+    found = {name: SIGNED[k * len(SIGNED) // max(len(signed), 1)] for k, name in enumerate(signed)}
+    return found | {"redirect": REDIRECT, "fine-tuning": FINETUNE}

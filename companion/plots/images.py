@@ -1,0 +1,51 @@
+"""Pictures of images: contact sheets, which a record keeps as PNG files, and how a page shows one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from companion.plots.style import use_style
+
+__all__ = ["contact_sheet", "picture", "save_sheet"]
+
+
+def contact_sheet(rows: Mapping[str, Tensor], columns: int = 12, scale: int = 1) -> np.ndarray:
+    """One row of uint8 images [N, C, H, W] a name, the first ``columns`` of each: uint8 [H', W', 3], white between.
+
+    ``scale`` repeats every pixel, for images so small that a viewer would blur them.
+    """
+    sheet = []
+    for images in rows.values():
+        row = images[:columns]
+        row = torch.cat([row, row.new_full((columns - len(row), *row.shape[1:]), 255)])
+        row = row.expand(-1, 3, -1, -1).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+        row = torch.nn.functional.pad(row, (0, 2, 0, 2), value=255)  # a gap on the right and below
+        sheet.append(torch.cat(list(row), 2))
+    return torch.cat(sheet, 1).permute(1, 2, 0).numpy()
+
+
+def save_sheet(sheet: np.ndarray, file: Path) -> Path:
+    """Write a contact sheet as PNG; its path."""
+    plt.imsave(file, sheet)
+    return file
+
+
+def picture(file: Path, *, names: list[str], title: str) -> Figure:
+    """A contact sheet from its file, with the name of every row."""
+    use_style()
+    sheet = plt.imread(file)
+    height, width = sheet.shape[:2]
+    figure, axes = plt.subplots(figsize=(7.2, 5.6 * height / width + 0.5))
+    axes.imshow(sheet, interpolation="nearest")
+    axes.set(xticks=[], yticks=[(k + 0.5) * height / len(names) for k in range(len(names))], yticklabels=names)
+    axes.tick_params(length=0, labelsize=10)
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    return figure

@@ -1,0 +1,48 @@
+"""The figures of SGU's image pages."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from companion.plots.style import COLOURS, use_style
+
+__all__ = ["side_histograms"]
+
+
+def side_histograms(record: Any, *, title: str) -> Figure:
+    """Bits a dimension of test images of both sides: a row a data set, a column a model, common axes in a row.
+
+    The series ``rows`` maps data sets to {model: {"bits": {"D_g": [...], "D_f": [...]}}}, ``titles`` names the models.
+    """
+    use_style()
+    rows, titles = record.series["rows"], record.series["titles"]
+    figure, axes = plt.subplots(
+        len(rows), len(titles), figsize=(8.6, 1.7 * len(rows) + 1.1), sharex="row", sharey="row", squeeze=False
+    )
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for panels, (row, models) in zip(axes, rows.items()):
+        every = np.concatenate([values for one in models.values() for values in one["bits"].values()])
+        low, high = np.quantile(every, [0, 0.98])
+        bins = np.linspace(low - 0.1, high + 0.1, 30)
+        for panel, (method, name) in zip(panels, titles.items()):
+            panel.tick_params(labelsize=8.5)
+            panel.set_yticks([])
+            if method not in models:
+                panel.set_axis_off()
+                continue
+            panel.set_title(name, loc="left", fontsize=9.5)
+            for side in ("D_g", "D_f"):
+                panel.hist(
+                    np.minimum(models[method]["bits"][side], bins[-1]),
+                    bins,
+                    alpha=0.6,
+                    color=COLOURS[side],
+                    label=f"${side}$",
+                )
+        panels[0].set_ylabel(row, fontsize=9.5)
+    for panel in axes[-1]:
+        panel.set_xlabel("bits/dim", fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure

@@ -1,0 +1,120 @@
+"""Commit-ready copies of records: ``python -m companion.record PAGE --profile laptop`` (``make record PAGE=...``).
+
+A record has the page's own parameters; ``--seeds 0,1,2`` takes the run with ``-p seeds 0,1,2``, and all others its own.
+The page's record and the images it names are copied from the build folder to ``results/<profile>/``, after checks that
+a reader of the scorecard relies on. Refused, each with one sentence: a missing record, the profile ``smoke``, a record
+that is not valid (an unknown id, a null, an id twice), an id that another page has recorded, code that has changed
+since the run, and a run with uncommitted changes.
+
+A run on a copy without git cannot name its commit. Its record is accepted where its ``source_sha256`` is that of a
+checkout without uncommitted changes: the code that ran is then the code of that commit, which the copy names.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from companion.page import build_folder, run_folder
+from companion.parameters import defaults, normalised
+from companion.provenance import CHECKOUT, git_state, page_sha256
+from companion.records import Record, RecordError
+
+__all__ = ["record"]
+
+RECORDED = ("laptop", "paper")
+
+
+def record(page: str, profile: str, seeds: str = "") -> Path:
+    """Copy a page's record to ``results/`` and return its new place; ``seeds`` are those of a run with others.
+
+    What is refused raises a :class:`~companion.records.RecordError`.
+    """
+    others = f' ARGS="-p seeds {seeds}"' if seeds else ""
+    again = f"run `make page PAGE={page} PROFILE={profile}{others}` again"
+    if profile == "smoke":
+        raise RecordError("smoke is never recorded: it proves that the page works, and nothing else")
+    if profile not in RECORDED:
+        raise RecordError(f"profile={profile!r} is not one of {', '.join(RECORDED)}")
+    source = _source(page, profile, seeds)
+    if not source.is_file():
+        raise RecordError(f"there is no record {source}: {again}")
+    made = Record.read(source)
+    if (made.page, made.profile) != (page, profile):
+        raise RecordError(f"{source} is the record of {made.page} in {made.profile}, not of {page} in {profile}")
+    if made.provenance.source_sha256 != page_sha256(page):
+        raise RecordError(f"the page, or paperlib code that it imports, has changed since the run: {again}")
+    made = _vouched(made, again)
+    folder = CHECKOUT / "results" / profile
+    _check_owners(made, folder)
+    images = [source.parent / image for image in made.images]
+    for image in images:
+        if not image.is_file():
+            raise RecordError(f"the record names an image that is not there, {image}: {again}")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in set(_images_before(folder / f"{page}.json")) - set(made.images):
+        (folder / name).unlink(missing_ok=True)
+    for image in images:
+        shutil.copyfile(image, folder / image.name)
+    made.write(folder / f"{page}.json")
+    return folder / f"{page}.json"
+
+
+def _source(page: str, profile: str, seeds: str) -> Path:
+    """Where the run wrote its record."""
+    if not seeds:
+        return build_folder() / "records" / profile / f"{page}.json"
+    try:
+        own = defaults(page)
+    except FileNotFoundError:
+        raise RecordError(f"there is no page {page}") from None
+    if "seeds" not in own:
+        raise RecordError(f"seeds={seeds!r}: {page} has no parameter seeds")
+    return run_folder(build_folder(), page, normalised(own, {"profile": profile, "seeds": seeds})) / "record.json"
+
+
+def _vouched(made: Record, again: str) -> Record:
+    """Return the record with a commit that holds the code that ran."""
+    commit, dirty = git_state(CHECKOUT)
+    if made.provenance.commit != "unknown":
+        if made.provenance.dirty:
+            raise RecordError(f"the run was made with uncommitted changes: commit them and {again}")
+        return made
+    if dirty:
+        raise RecordError("the run knows no commit, and this checkout has uncommitted changes: commit them first")
+    source = made.provenance.model_copy(update={"commit": commit, "dirty": False})
+    return made.model_copy(update={"provenance": source})
+
+
+def _check_owners(made: Record, folder: Path) -> None:
+    ours = {value.claim for value in made.values}
+    for file in sorted(folder.glob("*.json")):
+        if file.stem != made.page:
+            twice = ours.intersection(value.claim for value in Record.read(file).values)
+            if twice:
+                raise RecordError(f"{', '.join(sorted(twice))} is recorded by {file.stem}: one page owns an id")
+
+
+def _images_before(file: Path) -> list[str]:
+    return Record.read(file).images if file.is_file() else []
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m companion.record", description="Record one page's run.")
+    parser.add_argument("page")
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--seeds", default="", help="of a run with other seeds than the page's own, such as 0,1,2")
+    options = parser.parse_args(arguments)
+    try:
+        print(f"recorded: {os.path.relpath(record(options.page, options.profile, options.seeds))}")
+    except RecordError as error:
+        print(f"{options.page} was not recorded: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""The record of a page: what was measured, how, and by which code.
+
+A record is one JSON file, written by the page and checked whenever it is read: no null, no NaN, no id twice. An id of
+the papers (``sgu.tab1/D_g/standard``) is legal only for what that cell is about: its data set, forgotten class,
+method, metric and unit. Everything else belongs to the page, ``ours.<page>/<row>/<column>``.
+"""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+
+from companion import claims
+from companion.claims.names import data_title
+from paperlib.intervals import positive_interval, share_interval, t_interval
+
+__all__ = ["NotRun", "Provenance", "Record", "RecordError", "Value", "measured", "plain", "seed_interval"]
+
+
+class RecordError(ValueError):
+    """A record that cannot be; the message is one sentence for the page's author."""
+
+
+class _Strict(pydantic.BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    pass
+
+
+class Value(_Strict):
+    """One measured number.
+
+    ``protocol`` says how it was measured where that differs from the paper, or matters. For a paper's id it must hold
+    ``metric`` and, where the claim has one, ``forget``.
+    """
+
+    claim: str
+    value: float
+    unit: str
+    n: int = pydantic.Field(gt=0)  # samples behind the value of one seed
+    ci95: tuple[float, float] | None  # None with a single seed only
+    seeds: list[int] = pydantic.Field(min_length=1)
+    per_seed: list[float]
+    dataset: str
+    method: str
+    protocol: dict[str, Any]
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 %: over seeds, or with a single one over its images; None where neither is known."""
+        images = self.protocol.get("ci95_images")
+        return self.ci95 or (tuple(images[0]) if images else None)
+
+    def has(self, **facts: Any) -> bool:
+        """Whether these are among its facts."""
+        own = {"dataset": self.dataset, "method": self.method, "unit": self.unit}
+        return all((own | self.protocol).get(name) == value for name, value in facts.items())
+
+    @pydantic.model_validator(mode="after")
+    def _seeds_agree(self) -> Self:
+        if len(self.seeds) != len(self.per_seed) or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"{self.claim}: one value for each seed, and no seed twice")
+        if (self.ci95 is None) != (len(self.seeds) == 1):
+            raise ValueError(f"{self.claim}: ci95 is null with one seed, and with one seed only")
+        if self.ci95 is not None and not self.ci95[0] <= self.value <= self.ci95[1]:
+            raise ValueError(f"{self.claim}: the value {self.value} lies outside of its interval")
+        return self
+
+
+class NotRun(_Strict):
+    """A number that was not measured, and why."""
+
+    claim: str
+    status: Literal["not run"] = "not run"
+    reason: str = pydantic.Field(min_length=1)
+
+
+class Provenance(_Strict):
+    """Where a record comes from."""
+
+    commit: str  # "unknown" on a copy without git
+    dirty: bool  # uncommitted changes outside results/ and checkpoints/; true where nobody can tell
+    source_sha256: str  # the paperlib modules that the page imports, and the page
+    versions: dict[str, str]
+    device: str
+    seconds: float
+    peak_memory_mb: float
+    date: str
+
+
+def _kind(value: Any) -> str:
+    return "not run" if isinstance(value, NotRun) or (isinstance(value, dict) and "status" in value) else "value"
+
+
+class Record(_Strict, populate_by_name=True):
+    """Everything that a page measured in one run."""
+
+    schema_: Literal[1] = pydantic.Field(1, alias="schema")
+    page: str
+    profile: Literal["smoke", "laptop", "paper"]
+    parameters: dict[str, Any]
+    provenance: Provenance
+    values: list[
+        Annotated[
+            Annotated[Value, pydantic.Tag("value")] | Annotated[NotRun, pydantic.Tag("not run")],
+            pydantic.Discriminator(_kind),
+        ]
+    ]
+    series: dict[str, Any] = {}
+    images: list[str] = []
+
+    @pydantic.model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        for claim, count in Counter(value.claim for value in self.values).items():
+            if count > 1:
+                raise ValueError(f"{claim} stands {count} times in the record")
+        for value in self.values:
+            _check_claim(value, self.page)
+            for place, part in _leaves(getattr(value, "protocol", {}), f"{value.claim}: protocol"):
+                _check_leaf(place, part)
+        for place, part in [*_leaves(self.parameters, "parameters"), *_leaves(self.series, "series")]:
+            _check_leaf(place, part)
+        for image in self.images:
+            if Path(image).name != image or not (image.startswith(self.page) and image.endswith(".png")):
+                raise ValueError(f"images: {image!r} is not of the form {self.page}-<what>.png")
+        return self
+
+    def __getitem__(self, claim: str) -> Value | NotRun:
+        """Return the value that was measured for a claim's id."""
+        for value in self.values:
+            if value.claim == claim:
+                return value
+        raise KeyError(claim)
+
+    @property
+    def title(self) -> str:
+        """What its numbers rest on: data sets, seeds and profile."""
+        found = [value for value in self.values if isinstance(value, Value)]
+        data = ", ".join(dict.fromkeys(data_title(value.dataset) for value in found))
+        seeds = sorted({seed for value in found for seed in value.seeds})
+        words = ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{seeds[0]} to {seeds[-1]}"
+        parts = [data, f"seed{'s' * (len(seeds) > 1)} {words}" if seeds else "", f"profile {self.profile}"]
+        return ", ".join(filter(None, parts))
+
+    def find(self, **facts: Any) -> Value:
+        """The one value with these facts (``dataset``, ``method``, and those of its protocol), or an error."""
+        found = [value for value in self.values if isinstance(value, Value) and value.has(**facts)]
+        if len(found) != 1:
+            told = ", ".join(f"{name}={value!r}" for name, value in facts.items())
+            raise KeyError(f"{len(found)} values of {self.page} have {told}; one is asked for")
+        return found[0]
+
+    def all(self, **facts: Any) -> list[Value]:
+        """Every value with these facts, in the record's order."""
+        return [value for value in self.values if isinstance(value, Value) and value.has(**facts)]
+
+    @classmethod
+    def checked(cls, **facts: Any) -> Self:
+        """Make a record, or raise a :class:`RecordError` whose message is one sentence a problem."""
+        try:
+            return cls(**facts)
+        except pydantic.ValidationError as error:
+            problems = [_sentence(problem) for problem in error.errors(include_url=False)]
+        raise RecordError("; ".join(problems))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check the record at ``path``."""
+        try:
+            return cls.checked(**json.loads(Path(path).read_text(encoding="utf-8")))
+        except (RecordError, json.JSONDecodeError, TypeError) as error:
+            raise RecordError(f"{path}: {error}") from None
+
+    def write(self, path: Path) -> None:
+        """Write the record in one move: a reader sees the old file or the new one."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(_layout(self.model_dump(mode="json", by_alias=True)) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+
+
+def measured(
+    claim: str,
+    per_seed: Sequence[float],
+    *,
+    seeds: Sequence[int],
+    unit: str,
+    n: int,
+    dataset: str,
+    method: str,
+    protocol: dict[str, Any],
+) -> Value:
+    """Return the mean over seeds with its 95 % t-interval, which one seed does not have.
+
+    Args:
+        claim: an id of the papers, or ``ours.<page>/<row>/<column>``.
+        per_seed: one value for each of ``seeds``, in their order.
+        unit: as in the claim, for a paper's id.
+        n: how many samples stand behind the value of one seed.
+        dataset: as in the claim, for a paper's id.
+        method: as in the claim, for a paper's id.
+        protocol: how it was measured; ``metric`` and ``forget`` are required for a paper's id.
+    """
+    numbers = [float(value) for value in per_seed]
+    if not numbers or not all(math.isfinite(number) for number in numbers):
+        raise RecordError(f"{claim}: finite numbers expected, not {numbers}")
+    facts = {"unit": unit, "n": n, "dataset": dataset, "method": method, "protocol": plain(protocol)}
+    try:
+        return Value(
+            claim=claim,
+            value=fmean(numbers),
+            ci95=seed_interval(numbers, unit=unit, metric=protocol.get("metric", ""), n=n),
+            seeds=[*seeds],
+            per_seed=numbers,
+            **facts,
+        )
+    except pydantic.ValidationError as error:
+        problems = [f"{claim}: {_sentence(problem)}" for problem in error.errors(include_url=False)]
+    raise RecordError("; ".join(problems))
+
+
+#: Units of what lies between 0 and so many, and of what cannot be negative; all others are any number.
+SHARES = {"%": 100.0, "percent": 100.0, "share": 1.0, "fraction": 1.0, "probability": 1.0}
+POSITIVE = {"squared distance", "FID", "u-FID", "ratio", "updates", "minutes", "MiB"}
+
+
+def seed_interval(values: Sequence[float], *, unit: str, metric: str, n: int) -> tuple[float, float] | None:
+    """The 95 % interval of a mean over seeds, which stays where the quantity lives; None with a single one."""
+    if metric.lower() == "pul":  # 100 - 100 ratio: the ratio is positive, the percentage may be anything below 100
+        ratio = positive_interval([100 - value for value in values])
+        return ratio and (100 - ratio[1], 100 - ratio[0])
+    if unit in SHARES and all(0 <= value <= SHARES[unit] for value in values):
+        whole = SHARES[unit]
+        found = share_interval([value / whole for value in values], n)
+        return found and (whole * found[0], whole * found[1])
+    return positive_interval(values) if unit in POSITIVE else t_interval(values)
+
+
+def plain(value: Any) -> Any:
+    """Turn tensors, arrays, tuples and settings into what JSON holds; refuse anything else when the record is made."""
+    if isinstance(value, pydantic.BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _check_claim(value: Value | NotRun, page: str) -> None:
+    table, _, _ = claims.split(value.claim)
+    if table == f"ours.{page}":
+        return
+    claim = claims.load().get(value.claim)
+    if claim is None:
+        raise ValueError(f"{value.claim} is neither a claim of the papers nor of the form ours.{page}/<row>/<column>")
+    if isinstance(value, NotRun):
+        return
+    own = {"dataset": value.dataset, "method": value.method, "unit": value.unit}
+    if differs := claims.matches(claim, value.protocol | own):
+        raise ValueError(f"{value.claim} is about {differs}: record it as ours.{page}/...")
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict | list | tuple):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(part, f"{place}.{name}")
+    else:
+        yield place, value
+
+
+def _check_leaf(place: str, value: Any) -> None:
+    if value is None:
+        raise ValueError(f"{place} is null")
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"{place} is a {type(value).__name__}, not a number, text, list or dict")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place} is {value}")
+
+
+def _sentence(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return text
+    if problem["type"] == "missing":
+        return f"{place} is missing"
+    return f"{place}={problem['input']!r}: {text[:1].lower()}{text[1:]}"
+
+
+def _layout(value: Any, indent: str = "") -> str:
+    """JSON in the order of what it holds, which is the figures'; a list of numbers on one line."""
+    inner = indent + " "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{json.dumps(name)}: {_layout(part, inner)}" for name, part in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
+        return "[\n" + ",\n".join(inner + _layout(part, inner) for part in value) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,90 @@
+"""Measured rows: what a measure yields, and how the rows of several seeds become the values of a record.
+
+A row is one number of one seed with its own facts: data set, process, method and every setting of the model, metric,
+forgotten classes, test side and protocol of the measure. Facts come from what ran. Rows that agree in all facts but the
+seed are one value of the record; its id follows from the facts (:func:`companion.claims.join`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from companion import claims
+from companion.records import RecordError, Value, measured, plain
+
+__all__ = ["Row", "gather", "row"]
+
+#: The facts that name a row of ours, in this order; the last but one and the last make row and column.
+NAMING = ("dataset", "process", "forget", "test", "gamma", "variant", "method", "metric")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of one seed.
+
+    Args:
+        value: the number, in the metric's unit.
+        metric: a name in ``claims/metrics.yaml``.
+        n: samples, images or points behind it.
+        seed: of what varies from run to run.
+        interval: 95 %, over the ``n``; None where there is none.
+        unit: where it is not the metric's usual one.
+        facts: everything else, by name.
+    """
+
+    value: float
+    metric: str
+    n: int
+    seed: int = 0
+    interval: tuple[float, float] | None = None
+    unit: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def row(value: float, *, metric: str, n: int, seed: int = 0, interval=None, unit: str = "", **facts: Any) -> Row:
+    """A row, its facts as keywords; ``dataset`` and ``method`` are required of a record's value."""
+    return Row(float(value), metric, n, seed, tuple(map(float, interval)) if interval else None, unit, plain(facts))
+
+
+def gather(rows: Iterable[Row], page: str, tables: Sequence[str] = (), by: Sequence[str] = ()) -> list[Value]:
+    """The record's values: one for all rows that agree in every fact but the seed, in the order of their first rows.
+
+    Args:
+        rows: of all seeds.
+        page: whose record it is.
+        tables: the papers' tables that the page reproduces, such as ``"sgu.tab2_ur"``: where a printed cell's facts are
+            all met, the value has that cell's id.
+        by: facts that tell rows of ours apart where :data:`NAMING` does not.
+    """
+    groups: dict[str, list[Row]] = {}
+    for one in rows:
+        groups.setdefault(repr((one.metric, one.unit, sorted(one.facts.items(), key=str))), []).append(one)
+    values, taken = [], {}
+    for several in groups.values():
+        first = several[0]
+        if len({one.n for one in several}) > 1:
+            raise RecordError(f"{_said(first)}: its seeds rest on different numbers of samples")
+        facts = {name: value for name, value in first.facts.items() if name not in ("dataset", "method")}
+        intervals = [list(one.interval) for one in several if one.interval]
+        known = {"metric": first.metric} | facts | ({"ci95_images": intervals} if intervals else {})
+        unit = first.unit or claims.metrics()[first.metric].unit
+        own = {"dataset": first.facts.get("dataset", ""), "method": first.facts.get("method", "")}
+        ident = claims.join({**known, **own, "unit": unit}, tables) or _own(page, {**known, **own}, by)
+        if ident in taken:
+            raise RecordError(f"{ident} is the id of two rows, {taken[ident]} and {_said(first)}: name a fact in `by`")
+        taken[ident] = _said(first)
+        seeds, per_seed = [one.seed for one in several], [one.value for one in several]
+        values.append(measured(ident, per_seed, seeds=seeds, unit=unit, n=first.n, **own, protocol=known))
+    return values
+
+
+def _own(page: str, facts: dict[str, Any], by: Sequence[str]) -> str:
+    names = [*NAMING[:-2], *(name for name in by if name not in NAMING), *NAMING[-2:]]
+    words = [str(facts[name]).replace("/", " ").replace(",", "+") for name in names if facts.get(name, "") != ""]
+    if len(words) < 2:
+        words = ["all", *words]
+    return f"ours.{page}/" + "/".join(word.replace(" ", "_") for word in words)
+
+
+def _said(one: Row) -> str:
+    return f"{one.metric} of {one.facts.get('method', 'nothing')} on {one.facts.get('dataset', 'no data')}"

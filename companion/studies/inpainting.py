@@ -1,0 +1,99 @@
+"""Half an image as a prompt: which class a model completes it to. A stored step for each model and side of the data."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from companion import bases, checkpoints
+from companion.bases import Base
+from companion.classifiers import classifier, predict
+from companion.evaluation.judge import right
+from companion.evaluation.samples import find
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Entry, Store
+from paperlib.data.images import model_input, to_uint8
+from paperlib.data.splits import evenly, split
+from paperlib.editing import half, repaint, replacement
+from paperlib.metrics.intervals import share
+
+__all__ = ["Inpainting", "inpaint", "originals", "restored", "results"]
+
+
+class Inpainting(Settings):
+    """What is hidden, of which test images, and how it is drawn."""
+
+    forget: str
+    side: Literal["retain", "forget"]
+    n: int = Field(gt=1)  # test images, from all classes of the side in turn
+    known: Literal["upper", "lower", "left", "right"] = "lower"  # SGU hides the upper half
+    way: Literal["replacement", "repaint"] = "replacement"
+    steps: int = Field(50, gt=0)
+    corrections: int = Field(1, ge=0)  # of replacement: Langevin steps at each stop
+    resamples: int = Field(5, gt=0)  # of repaint: how often it goes each stretch of ten steps
+    seed: int = Field(0, ge=0)
+
+
+class _Inpainting(Inpainting):
+    base: Base
+    name: str = Field(exclude=True)  # of the weights, which are an input of the step
+    folder: Path = Field(exclude=True)
+
+
+def originals(dataset: str, wanted: Inpainting) -> Any:
+    """The test images whose half is hidden."""
+    return evenly(getattr(split(bases.images(dataset, "test"), wanted.forget), wanted.side), wanted.n)
+
+
+def inpaint(store: Store, checkpoint: str, wanted: Inpainting) -> Entry:
+    """Draw the hidden halves, or find them in the store."""
+    found = find(checkpoint)
+    setting = _Inpainting(**wanted.model_dump(), base=found.base, name=found.name, folder=found.folder)
+    return store.step("inpainting", setting, _run, inputs=[found.sha256])
+
+
+def restored(entry: Entry) -> Tensor:
+    """The whole images, uint8 [n, C, H, W]."""
+    with np.load(entry.path / "images.npz") as stored:
+        return torch.from_numpy(stored["images"])
+
+
+def results(entry: Entry) -> dict[str, Any]:
+    """``accuracy``, the share in percent that the classifier takes for the original's class, and its ``interval``;
+    ``clean``, of the originals; ``n``; ``evaluations`` an image, and ``seconds``."""
+    return json.loads((entry.path / "results.json").read_text(encoding="utf-8"))
+
+
+def _run(folder: Path, wanted: _Inpainting) -> None:
+    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder)
+    data, begun = originals(wanted.base.dataset, wanted), time.perf_counter()
+    draws = generator(wanted.seed, f"inpainting/{wanted.side}", "noise")
+    known = model_input(data.images, draws, dequantise=wanted.base.dequantised)
+    mask, settings = half(data.shape, wanted.known), {"generator": draws, "steps": wanted.steps}
+    settings["cond"] = data.labels if wanted.base.labels else None
+    if wanted.way == "replacement":
+        chain = replacement(model, known, mask, corrections=wanted.corrections, **settings)
+    else:
+        chain = repaint(model, known, mask, resamples=wanted.resamples, **settings)
+    for state in chain:
+        pass
+    drawn = to_uint8(torch.nan_to_num(state.x), dequantised=wanted.base.dequantised)
+    images = torch.where(mask, data.images, drawn)
+    eye = classifier(wanted.base.dataset)
+    restored, clean = (share(right(predict(eye, x), data, wanted.forget)) for x in (images, data.images))
+    facts = {
+        "accuracy": 100 * restored.value,
+        "interval": [100 * end for end in restored.interval],
+        "clean": 100 * clean.value,
+        "n": len(data),
+        "evaluations": state.evaluations,
+        "seconds": time.perf_counter() - begun,
+    }
+    np.savez(folder / "images.npz", images=images.numpy())
+    (folder / "results.json").write_text(json.dumps(facts), encoding="utf-8")

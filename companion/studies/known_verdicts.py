@@ -1,0 +1,180 @@
+"""What every measure says of the cases whose truth is known, and which of them, and which pairs, are fooled.
+
+A measure accepts a model where its interval does not rule out that the model forgot and kept the rest: at the
+classifier's floor, for what it finds of the forgotten; else, no worse than the model was before unlearning.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
+
+import torch
+from torch import Tensor
+
+from companion.classifiers import classifier, predict
+from companion.seeds import generator
+from companion.studies.known_cases import Case, Known
+from paperlib.metrics import forgetting
+from paperlib.metrics.features import Network, features, penultimate
+from paperlib.metrics.frechet import Frechet, frechet, statistics
+from paperlib.metrics.precision_recall import PrecisionRecall, precision_recall
+
+__all__ = ["MEASURES", "Judged", "Judge", "wrong"]
+
+#: Name -> what it is called, its unit, and whether a smaller value is a better one.
+MEASURES: dict[str, tuple[str, str, bool]] = {
+    "ur": ("UR", "%", True),
+    "pul": ("PUL", "%", False),
+    "p_forget": (r"$P(c_f \mid x_f)$", "probability", True),
+    "entropy": ("entropy", "nats", False),
+    "frechet": ("u-Fréchet", "squared distance", True),
+    "precision": ("precision", "share", False),
+    "recall": ("recall", "share", False),
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A measure of a case, the bound that it is held against, and whether the interval reaches it.
+
+    Args:
+        value, low, high: the number and its 95 % interval.
+        bound: the floor's worse end, or that of the model before unlearning.
+        accepts: the model, as one that forgot and kept the rest.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    bound: float
+    accepts: bool
+
+
+class Judge:
+    """A set's classifier, the real test images, and what the model was before.
+
+    Args:
+        known: the cases.
+        dataset: whose classifier judges.
+        k: neighbours of precision and recall.
+        seed: of the bootstraps.
+    """
+
+    def __init__(self, known: Known, dataset: str, *, k: int = 3, seed: int = 0):
+        self.known, self.k, self.seed = known, k, seed
+        self.eye = classifier(dataset)
+        self.network: Network = penultimate(self.eye, f"the {dataset} classifier")
+        self.real = {"all": known.test.images, "retained": known.retained}
+        self.reference = {side: statistics(images, self.network, 500) for side, images in self.real.items()}
+
+    def stream(self, what: str) -> torch.Generator:
+        """Of a bootstrap."""
+        return generator(self.seed, f"known verdicts/{what}", "evaluation")
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Whether they show what was to be forgotten, in the classifier's eyes."""
+        return forgetting.shows_class(predict(self.eye, images), self.known.forget)
+
+    @cached_property
+    def before(self) -> Tensor:
+        """The same of the samples before unlearning."""
+        return self.shown(self.known.before.samples)
+
+    @cached_property
+    def retained(self) -> Tensor:
+        """The logits of real retained images, for the floors."""
+        return predict(self.eye, self.known.retained)
+
+    @property
+    def floor(self) -> Tensor:
+        """Whether those show what was to be forgotten."""
+        return forgetting.shows_class(self.retained, self.known.forget)
+
+    def ur(self, case: Case) -> Judged:
+        """UR against the classifier's floor."""
+        found = forgetting.unlearning_ratio(self.shown(case.samples), self.floor)
+        return _judged(found, found.floor.interval[1], lower=True)
+
+    def pul(self, case: Case) -> Judged:
+        """PUL against what the floor leaves possible."""
+        found = forgetting.percentage_unlearned(self.before, self.shown(case.samples), self.floor)
+        return _judged(found, found.floor.interval[0], lower=False)
+
+    def p_forget(self, case: Case) -> Judged:
+        """P(c_f | x_f) against that of real retained images."""
+        found, least = (
+            forgetting.forgotten_probability(logits, self.known.forget, self.stream("probability"))
+            for logits in (predict(self.eye, case.asked), self.retained)
+        )
+        return _judged(found, least.interval[1], lower=True)
+
+    def entropy(self, case: Case) -> Judged:
+        """Entropy, which is to have risen: an interval wholly above that before unlearning."""
+        found, before = (
+            forgetting.entropy(predict(self.eye, images), self.stream("entropy"))
+            for images in (case.asked, self.known.before.asked)
+        )
+        low, high = found.interval
+        return Judged(found.value, low, high, found.n, before.interval[1], low > before.interval[1])
+
+    def frechet(self, case: Case) -> Judged:
+        """The distance from real retained images, against that before unlearning from all real images."""
+        return _judged(self._distance(case, "retained"), self.distance_before.interval[1], lower=True)
+
+    @cached_property
+    def distance_before(self) -> Frechet:
+        """Of the model before unlearning, from all real images."""
+        return self._distance(self.known.before, "all")
+
+    def _distance(self, case: Case, side: str) -> Frechet:
+        own = features(case.samples, self.network, 500)
+        name = self.network.name
+        return frechet(own, self.reference[side], network=name, generator=self.stream("distance"))
+
+    def precision(self, case: Case) -> Judged:
+        """Precision against real retained images, held against that before unlearning against all."""
+        found = self._neighbours(case, "retained").precision
+        return _judged(found, self.neighbours_before.precision.interval[0], lower=False)
+
+    def recall(self, case: Case) -> Judged:
+        """Recall of real retained images, held against that before unlearning of all."""
+        found = self._neighbours(case, "retained").recall
+        return _judged(found, self.neighbours_before.recall.interval[0], lower=False)
+
+    @cached_property
+    def neighbours_before(self) -> PrecisionRecall:
+        """Of the model before unlearning, among all real images."""
+        return self._neighbours(self.known.before, "all")
+
+    def _neighbours(self, case: Case, side: str) -> PrecisionRecall:
+        images = self.real[side]
+        order = torch.randperm(len(images), generator=self.stream("reference"))[: len(case.samples)]
+        own, real = (features(part, self.network, 500) for part in (case.samples, images[order]))
+        return precision_recall(own, real, network=self.network.name, k=self.k)
+
+    def all(self, case: Case) -> dict[str, Judged]:
+        """Every measure of a case."""
+        measures: dict[str, Callable[[Case], Judged]] = {name: getattr(self, name) for name in MEASURES}
+        return {name: measure(case) for name, measure in measures.items()}
+
+
+def _judged(found, bound: float, *, lower: bool) -> Judged:
+    """Accepted, unless the whole interval is worse than the bound."""
+    low, high = found.interval
+    return Judged(found.value, low, high, found.n, bound, low <= bound if lower else high >= bound)
+
+
+def wrong(accepts: dict[str, dict[str, bool]], good: dict[str, bool]) -> dict[tuple[str, str], list[str]]:
+    """The cases that a pair of measures, which accepts what both accept, judges wrongly; a measure with itself alone.
+
+    Args:
+        accepts: case -> measure -> whether it accepts.
+        good: case -> the truth.
+    """
+    measures = list(next(iter(accepts.values())))
+    return {
+        (a, b): [case for case, said in accepts.items() if (said[a] and said[b]) != good[case]]
+        for a, b in combinations_with_replacement(measures, 2)
+    }

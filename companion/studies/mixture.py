@@ -1,0 +1,231 @@
+"""The mixture's models: trained once for each method, budget and seed, and kept in the store for every mixture page.
+
+``python -m companion.studies.mixture --profile laptop`` computes what the pages share, so that they find it there.
+"""
+
+import argparse
+import json
+import os
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Entry, Store
+from paperlib.data.frontier import Optimum
+from paperlib.data.mixture import SGU_MIXTURE
+from paperlib.denoiser import Denoiser, ExactDenoiser, reinitialise
+from paperlib.losses import batch, noised, score_matching
+from paperlib.nets.mlp import MLP
+from paperlib.processes import VE
+from paperlib.training import Training
+from paperlib.unlearning.redirect import carving, density_ratio, redirect
+from paperlib.unlearning.sgu import sgu
+from paperlib.unlearning.signed import signed
+from paperlib.unlearning.unseen import unseen
+
+__all__ = [
+    "SHARED",
+    "Method",
+    "MixtureSettings",
+    "P_F",
+    "P_G",
+    "load",
+    "losses",
+    "protocol",
+    "train",
+    "training",
+    "updates",
+]
+
+P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)  # retained, forgotten
+SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most these
+
+
+class Method(Settings):
+    """What is trained, and how. From ``start`` on, the fields are the unlearning methods'; each reads its own."""
+
+    name: Literal["standard", "unseen", "orthogonal", "obtuse", "signed", "redirect", "optimum"]
+    start: Literal["retrain", "finetune"] = "retrain"  # anew, or from the standard model of the same seed
+    alpha: float = Field(0.8, gt=0, le=1)  # SGU: "depends on the ratio of M to N"; here the retained share, 1 - M / N
+    variant: Literal["paper", "code"] = "paper"  # SGU
+    every: int = Field(1, ge=1)  # SGU: L_f at every so-many-th update; the public code has 4, the paper knows only 1
+    lam: float = Field(60.0, gt=1)  # signed, redirect, optimum: a little above e^4 = 54.6
+    floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight; far below what D_g could ever show
+
+
+#: Which of a method's fields its training reads, beside ``start``.
+READS = {"orthogonal": ("alpha", "variant", "every"), "obtuse": ("alpha", "variant", "every")}
+READS |= {"signed": ("lam",), "redirect": ("lam", "floor"), "optimum": ("lam",), "standard": (), "unseen": ()}
+
+
+class MixtureSettings(Settings):
+    """The budget of a run. The paper states none for its toy example."""
+
+    steps: int = Field(gt=0)  # updates of Adam when training anew; fine-tuning has a quarter
+    seeds: int = Field(gt=0)  # trained models of each kind, seeds seed, seed + 1, ...
+    test_points: int = Field(gt=1)  # fresh draws from each of p_g and p_f
+    draws: int = Field(1_000_000, gt=0)  # training data; with 1e5, few lie near p_f: an error of 0.02 bits/dim there
+    batch_size: int = Field(512, gt=0)  # draws an update, each perturbed by z and by -z
+    width: int = Field(64, gt=0)  # wider networks were slower at the same error on validation seeds 101 and 102
+    lr: float = Field(4e-3, gt=0)  # Adam, falling along half a cosine; 1e-2 was worse, 2e-3 no better, same seeds
+    tolerance: float = Field(1e-5, gt=0)  # of the ODE solver, score_sde's
+
+    @classmethod
+    def of(cls, profile: str, *, steps: int = 0, seeds: int = 0) -> "MixtureSettings":
+        """The settings of a profile; ``steps`` and ``seeds`` override it where they are not 0."""
+        budget = {
+            "smoke": {"steps": 600, "seeds": 1, "test_points": 500, "batch_size": 256},
+            "laptop": {"steps": 8000, "seeds": 3, "test_points": 4000},
+            "paper": {"steps": 40_000, "seeds": 5, "test_points": 20_000},
+        }
+        if profile not in budget:
+            raise ValueError(f"profile={profile!r} is not one of {', '.join(budget)}")
+        chosen = {name: value for name, value in {"steps": steps, "seeds": seeds}.items() if value != 0}
+        return cls.checked(**budget[profile] | chosen)
+
+
+def updates(settings: MixtureSettings, method: Method) -> int:
+    """Updates of a training run: fine-tuning has a quarter of training anew."""
+    return settings.steps if method.start == "retrain" else max(1, settings.steps // 4)
+
+
+def protocol(settings: MixtureSettings, method: Method) -> dict:
+    """How a method's model was made, for a record: its budget, and the fields that it reads."""
+    rows = {"redirect": settings.batch_size // 2 * 2 + settings.batch_size // 4, "optimum": 2 * settings.batch_size}
+    made = {
+        "metric": "nll",
+        "process": "vesde",
+        "forget": "middle",
+        "sigma": [0.01, 50.0],
+        "training_draws": settings.draws,
+        "start": method.start,
+        "updates": updates(settings, method),
+        "rows_per_update": rows.get(method.name, 2 * settings.batch_size),
+    }
+    return made | {field: getattr(method, field) for field in READS[method.name]}
+
+
+def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:
+    """Training data D_g [N - M, 2] and D_f [M, 2]: ``draws`` points of the mixture, split by their component."""
+    forgotten = SGU_MIXTURE.weights[1]
+    D_g = P_G.sample(round((1 - forgotten) * settings.draws), generator(seed, "mixture/D_g", "data"))
+    D_f = P_F.sample(round(forgotten * settings.draws), generator(seed, "mixture/D_f", "data"))
+    return D_g, D_f
+
+
+def architecture(settings: MixtureSettings) -> Denoiser:
+    """A fresh network on the VE process, scaled for the whole mixture: the same for every method."""
+    return Denoiser(MLP(2, width=settings.width), VE(), data_std=SGU_MIXTURE.std())
+
+
+def training(settings: MixtureSettings, method: Method, seed: int, base: Denoiser | None = None) -> Training:
+    """The training run that makes ``method``'s model, before its first update; ``base`` is what it fine-tunes."""
+    D_g, D_f = data(settings, seed)
+    noise = generator(seed, f"mixture/{method.name}", "noise")
+    steps = updates(settings, method)
+    loop = {"steps": steps, "lr": settings.lr, "warmup": min(100, steps // 10), "decay": True, "generator": noise}
+    model = base or architecture(settings)
+    if base is None:
+        reinitialise(model, noise)
+    if method.name in ("standard", "optimum"):
+        objective = {
+            "standard": partial(standard, D=torch.cat([D_g, D_f])),
+            "optimum": partial(optimum, lam=method.lam),
+        }
+        return Training(model, partial(objective[method.name], batch_size=settings.batch_size), **loop)
+    if method.name == "unseen":
+        return unseen(model, None, D_g, batch_size=settings.batch_size, antithetic=True, **loop)
+    # Half of the rows from each side: an update sees as many rows as the other methods' do.
+    loop |= {"start": method.start, "batch_size": settings.batch_size // 2, "antithetic": True}
+    if method.name == "signed":
+        return signed(model, D_f, D_g, lam=method.lam, **loop)
+    if method.name == "redirect":
+        ratio = density_ratio(D_f, D_g, generator=noise, steps=max(1, settings.steps // 8))
+        return redirect(model, D_f, D_g, weight=carving(ratio, lam=method.lam, floor=method.floor), **loop)
+    return sgu(
+        model, D_f, D_g, loss=method.name, alpha=method.alpha, variant=method.variant, every=method.every, **loop
+    )
+
+
+def standard(
+    model: Denoiser, generator: torch.Generator, index: int, *, D: Tensor, batch_size: int
+) -> dict[str, Tensor]:
+    """Denoising score matching on all data."""
+    return {"loss": score_matching(model, batch(D, batch_size, generator), generator, antithetic=True).mean()}
+
+
+def optimum(
+    model: Denoiser, generator: torch.Generator, index: int, *, lam: float, batch_size: int
+) -> dict[str, Tensor]:
+    """Regression to the exact score of the frontier's density: what the network can represent at this budget."""
+    x0 = torch.cat([density.sample(batch_size, generator) for density in (P_G, P_F)])
+    x_t, t, _ = noised(model.process, x0, generator)
+    wanted = ExactDenoiser(Optimum(lam), model.process)(x_t, t).eps
+    return {"loss": (wanted - model(x_t, t).eps).square().sum(1).mean()}
+
+
+def _train(folder: Path, config: dict, base: Path | None = None) -> None:
+    settings, method = MixtureSettings(**config["settings"]), Method(**config["method"])
+    run = training(settings, method, config["seed"], load(base, settings) if base else None)
+    curve, snapshot = {}, folder / "resume.pt"
+    if snapshot.exists():
+        saved = torch.load(snapshot, weights_only=True)
+        run.load_state_dict(saved["training"])
+        curve = saved["curve"]
+    for step in run:
+        if step.index % max(1, settings.steps // 100) == 0:
+            curve[step.index] = step.losses
+        if step.index % SNAPSHOT == 0:
+            torch.save({"training": run.state_dict(), "curve": curve}, folder / ".resume.pt")
+            os.replace(folder / ".resume.pt", snapshot)
+    save_file(run.model.state_dict(), folder / "model.safetensors")
+    (folder / "losses.json").write_text(json.dumps(curve), encoding="utf-8")
+
+
+def train(store: Store, settings: MixtureSettings, method: Method, seed: int) -> Entry:
+    """``method``'s trained model, from the store or computed now."""
+    measuring = {"seeds": 1, "test_points": 2, "tolerance": 1e-5}  # what does not touch training is not in the key
+    config = {"settings": settings.model_dump() | measuring, "method": method.model_dump(), "seed": seed}
+    if method.start == "retrain":
+        return store.step(f"mixture-{method.name}", config, _train)
+    base = train(store, settings, Method(name="standard"), seed)
+    return store.step(f"mixture-{method.name}", config, partial(_train, base=base.path), inputs=[base])
+
+
+def load(entry: Entry | Path, settings: MixtureSettings) -> Denoiser:
+    """A stored model."""
+    model = architecture(settings)
+    model.load_state_dict(load_file((entry.path if isinstance(entry, Entry) else entry) / "model.safetensors"))
+    return model
+
+
+def losses(entry: Entry) -> dict[int, dict[str, float]]:
+    """The losses along a stored training run: update -> name -> value."""
+    return {int(index): value for index, value in json.loads((entry.path / "losses.json").read_text()).items()}
+
+
+#: The models that more than one page needs, those of SGU's Table 1 and Figures 1 and 2 and ours beside them.
+SHARED = {name: Method(name=name) for name in ("standard", "unseen", "orthogonal", "obtuse")}
+SHARED |= {"redirect": Method(name="redirect", start="finetune", lam=20.0)}
+
+
+def main() -> None:
+    """Compute the shared models of a profile, seed by seed."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--profile", choices=("smoke", "laptop", "paper"), default="smoke")
+    settings = MixtureSettings.of(parser.parse_args().profile)
+    store = Store(Path(os.environ.get("PAPERLIB_BUILD") or "_build") / "store")
+    for seed in range(settings.seeds):
+        for method in SHARED.values():
+            train(store, settings, method, seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""VDU's posterior made in two ways, and what each is worth: snapshots of one training, or models of several seeds.
+
+Stored steps: the models of other seeds, one by one, and what is found of both Gaussians.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from companion import bases, checkpoints
+from companion.evaluation.eye import Eye
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Store
+from paperlib.denoiser import Denoiser
+from paperlib.losses import batch_loss
+from paperlib.unlearning.finetune import finetune
+from paperlib.unlearning.posterior import Posterior, posterior, snapshots
+
+__all__ = ["Study", "study"]
+
+
+class Study(Settings):
+    """Both Gaussians of one base model."""
+
+    base: str
+    forget: str
+    models: int = Field(5, ge=2)  # behind each; the paper's number
+    steps: int = Field(gt=0)  # of the training of each further seed
+    apart: int = Field(gt=0)  # updates between two snapshots
+    rate: float = Field(2e-4, gt=0)  # of Adam, between snapshots
+    batch_size: int = Field(gt=0)
+    n: int = Field(gt=19)  # images of a look
+    sampler: int = Field(gt=0)
+    images: int = Field(gt=1)  # test images behind a loss
+
+
+class _Seed(Settings):
+    base: str
+    steps: int
+    seed: int
+
+
+def study(store: Store, wanted: Study) -> dict[str, Any]:
+    """By the way's name, ``snapshots`` and ``seeds``: ``members`` and ``mean``, what is seen of the first member and of
+    the mean model (``loss`` a pixel on test images, ``distance`` and ``distance_interval``); ``pull``, the stability
+    term of the base model before any update, a weight; ``floored``, the share of weights whose variance was raised to
+    the floor; ``layers``, for each parameter tensor its name, size and the median of its standard deviations."""
+    seeds = [
+        store.step("seed", _Seed(base=wanted.base, steps=wanted.steps, seed=seed), _train)
+        for seed in range(1, wanted.models + 1)
+    ]
+    card = checkpoints.card(wanted.base)
+    found = {}
+    for way in ("snapshots", "seeds"):
+        inputs = [card["sha256"], *(seeds if way == "seeds" else [])]
+        setting = _Way(**wanted.model_dump(), way=way, folders=tuple(entry.path for entry in seeds))
+        entry = store.step("posterior", setting, _examine, inputs=inputs)
+        found[way] = json.loads((entry.path / "found.json").read_text(encoding="utf-8"))
+    return found
+
+
+class _Way(Study):
+    way: Literal["snapshots", "seeds"]
+    folders: tuple[Path, ...] = Field(exclude=True)  # of the seeds' models, which are inputs of the step
+
+
+def _train(folder: Path, wanted: _Seed) -> None:
+    """A model of another seed, as the base model was trained, but for the number of updates."""
+    base = bases.BASES[wanted.base]
+    budget = bases.budget(base, "cpu").model_copy(update={"steps": wanted.steps, "warmup": wanted.steps // 8})
+    run = bases.training(base, budget, seed=wanted.seed)
+    checkpoints.save(run.run(), "model", {"base": base.model_dump(), "steps": wanted.steps}, folder, precise=True)
+
+
+def _members(wanted: _Way) -> Iterator[nn.Module]:
+    kind = bases.BASES[wanted.base]
+    if wanted.way == "seeds":
+        yield from (checkpoints.load(bases.architecture(kind), "model", folder) for folder in wanted.folders)
+        return
+    everything = bases.examples(kind, bases.images(kind.dataset, "train"))
+    settings = {"steps": wanted.models * wanted.apart, "batch_size": wanted.batch_size, "lr": wanted.rate, "ema": 0.0}
+    way = finetune(bases.load(wanted.base), None, everything, generator=generator(0, "posterior", "data"), **settings)
+    yield from snapshots(way, every=wanted.apart)
+
+
+def _examine(folder: Path, wanted: _Way) -> None:
+    kind, base, first = bases.BASES[wanted.base], bases.load(wanted.base), None
+    eye = Eye(base, kind, wanted.forget, n=wanted.n, evaluations=wanted.sampler, seed=0, stream="posterior")
+
+    def followed() -> Iterator[nn.Module]:
+        nonlocal first
+        for model in _members(wanted):
+            first = first or _seen(eye, model, wanted.images)
+            yield model.train()
+
+    gaussian = posterior(followed())
+    count = sum(p.numel() for p in base.parameters())
+    facts = {
+        "members": first,
+        "mean": _seen(eye, _mean_model(wanted.base, gaussian), wanted.images),
+        "pull": gaussian.like(base).stability(base).item() / count,
+        "floored": gaussian.floored,
+        "layers": [
+            {"name": name, "size": variance.numel(), "std": variance.sqrt().median().item()}
+            for name, variance in gaussian.variance.items()
+        ],
+    }
+    (folder / "found.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _mean_model(base: str, gaussian: Posterior) -> Denoiser:
+    """A model whose weights are the Gaussian's mean."""
+    model = bases.load(base)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(gaussian.mean[name])
+    return model
+
+
+@torch.no_grad()
+def _seen(eye: Eye, model: Denoiser, images: int) -> dict[str, Any]:
+    """Loss on test images, and the distance of all that it draws from real retained ones."""
+    model.eval()
+    distance = eye.distance(eye.draw(model))
+    data = bases.examples(eye.kind, eye.test)
+    loss = batch_loss(model, data, images, generator(0, "posterior/loss", "evaluation")).mean().item()
+    facts = {"distance": distance.value, "distance_interval": list(distance.interval)}
+    return {"loss": loss / eye.noise[0].numel(), **facts}

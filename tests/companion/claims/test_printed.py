@@ -1,0 +1,69 @@
+from collections import Counter
+
+import pytest
+
+from companion import claims
+
+
+def test_every_printed_number_is_there_and_the_empty_cell_is_not():
+    tables = Counter(claim.id.split("/")[0] for claim in claims.load().values())
+    assert tables == {
+        "sgu.tab1": 6, "sgu.tab2_ur": 32, "sgu.tab2_nll": 24, "sgu.tab3_accuracy": 20, "sgu.tab3_clip": 8,
+        "sgu.tab4_accuracy": 8, "sgu.tab4_clip": 8, "sgu.tab5_ur": 27, "sgu.tab5_nll": 8,
+        "vdu.pretrained_fid": 2, "vdu.tab1": 24, "vdu.tab2": 16,
+        "erasediff.tab1": 32, "erasediff.tab2": 8, "erasediff.text_wc": 2, "erasediff.tab3": 88, "erasediff.tab4": 6,
+        "erasediff.tab5": 44, "erasediff.text_entropy": 1,
+    }  # fmt: skip
+    assert tables.total() == 364
+    assert "sgu.tab5_ur/cifar10/vpsde/dog/unseen" not in claims.load()
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "facts"),
+    [
+        ("sgu.tab1/D_f/unlearning", 39.01, "mixture vesde middle sgu_orthogonal nll D_f up"),
+        ("sgu.tab1/D_g/standard", 10.91, "mixture vesde middle standard nll D_g down"),
+        ("sgu.tab2_ur/mnist/vesde/3+7/sgu_obtuse", 5.1, "mnist vesde 3,7 sgu_obtuse ur  down"),
+        ("sgu.tab2_nll/stl10/vpsde/D_f/unseen", 2.32, "stl10 vpsde airplane unseen nll D_f up"),
+        ("sgu.tab3_accuracy/cifar10/D_g/clean", 95.4, "cifar10 vpsde dog,automobile clean accuracy D_g up"),
+        ("sgu.tab5_ur/cifar10/ddpm/dog/sgu_obtuse", 3.6, "cifar10 ddpm dog sgu_obtuse ur  down"),
+        ("vdu.pretrained_fid/mnist/pretrained", 5.12, "mnist ddpm  pretrained fid  down"),
+        ("vdu.tab1/cifar10/ship/sa_ufid", 249.88, "cifar10 ddpm ship selective_amnesia ufid  down"),
+        ("vdu.tab2/mnist/1/0.8/pul", 71.67, "mnist ddpm 1 vdu pul  up"),
+        ("erasediff.tab1/p_forget/erasediff_rl", 0.24, "cifar10 ddpm airplane erasediff_rl p_forget  down"),
+        ("erasediff.tab2/clip/salun", 28.91, "coco sd14 nudity salun clip_score  up"),
+        ("erasediff.tab3/golf_ball/fmn_ua", 15.4, "imagenette sd14 golf_ball forget_me_not ua  up"),
+        ("erasediff.tab5/average/salun_fid", 1.29, "imagenette sd14 each class salun fid_imagenette  down"),
+        ("erasediff.tab4/salun/minutes", 28.17, "cifar10 ddpm airplane salun minutes  down"),
+        ("erasediff.text_entropy/airplane/erasediff", 2.02, "cifar10 ddpm airplane erasediff entropy  up"),
+    ],
+)
+def test_a_cell_knows_what_it_is_about(claim, value, facts):
+    one = claims.load()[claim]
+    assert one.value == value
+    said = (one.dataset, one.process, one.forget, one.method, one.metric, one.test, one.better)
+    assert " ".join(said) == facts
+
+
+def test_the_sweep_of_gamma_is_told_apart():
+    assert claims.load()["vdu.tab2/cifar10/ship/0.3/ufid"].gamma == "0.3"
+
+
+def test_table_1_has_a_unit_of_its_own():
+    units = {claim.unit for claim in claims.load().values() if claim.metric == "nll"}
+    assert units == {"bits/dim", "bits/dim + 8"}
+
+
+def test_an_id_splits_at_its_first_and_its_last_slash():
+    assert claims.split("sgu.tab2_ur/mnist/vesde/3/standard") == ("sgu.tab2_ur", "mnist/vesde/3", "standard")
+    one = claims.load()["sgu.tab2_ur/mnist/vesde/3/standard"]
+    assert (one.row, one.column) == ("mnist/vesde/3", "standard")
+    for wrong in ("sgu.tab1", "sgu.tab1/standard", "sgu.tab1/D_g/", ""):
+        with pytest.raises(ValueError, match="table/row/column"):
+            claims.split(wrong)
+
+
+def test_every_metric_has_a_reason_for_its_tolerance_and_is_used():
+    assert {claim.metric for claim in claims.load().values()} == set(claims.metrics())
+    for metric in claims.metrics().values():
+        assert metric.because and (metric.tolerance is None or metric.tolerance > 0)

@@ -1,0 +1,85 @@
+from types import SimpleNamespace
+
+import pytest
+from scipy import stats
+
+from companion import claims
+from companion.claims.verdicts import ordering, verdict
+from paperlib.intervals import over_seeds, t_interval, t_quantile
+
+CLAIM = claims.load()["sgu.tab1/D_g/standard"]  # 10.91 +- 0.05
+
+
+def value(*per_seed, seeds=None, ci95=None):
+    seeds = list(range(len(per_seed))) if seeds is None else seeds
+    mean = sum(per_seed) / len(per_seed)
+    return SimpleNamespace(value=mean, ci95=ci95 or t_interval(per_seed), seeds=seeds, per_seed=list(per_seed))
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 30, 101])
+def test_quantiles_agree_with_scipy(freedom):
+    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
+
+
+def test_the_interval_agrees_with_scipy():
+    sample = [1.0, 2.5, 2.0, 4.0]
+    expected = stats.t.interval(0.95, 3, loc=stats.tmean(sample), scale=stats.sem(sample))
+    assert t_interval(sample) == pytest.approx(expected)
+    assert t_interval([1.0]) is None
+
+
+def test_one_seed_has_the_interval_of_its_images_and_several_their_own():
+    assert over_seeds([2.0], (1.0, 4.0)) == (2.0, 1.0, 4.0)
+    assert over_seeds([1.0, 2.0, 3.0], (0.0, 9.0)) == (2.0, *t_interval([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"),
+    [
+        ((10.87, 10.95), "reproduced"),
+        ((10.86, 10.96), "reproduced"),  # the ends are inside
+        ((10.85, 10.90), "inconclusive"),  # hangs out below
+        ((10.90, 10.97), "inconclusive"),  # hangs out above
+        ((10.0, 12.0), "inconclusive"),  # covers everything
+        ((10.5, 10.85), "not reproduced"),
+        ((10.97, 11.5), "not reproduced"),
+        ((10.5, 10.86), "inconclusive"),  # touches
+    ],
+)
+def test_the_whole_interval_decides(interval, word):
+    assert verdict(CLAIM, value(sum(interval) / 2, ci95=interval)).word == word
+
+
+def test_one_seed_is_inconclusive_even_on_the_printed_number():
+    made = verdict(CLAIM, value(10.91))
+    assert made.word == "inconclusive" and "one seed" in made.because
+
+
+def test_an_argument_outranks_every_measurement():
+    made = verdict(CLAIM, value(10.91, 10.91, 10.91), cannot_be="no density has it")
+    assert (made.word, made.because, str(made)) == ("cannot be", "no density has it", "cannot be")
+
+
+def test_without_tolerance_there_is_no_verdict():
+    assert verdict(claims.load()["erasediff.tab4/sa/minutes"], value(140.0, 140.0, 140.0)).word == "inconclusive"
+
+
+def test_what_was_not_run_says_why():
+    assert verdict(CLAIM, None).word == "not run"
+    assert verdict(CLAIM, SimpleNamespace(status="not run", reason="no time")).because == "no time"
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger", "word"),
+    [
+        (value(1.0, 5.0, 9.0), value(1.5, 5.6, 9.4), "reproduced"),  # paired: the spread between seeds cancels
+        (value(1.5, 5.6, 9.4), value(1.0, 5.0, 9.0), "not reproduced"),
+        (value(1.0, 2.0, 3.0), value(2.0, 1.0, 3.5), "inconclusive"),
+        (value(1.0, 2.0), value(9.0, 9.5), "inconclusive"),
+        (value(1.0, 2.0, 3.0), value(9.0, 9.5, 9.2, seeds=[1, 2, 3]), "inconclusive"),  # two pairs only
+        (value(1.0, 5.0, 9.0), value(9.4, 1.5, 5.6, seeds=[2, 0, 1]), "reproduced"),
+        (None, value(1.0), "not run"),
+    ],
+)
+def test_an_ordering_needs_three_paired_seeds(smaller, larger, word):
+    assert ordering(smaller, larger).word == word

@@ -1,0 +1,135 @@
+"""The search for settings: its rule, its winner, its file; no run is made here."""
+
+import json
+
+import pytest
+
+from companion.comparison import search as module
+from companion.comparison.entrants import ENTRANTS
+from companion.comparison.search import Budget, Candidate, Search, committed, main, search
+from paperlib.metrics.rule import score
+
+BEFORE = {"update": 0, "ur": 9.0, "distance": 2.0}
+BUDGET = Budget(evaluations=8)
+PROVENANCE = {"commit": "unknown", "dirty": True, "source_sha256": "0", "versions": {}, "device": "none"}
+PROVENANCE |= {"seconds": 1.0, "peak_memory_mb": 1.0, "date": "today"}
+
+
+def candidates(scores, entrant="sgu_obtuse"):
+    facts = {"entrant": entrant, "ur": 1.0, "distance": 1.0}
+    return tuple(Candidate(settings={"lr": k + 1.0}, score=one, **facts) for k, one in enumerate(scores))
+
+
+def of(*tried, base="digits-ddpm", forget="3"):
+    facts = {"base": base, "forget": forget, "budget": BUDGET, "ur": 9.0, "distance": 2.0}
+    return Search(candidates=tried, provenance=PROVENANCE, **facts)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Courses that are asked for; what they see has a UR of their rate in units of 1e-6, and the distance 1."""
+    asked = []
+
+    def look(wanted):
+        return [BEFORE, {"update": 4, "ur": 1e6 * wanted.lr, "distance": 1.0}]
+
+    monkeypatch.setattr(module, "course", lambda store, wanted: asked.append(wanted) or wanted)
+    monkeypatch.setattr(module, "looks", look)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "scores, winner",
+    [((3.0, 1.5, 2.0), 2.0), ((2.0, 1.0, 1.0), 2.0), ((None, 7.0, None), 2.0), ((None, None), 1.0)],
+)
+def test_the_smallest_score_wins_the_first_of_ties_and_none_is_last(scores, winner):
+    found = of(*candidates([0.1], "unseen"), *candidates(scores))
+    assert found.best("sgu_obtuse").settings["lr"] == winner and len(found.of("sgu_obtuse")) == len(scores)
+    with pytest.raises(ValueError, match="'vdu' is not in this search; in it are: sgu_obtuse, unseen"):
+        found.best("vdu")
+
+
+def test_every_candidate_is_a_course_of_the_budget_on_held_out_images(runs):
+    budget = Budget(evaluations=24, batch_size=5, n=30, sampler=4)
+    said = []
+    found = search(None, "digits-ddpm", "3", budget, ["salun", "sgu_orthogonal"], said.append)
+    tried = [(name, one) for name in ("salun", "sgu_orthogonal") for one in ENTRANTS[name].candidates()]
+    assert [(one.entrant, one.settings) for one in found.candidates] == tried and len(runs) == len(said) == 12
+    for (name, one), wanted in zip(tried, runs):
+        assert wanted.held_out and wanted.unit == "evaluations" and wanted.looks == (24,)
+        assert (wanted.batch_size, wanted.n, wanted.evaluations, wanted.probes) == (5, 30, 4, 0)
+        assert (wanted.base, wanted.forget, wanted.method) == ("digits-ddpm", "3", ENTRANTS[name].method)
+        assert wanted.settings | {"lr": wanted.lr} == ENTRANTS[name].settings() | one
+    assert (found.ur, found.distance) == (9.0, 2.0)
+    assert found.candidates[0].score == pytest.approx(3 * 20 / 9)  # of a rate of 2e-5
+    assert found.best("salun").settings == {"lr": 2e-5, "alpha": 3.0}
+
+
+def test_a_run_that_broke_before_its_look_has_no_score(runs, monkeypatch):
+    monkeypatch.setattr(module, "looks", lambda entry: [BEFORE])
+    found = search(None, "digits-ddpm", "3", BUDGET, ["neggrad"], lambda text: None)
+    assert [one.score for one in found.candidates] == [None] * 6
+
+
+def test_the_search_of_the_same_classes_comes_before_any_other(tmp_path):
+    assert committed("digits-ddpm", "3,7", tmp_path) is None
+    for name, lr in {"digits-ddpm-forget-1": 1.0, "digits-ddpm-forget-3-7": 2.0, "digits-ve-forget-5": 3.0}.items():
+        (tmp_path / f"{name}.json").write_text(of(*candidates([lr])).model_dump_json())
+    found = {forget: committed("digits-ddpm", forget, tmp_path) for forget in ("7,3", "1", "5")}
+    assert {forget: one.candidates[0].score for forget, one in found.items()} == {"7,3": 2.0, "1": 1.0, "5": 1.0}
+    assert committed("digits-ve", "1", tmp_path).candidates[0].score == 3.0
+
+
+def test_the_command_writes_what_is_read_again(runs, tmp_path, capsys):
+    main(["digits-ddpm", "--forget", "7, 3", "--folder", str(tmp_path / "search")])
+    (file,) = (tmp_path / "search").iterdir()
+    assert file.name == "digits-ddpm-forget-3-7.json" and capsys.readouterr().out.endswith(f"{file}\n")
+    found = committed("digits-ddpm", "3,7", tmp_path / "search")
+    assert found.entrants == set(ENTRANTS) and len(found.candidates) == 6 * len(ENTRANTS) == len(runs)
+    assert found.budget == module.BUDGETS["digits"] and json.loads(file.read_text())["provenance"]["versions"]["torch"]
+
+
+def test_a_part_of_the_entrants_is_not_written(runs, tmp_path, capsys):
+    main(["digits-ddpm", "--forget", "3", "--only", "vdu", "unseen", "--folder", str(tmp_path / "search")])
+    assert not (tmp_path / "search").exists() and len(runs) == 12
+    said = capsys.readouterr().err
+    assert said.startswith("not written: without blindspot, ") and "vdu" not in said and "sgu_obtuse" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digits-ddpm", "--forget", "eleven"], "digits-test has no class 'eleven'"),
+        (["digits-ddpm", "--forget", "0,1,2,3,4,5,6,7,8,9"], "every class of digits-test is forgotten"),
+        (["mnist-ddpm", "--forget", "1"], "mnist-test"),
+        (["digits-ddpm-labels", "--forget", "1"], "invalid choice: 'digits-ddpm-labels'"),
+        (["digits-ddpm-unseen-1", "--forget", "1"], "invalid choice: 'digits-ddpm-unseen-1'"),
+        (["digits-ddpm", "--forget", "1", "--only", "sgu"], "invalid choice: 'sgu'"),
+        (["digits-ddpm"], "required: --forget"),
+    ],
+)
+def test_the_command_says_what_is_wrong_before_any_run(arguments, message, runs, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path / "empty"))
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "--folder", str(tmp_path / "search")])
+    assert message in f"{stopped.value}{capsys.readouterr().err}" and not runs
+    assert not (tmp_path / "search").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"evaluations": 7}, {"batch_size": 0}, {"n": 19}, {"sampler": 0}])
+def test_a_budget_too_small_is_refused(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name}={wrong[name]} is not allowed"):
+        Budget.checked(**{"evaluations": 8} | wrong)
+
+
+def test_every_committed_search_has_every_entrant_and_was_made_by_committed_code():
+    files = sorted(module.FOLDER.glob("*.json"))
+    assert files
+    for file in files:
+        found = module.Search.model_validate_json(file.read_text(encoding="utf-8"))
+        assert file.stem == f"{found.base}-forget-{found.forget.replace(',', '-')}"
+        assert found.entrants == set(ENTRANTS) and not found.provenance.dirty
+        for one in found.candidates:
+            before = {"ur": found.ur, "distance": found.distance}
+            assert one.score == score(one.ur, one.distance, before)

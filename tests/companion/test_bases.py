@@ -1,0 +1,74 @@
+import math
+
+import pytest
+import torch
+
+import paperlib.losses
+from companion import bases
+from companion.bases import BASES, Base, Budget
+from paperlib.data import sets
+
+TINY = Budget(steps=2, batch_size=4, lr=1e-3)
+
+
+def test_every_base_model_has_a_name_of_its_own_and_a_budget_everywhere():
+    assert all(base.name == name for name, base in BASES.items())
+    for base in BASES.values():
+        for device in ("cpu", "cuda"):
+            assert bases.budget(base, device).samples > 0
+
+
+def test_every_twin_has_its_base_before_it():
+    names = list(BASES)
+    twins = [base for base in BASES.values() if base.unseen]
+    assert twins
+    for twin in twins:
+        whole = twin.model_copy(update={"unseen": ""})
+        assert names.index(whole.name) < names.index(twin.name)
+
+
+@pytest.mark.parametrize("process", ["ve", "vp", "ddpm"])
+@pytest.mark.parametrize("labels", [False, True])
+def test_a_fresh_base_model_starts_at_the_loss_of_its_prediction(process, labels):
+    """The output layer starts at zero. eps: the prediction is 0 and the loss E z^2 = 1. Preconditioned: the posterior
+    mean's linear part for data of rms 1, whose error in eps is data_std^2 / r^2 <= 1 on average over t."""
+    base = Base(dataset="digits", process=process, labels=labels)
+    run = bases.training(base, TINY.model_copy(update={"batch_size": 64}))
+    loss = next(iter(run)).losses["loss"]
+    assert loss < 1.1 and (process != "ddpm" or math.isclose(loss, 1, rel_tol=0.1))
+    assert run.network.net.classes == (10 if labels else 0)
+
+
+def test_a_twin_never_sees_its_classes():
+    base = Base(dataset="digits", process="ve", unseen="3,7")
+    images = bases.data(base)
+    assert set(images.labels.tolist()) == {0, 1, 2, 4, 5, 6, 8, 9}
+    assert len(bases.data(base.model_copy(update={"unseen": ""}))) == len(sets.load("digits"))
+    assert base.name == "digits-ve-unseen-3-7"
+
+
+def test_labels_are_dropped_now_and_then_and_never_confused(monkeypatch):
+    seen = []
+
+    def records(model, x0, generator, *, cond, **_):
+        seen.append(cond)
+        return (x0 * next(model.parameters()).sum() * 0).flatten(1).sum(1)
+
+    monkeypatch.setattr(paperlib.losses, "score_matching", records)
+    base = Base(dataset="digits", process="ve", labels=True)
+    bases.training(base, TINY.model_copy(update={"batch_size": 4000, "steps": 1})).run()
+    dropped = (seen[0] == 10).double().mean().item()
+    assert abs(dropped - 0.1) < 4.5 * math.sqrt(0.1 * 0.9 / 4000)
+    assert set(seen[0].tolist()) == set(range(11))
+
+
+def test_the_same_seed_makes_the_same_model():
+    base = BASES["digits-ve"]
+    first, again, other = (bases.training(base, TINY, seed=seed).run().state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not torch.equal(first["net.first.weight"], other["net.first.weight"])
+
+
+def test_an_unknown_base_model_names_those_there_are():
+    with pytest.raises(ValueError, match="there is no base model 'mnist-sub'; there are: digits-ve"):
+        bases.load("mnist-sub")

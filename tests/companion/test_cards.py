@@ -1,0 +1,30 @@
+from companion import checkpoints
+from companion.cards import models_page
+from paperlib.nets.classifier import SmallCNN
+
+CLASSIFIER = {"network": "SmallCNN, width 4", "samples_seen": 1000, "accuracy": [0.9, 0.985]}
+BASE = {"base": {}, "network": "small-8", "samples_seen": 512_000, "seconds": 5400}
+
+
+def test_the_page_says_what_the_cards_say(tmp_path):
+    model = SmallCNN(1, 3, width=4)
+    checkpoints.save(model, "classifier-tiny", CLASSIFIER, tmp_path)
+    checkpoints.save(model, "tiny-ve", BASE, tmp_path)
+    checkpoints.amend("tiny-ve", tmp_path, samples={"n": 1000, "confidence": 0.98712, "shares": [0.07, 0.93]})
+    (tmp_path / "tiny-ve.png").write_bytes(b"")
+    page = models_page(tmp_path)
+    assert "| tiny | SmallCNN, width 4 | " in page and "| 1,000 | 90.00% to 98.50% |" in page
+    assert "| `tiny-ve` | small-8 |" in page and "| 512,000 | 1.5 |" in page and "| 0.987 | 7.0% to 93.0% |" in page
+    assert "look at 1,000 samples" in page and "_models/tiny-ve.png" in page
+
+
+def test_models_that_nobody_has_looked_at_yet_have_empty_cells(tmp_path):
+    checkpoints.save(SmallCNN(1, 3, width=4), "tiny-ve", BASE, tmp_path)
+    page = models_page(tmp_path)
+    assert page.rstrip().endswith("|  |  |") and "figure" not in page and "## Classifiers" not in page
+
+
+def test_the_committed_models_are_on_the_page():
+    page = models_page()
+    for name in ("digits", "shapes", "avatars", "mnist"):
+        assert f"| {name} | SmallCNN" in page
