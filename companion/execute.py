@@ -117,7 +117,8 @@ def _key_first(cells: list[Any]) -> list[Any]:
     first = []
     for cell in cells:
         if "key" in cell.metadata.get("tags", []) and cell.cell_type == "code":
-            shown = nbformat.v4.new_code_cell(metadata={"tags": ["remove-input"]}, outputs=cell.outputs)
+            shown = nbformat.v4.new_code_cell("# shown first", outputs=cell.outputs)
+            shown.metadata["tags"] = ["remove-input"]
             if "mystnb" in cell.metadata:
                 shown.metadata["mystnb"] = cell.metadata.pop("mystnb")
             shown["id"], cell.outputs = f"{cell['id']}-key", []

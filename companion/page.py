@@ -210,31 +210,35 @@ class Page:
 
     # What a reader sees
 
-    def verdict(self, claim: str, found: str, verdict: str, rests: str = "", *, holds: bool = True) -> Markdown:
-        """The box that the page opens with. A page that nobody has recorded says so in place of what was found."""
+    def verdict(self, claim: str, found: str, verdict: str, rests: str = "", *, holds: Iterable[bool] = ()) -> Markdown:
+        """The box that the page opens with. A page that nobody has recorded says so in place of what was found.
+
+        Args:
+            claim: what the paper says.
+            found: what the record says to it.
+            verdict: what to think of it.
+            rests: further words on what it rests on; data, seeds and profile are said anyway.
+            holds: the conditions under which ``found`` and ``verdict`` are true of the record; an untrue one is an error.
+        """
         if self.recorded is None:
             found, verdict, rests = "Nothing is recorded yet.", "open", ""
-        elif not holds:
+        elif not all(holds):
             raise Untrue(f"{self.name}: the record no longer bears out what the page's box says: {found}")
         rests = " ".join(filter(None, [self.recorded.title + "." if self.recorded else "", rests]))
         lines = {"The claim": claim, "What we found": found, "Verdict": verdict, "It rests on": rests}
         said = "\n\n".join(f"**{name}.** {text}" for name, text in lines.items() if text)
         return Markdown(f":::{{admonition}} In one look\n:class: tip verdict\n\n{said}\n:::")
 
-    def say(self, *sentences: str | tuple[str, bool]) -> Markdown:
+    def say(self, *sentences: str, holds: Iterable[bool] = ()) -> Markdown:
         """Sentences written by hand, a bullet each, their numbers read from the result.
 
-        A sentence may come with the condition under which it is true. Of a committed record, an untrue one is an error:
-        the sentence is to be written anew. Of a run that nobody has recorded it is left out.
+        ``holds`` are the conditions under which they are true. Of a committed record an untrue one is an error: the
+        sentence is to be written anew. Of a page that nobody has recorded, untrue sentences are not shown.
         """
-        kept = []
-        for one in sentences:
-            text, holds = (one, True) if isinstance(one, str) else one
-            if not holds and self.recorded is not None:
-                raise Untrue(f"{self.name}: the record no longer bears out: {text}")
-            if holds:
-                kept.append(f"- {text}")
-        return Markdown("\n".join(kept))
+        broken = [number for number, true in enumerate(holds, 1) if not true]
+        if broken and self.recorded is not None:
+            raise Untrue(f"{self.name}: condition {broken[0]} of {len(list(sentences))} sentences no longer holds")
+        return Markdown("" if broken else "\n".join(f"- {text}" for text in sentences))
 
     def show(self, make: Callable[[Record], Any]) -> None:
         """Show what ``make`` makes of the result: a table, or anything that a notebook displays. Of this run it stands

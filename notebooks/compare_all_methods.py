@@ -51,9 +51,7 @@ from companion.seeds import listed
 NAME = "compare_all_methods"
 page = Page(NAME, vars())
 SEEDS, names = listed(seeds, seed), chosen(methods)
-bench = Bench.of(
-    profile, dataset=dataset, process=process, forget=str(forget), budget=budget
-)
+bench = Bench.of(profile, dataset=dataset, process=process, forget=str(forget), budget=budget)
 page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[bench.kind.dataset])
 
 # %% [markdown]
@@ -125,9 +123,7 @@ rows = {name: compared.samples(name, SHOWN) for name in compared.found}
 scale = 2 if bench.kind.dataset == "mnist" else 4
 sheet = plots.contact_sheet(rows, columns=SHOWN, scale=scale)
 image = plots.save_sheet(sheet, page.image_path("samples"))
-record = page.write(
-    values=compared.values(NAME), series=compared.series(), images=[image]
-)
+record = page.write(values=compared.values(NAME), series=compared.series(), images=[image])
 
 # %% [markdown]
 # ## What came of them
@@ -157,9 +153,7 @@ def measures(record, title):
             )
             for metric, (unit, decimals) in MEASURES.items()
         }
-        for name, point in (
-            (name, looked[name]) for name in ["before", *record.series["order"]]
-        )
+        for name, point in ((name, looked[name]) for name in ["before", *record.series["order"]])
     }
     return plots.table(lines, title, size=0.72)
 
@@ -290,8 +284,7 @@ def said(some, looked=looked):
     """Titles with UR and distance."""
     return (
         ", ".join(
-            f"{titles[n]} ({looked[n]['ur']:.1f} %, {looked[n]['distance']:.1f})"
-            for n in some
+            f"{titles[n]} ({looked[n]['ur']:.1f} %, {looked[n]['distance']:.1f})" for n in some
         )
         or "none"
     )
@@ -304,9 +297,7 @@ entered = list(series["courses"])
 
 
 OURS = {"signed", "redirect"}
-score = {
-    n: max(looked[n]["ur"] / third, looked[n]["distance"] / bound) for n in entered
-}
+score = {n: max(looked[n]["ur"] / third, looked[n]["distance"] / bound) for n in entered}
 order = sorted(entered, key=score.get)
 ours = [n for n in order if n in OURS]
 theirs = [n for n in order if n not in OURS]
@@ -341,10 +332,7 @@ ones = {(v.method, v.protocol["metric"]): v.per_seed for v in best.values}
 def per_seed(name):
     """The score with each seed."""
     ur, rest = (
-        [
-            one / max(old, 0.01)
-            for one, old in zip(ones[name, what], ones["before", what])
-        ]
+        [one / max(old, 0.01) for one, old in zip(ones[name, what], ones["before", what])]
         for what in ("UR", "distance")
     )
     return [max(3 * u, d / 1.5) for u, d in zip(ur, rest)]
@@ -365,11 +353,7 @@ if ours and theirs:
         f" against {said([other])}, the best of the others, with scores of"
         f" {score[first]:.2f} and {score[other]:.2f}. The intervals of their distances"
         f" {'overlap: it is a tie' if overlap else 'do not overlap'}."
-        + (
-            f" Its score is the lower one in {ahead} of {count} seeds."
-            if count > 1
-            else ""
-        )
+        + (f" Its score is the lower one in {ahead} of {count} seeds." if count > 1 else "")
         + " The larger term of"
         f" the score of {titles[first]} is its {'UR' if by_ur else 'distance'}:"
         f" {one[what]:.1f} where the rule allows {allowed:.1f}. "
@@ -382,9 +366,7 @@ if ours and theirs:
         )
     ]
 alike = " or ".join(
-    titles[n]
-    for n in both
-    if looked[n]["distance_low"] <= looked[both[0]]["distance_high"]
+    titles[n] for n in both if looked[n]["distance_low"] <= looked[both[0]]["distance_high"]
 )
 without = [n for n in both if ENTRANTS[n].of.retained == "unused"]
 points += [
@@ -427,10 +409,7 @@ points = {name: (looked[name]["ur"], looked[name]["distance"]) for name in enter
 front = [
     name
     for name, (ur, distance) in points.items()
-    if not any(
-        u <= ur and d <= distance and (u, d) != (ur, distance)
-        for u, d in points.values()
-    )
+    if not any(u <= ur and d <= distance and (u, d) != (ur, distance) for u, d in points.values())
 ]
 print("on the Pareto front:", ", ".join(titles[name] for name in front))
 

@@ -77,9 +77,7 @@ print("\n".join(lines))
 from companion import plots
 from companion.records import measured
 
-facts = bench.model_dump(
-    mode="json", include={"base", "forget", "budget", "batch_size"}
-)
+facts = bench.model_dump(mode="json", include={"base", "forget", "budget", "batch_size"})
 values = []
 for name, per_seed in found.items():
     shares = [conflict(seen) for seen in per_seed]
@@ -172,8 +170,7 @@ points = [
     f" {against:.0f} % of all probed moments of the runs, with a mean cosine of"
     f" {fmean(every):+.2f}: what lowers the error on retained images"
     + (
-        " mostly lowers it on forgotten ones too, since both are images of the same"
-        " kind."
+        " mostly lowers it on forgotten ones too, since both are images of the same kind."
         if fmean(every) < 0
         else " does not lower it on forgotten ones."
     ),
@@ -182,8 +179,7 @@ points = [
 ]
 if {"erasediff", "multi_objective"} <= share.keys():
     pair = {
-        name: f"harms {share[name]['harms']:.0f} %, restores"
-        f" {share[name]['restores']:.0f} %"
+        name: f"harms {share[name]['harms']:.0f} %, restores {share[name]['restores']:.0f} %"
         for name in ("erasediff", "multi_objective")
     }
     fewer = (
@@ -197,15 +193,9 @@ if {"erasediff", "multi_objective"} <= share.keys():
         " theorem speaks of the gradient that Adam is handed and of its own erasing"
         " loss, and neither is the weights' move nor $L_f$."
     ]
-both = [
-    titles[name]
-    for name in seen
-    if mean["keeps"][name] > 0 and mean["erases"][name] > 0
-]
+both = [titles[name] for name in seen if mean["keeps"][name] > 0 and mean["erases"][name] > 0]
 points += [
-    "**On average both at once**, keeping and erasing: "
-    + (", ".join(both) or "no method")
-    + ".",
+    "**On average both at once**, keeping and erasing: " + (", ".join(both) or "no method") + ".",
     "**A first-order picture.** A cosine says where a small step would lead. Steps of"
     " Adam at these rates are not small, and what a model draws depends on more than"
     " two losses: the comparison, not this figure, says who forgets.",

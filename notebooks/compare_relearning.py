@@ -97,11 +97,7 @@ for name, checkpoints in models.items():
         continue
     for k in COUNTS:
         seen[name, k] = [
-            relearn(
-                page.store,
-                checkpoint,
-                Relearning.checked(images=k, seed=seed, **common),
-            )
+            relearn(page.store, checkpoint, Relearning.checked(images=k, seed=seed, **common))
             for checkpoint, seed in zip(checkpoints, SEEDS)
         ]
     said = [back(seen[name, k][0], before / 2) for k in COUNTS]
@@ -114,13 +110,7 @@ print(f"images: {COUNTS}", *lines, sep="\n")
 # The lower half of test images of the forgotten class is given, the upper half is drawn by RePaint ({py:func}`paperlib.editing.repaint`). Nothing is trained. How often does the whole show the class again?
 
 # %%
-from companion.studies.inpainting import (
-    Inpainting,
-    inpaint,
-    originals,
-    restored,
-    results,
-)
+from companion.studies.inpainting import Inpainting, inpaint, originals, restored, results
 
 prompts = {"forget": bench.forget, "side": "forget"}
 prompts |= {"n": BUDGET["prompts"], "steps": BUDGET["steps"]}
@@ -142,9 +132,7 @@ from companion import plots
 from companion.records import measured
 
 LAST = BUDGET["looks"][-1]
-facts = bench.model_dump(
-    mode="json", include={"base", "forget", "budget", "batch_size"}
-)
+facts = bench.model_dump(mode="json", include={"base", "forget", "budget", "batch_size"})
 facts |= {"lr": lr, "looks": BUDGET["looks"], "enough": before / 2}
 
 
@@ -246,7 +234,7 @@ def prompted(record, title):
     lines = {
         record.series["titles"][name]: {
             "show the class, %": f"{one['accuracy']:.0f}"
-            f" [{one['interval'][0]:.0f}, {one['interval'][1]:.0f}]",
+            f" [{one['interval'][0]:.0f}, {one['interval'][1]:.0f}]"
         }
         for name, one in completions(record).items()
     }
@@ -291,7 +279,7 @@ points = [
         " in its samples is no memory."
         if "unseen" in asked and "unseen" not in left
         else ""
-    ),
+    )
 ]
 if "retrained" in series["back"]:
     know = {k: late("retrained", k) for k in few}
@@ -313,9 +301,7 @@ if 0 in columns:
 shown = completions(best)
 ceiling = shown["before"]["accuracy"]
 reference = shown.get("retrained")
-more = [
-    n for n in asked if reference and shown[n]["interval"][0] > reference["interval"][1]
-]
+more = [n for n in asked if reference and shown[n]["interval"][0] > reference["interval"][1]]
 points += [
     f"**Half an image is a strong prompt**: the model before completes {ceiling:.0f} %"
     " of them to the class"
@@ -324,7 +310,7 @@ points += [
         f" much is in the prompt. Above that, beyond the intervals: {name_all(more)}."
         if reference
         else "."
-    ),
+    )
 ]
 if reference:
 
@@ -333,11 +319,7 @@ if reference:
         pairs = [(late(name, str(k)), late("retrained", str(k))) for k in columns]
         return all(max(pair) <= 2 * min(pair) for pair in pairs)
 
-    same = [
-        n
-        for n in left
-        if alike(n) and shown[n]["interval"][0] <= reference["interval"][1]
-    ]
+    same = [n for n in left if alike(n) and shown[n]["interval"][0] <= reference["interval"][1]]
     points += [
         "**Like the retrained model in both**, back as late within a factor of two and"
         f" prompted no more often: {name_all(same)}."
@@ -345,7 +327,7 @@ if reference:
 points += [
     "**UR of free samples is not the whole of forgetting.** Of those that had left,"
     f" {sum(any(late(n, k) <= last for k in few) for n in left)} of {len(left)} are back"
-    f" within {last} updates on some number of images.",
+    f" within {last} updates on some number of images."
 ]
 Markdown(f"From: {told}.\n\n" + "\n".join(f"- {point}" for point in points))
 

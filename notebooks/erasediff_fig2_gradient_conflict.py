@@ -83,14 +83,7 @@ page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[dataset])
 # erasing when nothing is left to gain.
 
 # %%
-from companion.studies.directions import (
-    Directions,
-    apart,
-    direct,
-    seen,
-    shares,
-    updates,
-)
+from companion.studies.directions import Directions, apart, direct, seen, shares, updates
 
 common = {"base": f"{dataset}-ddpm-labels", "forget": str(forget), "lr": lr}
 common |= {"seed": seed, **BUDGET}
@@ -98,9 +91,7 @@ common |= {"seed": seed, **BUDGET}
 
 def erasediff(variant, K, optimizer="adam"):
     """One run of EraseDiff."""
-    own = {"variant": variant, "K": K} | (
-        {"lam": lam} if variant == "code" else {"eta": eta}
-    )
+    own = {"variant": variant, "K": K} | ({"lam": lam} if variant == "code" else {"eta": eta})
     wanted = {"method": "erasediff", "settings": own, "optimizer": optimizer}
     return direct(page.store, Directions.checked(**common, **wanted))
 
@@ -110,9 +101,7 @@ runs = {"MOO": direct(page.store, Directions.checked(**common, **plain))}
 runs |= {f"EraseDiff, {name}": erasediff(name, K) for name in variants}
 for name, entry in runs.items():
     conflict = shares(updates(entry))
-    print(
-        f"{name:22} delta against L_r {conflict['r']:.0f} %, L_f {conflict['f']:.0f} %"
-    )
+    print(f"{name:22} delta against L_r {conflict['r']:.0f} %, L_f {conflict['f']:.0f} %")
 
 # %% [markdown]
 # ## What does the inner loop do?
@@ -135,9 +124,7 @@ for name in variants:
         erased = [seen(one)["asked"] for one in pair]
         rows[f"{name}, {optimizer}"] = {"K": more, "against": other}
         rows[f"{name}, {optimizer}"] |= {"apart": apart(*pair), "asked": erased}
-        print(
-            f"{name:10} {optimizer:5} apart {rows[f'{name}, {optimizer}']['apart']:.3g}"
-        )
+        print(f"{name:10} {optimizer:5} apart {rows[f'{name}, {optimizer}']['apart']:.3g}")
 
 # %% tags=["hide-input"]
 from companion import plots
@@ -174,9 +161,7 @@ for name, entry in runs.items():
     asked = value(f"{slug[name]}/asked", told["asked"], "%", BUDGET["n"], name, what)
     values += [asked]
 for name, row in rows.items():
-    what = (
-        f"distance of the weights with K={row['K']} and K={row['against']}, in the way"
-    )
+    what = f"distance of the weights with K={row['K']} and K={row['against']}, in the way"
     claim = f"{name.replace(', ', '-')}/apart"
     values += [value(claim, row["apart"], "ratio", 2, name, what)]
 record = page.write(
@@ -269,7 +254,7 @@ points = [
         else " That is no alternation: with $\\lambda$ = "
         f"{series['lam']:g} one of the two gradients leads, and only the other is"
         " ever crossed."
-    ),
+    )
 ]
 for name in list(series["runs"])[1:]:
     one = share[name]
@@ -299,10 +284,7 @@ points += [
     "**The inner loop** changes no bit of the weights in: "
     + ("; ".join(still) or "none")
     + ". It changes them in: "
-    + (
-        "; ".join(f"{name} ({series['inner'][name]['apart']:.2g})" for name in moves)
-        or "none"
-    )
+    + ("; ".join(f"{name} ({series['inner'][name]['apart']:.2g})" for name in moves) or "none")
     + "."
     + (
         " In the public code its effect is Adam's memory of steps that were undone, and"

@@ -56,9 +56,7 @@ page.banner(f"{dataset}, {stands} standing for the models' samples")
 # %%
 from companion.studies.known_cases import CASES, known_cases
 
-known = known_cases(
-    page.store, dataset=dataset, source=source, forget=forget, n=n, m=m, seed=seed
-)
+known = known_cases(page.store, dataset=dataset, source=source, forget=forget, n=n, m=m, seed=seed)
 for case in known.cases:
     label, forgot, kept = CASES[case.name]
     print(f"{label:32} forgot: {forgot!s:6} kept the rest: {kept!s:6}", case.good)
@@ -68,10 +66,7 @@ import torch
 
 from companion import plots
 
-shown = {
-    case.label: torch.cat([case.samples[:10], case.samples[-2:]])
-    for case in known.cases
-}
+shown = {case.label: torch.cat([case.samples[:10], case.samples[-2:]]) for case in known.cases}
 scale = 3 if dataset == "digits" else 1
 sheet = plots.contact_sheet(shown, scale=scale)
 image = plots.save_sheet(sheet, page.image_path("cases"))
@@ -190,8 +185,7 @@ values = [
         n=found.n,
         dataset=dataset,
         method=case,
-        protocol=facts
-        | {"metric": name, "ci95_images": [found.low, found.high], "k": k},
+        protocol=facts | {"metric": name, "ci95_images": [found.low, found.high], "k": k},
     )
     for case, measures in {"before": before, **judged}.items()
     for name, found in measures.items()
@@ -233,10 +227,7 @@ def table(record, title):
     series = record.series
     math = {"p_forget": "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"}
     head = {name: math.get(name, series["names"][name]) for name in series["measures"]}
-    form = {
-        name: FORMATS.get(series["units"][name], "{:.3g}")
-        for name in series["measures"]
-    }
+    form = {name: FORMATS.get(series["units"][name], "{:.3g}") for name in series["measures"]}
     rows, marks = {}, {}
     for case in ["before", *series["order"]]:
         label, known_truth = series["labels"][case], series["good"].get(case)
@@ -289,17 +280,11 @@ from companion.page import Markdown
 
 best = page.recorded or record
 told = best.series["judged"]
-source_of = (
-    f"recorded, `{page.recorded.profile}`"
-    if page.recorded
-    else f"this run, `{profile}`"
-)
+source_of = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
 name_of = best.series["names"]
 fooled = {(a, b): cases for a, b, cases in best.series["pairs"]}
 never = [
-    f"{name_of[a]} with {name_of[b]}"
-    for (a, b), cases in fooled.items()
-    if a != b and not cases
+    f"{name_of[a]} with {name_of[b]}" for (a, b), cases in fooled.items() if a != b and not cases
 ]
 alone = [name_of[a] for (a, b), cases in fooled.items() if a == b and not cases]
 bad = [case for case, ok in best.series["good"].items() if not ok]
@@ -316,10 +301,7 @@ finders = ("ur", "pul", "p_forget")
 passed = [case for case in bad if all(told[case][name]["accepts"] for name in finders)]
 ends = "; ".join(f"*{best.series['labels'][case]}*" for case in passed) or "none"
 agree = sum(len({told[c][name]["accepts"] for name in finders}) == 1 for c in told)
-value = {
-    case: {name: found["value"] for name, found in of.items()}
-    for case, of in told.items()
-}
+value = {case: {name: found["value"] for name, found in of.items()} for case, of in told.items()}
 Markdown(rf"""
 - **What finds the forgotten sees nothing else** ({source_of}). UR, PUL and $P(c_f \mid x_f)$ all accept {len(passed)} of the {len(bad)} bad models: {ends}. Not one of these shows $c_f$, and not one draws the rest as
   before. A table with such columns alone cannot tell success from collapse. On {agree} of {len(told)} rows the three say the same: a second one adds little to the first.
@@ -360,18 +342,11 @@ for p in (0.01, 0.02, 0.04, 0.08):
     said = {name: judged_by(mixed) for name, judged_by in judges.items()}
     print(
         f"{p:.0%}:",
-        *(
-            f"{name} {'accepts' if one.accepts else 'rejects'};"
-            for name, one in said.items()
-        ),
+        *(f"{name} {'accepts' if one.accepts else 'rejects'};" for name, one in said.items()),
     )
 floor = judge.ur(perfect).bound / 100
-sizes = (
-    size for size in range(100, 10**6, 100) if wilson(size // 100, size)[0] > floor
-)
-print(
-    f"floor's upper end {floor:.2%}; samples for UR to see 1 %: {next(sizes, 'no number')}"
-)
+sizes = (size for size in range(100, 10**6, 100) if wilson(size // 100, size)[0] > floor)
+print(f"floor's upper end {floor:.2%}; samples for UR to see 1 %: {next(sizes, 'no number')}")
 
 # %% [markdown] tags=["solution"]
 # UR counts, so its error is that of a count: the interval of $p$ must clear the floor's, which needs $n$ of the order of $4/p$ where the floor is low, and no $n$ is enough where $p$ lies below the upper end of the floor.

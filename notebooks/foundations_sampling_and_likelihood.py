@@ -149,9 +149,7 @@ from paperlib.likelihood.images import ImageNLL
 likelihoods = {
     process: ImageNLL(array(entry, "values"), float(array(entry, "evaluations")), 0.0)
     for process, base in MODELS.items()
-    for entry in [
-        nll(page.store, Measured(base=base, n=BUDGET["images"], seed=seed, repeats=2))
-    ]
+    for entry in [nll(page.store, Measured(base=base, n=BUDGET["images"], seed=seed, repeats=2))]
 }
 for process, found in likelihoods.items():
     low, high = found.interval
@@ -198,9 +196,7 @@ shown = {"given": test_images(MODELS["ve"], 12).images.clone()}
 height = shown["given"].shape[2]
 shown["given"][:, :, : height // 2] = 128
 for way, turns in {"replacement": 1, "RePaint": 5}.items():
-    wanted = Inpainting(
-        base=MODELS["ve"], way=way, n=12, steps=50, turns=turns, seed=seed
-    )
+    wanted = Inpainting(base=MODELS["ve"], way=way, n=12, steps=50, turns=turns, seed=seed)
     shown[way] = array(inpaint(page.store, wanted), "images")
 
 # %% tags=["hide-input"]
@@ -225,8 +221,7 @@ values = [
         f"ours.{NAME}/nll/{process}",
         [found.mean],
         method=process,
-        protocol=protocol
-        | {"ci95_images": found.interval, "evaluations": found.evaluations},
+        protocol=protocol | {"ci95_images": found.interval, "evaluations": found.evaluations},
         **facts,
     )
     for process, found in likelihoods.items()
@@ -292,9 +287,7 @@ if page.recorded:
 figure = plots.nll_histograms(record, title=this)
 
 # %% mystnb={"figure": {"caption": "Where the bound's bits are: the terms of the chain, summed over strata even in log(sigma / alpha), against t.", "name": "fig-bound"}, "image": {"alt": "The terms of the variational bound", "width": "640px"}} tags=["hide-input"]
-figure = plots.bound_terms(
-    page.recorded or record, title=title if page.recorded else this
-)
+figure = plots.bound_terms(page.recorded or record, title=title if page.recorded else this)
 
 # %% mystnb={"figure": {"caption": "The lower half is given, the upper half drawn by the VE model.", "name": "fig-inpainting"}, "image": {"alt": "Inpainting the upper half", "width": "640px"}} tags=["hide-input"]
 figure = sheet("inpainting", "VE: the upper half drawn anew")
@@ -306,19 +299,13 @@ figure = sheet("inpainting", "VE: the upper half drawn anew")
 from companion.page import Markdown
 
 best = page.recorded or record
-source = (
-    f"recorded, `{page.recorded.profile}`"
-    if page.recorded
-    else f"this run, `{profile}`"
-)
+source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
 
 
 def near(process, most):
     """The sampler with the smallest distance within so many evaluations, and the whole chain's."""
     points = {
-        name: min(
-            (p["distance"] for p in curve if p["evaluations"] <= most), default=1e9
-        )
+        name: min((p["distance"] for p in curve if p["evaluations"] <= most), default=1e9)
         for name, curve in best.series["samplers"][process].items()
     }
     name = min(points, key=points.get)
@@ -359,9 +346,7 @@ model = bases.load("digits-ve")  # small, so that many steps cost little
 noise = prior(model, (8, *model.net.shape), torch.Generator().manual_seed(seed))
 second = partial(heun, variable="noise", spacing="karras", denoise=True)
 first = partial(ddim, spacing="karras")
-end = partial(
-    sample, model, noise.shape, noise=noise, generator=torch.Generator().manual_seed(0)
-)
+end = partial(sample, model, noise.shape, noise=noise, generator=torch.Generator().manual_seed(0))
 exact = end(sampler=second, steps=320).x
 for name, sampler in {"DDIM": first, "Heun": second}.items():
     errors = [

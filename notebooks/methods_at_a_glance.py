@@ -80,9 +80,7 @@ model, D_f, D_g = glance.model, glance.D_f, glance.D_g
 weights = sum(p.numel() for p in model.parameters())
 print(f"{weights:,} weights; {len(D_g)} retained images, {len(D_f)} to forget")
 found = glance.before.ur
-print(
-    f"before: UR {found.value:.1f} %, the classifier's floor {found.floor.value:.1f} %"
-)
+print(f"before: UR {found.value:.1f} %, the classifier's floor {found.floor.value:.1f} %")
 
 # %% [markdown]
 # Every method is a plain call, `method(model, forget, retain, generator=..., steps=..., ...)`. It copies the model and returns an iterator, one item an update. `glance.look` iterates to the end, draws from the same noise as before, and
@@ -175,13 +173,7 @@ glance.look("neggrad", run)
 from paperlib.unlearning.blindspot import blindspot
 
 run = blindspot(
-    model,
-    D_f,
-    D_g,
-    generator=draws(),
-    steps=budget // 2,
-    teacher_steps=budget // 2,
-    **common,
+    model, D_f, D_g, generator=draws(), steps=budget // 2, teacher_steps=budget // 2, **common
 )
 glance.look("blindspot", run)
 
@@ -203,9 +195,7 @@ glance.look("blindspot", run)
 from paperlib.unlearning.selective_amnesia import selective_amnesia
 
 fisher = {"fisher_samples": 20, "fisher_times": 32}
-run = selective_amnesia(
-    model, D_f, D_g, generator=draws(), steps=budget // 2, **fisher, **common
-)
+run = selective_amnesia(model, D_f, D_g, generator=draws(), steps=budget // 2, **fisher, **common)
 glance.look("selective_amnesia", run)
 
 # %% [markdown]
@@ -284,15 +274,7 @@ glance.look("erasediff", run)
 # %%
 from paperlib.unlearning.sgu import sgu
 
-run = sgu(
-    model,
-    D_f,
-    D_g,
-    generator=draws(),
-    steps=budget // 2,
-    loss="orthogonal",
-    **common,
-)
+run = sgu(model, D_f, D_g, generator=draws(), steps=budget // 2, loss="orthogonal", **common)
 glance.look("sgu_orthogonal", run)
 
 # %% [markdown]
@@ -306,9 +288,7 @@ glance.look("sgu_orthogonal", run)
 # ```
 
 # %%
-run = sgu(
-    model, D_f, D_g, generator=draws(), steps=budget // 2, loss="obtuse", **common
-)
+run = sgu(model, D_f, D_g, generator=draws(), steps=budget // 2, loss="obtuse", **common)
 glance.look("sgu_obtuse", run)
 
 # %% [markdown]
@@ -402,8 +382,7 @@ needs = {
 }
 widths = {"td": 4, "td.col2": 6.5, "td.col5": 13}
 style = plots.table(needs, size=0.75, words=True).set_table_styles(
-    [{"selector": at, "props": f"min-width: {w}rem"} for at, w in widths.items()],
-    overwrite=False,
+    [{"selector": at, "props": f"min-width: {w}rem"} for at, w in widths.items()], overwrite=False
 )
 
 # %% tags=["hide-input"]
@@ -424,17 +403,12 @@ def told(seen):
 seen = {"before": glance.before, **glance.looks}
 columns = glance.columns
 sheet = plots.contact_sheet(
-    {name: one.images[columns] for name, one in seen.items()},
-    columns=len(columns),
-    scale=4,
+    {name: one.images[columns] for name, one in seen.items()}, columns=len(columns), scale=4
 )
 image = plots.save_sheet(sheet, page.image_path("samples"))
 settings = {"forget": forget, "base": glance.base, "lr": common["lr"]}
 settings |= {"batch_size": BUDGET["batch"], "budget": budget, "sampler": "iPNDM"}
-settings |= {
-    "sampler_evaluations": BUDGET["sampler"],
-    "floor": glance.before.ur.floor.value,
-}
+settings |= {"sampler_evaluations": BUDGET["sampler"], "floor": glance.before.ur.floor.value}
 values = [
     measured(
         f"ours.{NAME}/{name}/{metric}",
@@ -538,11 +512,7 @@ display(table(record, this))
 from companion.page import Markdown
 
 best = page.recorded or record
-source = (
-    f"recorded, `{page.recorded.profile}`"
-    if page.recorded
-    else f"this run, `{profile}`"
-)
+source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
 looked, titles = best.series["looked"], best.series["titles"]
 start, truth = looked["before"], best.series["real"]
 forgot = [name for name in titles if looked[name]["ur_low"] <= truth["ur_high"]]
@@ -560,11 +530,7 @@ def listed(names):
 
 both = [name for name in forgot if name in kept]
 damaged = [name for name in forgot if name not in kept]
-part = [
-    name
-    for name in titles
-    if name not in forgot and looked[name]["ur_high"] < start["ur"]
-]
+part = [name for name in titles if name not in forgot and looked[name]["ur_high"] < start["ur"]]
 rest = [name for name in titles if name not in (*forgot, *part)]
 
 
@@ -632,14 +598,7 @@ Markdown(
 # %% tags=["solution"]
 lam = 10 * weights / 38.6e6
 run = selective_amnesia(
-    model,
-    D_f,
-    D_g,
-    generator=draws(),
-    steps=budget // 2,
-    lam=lam,
-    **fisher,
-    **common,
+    model, D_f, D_g, generator=draws(), steps=budget // 2, lam=lam, **fisher, **common
 )
 print(f"lambda {lam:.2f}:", glance.look("selective_amnesia", run))
 gamma = 0.8

@@ -86,12 +86,7 @@ page.banner("the exact mixture")
 # %%
 import numpy as np
 
-from paperlib.data.frontier import (
-    LAMBDA_MIN,
-    frontier,
-    largest_forgetting,
-    touching_point,
-)
+from paperlib.data.frontier import LAMBDA_MIN, frontier, largest_forgetting, touching_point
 
 OFFSET, NATS = SCORE_SDE_OFFSET["uncentred"], 1 / bits_per_dim(1.0, 2)
 printed = {side: load()[f"sgu.tab1/{side}/unlearning"].value for side in ("D_g", "D_f")}
@@ -104,9 +99,7 @@ def in_table(nats):
 
 for lam in (1e6, 200.0, 60.0, LAMBDA_MIN):
     kept, forgotten = touching_point(lam)
-    print(
-        f"lambda {lam:>9.1f}:  D_g {in_table(kept):.4f}   D_f {in_table(forgotten):.3f}"
-    )
+    print(f"lambda {lam:>9.1f}:  D_g {in_table(kept):.4f}   D_f {in_table(forgotten):.3f}")
 for bits in (10.60, printed["D_g"], price, 10.70):
     most = in_table(largest_forgetting((bits - OFFSET) * NATS))
     print(f"D_g at most {bits:.2f}:  D_f at most {most:.2f}")
@@ -171,9 +164,7 @@ def reached(method, run):
     """(D_g, D_f) of a method's model in bits/dim + 8, with their standard errors."""
     measured = nll(page.store, settings, method, run)
     means = [mean_nll(measured, settings, side, run) for side in ("D_g", "D_f")]
-    return [in_table(mean.value) for mean in means] + [
-        mean.error / NATS for mean in means
-    ]
+    return [in_table(mean.value) for mean in means] + [mean.error / NATS for mean in means]
 
 
 def best(tried):
@@ -206,12 +197,9 @@ chosen |= {
     "optimum": Method(name="optimum", start="finetune", lam=55.0),
     "unseen": Method(name="unseen"),
 }
-final = {
-    name: [reached(method, run) for run in runs] for name, method in chosen.items()
-}
+final = {name: [reached(method, run) for run in runs] for name, method in chosen.items()}
 falling = [
-    [k, in_table(g), in_table(f)]
-    for k, g, f in path(page.store, settings, early_stopped, seed)
+    [k, in_table(g), in_table(f)] for k, g, f in path(page.store, settings, early_stopped, seed)
 ]
 
 # %% tags=["hide-input"]
@@ -289,10 +277,7 @@ display(reached_by(record).set_caption(f"This run, profile {profile}"))
 
 # %% mystnb={"figure": {"caption": "Recorded. No density lies in the grey region. Large diamonds are the seeds of the chosen settings, small dots the settings tried on the validation seed. Below, the same from afar, with the pair that SGU prints.", "name": "fig-frontier-recorded"}, "image": {"alt": "The frontier of forgetting, the models that were reached, as recorded, and the pair that the paper prints", "width": "660px"}} tags=["hide-input"]
 ends = np.array(
-    [
-        [bits, in_table(largest_forgetting((bits - OFFSET) * NATS))]
-        for bits in (10.552, 10.72, 11.2)
-    ]
+    [[bits, in_table(largest_forgetting((bits - OFFSET) * NATS))] for bits in (10.552, 10.72, 11.2)]
 )
 curve = np.concatenate([[[in_table(g), in_table(f)] for g, f in frontier()], ends])
 drawn = {"curve": curve, "printed": (printed["D_g"], printed["D_f"])}
@@ -311,15 +296,8 @@ from companion.claims.verdicts import ordering
 from companion.page import Markdown
 
 shown = page.recorded or record
-at = {
-    name: [shown[f"ours.{NAME}/{side}/{name}"] for side in ("D_g", "D_f")]
-    for name in chosen
-}
-source = (
-    f"recorded, `{page.recorded.profile}`"
-    if page.recorded
-    else f"this run, `{profile}`"
-)
+at = {name: [shown[f"ours.{NAME}/{side}/{name}"] for side in ("D_g", "D_f")] for name in chosen}
+source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
 claims = [("orthogonal", "obtuse"), ("obtuse", "signed"), ("signed", "redirect")]
 verdicts = (
     {pair: ordering(at[pair[0]][1], at[pair[1]][1]) for pair in claims}
@@ -332,10 +310,7 @@ said = "; ".join(
     for (a, b), verdict in verdicts.items()
 )
 half = 0.25
-reach = (
-    (half + 2 * math.sqrt(2)) / math.sqrt(2),
-    (2 * math.sqrt(2) - half) / math.sqrt(2),
-)
+reach = ((half + 2 * math.sqrt(2)) / math.sqrt(2), (2 * math.sqrt(2) - half) / math.sqrt(2))
 mass = 0.5 * (math.erf(reach[0]) - math.erf(reach[1]))  # of p_g in |u| < half
 depth = (price - in_table(touching_point(LAMBDA_MIN)[0])) * NATS / mass
 least = in_table(P_G.cross_entropy(P_G))
@@ -349,9 +324,7 @@ def above(kept, forgotten):
 tried_all = [one for tried in shown.series["sweep"].values() for one in tried]
 beyond = [above(one[1] + 2 * one[3], one[2] - 2 * one[4]) for one in tried_all]
 if len(at["unseen"][1].seeds) > 1:
-    beyond += [
-        above(kept.ci95[1], forgotten.ci95[0]) for kept, forgotten in at.values()
-    ]
+    beyond += [above(kept.ci95[1], forgotten.ci95[0]) for kept, forgotten in at.values()]
 verdict = "Nothing lies" if max(beyond) <= 0 else "Something seems to lie"
 missed = [
     f"{plots.LABELS[name]} ({one[1]:.3f}, {one[2]:.2f})"

@@ -62,9 +62,7 @@ if unknown := [name for name in processes if name not in ("ve", "vp", "ddpm")]:
 try:
     LAMBDAS = [float(text) for text in str(lambdas).split(",")]
 except ValueError:
-    raise ValueError(
-        f"lambdas={lambdas!r} are not numbers separated by commas"
-    ) from None
+    raise ValueError(f"lambdas={lambdas!r} are not numbers separated by commas") from None
 page.banner("scikit-learn's digits")
 
 # %% [markdown]
@@ -86,9 +84,7 @@ from paperlib.processes import VE
 from paperlib.unlearning.empirical import log_ratio
 
 draw = torch.Generator().manual_seed(seed)
-D_g, D_f = (
-    model_input(side.images, draw) for side in split(sets.load("digits"), forget)
-)
+D_g, D_f = (model_input(side.images, draw) for side in split(sets.load("digits"), forget))
 process = VE()
 needed = []  # sigma / alpha, then log10 of the ratio: median, 90 % and the largest
 for ratio in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0):
@@ -133,9 +129,7 @@ common |= {"evaluations": BUDGET["evaluations"]}
 runs, lines = {}, []
 for name in processes:
     for label, (method, own) in METHODS.items():
-        wanted = Course.checked(
-            base=f"digits-{name}", method=method, settings=own, **common
-        )
+        wanted = Course.checked(base=f"digits-{name}", method=method, settings=own, **common)
         entry = runs[name, label] = course(page.store, wanted)
         good = window(looks(entry)) or "no look"
         lines.append(f"{name:5} {label:16} forgotten and kept at {good}")
@@ -171,9 +165,7 @@ for (name, label), entry in runs.items():
             )
         )
 pictures = {
-    label: images(entry)[-1]
-    for (name, label), entry in runs.items()
-    if name == processes[0]
+    label: images(entry)[-1] for (name, label), entry in runs.items() if name == processes[0]
 }
 pictures = {"before": images(next(iter(runs.values())))[0]} | pictures
 sheet = plots.contact_sheet(pictures, scale=3)
@@ -225,13 +217,9 @@ best = page.recorded or record
 told = recorded or this
 title = f"{told}, {best.series['process'].upper()}: the last look"
 if page.recorded:
-    sheet = plots.picture(
-        page.recorded_image("last"), names=best.series["rows"], title=title
-    )
+    sheet = plots.picture(page.recorded_image("last"), names=best.series["rows"], title=title)
 else:
-    sheet = plots.picture(
-        page.image_path("last"), names=best.series["rows"], title=title
-    )
+    sheet = plots.picture(page.image_path("last"), names=best.series["rows"], title=title)
 
 # %% [markdown]
 # ## What to notice
@@ -242,9 +230,7 @@ named = {(run["process"], run["method"]): run for run in series["runs"]}
 kinds = list(dict.fromkeys(process for process, _ in named))
 ratio, *_, most = series["needed"][0]
 enough = {
-    lam: min(
-        (row[0] for row in series["needed"] if row[3] <= math.log10(lam)), default=None
-    )
+    lam: min((row[0] for row in series["needed"] if row[3] <= math.log10(lam)), default=None)
     for lam in series["lambdas"]
 }
 levels = "; ".join(
@@ -266,7 +252,9 @@ def story(run):
     if len(good) == 1:
         when = f"at {good[0]} updates only"
     broke = f"; {run['stopped']}" if run["stopped"] else ""
-    return f"*{run['method']}*: forgotten and kept {when}; at {last['update']} updates {ends}{broke}"
+    return (
+        f"*{run['method']}*: forgotten and kept {when}; at {last['update']} updates {ends}{broke}"
+    )
 
 
 def told_of(process):
@@ -283,8 +271,7 @@ lasting = [
 hurt = [
     run
     for (_, method), run in named.items()
-    if method.startswith("signed")
-    and (run["stopped"] or run["looks"][-1].get("L_f", math.inf) > 1)
+    if method.startswith("signed") and (run["stopped"] or run["looks"][-1].get("L_f", math.inf) > 1)
 ]
 signed_runs = [method for _, method in named if method.startswith("signed")]
 
@@ -305,11 +292,7 @@ def forgets(process, method):
 
 order = "; ".join(
     f"{kind.upper()}: "
-    + ", ".join(
-        f"{method} {forgets(kind, method)}"
-        for process, method in named
-        if process == kind
-    )
+    + ", ".join(f"{method} {forgets(kind, method)}" for process, method in named if process == kind)
     for kind in kinds
 )
 alone = (

@@ -34,19 +34,13 @@ samples_per_model = 5000  # drawn from each model of each seed
 # %% tags=["hide-input"]
 from companion.page import Page
 from companion.studies.mixture import P_G, SHARED, MixtureSettings, protocol
-from companion.studies.mixture_measures import (
-    nearest_to_forgotten,
-    samples,
-    share_of,
-)
+from companion.studies.mixture_measures import nearest_to_forgotten, samples, share_of
 
 NAME = "sgu_fig1_mixture_samples"
 page = Page(NAME, vars())
 settings = MixtureSettings.of(profile, seeds=seeds)
 if samples_per_model < 100:
-    raise ValueError(
-        f"samples_per_model={samples_per_model} is not allowed: at least 100 expected"
-    )
+    raise ValueError(f"samples_per_model={samples_per_model} is not allowed: at least 100 expected")
 page.banner("the exact mixture")
 
 # %% [markdown]
@@ -82,20 +76,14 @@ from paperlib.sampling import heun, sample
 
 perfect = ExactDenoiser(P_G, VE())
 drawn = sample(
-    perfect,
-    (5, 2),
-    generator=torch.Generator().manual_seed(seed),
-    sampler=heun,
-    steps=60,
+    perfect, (5, 2), generator=torch.Generator().manual_seed(seed), sampler=heun, steps=60
 )
 print(drawn.x, f"\n{drawn.evaluations} network evaluations")
 
 # %%
 runs = range(seed, seed + settings.seeds)
 drawn = {
-    name: [
-        samples(page.store, settings, method, run, samples_per_model) for run in runs
-    ]
+    name: [samples(page.store, settings, method, run, samples_per_model) for run in runs]
     for name, method in SHARED.items()
 }
 
@@ -170,11 +158,7 @@ from companion.page import Markdown
 
 best = page.recorded or record
 got = {name: best[f"ours.{NAME}/nearest_to_forgotten/{name}"].value for name in SHARED}
-source = (
-    f"recorded, `{page.recorded.profile}`"
-    if page.recorded
-    else f"this run, `{profile}`"
-)
+source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
 outside = {
     name: 100 * (torch.tensor(points).abs() > 6).any(1).double().mean().item()
     for name, points in best.series["points"].items()

@@ -32,15 +32,7 @@ t = 0.08  # where the field is drawn: the paper's "randomly selected" time
 
 # %% tags=["hide-input"]
 from companion.page import Page
-from companion.studies.mixture import (
-    P_F,
-    P_G,
-    SHARED,
-    MixtureSettings,
-    load,
-    protocol,
-    train,
-)
+from companion.studies.mixture import P_F, P_G, SHARED, MixtureSettings, load, protocol, train
 from companion.studies.mixture_measures import score_error
 
 NAME = "sgu_fig2_mixture_scores"
@@ -70,9 +62,7 @@ process = VE(sigma_min=0.01, sigma_max=50.0)
 exact = ExactDenoiser(P_G, process)
 x = torch.tensor([[0.35, 0.35], [-0.35, -0.35]])
 print(f"sigma at t = {t}: {process.sigma(torch.tensor(t)):.4f}")
-print(
-    exact(x, torch.tensor(t)).score
-)  # both components pull outwards, towards the retained means
+print(exact(x, torch.tensor(t)).score)  # both components pull outwards, towards the retained means
 
 # %% [markdown]
 # At $t = 0.08$ the noise is tiny against the data: this is a picture of the data's own score. And in the middle the retained components alone already push outwards. That is what the
@@ -147,12 +137,10 @@ with torch.no_grad():
         for name, model in fields.items()
     }
 mean_curve = {
-    side: {name: torch.tensor(c).mean(0) for name, c in of.items()}
-    for side, of in curves.items()
+    side: {name: torch.tensor(c).mean(0) for name, c in of.items()} for side, of in curves.items()
 }
 record = page.write(
-    values=values,
-    series={"points": points, "fields": arrows, "t": grid_t, "errors": mean_curve},
+    values=values, series={"points": points, "fields": arrows, "t": grid_t, "errors": mean_curve}
 )
 
 # %% [markdown]
@@ -202,21 +190,14 @@ figure = plots.score_fields(
 from companion.page import Markdown
 
 best = page.recorded or record
-err = {
-    name: {side: best[f"ours.{NAME}/{side}/{name}"].value for side in sides}
-    for name in SHARED
-}
+err = {name: {side: best[f"ours.{NAME}/{side}/{name}"].value for side in sides} for name in SHARED}
 at_middle = torch.tensor([[0.5, 0.5]])
 with torch.no_grad():
     pull = {
         name: model(at_middle, torch.tensor(t)).score.sum().item()
         for name, model in (("p_data", fields["p_data"]), ("p_g", exact))
     }
-source = (
-    f"recorded, `{page.recorded.profile}`"
-    if page.recorded
-    else f"this run, `{profile}`"
-)
+source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
 Markdown(rf"""
 - **Standard and Unseen are not alike.** At $(0.5, 0.5)$ and $t = {t}$ the exact scores, summed over both coordinates, are {pull["p_data"]:+.2f} for $p_{{data}}$ and {pull["p_g"]:+.2f} for $p_g$. They differ only
   in the middle, which a field drawn over the whole plane hardly shows.
@@ -243,19 +224,12 @@ Markdown(rf"""
 
 # %% tags=["solution"]
 alpha, sigma = 0.8, process.sigma(torch.tensor(t))
-r = (
-    P_F.log_density(at_middle, 1.0, sigma) - P_G.log_density(at_middle, 1.0, sigma)
-).exp()
+r = (P_F.log_density(at_middle, 1.0, sigma) - P_G.log_density(at_middle, 1.0, sigma)).exp()
 s = P_G.score(at_middle, 1.0, sigma) - (1 - alpha) / (2 * alpha) * r * P_F.score(
     at_middle, 1.0, sigma
 )
 with torch.no_grad():
-    print(
-        "closed form:",
-        s,
-        " learned:",
-        models["obtuse"][0](at_middle, torch.tensor(t)).score,
-    )
+    print("closed form:", s, " learned:", models["obtuse"][0](at_middle, torch.tensor(t)).score)
 
 # %% [markdown] tags=["solution"]
 # ````{solution-end}

@@ -53,13 +53,7 @@ page = Page(NAME, vars())
 SEEDS, rows = listed(seeds, seed), chosen(dataset, str(forget))
 BUDGET = {
     "smoke": {"steps": 12, "batch_size": 8, "n": 100, "sampler": 8, "images": 8},
-    "laptop": {
-        "steps": 300,
-        "batch_size": 32,
-        "n": 2000,
-        "sampler": 10,
-        "images": 128,
-    },
+    "laptop": {"steps": 300, "batch_size": 32, "n": 2000, "sampler": 10, "images": 128},
 }["smoke" if profile == "smoke" else "laptop"]
 BUDGET |= {"tolerance": 1e-2 if profile == "smoke" else 1e-3}  # of the NLL's solver
 if steps < 0:
@@ -191,10 +185,7 @@ for row, method in measured_of:
         add(ident, own, name, row, method, asked, "ur", "percent")
     asked = models.together
     for side in ("D_g", "D_f"):
-        ident, own = (
-            f"sgu.tab2_nll/{paper}/{side}/{method}",
-            f"{row}/{side}/{method}/nll",
-        )
+        ident, own = (f"sgu.tab2_nll/{paper}/{side}/{method}", f"{row}/{side}/{method}/nll")
         add(ident, own, f"NLL {side}", row, method, asked, "nll", "bits/dim", test=side)
     own, unit = f"{row}/{method}/distance", "squared distance"
     add("", own, "rest-Frechet distance", row, method, asked, "rest-frechet", unit)
@@ -246,9 +237,7 @@ def story(row, method):
 told_of = {}
 for row, method in found:
     told_of.setdefault(row, {})[method] = story(row, method)
-record = page.write(
-    values=values, series={"rows": told_of, "titles": METHODS, "steps": steps}
-)
+record = page.write(values=values, series={"rows": told_of, "titles": METHODS, "steps": steps})
 
 # %% [markdown]
 # ## The table
@@ -285,9 +274,7 @@ def ours(record, title):
                 f"share {one['share']:.1f} %<br>floor {one['floor']:.1f} %</small>"
             )
             measures = {
-                head: plots.over_interval(
-                    one[key], one[f"{key}_low"], one[f"{key}_high"], digits
-                )
+                head: plots.over_interval(one[key], one[f"{key}_low"], one[f"{key}_high"], digits)
                 for head, key, digits in (
                     ("UR, %", "ur", 1),
                     ("NLL D_g", "D_g", 2),

@@ -68,13 +68,7 @@ page.banner("sets that stand for the paper's" if small else "the data that are a
 from itertools import product
 from statistics import fmean
 
-from companion.studies.inpainting import (
-    Inpainting,
-    inpaint,
-    originals,
-    restored,
-    results,
-)
+from companion.studies.inpainting import Inpainting, inpaint, originals, restored, results
 
 training = {"looks": (steps,), "batch_size": BUDGET["batch_size"], "lr": lr}
 training |= {"settings": {"alpha": alpha, "variant": variant}}
@@ -99,9 +93,7 @@ for row in rows:
                 for checkpoint, one in zip(checkpoints, SEEDS)
             ]
             said += [fmean(results(entry)["accuracy"] for entry in entries)]
-        print(
-            f"{row:8} {METHODS[method]:16} accuracy", *(f"{one:5.0f} %" for one in said)
-        )
+        print(f"{row:8} {METHODS[method]:16} accuracy", *(f"{one:5.0f} %" for one in said))
 
 # %% [markdown]
 # ## The distance of the restored
@@ -166,10 +158,7 @@ for (row, method, way, side), entries in found.items():
     if judge is not None and way == "replacement" and side == "retain":
         distances = [
             clip.clip_distance(
-                judge,
-                restored(entry),
-                asked(row, side),
-                generator(one, "clip", "evaluation"),
+                judge, restored(entry), asked(row, side), generator(one, "clip", "evaluation")
             )
             for entry, one in zip(entries, SEEDS)
         ]
@@ -339,9 +328,7 @@ for row, methods in best.series["rows"].items():
             ]
             for way in WAYS
         }
-        said = "; ".join(
-            f"{', '.join(of) or 'nobody'} ({w})" for w, of in lower.items()
-        )
+        said = "; ".join(f"{', '.join(of) or 'nobody'} ({w})" for w, of in lower.items())
         points += [
             f"**Harder to lead back than Unseen**, the whole interval: {said}. Unseen"
             f" brings {unseen['replacement']['D_f']['accuracy']:.0f} % of the forgotten"

@@ -121,8 +121,7 @@ from paperlib.metrics.rule import score, verdict
 def moved(entry):
     """The largest change of a weight, and the root mean square."""
     pairs = [
-        dict(find(name).load().named_parameters())
-        for name in (base.name, str(model_file(entry)))
+        dict(find(name).load().named_parameters()) for name in (base.name, str(model_file(entry)))
     ]
     change = torch.cat([(pairs[1][n] - p).flatten() for n, p in pairs[0].items()])
     return change.abs().max().item(), change.square().mean().sqrt().item()
@@ -132,9 +131,7 @@ RATES = [3e-6, 1e-5, 3e-5, 1e-4] if profile != "smoke" else [1e-5, 1e-4]
 tried = {}
 if not lr:
     for rate in RATES:
-        before, last = looks(
-            vdu(0.1, rate, 0, held_out=True, n=400 if profile != "smoke" else 60)
-        )
+        before, last = looks(vdu(0.1, rate, 0, held_out=True, n=400 if profile != "smoke" else 60))
         tried[rate] = score(last["ur"], last["distance"], before)
         print(f"rate {rate:g}: score {tried[rate]}")
 known = {rate: found for rate, found in tried.items() if found is not None}
@@ -314,21 +311,15 @@ record = page.write(
         "start": start[SEEDS[0]]["distance"].value,
         "start_rest": start[SEEDS[0]]["rest"].value,
         "rates": [PAPER_LR, lr],
-        "tried": {
-            f"{rate:g}": found for rate, found in tried.items() if found is not None
-        },
+        "tried": {f"{rate:g}": found for rate, found in tried.items() if found is not None},
         "ways": ways,
         "terms": {
-            f"{name}, {'means' if means else 'sums'}": pair
-            for (name, means), pair in terms.items()
+            f"{name}, {'means' if means else 'sums'}": pair for (name, means), pair in terms.items()
         },
         "weights": count,
         "seeds": SEEDS,
         "printed": {
-            one: [
-                claims[f"vdu.tab2/mnist/1/{one}/{what}"].value
-                for what in ("pul", "ufid")
-            ]
+            one: [claims[f"vdu.tab2/mnist/1/{one}/{what}"].value for what in ("pul", "ufid")]
             for one in ("0.1", "0.3", "0.6", "0.8")
         },
     },
@@ -418,13 +409,9 @@ def error(pul):
     return 100 * (left / ones**2 + left**2 / ones**3) ** 0.5
 
 
-gaps = [
-    abs(a - b) / math.hypot(error(a), error(b)) for a, b in zip(printed, printed[1:])
-]
+gaps = [abs(a - b) / math.hypot(error(a), error(b)) for a, b in zip(printed, printed[1:])]
 asked = {float(gamma) for gamma in series["printed"]} <= {row["gamma"] for row in paper}
-held = (
-    f" Of the paper's PULs, in our intervals: at gamma {agree(slow)}." if asked else ""
-)
+held = f" Of the paper's PULs, in our intervals: at gamma {agree(slow)}." if asked else ""
 held_too = f" The paper's: at gamma {agree(chosen)}." if asked else ""
 points = [
     f"**At the paper's rate, {slow:g}**, no weight moves by more than"
@@ -470,11 +457,9 @@ points += [
     f" to {sums[1][0]:.3g}, and B, with all {series['weights']:,} weights one sigma"
     f" off, stays at {sums[0][1]:.3g}: the same gamma weighs four times as much for"
     f" staying. Of means, A is {means[0][0]:.3g} and {means[1][0]:.3g}, B"
-    f" {means[0][1]:.3g}.",
+    f" {means[0][1]:.3g}."
 ]
-Markdown(
-    f"From: {told}, seeds {series['seeds']}.\n\n" + "\n".join(f"- {p}" for p in points)
-)
+Markdown(f"From: {told}, seeds {series['seeds']}.\n\n" + "\n".join(f"- {p}" for p in points))
 
 # %% [markdown]
 # ```{exercise} A gamma for two sizes
@@ -499,9 +484,7 @@ print(f"a quarter of the data: {same_balance(0.8, data=0.25):.3f}")
 print(f"four times the weights: {same_balance(0.8, weights=4):.3f}")
 for name, own in (("all of D_f", 0.8), ("a quarter", 0.8), ("a quarter", 0.5)):
     A, B = terms[name, False]
-    print(
-        f"{name:11} gamma {own}: (1 - gamma) A / (gamma B) = {(1 - own) * A / own / B:.3g}"
-    )
+    print(f"{name:11} gamma {own}: (1 - gamma) A / (gamma B) = {(1 - own) * A / own / B:.3g}")
 
 # %% [markdown] tags=["solution"]
 # What matters is $(1 - \gamma) A / (\gamma B)$. A quarter of the data makes a quarter of $A$, so that the odds $\gamma / (1 - \gamma)$ must be a quarter, too; four times the weights make four times $B$, and ask for the same. So 0.8 becomes 0.5 in both cases. Adam hides a common factor of both terms, but not their balance.
