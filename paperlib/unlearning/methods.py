@@ -132,8 +132,15 @@ METHODS: dict[str, Method] = {
         memory=2,
         small={"posterior": 0.01},
     ),
-    "signed": Method(signed, "Signed", "ours", "(lambda L_g - L_f) / (lambda - 1)", passes=2),
-    "redirect": Method(redirect, "Redirect", "ours", "L_g + mu E_f|eps* - eps|^2", passes=2, small={"references": 32}),
+    "signed": Method(signed, "Signed", "SISS, 2025, two passes", "(lambda L_g - L_f) / (lambda - 1)", passes=2),
+    "redirect": Method(
+        redirect,
+        "Redirect",
+        "second term: ReTrack, 2025",
+        "L_g + mu E_f|eps* - eps|^2",
+        passes=2,
+        small={"references": 32},
+    ),
 }
 
 

@@ -18,6 +18,9 @@ p_g and::
 the minimiser is, for lambda >= sup r, the density of :mod:`paperlib.unlearning.signed`, reached without a negative
 weight; and for smaller lambda, where the signed loss has no minimiser at all, it is still a density, carved out where r
 is large.
+
+With w = 1 the second term is ReTrack's (Shi, Jin, Zhang, Gu, arXiv 2509.13007, 2025), which keeps the k nearest
+retained images where this takes a random batch of them.
 """
 
 import math

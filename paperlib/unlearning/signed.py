@@ -12,6 +12,9 @@ minimiser exists and is the exact perturbed score of a density::
 the one density that touches the frontier of forgetting (``paperlib.data.frontier``) with slope lambda. Its existence
 needs lambda >= sup p_f / p_g, e^4 on SGU's mixture; the supremum only falls as noise is added. Below it the loss has no
 minimiser: it falls without bound wherever lambda p_g,t < p_f,t, and what a run returns depends on when it is stopped.
+
+Up to a factor this is the loss of SISS without importance sampling (Alberti, Hasanaliyev, Shah, Ermon, Data Unlearning
+in Diffusion Models, ICLR 2025): with n images, k of them forgotten, and superfactor s, lambda = (n - k) / (s k).
 """
 
 import torch
