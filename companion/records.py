@@ -52,8 +52,10 @@ class Value(_Strict):
     @property
     def interval(self) -> tuple[float, float] | None:
         """95 %: over seeds, or with a single one over its images; None where neither is known."""
-        images = self.protocol.get("ci95_images")
-        return self.ci95 or (tuple(images[0]) if images else None)
+        images = self.protocol.get("ci95_images")  # [low, high], or of each seed one
+        if self.ci95 or not images:
+            return self.ci95
+        return tuple(images[0] if isinstance(images[0], list | tuple) else images)
 
     def has(self, **facts: Any) -> bool:
         """Whether these are among its facts."""
