@@ -19,7 +19,7 @@ from paperlib.data import sets
 from paperlib.data.images import Examples, Images
 from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser, reinitialise
-from paperlib.losses import Data, batch_loss
+from paperlib.losses import LABEL_DROPOUT, Data, batch_loss
 from paperlib.nets.presets import unet
 from paperlib.processes import DDPM, VE, VP
 from paperlib.training import Training
@@ -42,8 +42,11 @@ class Budget(Settings):
     lr: float = Field(gt=0)  # after the warm-up; it falls to zero along half a cosine
     ema: float = Field(0.999, ge=0, lt=1)
     warmup: int = Field(200, ge=0)
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Literal["float32", "bf16", "faster"] = "float32"  # faster: measured on this machine when a run begins
     compiled: bool = False
+    levels: Literal["uniform", "lognormal"] = "uniform"  # of the noise in training (paperlib.losses.times)
+    weighting: Literal["simple", "unit"] = "simple"  # of the loss over time (paperlib.losses.weight)
+    label_dropout: float = Field(LABEL_DROPOUT, ge=0, le=1)  # how often a model with labels is told none
 
     @property
     def samples(self) -> int:
@@ -53,6 +56,7 @@ class Budget(Settings):
 
 # An hour or less on two CPU cores. On a GPU as many passes as make a good model, in minutes.
 _GPU = dict(batch_size=512, ema=0.9999, warmup=1000, precision="bf16", compiled=True)
+_NETWORK = dict(precision="faster", levels="lognormal", weighting="unit", label_dropout=0.4, warmup=1000)
 BUDGETS = {
     ("digits", "cpu"): Budget(steps=1500, batch_size=128, lr=2e-3),  # two minutes; 140 passes
     ("digits", "cuda"): Budget(steps=1500, batch_size=128, lr=2e-3),
@@ -62,8 +66,12 @@ BUDGETS = {
     ("avatars", "cuda"): Budget(steps=3000, batch_size=64, lr=1e-3),
     ("mnist", "cpu"): Budget(steps=5000, batch_size=64, lr=2e-3),  # 40 minutes of one core; six passes
     ("mnist", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU),
-    ("cifar10", "cpu"): Budget(steps=80_000, batch_size=128, lr=5e-4, ema=0.9999, warmup=1000),
-    ("cifar10", "cuda"): Budget(steps=40_000, lr=5e-4, **_GPU),
+    # One network that serves every process, with labels and without (``Base.of``): label dropout so high that its
+    # unconditional face sees nearly as much. The recipe is the best at equal processor time (campaign/trials.py).
+    ("cifar10", "cpu"): Budget(steps=32_000, batch_size=64, lr=1e-3, ema=0.9995, **_NETWORK),  # 2 million images
+    ("cifar10", "cuda"): Budget(steps=40_000, lr=5e-4, **_GPU | _NETWORK),
+    ("mnist-network", "cpu"): Budget(steps=25_000, batch_size=64, lr=1e-3, ema=0.9995, **_NETWORK),  # 1.6 million
+    ("mnist-network", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU | _NETWORK),
 }
 
 
@@ -74,6 +82,15 @@ class Base(Settings):
     process: Literal["ve", "vp", "ddpm"]
     labels: bool = False  # conditional, with label dropout
     unseen: str = ""  # as a page's parameter ``forget`` names classes
+    of: Literal["", "vp-labels"] = ""  # the trained network that this is a face of; empty: it is trained itself
+
+    @property
+    def network(self) -> "Base":
+        """The base model that has the weights: itself, or the one that it is a face of."""
+        if not self.of:
+            return self
+        process, _, labels = self.of.partition("-")
+        return self.model_copy(update={"process": process, "labels": bool(labels), "of": ""})
 
     @property
     def name(self) -> str:
@@ -88,9 +105,9 @@ class Base(Settings):
 
     @property
     def preset(self) -> str:
-        """The name of its network, about 0.6 M parameters for digits, 7 M for CIFAR-10, 1 to 1.5 M for others."""
+        """The name of its network, about 0.6 M parameters for digits, 4 M for CIFAR-10, 1 to 1.5 M for others."""
         names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
-        return names.get(self.dataset, f"small-{self.dataset}")
+        return names.get(self.dataset, "small-32-deep")
 
 
 def _with_twin(unseen: str, **base) -> list[Base]:
@@ -109,8 +126,18 @@ _ALL = [
     *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
     *_with_twin("3", dataset="mnist", process="ddpm", labels=True),
     *_with_twin("3", dataset="mnist", process="ve", labels=True),
-    *_with_twin("dog,automobile", dataset="cifar10", process="vp"),  # SGU's
-    *_with_twin("airplane", dataset="cifar10", process="ddpm", labels=True),  # EraseDiff's
+    # MNIST's network for every process, in earnest. Until it and its twins are trained, pages start from those above.
+    *_with_twin("3,7", dataset="mnist", process="vp", labels=True),
+    Base(dataset="mnist", process="vp", labels=True, unseen="1"),
+    # CIFAR-10's networks, without SGU's classes and without EraseDiff's.
+    *_with_twin("dog,automobile", dataset="cifar10", process="vp", labels=True),
+    Base(dataset="cifar10", process="vp", labels=True, unseen="airplane"),
+]
+_ALL += [  # CIFAR-10's faces: of each of its networks, without labels on VP and DDPM, with labels on DDPM
+    base.model_copy(update={"process": process, "labels": labels, "of": "vp-labels"})
+    for base in _ALL
+    if base.dataset == "cifar10"
+    for process, labels in (("vp", False), ("ddpm", False), ("ddpm", True))
 ]
 # In the order of their worth: the smallest set first, the unconditional ones before the others, and each twin after
 # the base models of its kind.
@@ -120,16 +147,28 @@ BASES: dict[str, Base] = {base.name: base for base in _ALL}
 
 
 def budget(base: Base, device: torch.device | str) -> Budget:
-    """The training budget of a base model on a kind of device."""
-    return BUDGETS[base.dataset, torch.device(device).type]
+    """The training budget of a base model, or of the network that it is a face of, on a kind of device."""
+    network, kind = base.network, torch.device(device).type
+    shared = network.dataset == "mnist" and (network.process, network.labels) == ("vp", True)
+    return BUDGETS["mnist-network" if shared else network.dataset, kind]
 
 
 def architecture(base: Base) -> Denoiser:
     """A fresh network on the base model's process."""
+    if base.of:
+        model = architecture(base.network)
+        model = model if base.labels else unconditional(model)
+        return model if base.process == base.network.process else model.with_process(PROCESSES[base.process]())
     predicts = PREDICTS[base.process]
     changes = {"classes": 10 if base.labels else 0}
     net = unet(base.preset, predicts=predicts, **changes)
     return Denoiser(net, PROCESSES[base.process](), predicts=predicts, data_std=DATA_STD.get(base.dataset, 0.5))
+
+
+def unconditional(model: Denoiser) -> Denoiser:
+    """The unconditional face of a model that was trained with labels, in place."""
+    model.net.unconditional()
+    return model
 
 
 def data(base: Base) -> Images:
@@ -149,20 +188,30 @@ def examples(base: Base, data: Images) -> Examples:
 
 
 def objective(
-    model: Denoiser, generator: torch.Generator, index: int, *, data: Data, batch_size: int
+    model: Denoiser, generator: torch.Generator, index: int, *, data: Data, batch_size: int, **loss
 ) -> dict[str, Tensor]:
-    """Denoising score matching, the mean over pixels."""
-    return {"loss": batch_loss(model, data, batch_size, generator).mean() / math.prod(model.net.shape)}
+    """Denoising score matching, the mean over pixels; ``loss`` is of :func:`paperlib.losses.batch_loss`."""
+    return {"loss": batch_loss(model, data, batch_size, generator, **loss).mean() / math.prod(model.net.shape)}
 
 
-def training(base: Base, budget: Budget, *, seed: int = 0, device: torch.device | str = "cpu") -> Training:
-    """The training run that makes a base model, before its first update."""
-    model = architecture(base)
+def training(
+    base: Base,
+    budget: Budget,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    images: Images | None = None,
+) -> Training:
+    """The training run that makes a base model, before its first update; ``images`` in place of its own try it out."""
+    if base.of:
+        raise ValueError(f"{base.name} is not trained: it is a face of {base.network.name}")
+    model, shown = architecture(base), data(base) if images is None else images
     reinitialise(model, generator(seed, f"bases/{base.name}", "init"))
-    settings = budget.model_dump(exclude={"batch_size"})
+    settings = budget.model_dump(exclude={"batch_size", "levels", "weighting", "label_dropout"})
+    loss = {"levels": budget.levels, "weighting": budget.weighting, "dropout": budget.label_dropout}
     return Training(
         model.to(device),
-        partial(objective, data=examples(base, data(base).to(device)), batch_size=budget.batch_size),
+        partial(objective, data=examples(base, shown.to(device)), batch_size=budget.batch_size, **loss),
         generator=generator(seed, f"bases/{base.name}", "noise", device),
         decay=True,
         **settings,
@@ -173,4 +222,4 @@ def load(name: str) -> Denoiser:
     """A committed base model."""
     if name not in BASES:
         raise ValueError(f"there is no base model {name!r}; there are: {', '.join(BASES)}")
-    return checkpoints.load(architecture(BASES[name]), name)
+    return checkpoints.load(architecture(BASES[name]), BASES[name].network.name)

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from companion import claims
+from companion.claims import Claim
 from companion.code import CHECKOUT
 from companion.parameters import check_profile, defaults, normalised, plain_values, seed_list
 from companion.provenance import Origin
@@ -122,6 +124,14 @@ class Page:
         chosen |= {name: value for name, value in self.parameters.items() if name in chosen and value}
         return SimpleNamespace(**chosen)
 
+    def chosen(self, parameter: str, names: Iterable[str]) -> list[str]:
+        """What a parameter asks for: "all", or some of ``names`` with commas between."""
+        known, asked = list(names), self.parameters[parameter]
+        words = known if asked == "all" else asked.split(",")
+        if unknown := [word for word in words if word not in known]:
+            raise ValueError(f"{parameter}={unknown[0]!r} is not one of all, {', '.join(known)}")
+        return [name for name in known if name in words]
+
     def measure(
         self,
         rows: Callable[[], Iterable[Row | Value | NotRun]],
@@ -129,6 +139,7 @@ class Page:
         series: Callable[[], Mapping[str, Any]] | None = None,
         images: Callable[[], Mapping[str, Any]] | None = None,
         tables: Sequence[str] = (),
+        missing: Callable[[Claim], str] | None = None,
         by: Sequence[str] = (),
     ) -> Record:
         """Measure, write this run's record, and return the result that the page shows.
@@ -140,12 +151,14 @@ class Page:
             series: curves and the like, by name; called after ``rows``.
             images: sheets of samples (:func:`companion.plots.contact_sheet`), by name; called after ``rows``.
             tables: the papers' tables whose cells the rows may be.
+            missing: why a printed cell of these tables was not run, where no row is of it.
             by: facts that tell rows of ours apart (:func:`companion.rows.gather`).
         """
         if self.computes:
             found = list(rows())
             values = gather((one for one in found if isinstance(one, Row)), self.name, tables, by)
             values += [one for one in found if not isinstance(one, Row)]
+            values += self._missing(values, tables, missing)
             sheets = dict(images() if images else {})
             files = [self._save(name, sheet) for name, sheet in sheets.items()]
             self.write(values=values, series=dict(series() if series else {}), images=files)
@@ -184,6 +197,15 @@ class Page:
         self.result = self.recorded or self.run
         return self.run
 
+    def _missing(
+        self, values: Sequence[Any], tables: Sequence[str], why: Callable[[Claim], str] | None
+    ) -> list[NotRun]:
+        have = {value.claim for value in values}
+        cells = [
+            claim for claim in claims.load().values() if claims.split(claim.id)[0] in tables and claim.id not in have
+        ]
+        return [NotRun(claim=claim.id, reason=why(claim)) for claim in cells] if why else []
+
     def image_path(self, what: str) -> Path:
         """Return where an image of this run's record belongs: ``<page>-<what>.png`` beside it."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -218,7 +240,7 @@ class Page:
             found: what the record says to it.
             verdict: what to think of it.
             rests: further words on what it rests on; data, seeds and profile are said anyway.
-            holds: the conditions under which ``found`` and ``verdict`` are true of the record; an untrue one is an error.
+            holds: the conditions under which ``found`` and ``verdict`` are true; of a record an untrue one is an error.
         """
         if self.recorded is None:
             found, verdict, rests = "Nothing is recorded yet.", "open", ""

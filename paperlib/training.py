@@ -267,6 +267,14 @@ class Training:
         }
         return copy.deepcopy(state)
 
+    def start_from(self, weights: dict[str, Tensor], index: int) -> None:
+        """Go on from weights alone, as those of update ``index``: where the run's own state is lost. The optimiser and
+        the average begin anew, so that the run is another one than it would have been."""
+        self.network.load_state_dict(weights)
+        if self.average:
+            self.average.module.load_state_dict(weights)
+        self.index = index
+
     def load_state_dict(self, state: dict) -> None:
         """Go on from a :meth:`state_dict`, which stays as it is."""
         state = copy.deepcopy(state)

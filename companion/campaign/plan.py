@@ -49,7 +49,9 @@ def runs(device: torch.device, folder: Path) -> list[Run]:
     then the base models' evaluations."""
 
     def of_bases(*kinds: type) -> list[Run]:
-        return [kind(base, device, folder) for base in BASES.values() for kind in kinds]
+        return [kind(base, device, folder) for base in trained for kind in kinds]
+
+    trained = [base for base in BASES.values() if not base.of]
 
     return [*of_bases(Pretraining, SampleCheck), *bench_runs(device, folder), *of_bases(BaseEvaluation)]
 

@@ -1,24 +1,33 @@
-"""The training of one base model as a run of the campaign: from its snapshot to its committed checkpoint."""
+"""The training of one base model as a run of the campaign: from its snapshot to its committed checkpoint.
+
+Where the snapshot is lost, as on another machine, the run goes on from the weights that ``checkpoints/unfinished`` has
+of it: those are committed from time to time, and what is lost is the optimiser's memory.
+"""
 
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from companion import bases, checkpoints
 from companion.bases import Base, Budget
 from companion.machine import say, use_of_machine
 from companion.page import build_folder
 from companion.snapshots import Resumable
-from paperlib.training import Training
+from paperlib.data.images import Images
+from paperlib.training import PRECISIONS, Training
 
 __all__ = ["INTERVAL", "Pretraining"]
 
 INTERVAL = 60.0  # seconds of training between two snapshots
-SECONDS: dict[tuple, float] = {}  # of an update on this machine, measured once for each kind of model
+UNFINISHED = 900.0  # seconds between two checkpoints of what is not finished
+SECONDS: dict[tuple, float] = {}  # of an update on this machine, measured once for each kind of model and precision
 
 
 @dataclass
@@ -29,10 +38,11 @@ class Pretraining:
     device: torch.device
     folder: Path
     seed: int = 0
+    machines: list[dict[str, Any]] = field(default_factory=list)  # where it was trained, and how fast
 
     def __post_init__(self):
         self.budget: Budget = bases.budget(self.base, self.device)
-        facts = [self.base.model_dump(), self.budget.model_dump(), self.seed, self.device.type]
+        facts = [self.base.model_dump(exclude_defaults=True), self.budget.model_dump(), self.seed, self.device.type]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         self.snapshot = build_folder() / "campaign" / f"{self.name}-{key}.pt"
 
@@ -40,6 +50,11 @@ class Pretraining:
     def name(self) -> str:
         """The base model's."""
         return self.base.name
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the weights of a run that goes on are kept."""
+        return self.folder / "unfinished"
 
     def left(self) -> float:
         """The share of the training that is still to be done.
@@ -49,42 +64,95 @@ class Pretraining:
         card = checkpoints.card(self.name, self.folder)
         if card is not None and card["samples_seen"] >= self.budget.samples:
             return 0.0
-        if not self.snapshot.is_file():
-            return 1.0
-        index = torch.load(self.snapshot, weights_only=True, map_location="cpu", mmap=True)["training"]["progress"][0]
-        return 1 - index / self.budget.steps
+        return 1 - self._index() / self.budget.steps
+
+    def _index(self) -> int:
+        """How many updates are done."""
+        if self.snapshot.is_file():
+            saved = torch.load(self.snapshot, weights_only=True, map_location="cpu", mmap=True)
+            return saved["training"]["progress"][0]
+        card = checkpoints.card(self.name, self.unfinished) or {}
+        return card["samples_seen"] // self.budget.batch_size if card.get("budget") == self.budget.model_dump() else 0
 
     def minutes(self) -> float:
         """From three updates here and now, after a first one; not compiled, so a bound from above on a GPU."""
-        kind = (self.base.preset, self.base.process, self.base.labels, self.device.type)
+        return self._seconds(self.precision) * self.budget.steps / 60
+
+    @cached_property
+    def precision(self) -> str:
+        """The budget's, or the faster one on this machine, measured."""
+        if self.budget.precision != "faster":
+            return self.budget.precision
+        return min(PRECISIONS, key=self._seconds)
+
+    def _seconds(self, precision: str) -> float:
+        kind = (self.base.preset, self.base.process, self.base.labels, self.device.type, precision)
         if kind not in SECONDS:
-            short = self.budget.model_copy(update={"compiled": False, "steps": 4})
-            seconds = [step.seconds for step in bases.training(self.base, short, device=self.device)]
+            short = self.budget.model_copy(update={"compiled": False, "steps": 4, "precision": precision})
+            channels, size, _ = bases.architecture(self.base).net.shape
+            grey = torch.full((8, channels, size, size), 128, dtype=torch.uint8)  # data need not be here to be planned
+            classes = tuple(str(k) for k in range(10))
+            images = Images("grey", grey, classes=classes, labels=torch.zeros(8, dtype=torch.long))
+            seconds = [step.seconds for step in bases.training(self.base, short, device=self.device, images=images)]
             SECONDS[kind] = (seconds[-1] - seconds[0]) / 3
-        return SECONDS[kind] * self.budget.steps / 60
+        return SECONDS[kind]
 
     def go_on(self, deadline: float | None) -> bool:
-        """Train until the end or the deadline; write the checkpoint when the end is reached. True if it was."""
-        run = bases.training(self.base, self.budget, seed=self.seed, device=self.device)
+        """Train until the end or the deadline; write the checkpoint when the end is reached. True if it was, or if
+        another process is at it."""
+        self.snapshot.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.snapshot.with_suffix(".lock"))
+        run = bases.training(self.base, self._measured(), seed=self.seed, device=self.device)
+        if run.processes.is_main_process:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                say(f"{self.name}: another process is at it")
+                return True
+        try:
+            return self._train(run, deadline)
+        finally:
+            lock.release()
+
+    def _measured(self) -> Budget:
+        return self.budget.model_copy(update={"precision": self.precision})
+
+    def _train(self, run: Training, deadline: float | None) -> bool:
+        if not self.snapshot.is_file() and (index := self._index()):
+            model = checkpoints.load(bases.architecture(self.base), self.name, self.unfinished)
+            run.start_from(model.state_dict(), index)
+            self.machines = (checkpoints.card(self.name, self.unfinished) or {}).get("machines", [])
         followed = Resumable(run, self.snapshot, every=INTERVAL, deadline=deadline)
         first, start, said = run.index, run.seconds, time.monotonic()
+        kept = said
         if first:
             say(f"{self.name}: going on from update {first} of {run.steps}")
         for step in followed:
             if time.monotonic() - said > INTERVAL:
                 said = time.monotonic()
                 rate = (step.index - first) * self.budget.batch_size / (step.seconds - start)
-                say(f"{self.name}: update {step.index} of {run.steps}, {rate:.0f} images/s")
+                say(f"{self.name}: update {step.index} of {run.steps}, {rate:.0f} images/s, {self.precision}")
+            if time.monotonic() - kept > UNFINISHED:
+                kept = time.monotonic()
+                self._write(run, followed.curve, self.unfinished, first, start)
+        if run.processes.is_main_process and not followed.finished and run.index > first:
+            self._write(run, followed.curve, self.unfinished, first, start)
         if not followed.finished:
             return False
         if run.processes.is_main_process:
-            self._write(run, followed.curve)
+            self._write(run, followed.curve, self.folder, first, start)
             self.snapshot.unlink(missing_ok=True)
+            for suffix in (".safetensors", ".json"):
+                (self.unfinished / f"{self.name}{suffix}").unlink(missing_ok=True)
+            rate = self.budget.samples / run.seconds / run.processes.num_processes
+            say(use_of_machine(run.model.net, rate, self.device, self.precision))
         run.processes.wait_for_everyone()
         return True
 
-    def _write(self, run: Training, curve: list[tuple[int, float]]) -> None:
-        data = bases.data(self.base)
+    def _write(self, run: Training, curve: list[tuple[int, float]], folder: Path, first: int, start: float) -> None:
+        data, seen = bases.data(self.base), run.index * self.budget.batch_size
+        rate = (run.index - first) * self.budget.batch_size / max(run.seconds - start, 1e-9)
+        here = {"from_update": first, "precision": self.precision, "images_per_second": round(rate, 1)}
         card = {
             "data": data.name,
             "images": len(data),
@@ -92,12 +160,11 @@ class Pretraining:
             "network": self.base.preset,
             "budget": self.budget.model_dump(),
             "seed": self.seed,
-            "samples_seen": self.budget.samples,
+            "samples_seen": seen,
             "seconds": round(run.seconds, 1),
-            "loss": curve[-1][1],
+            "machines": [*self.machines, here],
+            "loss": curve[-1][1] if curve else None,
             "curve": curve,
         }
-        file = checkpoints.save(run.model, self.name, card, self.folder)
-        say(f"{self.name}: done in {run.seconds / 60:.0f} minutes, {file}")
-        rate = self.budget.samples / run.seconds / run.processes.num_processes
-        say(use_of_machine(run.model.net, rate, self.device, self.budget.precision))
+        file = checkpoints.save(run.model, self.name, card, folder)
+        say(f"{self.name}: {seen:,} images, {run.seconds / 60:.0f} minutes, {file}")

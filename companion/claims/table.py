@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from companion.claims.names import PROCESSES, data_title, method_title
@@ -25,6 +25,7 @@ def comparison(
     extra: Mapping[str, Mapping[str, float]] | None = None,
     labels: Mapping[str, str] | None = None,
     cannot_be: Mapping[str, str] | None = None,
+    another: Callable[[Any], str] | None = None,
     decimals: int | None = None,
 ) -> "pandas.DataFrame":
     """Return the comparison, a row for each cell that was measured, as text that is ready to read.
@@ -37,6 +38,7 @@ def comparison(
         extra: further columns after *paper*, such as ``{"exact": {id: number}}``.
         labels: other names of rows, by id. Without, a row says data set, process, what is forgotten and method.
         cannot_be: the argument, by id, why a printed number cannot be.
+        another: of a measured value, in what its protocol differs from the paper's; "" where it does not.
         decimals: digits after the point; without, those that the paper prints.
 
     Cells that were not run have no row: ``attrs["not_run"]`` has a sentence for each reason. A ``smoke`` record is
@@ -65,7 +67,8 @@ def comparison(
         table["tolerance"].append(NOTHING if tolerance is None else f"± {tolerance:g}")
         because = (cannot_be or {}).get(one, "")
         judged = claim and (record.profile != "smoke" or because)
-        table["verdict"].append(str(verdict(claim, value, cannot_be=because)) if judged else NOTHING)
+        other = another(value) if another and hasattr(value, "value") else ""
+        table["verdict"].append(str(verdict(claim, value, cannot_be=because, another=other)) if judged else NOTHING)
     if len(set(table["metric"])) == 1:
         del table["metric"]
     frame = pandas.DataFrame(table, index=[(labels or {}).get(one) or _label(one, known, values) for one in shown])

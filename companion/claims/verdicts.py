@@ -14,7 +14,7 @@ from paperlib.intervals import t_interval
 
 __all__ = ["Verdict", "ordering", "verdict"]
 
-Word = Literal["reproduced", "not reproduced", "inconclusive", "cannot be", "not run"]
+Word = Literal["reproduced", "not reproduced", "inconclusive", "another protocol", "cannot be", "not run"]
 FEWEST_PAIRS = 3  # seeds behind the verdict on an ordering
 
 
@@ -29,18 +29,22 @@ class Verdict:
         return self.word
 
 
-def verdict(claim: Claim, measured: Any, *, cannot_be: str = "") -> Verdict:
+def verdict(claim: Claim, measured: Any, *, cannot_be: str = "", another: str = "") -> Verdict:
     """Judge one printed number.
 
     Args:
         claim: what the paper prints.
         measured: a record's value, one that was not run, or None.
         cannot_be: the argument why no measurement can give the printed number, where there is one.
+        another: in what the protocol differs from the paper's, where that decides the number; differences and orders
+            can be judged then, the number itself cannot.
     """
     if cannot_be:
         return Verdict("cannot be", cannot_be)
     if not hasattr(measured, "value"):
         return Verdict("not run", getattr(measured, "reason", "not measured here"))
+    if another:
+        return Verdict("another protocol", another)
     metric = metrics()[claim.metric]
     if metric.tolerance is None:
         return Verdict("inconclusive", f"no tolerance for {metric.label}: {metric.because}")

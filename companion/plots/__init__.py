@@ -6,12 +6,13 @@ A figure takes a record, so that what was recorded and what was just measured ar
 from companion.plots.comparison import conflict_panels, course_panels, direction_panels, relearning_grid
 from companion.plots.courses import course_curves, needed_weight
 from companion.plots.forgetting import case_intervals, fooled_pairs
-from companion.plots.glance import forgetting_plane, glance_sheet
+from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
+from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.sampling import bound_terms, nll_histograms, sampler_curves
 from companion.plots.sgu import side_histograms
-from companion.plots.style import COLOURS, LABELS, interval, use_style
+from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
 from companion.plots.vdu import gamma_sweep, posterior_widths
 
@@ -32,9 +33,11 @@ __all__ = [
     "frontier_plane",
     "gamma_sweep",
     "glance_sheet",
-    "interval",
+    "measures_table",
     "likelihoods",
+    "looks_table",
     "needed_weight",
+    "needs_table",
     "nll_histograms",
     "picture",
     "posterior_widths",

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 
 __all__ = ["side_histograms"]
@@ -14,10 +15,11 @@ __all__ = ["side_histograms"]
 def side_histograms(record: Any, *, title: str) -> Figure:
     """Bits a dimension of test images of both sides: a row a data set, a column a model, common axes in a row.
 
-    The series ``rows`` maps data sets to {model: {"bits": {"D_g": [...], "D_f": [...]}}}, ``titles`` names the models.
+    The series ``rows`` maps data sets to {model: {"bits": {"D_g": [...], "D_f": [...]}}}.
     """
     use_style()
-    rows, titles = record.series["rows"], record.series["titles"]
+    rows = record.series["rows"]
+    titles = {method: method_title(method) for models in rows.values() for method in models}
     figure, axes = plt.subplots(
         len(rows), len(titles), figsize=(8.6, 1.7 * len(rows) + 1.1), sharex="row", sharey="row", squeeze=False
     )

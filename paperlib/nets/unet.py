@@ -97,7 +97,7 @@ class UNet(nn.Module):
         if layout not in LAYOUTS:
             raise ValueError(f"layout={layout!r} is not one of {', '.join(LAYOUTS)}")
         self.shape = (image_channels, size, size)
-        self.channels, self.classes, self.frequency = channels, classes, frequency
+        self.channels, self.classes, self.known, self.frequency = channels, classes, classes, frequency
         plus = layout == "ddpm++"
         widths = [channels * multiplier for multiplier in multipliers]
         embedding = 8 * channels if classes else 4 * channels  # of the time, and of the class beside it
@@ -139,7 +139,13 @@ class UNet(nn.Module):
     @property
     def null(self) -> int:
         """The label of no class."""
-        return self.classes
+        return self.known
+
+    def unconditional(self) -> "UNet":
+        """Make this the network's unconditional face, in place: it is told no class any more, and refuses ``cond``. The
+        weights stay what and where they are; trained with label dropout, they are a model of all classes together."""
+        self.classes = 0
+        return self
 
     def forward(self, x: Tensor, time: Tensor, cond: Tensor | None = None) -> Tensor:
         """x [B, C, size, size], time [B], cond [B] labels or None -> [B, C, size, size]."""
@@ -159,9 +165,9 @@ class UNet(nn.Module):
     def embed(self, time: Tensor, cond: Tensor | None) -> Tensor:
         """time [B], and labels [B] beside it where there are classes -> [B, E]."""
         features = time_features(time, self.channels, self.frequency).to(self.first.weight.dtype)
-        if not self.classes:
-            if cond is not None:
-                raise ValueError("this U-Net is unconditional, but cond was given")
+        if not self.classes and cond is not None:
+            raise ValueError("this U-Net is unconditional, but cond was given")
+        if not self.known:
             return self.embed_time(features)
         if cond is None:
             cond = torch.full(time.shape, self.null, device=time.device)

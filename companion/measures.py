@@ -1,0 +1,88 @@
+"""Measures of models, each yielding rows for a record: the value, its interval over images, n, and all facts.
+
+::
+
+    yield ur(model, "3,7", n=2000, evaluations=10, seed=0)
+    yield from nll(model, "3,7", images=128, seed=0)          # of test images of each side
+
+Samples, features and likelihoods are stored steps: measures that need the same ones share them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from companion import bases
+from companion.evaluation.likelihoods import likelihood
+from companion.evaluation.measures import Result
+from companion.evaluation.report import evaluate, prepare
+from companion.evaluation.samples import find
+from companion.evaluation.subject import Protocol
+from companion.machine import pick_device
+from companion.models import Model
+from companion.rows import Row, row
+from paperlib.data.splits import forgotten
+
+__all__ = ["distance", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ur"]
+
+SIDES = {"D_g": "retain", "D_f": "forget"}
+
+
+def measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:
+    """The results of ``companion.evaluate``'s metrics, by name: what stands behind every measure here."""
+    asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
+    subject = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
+    return {one.name: one for one in evaluate(subject).results}
+
+
+def _row(model: Model, found: Result, metric: str, forget: str, seed: int, unit: str = "", **facts: Any) -> Row:
+    facts = model.facts | {"forget": forget} | facts
+    return row(found.value, metric=metric, n=found.n, seed=seed, interval=found.interval, unit=unit, **facts)
+
+
+def _drawing(n: int, evaluations: int, seed: int) -> dict[str, Any]:
+    return {"n": n, "evaluations": evaluations, "seed": seed}
+
+
+def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int) -> Row:
+    """UR: the share of ``n`` free samples that show ``forget``, in the classifier's eyes, in percent. ``floor`` is the
+    share of real retained test images that it takes for it."""
+    found = measured(model, ("ur",), forget, **_drawing(n, evaluations, seed))["UR"]
+    told = {"sampler": "iPNDM", "sampler_evaluations": evaluations, "floor": found.details["floor"]}
+    return _row(model, found, "ur", forget, seed, **told)
+
+
+def pul(model: Model, before: Model, forget: str, *, n: int, evaluations: int, seed: int) -> Row:
+    """PUL: 100 - 100 UR / UR of the model ``before``, in percent."""
+    told = _drawing(n, evaluations, seed) | {"before": before.checkpoint()}
+    found = measured(model, ("pul",), forget, **told)["PUL"]
+    return _row(model, found, "pul", forget, seed, sampler="iPNDM", sampler_evaluations=evaluations)
+
+
+def distance(model: Model, forget: str, *, n: int, evaluations: int, seed: int) -> Row:
+    """The Frechet distance, in the classifier's features, of the samples that do not show ``forget`` from real images
+    without it: what became of the rest. Not an FID, whose features are Inception's."""
+    results = measured(model, ("rest-frechet",), forget, **_drawing(n, evaluations, seed))
+    found = next(one for name, one in results.items() if name.startswith("rest-Frechet distance"))
+    told = {"sampler": "iPNDM", "sampler_evaluations": evaluations, "unit": "squared distance"}
+    return _row(model, found, "rest-frechet", forget, seed, **told)
+
+
+def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> Iterator[Row]:
+    """Bits a dimension by the probability-flow ODE, of ``images`` test images of each side."""
+    results = measured(model, ("nll",), forget, images=images, tolerance=tolerance, seed=seed)
+    for side in SIDES:
+        yield _row(model, results[f"NLL {side}"], "nll", forget, seed, test=side, split="test", tolerance=tolerance)
+
+
+def nll_per_image(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> dict[str, Tensor]:
+    """The same of every single image, by side."""
+    told = {"kind": "nll", "forget": forget, "n": images, "tolerance": tolerance, "seed": seed}
+    found = find(model.checkpoint())
+    return {side: likelihood(model.store, found, pick_device(), side=word, **told) for side, word in SIDES.items()}
+
+
+def share_of_training(model: Model, forget: str) -> float:
+    """What is to be forgotten, in percent of the base model's training images."""
+    return 100 * forgotten(bases.images(model.kind.dataset, "train"), forget).double().mean().item()
