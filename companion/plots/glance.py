@@ -1,16 +1,32 @@
-"""The figures of the page that looks at every method once."""
+"""The figures and tables of the page that looks at every method once."""
 
+import base64
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
 
-__all__ = ["forgetting_plane", "glance_sheet"]
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+__all__ = [
+    "cost_and_result",
+    "forgetting_plane",
+    "glance_sheet",
+    "looks_table",
+    "needs_table",
+    "strip_of",
+    "strip_page",
+]
 
 # One look for each: filled markers for the papers' methods and ours, open ones for the baselines.
 BASELINE = "#555555"
@@ -47,7 +63,7 @@ def glance_sheet(record: Any, file: Path, *, title: str) -> Figure:
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     axes.imshow(sheet, interpolation="nearest")
     names = {"before": "before"} | series["titles"]
-    labels = [f"{names[row]}  {series['looked'][row]['ur']:.1f} %" for row in rows]
+    labels = [f"{names[row]}  {_percent(series['looked'][row]['ur'])}" for row in rows]
     axes.set_yticks([(k + 0.5) * height for k in range(len(rows))], labels)
     axes.set_xticks([(k + 0.5) * width for k in range(columns)], [str(c) for c in series["asked"]] or [""] * columns)
     axes.xaxis.tick_top()
@@ -107,3 +123,68 @@ def forgetting_plane(record: Any, *, title: str) -> Figure:
     axes.set_ylim(bottom=-0.6)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9.5)
     return figure
+
+
+def looks_table(record: Any) -> "Styler":
+    """What each run did, and what it cost. Reads the series ``order``, ``titles`` and ``looked``."""
+    series, lines = record.series, {}
+    for name in ["before", *series["order"]]:
+        one = series["looked"][name]
+        cost = [one["updates"], one["evaluations"], one["beforehand"]]
+        lines[series["titles"].get(name, "before")] = {
+            "UR, %": over_interval(one["ur"], one["ur_low"], one["ur_high"], 1),
+            "of those asked, %": f"{one['asked']:.0f}" if "asked" in one else "",
+            "distance": over_interval(one["distance"], one["low"], one["high"]),
+        } | dict(
+            zip(("updates", "evaluations", "before them"), [""] * 3 if name == "before" else map("{:,}".format, cost))
+        )
+    return table(lines, record.title)
+
+
+def needs_table(rows: Sequence[Mapping[str, str]]) -> "Styler":
+    """What each method needs and costs, of :func:`paperlib.unlearning.methods.rows`."""
+    columns = {
+        "minimises": 9,
+        "retained data": 4,
+        "conditional model": 6.5,
+        "gradient evaluations an update": 4,
+        "memory, copies of the weights": 4,
+        "extra passes": 13,
+    }
+    lines = {f"{row['title']}<br><small>{row['source']}</small>": {name: row[name] for name in columns} for row in rows}
+    widths = {f"td.col{k}": width for k, width in enumerate(columns.values())}
+    styles = [{"selector": at, "props": f"min-width: {width}rem"} for at, width in widths.items()]
+    return table(lines, size=0.75, words=True).set_table_styles(styles, overwrite=False)
+
+
+def cost_and_result(one: Mapping[str, Any]) -> str:
+    """One line on a run; ``one`` is of the series ``looked``."""
+    cost = f"{one['updates']:,} updates, {one['evaluations']:,} gradient evaluations"
+    cost += f" and {one['beforehand']:,} before them" if one["beforehand"] else ""
+    cost += f"; {one['stopped']}" if one["stopped"] else ""
+    return f"{cost}. UR {_percent(one['ur'])}, distance {one['distance']:.2f}"
+
+
+def strip_of(record: Any, file: Path, name: str) -> np.ndarray:
+    """The rows ``before`` and ``name`` of a record's contact sheet, one below the other."""
+    sheet, rows = plt.imread(file), ["before", *record.series["order"]]
+    return np.concatenate([np.split(sheet, len(rows))[rows.index(row)] for row in ("before", name)])
+
+
+def strip_page(series: Mapping[str, Any], name: str, strip: np.ndarray, where: str) -> str:
+    """HTML of one look: a line on the run, and the images before and after it."""
+    asked = sum(str(label) in str(series["forget"]).split(",") for label in series["asked"])
+    order = f"; the first {asked} were asked for {series['forget'].replace(',', ' or ')}" if asked else ""
+    file, style = io.BytesIO(), "max-width: 100%; image-rendering: pixelated"
+    plt.imsave(file, strip, format="png")
+    data = base64.b64encode(file.getvalue()).decode()
+    alt = f"{series['titles'][name]}: images before and after unlearning, from the same noise"
+    lines = [
+        cost_and_result(series["looked"][name]) + ".",
+        f"<small>{where}. Above: before; below: after{order}.</small>",
+    ]
+    return f'<p>{"<br>".join(lines)}<br><img alt="{alt}" src="data:image/png;base64,{data}" style="{style}"></p>'
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1f} %"
