@@ -1,6 +1,6 @@
 """Execute one page, with its own parameters or with others.
 
-``python -m companion.execute PAGE [-p name value]... [--profile smoke|laptop|paper]``
+``python -m companion.execute PAGE [-p name value]... [--profile recorded|smoke|laptop|paper]``
 
 The page's percent script is the truth; its paired notebook must agree with it. The page runs in a fresh kernel, its
 output is cleaned, and only then moved to its place: a page that fails leaves the last good output where it was.
@@ -72,15 +72,19 @@ def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
 
     An unknown parameter, and a value of another kind than the page's own, is an error here, before anything runs.
     """
-    own = defaults(page)
+    merged = _normalised(page, parameters)
+    if merged == _normalised(page, {"profile": merged["profile"]}):
+        return build_folder() / "pages" / merged["profile"] / f"{page}.ipynb"
+    return run_folder(build_folder(), page, merged) / f"{page}.ipynb"
+
+
+def _normalised(page: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """All of the page's parameters, each of the page's own kind."""
     try:
         check_profile(parameters["profile"])
-        merged = normalised({"profile": "smoke"} | own, parameters)
+        return normalised({"profile": "smoke"} | defaults(page), parameters)
     except ValueError as error:
         raise PageError(f"{page}: {error}") from None
-    if merged == {"profile": "smoke"} | own | {"profile": parameters["profile"]}:
-        return build_folder() / "pages" / parameters["profile"] / f"{page}.ipynb"
-    return run_folder(build_folder(), page, merged) / f"{page}.ipynb"
 
 
 def clean(notebook, title: str = ""):
@@ -167,6 +171,7 @@ def execute(page: str, parameters: Mapping[str, Any]) -> Path:
     import papermill
 
     content, target = load(page), output_path(page, parameters)
+    given = {name: value for name, value in _normalised(page, parameters).items() if name in parameters}
     fix_environment()
     locks = build_folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
@@ -179,7 +184,7 @@ def execute(page: str, parameters: Mapping[str, Any]) -> Path:
             executed = papermill.execute_notebook(
                 str(source),
                 str(result),
-                dict(parameters),
+                given,
                 kernel_name="python3",
                 progress_bar=False,
                 cwd=str(ROOT),

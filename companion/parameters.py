@@ -36,8 +36,9 @@ def defaults(page: str) -> dict[str, Any]:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:
                 try:
-                    found[target.id] = ast.literal_eval(statement.value)
-                except (ValueError, AttributeError):
+                    value = ast.literal_eval(statement.value)
+                    found[target.id] = _like(target.id, value, value)
+                except (ValueError, AttributeError, KeyError):
                     raise ValueError(f"{script}: the parameters cell holds plain literals only") from None
     return found
 
