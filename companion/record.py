@@ -72,7 +72,13 @@ def _source(page: str, profile: str, seeds: str) -> Path:
         raise RecordError(f"there is no page {page}") from None
     if "seeds" not in own:
         raise RecordError(f"seeds={seeds!r}: {page} has no parameter seeds")
-    return run_folder(build_folder(), page, normalised(own, {"profile": profile, "seeds": seeds})) / "record.json"
+    try:
+        parameters = normalised(own, {"profile": profile, "seeds": seeds})
+    except ValueError as error:
+        raise RecordError(f"{page}: {error}") from None
+    if parameters == own | {"profile": profile}:
+        return _source(page, profile, "")
+    return run_folder(build_folder(), page, parameters) / "record.json"
 
 
 def _vouched(made: Record, again: str) -> Record:
