@@ -1,147 +1,269 @@
+"""A page's run: where it writes, what it computes, and that what it shows and says rests on its record."""
+
 import pytest
 
 from companion import page as module
-from companion import provenance
-from companion.page import Page, build_folder, page_defaults, run_folder
-from companion.records import NotRun, Record, measured
+from companion import parameters, provenance
+from companion.page import Page, Untrue, build_folder, run_folder
+from companion.records import NotRun, Record
+from companion.rows import row
 
 SCRIPT = """
-# ---
-# jupyter: {}
-# ---
-
-# %% [markdown]
-# # Title
-
 # %% tags=["parameters"]
-profile = "smoke"  # a comment
-seed: int = 0
-alpha = -0.5
+profile = "smoke"
+seeds = ""
 forget = "3,7"
-sizes = [1, 2]
+steps = 0
 
 # %%
-derived = seed + 1
+derived = steps + 1
 """
-DEFAULTS = {"seed": 0, "alpha": -0.5, "forget": "3,7", "sizes": [1, 2]}
+OWN = {"profile": "smoke", "seeds": "", "forget": "3,7", "steps": 0}
+SMOKE, LAPTOP, PAPER = {"steps": 1, "points": 2}, {"steps": 10, "points": 20, "seeds": 3}, {"steps": 100, "points": 200}
 
 
 @pytest.fixture(autouse=True)
 def checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(provenance, "CHECKOUT", tmp_path)
+    for one in (module, parameters, provenance):
+        monkeypatch.setattr(one, "CHECKOUT", tmp_path)
     monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path / "build"))
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "example.py").write_text(SCRIPT)
     return tmp_path
 
 
-def some(value=1.0):
-    facts = {"unit": "nats", "n": 1, "dataset": "mixture", "method": "ours", "protocol": {}}
-    return measured("ours.example/a/b", [value], seeds=[0], **facts)
+@pytest.fixture
+def displayed(monkeypatch):
+    """What the page shows, in order."""
+    found = []
+    monkeypatch.setattr(module, "_display", found.append)
+    return found
 
 
-def test_defaults_are_the_literals_of_the_parameters_cell():
-    assert page_defaults("example") == {"profile": "smoke", **DEFAULTS}
+def rows(value=1.0, seeds=(0,)):
+    return lambda: (row(value, metric="ur", n=9, seed=seed, dataset="mnist", method="ours") for seed in seeds)
 
 
-@pytest.mark.parametrize("text", ["# %%\nx = 1\n", '# %% tags=["parameters"]\nx = 1 + y\n'])
-def test_a_page_without_plain_parameters_is_an_error(checkout, text):
-    (checkout / "notebooks" / "bad.py").write_text(text)
-    with pytest.raises(ValueError, match="parameters"):
-        page_defaults("bad")
+def page(profile="smoke", **changes):
+    return Page("example", OWN | {"profile": profile} | changes)
+
+
+def committed(checkout, profile="laptop", value=7.0):
+    """Record the page as its author does."""
+    made = page(profile).measure(rows(value), series=lambda: {"curve": [value]})
+    made.write(checkout / "results" / profile / "example.json")
+    return made
+
+
+# --- where a run writes
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
 def test_the_pages_own_parameters_make_the_books_record(checkout, profile):
-    page = Page("example", profile=profile, **DEFAULTS)
-    assert page.is_default
-    assert page.record_path == checkout / "build" / "records" / profile / "example.json"
-    assert page.store.folder == checkout / "build" / "store"
+    made = page(profile)
+    assert made.is_default
+    assert made.record_path == checkout / "build" / "records" / profile / "example.json"
+    assert made.store.folder == checkout / "build" / "store"
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"sizes": [1]}, {"more": 1}, None])
+@pytest.mark.parametrize("change", [{"seeds": "0"}, {"forget": 1}, {"steps": 3}])
 def test_other_parameters_get_a_folder_of_their_own(checkout, change):
-    parameters = DEFAULTS | change if change else {"seed": 0}
-    page = Page("example", profile="smoke", **parameters)
-    assert not page.is_default
-    assert page.folder == run_folder(checkout / "build", "example", {"profile": "smoke", **parameters})
-    assert page.folder.parent == checkout / "build" / "runs"
-    assert page.record_path == page.folder / "record.json"
-    assert page.folder != Page("example", profile="laptop", **parameters).folder
+    made = page(**change)
+    assert not made.is_default
+    assert made.folder == run_folder(checkout / "build", "example", made.parameters | {"profile": "smoke"})
+    assert made.folder.parent == checkout / "build" / "runs"
+    assert made.record_path == made.folder / "record.json"
+    assert len({page(profile, **change).folder for profile in ("smoke", "laptop", "paper")}) == 3
 
 
-def test_a_page_without_a_file_is_not_the_default():
-    assert not Page("mine", profile="smoke").is_default
+def test_a_notebook_s_other_names_are_no_parameters():
+    assert page(derived=1, np=module, _=3).parameters == {"seeds": "", "forget": "3,7", "steps": 0}
 
 
-def test_plain_papermill_writes_below_the_current_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("PAPERLIB_BUILD")
+def test_a_page_that_was_downloaded_alone_runs_with_its_own_names(checkout):
+    alone = Page("mine", OWN | {"In": [], "print": print})
+    assert alone.parameters == {"seeds": "", "forget": "3,7", "steps": 0} and alone.profile == "smoke"
+    assert alone.recorded is None
+
+
+@pytest.mark.parametrize("build", [None, "", "relative/build"])
+def test_the_build_folder_is_absolute_and_below_the_current_one_unless_it_is_named(tmp_path, monkeypatch, build):
     monkeypatch.chdir(tmp_path)
-    assert build_folder() == tmp_path / "_build"
+    monkeypatch.delenv("PAPERLIB_BUILD")
+    if build is not None:
+        monkeypatch.setenv("PAPERLIB_BUILD", build)
+    assert build_folder() == tmp_path / (build or "_build")
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"profile": "huge"}, "profile='huge' is not one of smoke, laptop, paper"),
-        ({"profile": "smoke", "seed": -1}, "seed=-1 is not allowed: an integer of at least 0 expected"),
-        ({"profile": "smoke", "seed": "a"}, "seed='a' is not allowed: "),
-        ({"profile": "smoke", "forget": None}, "forget=None is not allowed: "),
-    ],
-)
-def test_a_wrong_parameter_is_refused_at_once(parameters, message):
-    with pytest.raises(ValueError) as caught:
-        Page("example", **parameters)
-    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+# --- amounts
 
 
-def test_what_is_written_reads_back(checkout):
-    page = Page("example", profile="laptop", **DEFAULTS)
-    page.image_path("grid").write_bytes(b"png")
-    made = page.write(values=[some()], series={"curve": (1, 2)}, images=[page.image_path("grid")])
-    assert Record.read(page.record_path) == made
-    assert made.parameters == DEFAULTS and made.images == ["example-grid.png"]
-    assert made.provenance.commit == "unknown" and made.provenance.dirty
+def test_a_budget_is_the_profile_s_and_a_parameter_that_is_set_goes_before_it(checkout):
+    for profile, amounts in {"smoke": SMOKE, "laptop": LAPTOP, "paper": PAPER}.items():
+        found = page(profile).budget(smoke=SMOKE, laptop=LAPTOP, paper=PAPER)
+        assert (found.steps, found.points) == (amounts["steps"], amounts["points"])
+        assert page(profile, steps=5).budget(smoke=SMOKE, laptop=LAPTOP, paper=PAPER).steps == 5
 
 
-def test_the_code_is_that_of_the_runs_start(checkout):
-    page = Page("example", profile="laptop", **DEFAULTS)
-    before = provenance.page_sha256("example")
-    (checkout / "notebooks" / "example.py").write_text(SCRIPT + "x = 1\n")
-    assert page.write(values=[some()]).provenance.source_sha256 == before != provenance.page_sha256("example")
+def test_seeds_are_the_parameter_s_and_else_as_many_as_the_profile_has(checkout):
+    for profile, given, expected in [
+        ("smoke", "", [0]),
+        ("laptop", "", [0, 1, 2]),
+        ("laptop", "4", [4]),
+        ("smoke", [5, 1], [5, 1]),
+    ]:
+        made = page(profile, seeds=given)
+        budget = made.budget(smoke=SMOKE, laptop=LAPTOP, paper=PAPER)
+        assert made.seeds == expected and not hasattr(budget, "seeds")
 
 
-def test_a_missing_or_large_image_is_refused():
-    page = Page("example", profile="laptop", **DEFAULTS)
-    with pytest.raises(FileNotFoundError, match="example-grid.png"):
-        page.write(values=[some()], images=[page.image_path("grid")])
-    page.image_path("grid").write_bytes(bytes(600_000))
-    with pytest.raises(ValueError, match="600000 bytes"):
-        page.write(values=[some()], images=["example-grid.png"])
-    assert not page.record_path.exists()
+# --- measuring
+
+
+def test_what_is_measured_reads_back_and_is_the_result_of_a_page_that_nobody_recorded(checkout):
+    made = page("laptop")
+    found = made.measure(rows(seeds=(0, 1)), series=lambda: {"curve": (1, 2)})
+    assert Record.read(made.record_path) == found == made.result == made.run
+    assert found.parameters == {"seeds": "", "forget": "3,7", "steps": 0} and found.series == {"curve": [1, 2]}
+    assert found.find(method="ours").seeds == [0, 1]
+    assert found.provenance.commit == "unknown" and found.provenance.dirty
+
+
+def test_the_committed_record_is_the_result_whatever_a_run_measures(checkout):
+    recorded = committed(checkout)
+    made = page()
+    assert made.measure(rows(1.0)) == recorded == made.result
+    assert made.run.find(method="ours").value == 1.0 and Record.read(made.record_path) == made.run
+
+
+def test_profile_recorded_computes_nothing_and_writes_nothing(checkout):
+    def never():
+        raise AssertionError("this would compute")
+
+    recorded = committed(checkout)
+    (checkout / "build").rename(checkout / "before")
+    made = page("recorded")
+    assert made.budget(smoke=SMOKE, laptop=LAPTOP, paper=PAPER).points == 20  # those of the record's profile
+    assert made.measure(never, series=never, images=never) == recorded
+    assert made.run is None and not (checkout / "build").exists()
+
+
+def test_profile_recorded_needs_a_record():
+    with pytest.raises(ValueError, match="profile='recorded': example has no committed record; take smoke"):
+        page("recorded")
 
 
 def test_recorded_is_paper_else_laptop_and_never_smoke(checkout):
-    page = Page("example", profile="smoke", **DEFAULTS)
-    made = page.write(values=[NotRun(claim="ours.example/a/b", reason="no time")])
+    made = page().measure(lambda: [NotRun(claim="ours.example/a/b", reason="no time")])
     for profile, expected in (("smoke", None), ("laptop", "laptop"), ("paper", "paper")):
         made.model_copy(update={"profile": profile}).write(checkout / "results" / profile / "example.json")
-        assert (page.recorded and page.recorded.profile) == expected
+        found = page().recorded
+        assert (found and found.profile) == expected
 
 
-def test_the_banner_says_what_the_run_is_worth():
-    smoke = Page("example", profile="smoke", **DEFAULTS).banner("drawn shapes")
-    assert "only proves that the page works on drawn shapes" in smoke
-    laptop = Page("example", profile="laptop", seed=3).banner("MNIST")
-    assert "`laptop`" in laptop and "seed 3" in laptop and "MNIST" in laptop and "proves" not in laptop
-    said = {
-        "seed 3.": {"seed": 3, "seeds": ""},
-        "seed 4.": {"seed": 3, "seeds": "4"},
-        "seeds 0,1,2.": {"seed": 3, "seeds": "0,1,2"},
-        "several seeds from 3 on.": {"seed": 3, "seeds": 0},
-        "5 seeds from 3 on.": {"seed": 3, "seeds": 5},
-    }
-    for words, parameters in said.items():
-        assert f"`paper`**, {words}" in Page("example", profile="paper", **parameters).banner()
-    assert smoke._repr_markdown_() == smoke
+def test_the_code_is_that_of_the_runs_start(checkout):
+    made = page("laptop")
+    before = provenance.page_sha256("example")
+    (checkout / "notebooks" / "example.py").write_text(SCRIPT + "x = 1\n")
+    made.measure(rows())
+    assert made.run.provenance.source_sha256 == before != provenance.page_sha256("example")
+
+
+def test_a_missing_or_large_image_is_refused():
+    made = page("laptop")
+    with pytest.raises(FileNotFoundError, match="example-grid.png"):
+        made.write(values=[], images=[made.image_path("grid")])
+    made.image_path("grid").write_bytes(bytes(600_000))
+    with pytest.raises(ValueError, match="600000 bytes"):
+        made.write(values=[], images=["example-grid.png"])
+    assert not made.record_path.exists()
+
+
+def test_an_image_is_the_run_s_or_the_committed_one(checkout):
+    recorded = committed(checkout)
+    made = page("smoke", steps=3)
+    made.measure(rows())
+    assert made.image_of(recorded, "grid") == checkout / "results/laptop/example-grid.png"
+    assert made.image_of(made.run, "grid") == made.folder / "example-grid.png"
+
+
+# --- showing
+
+
+def test_the_result_is_shown_once_and_this_run_in_the_fold_alone(checkout, displayed):
+    committed(checkout)
+    made = page()
+    made.measure(rows(1.0))
+    made.show(lambda record: record.find(method="ours").value)
+    made.figure(lambda record, title: title)
+    assert displayed == [7.0, "Recorded: MNIST, seed 0, profile laptop"]
+    made.this_run()
+    note, *again = displayed[2:]
+    assert again == [1.0, "This run: MNIST, seed 0, profile smoke"]
+    assert "**This run**: MNIST, seed 0, profile smoke" in note and "reproduce nothing" in note
+
+
+def test_a_laptop_run_is_not_told_that_it_reproduces_nothing(checkout, displayed):
+    committed(checkout)
+    made = page("laptop")
+    made.measure(rows(1.0))
+    made.this_run()
+    assert displayed == ["**This run**: MNIST, seed 0, profile laptop."]
+
+
+def test_the_fold_says_where_nothing_was_computed(checkout, displayed):
+    committed(checkout)
+    made = page("recorded")
+    made.measure(rows())
+    made.show(lambda record: record.find(method="ours").value)
+    made.this_run()
+    assert displayed == [7.0, "The page was built from its record; nothing was computed."]
+
+
+def test_a_page_that_nobody_recorded_shows_its_run_once(checkout, displayed):
+    made = page()
+    made.measure(rows(1.0))
+    made.show(lambda record: record.find(method="ours").value)
+    made.this_run()
+    assert displayed == [1.0, "Nothing is recorded yet: the page above shows this run."]
+
+
+# --- saying
+
+
+def boxed(made, **changes):
+    words = {"claim": "They claim.", "found": "We found.", "verdict": "Reproduced.", "rests": "Small networks."}
+    return made.verdict(**words, **changes)
+
+
+@pytest.mark.parametrize("profile", ["recorded", "smoke", "laptop", "paper"])
+def test_words_that_the_record_does_not_bear_out_are_an_error(checkout, profile):
+    committed(checkout)
+    made = page(profile)
+    with pytest.raises(Untrue, match="example: the record no longer bears out .* We found"):
+        boxed(made, holds=[True, False])
+    with pytest.raises(Untrue, match="example: condition 2 of 1 sentences no longer holds"):
+        made.say("It holds.", holds=iter([True, False, True]))
+    assert made.say("One.", "Two.", holds=[True]) == "- One.\n- Two."
+
+
+def test_the_box_has_claim_finding_verdict_and_on_what_it_rests(checkout):
+    committed(checkout)
+    box = boxed(page(), holds=[True])
+    assert box._repr_markdown_() == box and box.startswith(":::{admonition}")
+    lines = [line for line in box.splitlines() if line.startswith("**")]
+    assert lines == [
+        "**The claim.** They claim.",
+        "**What we found.** We found.",
+        "**Verdict.** Reproduced.",
+        "**It rests on.** MNIST, seed 0, profile laptop. Small networks.",
+    ]
+
+
+def test_a_page_that_nobody_recorded_says_nothing_that_it_cannot_know():
+    made = page()
+    box = boxed(made, holds=[False])
+    assert "They claim." in box and "Nothing is recorded yet." in box
+    assert not any(words in box for words in ("We found.", "Reproduced.", "Small networks."))
+    assert made.say("Untrue.", holds=[True, False]) == ""
+    assert made.say("True.", holds=[True]) == "- True."
