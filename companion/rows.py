@@ -43,7 +43,8 @@ class Row:
 
 def row(value: float, *, metric: str, n: int, seed: int = 0, interval=None, unit: str = "", **facts: Any) -> Row:
     """A row, its facts as keywords; ``dataset`` and ``method`` are required of a record's value."""
-    return Row(float(value), metric, n, seed, tuple(map(float, interval)) if interval else None, unit, plain(facts))
+    ends = None if interval is None else tuple(map(float, interval))
+    return Row(float(value), metric, n, seed, ends, unit, plain(facts))
 
 
 def gather(rows: Iterable[Row], page: str, tables: Sequence[str] = (), by: Sequence[str] = ()) -> list[Value]:
