@@ -107,7 +107,7 @@ class Base(Settings):
     def preset(self) -> str:
         """The name of its network, about 0.6 M parameters for digits, 4 M for CIFAR-10, 1 to 1.5 M for others."""
         names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
-        return names.get(self.dataset, "small-32-deep")
+        return names.get(self.dataset, "deep-32")
 
 
 def _with_twin(unseen: str, **base) -> list[Base]:

@@ -68,7 +68,7 @@ PRESETS = {
     "small-32": Preset("ours", 1_458_339, dict(size=32, channels=32, multipliers=(1, 2, 2, 2), **_CPU)),
     # More features where pixels are few: at equal processor time the lowest error on held-out images
     # (results/search/cifar10-recipes.json).
-    "small-32-deep": Preset("ours", 4_063_843, dict(size=32, channels=32, multipliers=(1, 2, 4, 4), **_CPU)),
+    "deep-32": Preset("ours", 4_063_843, dict(size=32, channels=32, multipliers=(1, 2, 4, 4), **_CPU)),
     "small-64": Preset("ours", 1_418_611, dict(size=64, channels=16, multipliers=(1, 2, 4, 4, 4), **_CPU)),
 }
 
