@@ -23,10 +23,11 @@ def over_seeds(values: Sequence[float], of_one: tuple[float, float]) -> tuple[fl
 
 def positive_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The same of quantities that cannot be negative, distances and costs: a t-interval of the logarithms, widened to
-    hold the mean. Where a value is 0 or below, as an unbiased estimate may be, the plain one, cut at 0."""
+    hold the mean. Where a value is 0 or below, as an unbiased estimate may be, or next to nothing beside another, so
+    that its logarithm says nothing: the plain one, cut at 0."""
     if len(values) < 2:
         return None
-    if min(values) <= 0:
+    if min(values) <= 1e-6 * max(values):
         low, high = t_interval(values)
         return min(max(low, 0.0), fmean(values)), high
     low, high = (math.exp(end) for end in t_interval([math.log(value) for value in values]))
