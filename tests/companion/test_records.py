@@ -1,11 +1,28 @@
 import json
 import math
+from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from companion.records import NotRun, Provenance, Record, RecordError, measured, plain
+from companion.records import NotRun, Provenance, Record, RecordError, measured, plain, seed_interval
+
+RECORDS = sorted((Path(__file__).parents[2] / "results").glob("[lp]a*/*.json"))  # laptop's and the paper's
+RANGES = [  # unit, metric, and between what the quantity can lie
+    ("percent", "ur", 0, 100),
+    ("%", "asked", 0, 100),
+    ("share", "recall", 0, 1),
+    ("probability", "p_forget", 0, 1),
+    ("squared distance", "frechet", 0, math.inf),
+    ("MiB", "memory", 0, math.inf),
+    ("percent", "pul", -math.inf, 100),
+    ("%", "PUL", -math.inf, 100),
+    ("bits/dim", "nll", -math.inf, math.inf),
+]
 
 CLAIM = "sgu.tab1/D_g/standard"
 FACTS = {
@@ -13,7 +30,7 @@ FACTS = {
     "n": 100,
     "dataset": "mixture",
     "method": "standard",
-    "protocol": {"metric": "nll", "forget": "middle", "steps": 2000},
+    "protocol": {"metric": "nll", "process": "vesde", "forget": "middle", "test": "D_g", "steps": 2000},
 }
 SOURCE = Provenance(
     commit="0" * 40,
@@ -36,13 +53,13 @@ def record(*values, **changes):
     return Record.checked(**(facts | {"values": [*values]} | changes))
 
 
-def test_the_title_says_whose_seeds_the_values_have():
-    other = value(claim="sgu.tab1/D_f/standard", per_seed=[1.0], seeds=[4])
-    assert record().title == "Recorded, profile laptop"
-    assert record(other).title == "Recorded, profile laptop, seed 4"
-    assert record(value(), other).title == "Recorded, profile laptop, seeds 0, 1, 2, 4"
+def test_the_title_says_on_what_the_values_rest():
+    other = value(claim="ours.example/D_f/standard", per_seed=[1.0], seeds=[4], dataset="digits")
+    assert record().title == "profile laptop"
+    assert record(other, profile="paper").title == "scikit-learn's digits, seed 4, profile paper"
+    assert record(value(), other).title == "the exact mixture, scikit-learn's digits, seeds 0, 1, 2, 4, profile laptop"
     many = value(per_seed=[float(k) for k in range(20)], seeds=list(range(20)))
-    assert record(many).title == "Recorded, profile laptop, seeds 0 to 19"
+    assert record(many).title == "the exact mixture, seeds 0 to 19, profile laptop"
 
 
 def test_three_seeds_give_the_mean_and_its_t_interval():
@@ -120,11 +137,13 @@ def test_an_interrupted_write_leaves_the_old_record(tmp_path, monkeypatch):
     ("changes", "message"),
     [
         ({"dataset": "digits"}, "about dataset 'mixture', this value about 'digits'"),
-        ({"method": "unseen"}, "about method 'standard'"),
-        ({"unit": "nats"}, "about unit 'bits/dim \\+ 8'"),
-        ({"protocol": {"forget": "middle"}}, "about metric 'nll'"),
-        ({"protocol": {"metric": "nll"}}, "about forget 'middle'"),
-        ({"protocol": FACTS["protocol"] | {"process": "vpsde"}}, "about process 'vesde'"),
+        ({"method": "unseen"}, "about method 'standard', this value about 'unseen'"),
+        ({"unit": "nats"}, "about unit 'bits/dim \\+ 8', this value about 'nats'"),
+        ({"protocol": FACTS["protocol"] | {"metric": "bound"}}, "about metric 'nll', this value about 'bound'"),
+        ({"protocol": FACTS["protocol"] | {"forget": ""}}, "about forget 'middle', this value about ''"),
+        ({"protocol": FACTS["protocol"] | {"process": "vpsde"}}, "about process 'vesde', this value about 'vpsde'"),
+        ({"protocol": FACTS["protocol"] | {"test": "D_f"}}, "about test 'D_g', this value about 'D_f'"),
+        ({"claim": "sgu.tab1/D_f/standard"}, "about test 'D_f', this value about 'D_g'"),
         ({"claim": "sgu.tab1/D_g/nothing"}, "neither a claim of the papers nor"),
         ({"claim": "ours.other/a/b"}, "neither a claim of the papers nor"),
         ({"claim": "ours.example"}, "not of the form table/row/column"),
@@ -135,10 +154,37 @@ def test_a_papers_id_is_legal_only_for_what_it_is_about(changes, message):
         record(value(**changes))
 
 
+@pytest.mark.parametrize("key", ["metric", "process", "forget", "test"])
+def test_a_fact_that_is_missing_is_not_taken_for_granted(key):
+    protocol = {name: fact for name, fact in FACTS["protocol"].items() if name != key}
+    with pytest.raises(RecordError, match=f"about {key} .*, this value about ''"):
+        record(value(protocol=protocol))
+
+
+def test_the_ids_of_both_sides_cannot_be_swapped():
+    def side(test, under):
+        return value(f"sgu.tab1/{under}/standard", protocol=FACTS["protocol"] | {"test": test})
+
+    record(side("D_g", "D_g"), side("D_f", "D_f"))
+    with pytest.raises(RecordError, match="about test 'D_[gf]', this value about"):
+        record(side("D_f", "D_g"), side("D_g", "D_f"))
+
+
+@pytest.mark.parametrize(("gamma", "sound"), [(0.1, True), ("0.10", True), (0.8, False), (0, False)])
+def test_gamma_is_compared_as_a_number(gamma, sound):
+    known = {"metric": "pul", "process": "ddpm", "forget": "1", "gamma": gamma}
+    made = value("vdu.tab2/mnist/1/0.1/pul", unit="percent", dataset="mnist", method="vdu", protocol=known)
+    if sound:
+        record(made)
+    else:
+        with pytest.raises(RecordError, match="about gamma '0.1'"):
+            record(made)
+
+
 def test_forgotten_classes_have_no_order():
     facts = {"unit": "percent", "dataset": "cifar10", "method": "unseen"}
-    record(value("sgu.tab2_ur/cifar10/vpsde/dog+automobile/unseen", **facts,
-                 protocol={"metric": "ur", "forget": "automobile, dog"}))  # fmt: skip
+    known = {"metric": "ur", "process": "vp", "forget": "automobile, dog"}
+    record(value("sgu.tab2_ur/cifar10/vpsde/dog+automobile/unseen", **facts, protocol=known))
 
 
 def test_our_own_ids_are_free():
@@ -184,6 +230,69 @@ def test_a_value_is_found_by_its_id():
     assert made[CLAIM].method == "standard"
     with pytest.raises(KeyError):
         made["sgu.tab1/D_f/standard"]
+
+
+def test_values_are_found_by_their_facts():
+    other = value("sgu.tab1/D_f/standard", protocol=FACTS["protocol"] | {"test": "D_f"})
+    made = record(value(), other, NotRun(claim="ours.example/a/b", reason="no time"))
+    assert made.find(method="standard", test="D_f") == other and made.find(unit="bits/dim + 8", test="D_g") == value()
+    assert made.all(metric="nll") == [value(), other] and made.all() == [value(), other]
+    assert made.all(metric="nll", test="D_h") == made.all(nothing="") == []
+    for facts, count in (({"method": "standard"}, 2), ({"method": "unseen"}, 0)):
+        with pytest.raises(KeyError, match=f"{count} values of example have method='{facts['method']}'"):
+            made.find(**facts)
+
+
+@pytest.mark.parametrize("images", [[1.0, 3.0], [[1.0, 3.0]], [[1.0, 3.0], [0.0, 9.0]]])
+def test_a_value_s_interval_is_over_seeds_and_of_one_seed_over_its_images(images):
+    facts = {"claim": "ours.example/a/b", "protocol": {"ci95_images": images}}
+    assert value(per_seed=[2.0], seeds=[0], **facts).interval == (1, 3)
+    several = value(per_seed=[2.0, 3.0], seeds=[0, 1], **facts)
+    assert several.interval == several.ci95
+    assert value(per_seed=[2.0], seeds=[0]).interval is None
+
+
+def possible(value):
+    """The ends between which a value of this unit and metric can lie."""
+    metric = value.protocol.get("metric", "").lower()
+    if metric == "pul":  # 100 (1 - UR after / UR before)
+        return -math.inf, 100
+    whole = {"%": 100, "percent": 100, "share": 1, "fraction": 1, "probability": 1}.get(value.unit)
+    if whole:
+        return 0, whole
+    positive = value.unit in ("squared distance", "ratio", "minutes", "MiB") or value.unit.startswith(
+        ("updates", "rms")
+    )
+    return (0 if positive or metric == "entropy" else -math.inf), math.inf
+
+
+@pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
+def test_committed_intervals_stay_where_their_quantity_lives_and_are_those_of_their_seeds(file):
+    for one in Record.read(file).all():
+        least, most = possible(one)
+        if one.interval:
+            low, high = one.interval
+            tiny = 1e-9 * max(1, abs(one.value))
+            assert least - tiny <= low <= one.value + tiny and one.value - tiny <= high <= most + tiny, one.claim
+        assert least <= one.value <= most, one.claim
+        again = seed_interval(one.per_seed, unit=one.unit, metric=one.protocol.get("metric", ""), n=one.n)
+        assert again is one.ci95 is None or again == pytest.approx(one.ci95, rel=1e-9, abs=1e-9), one.claim
+
+
+@pytest.mark.parametrize(("unit", "metric", "least", "most"), RANGES)
+@given(data=st.data())
+def test_an_interval_over_seeds_stays_where_the_quantity_lives(unit, metric, least, most, data):
+    numbers = st.floats(max(least, -1e4), min(most, 1e4), allow_subnormal=False)
+    values = data.draw(st.lists(numbers, min_size=2, max_size=5))
+    low, high = seed_interval(values, unit=unit, metric=metric, n=data.draw(st.integers(1, 10_000)))
+    mean = fmean(values)
+    tiny = 1e-9 * max(1, abs(mean))  # of rounding
+    assert least - tiny <= low <= mean + tiny and mean - tiny <= high <= most + tiny
+
+
+def test_one_seed_has_no_interval_whatever_its_unit():
+    for unit, metric, *_ in RANGES:
+        assert seed_interval([0.5], unit=unit, metric=metric, n=10) is None
 
 
 def test_tensors_and_arrays_become_lists():
