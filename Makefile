@@ -41,14 +41,14 @@ help:
 	@echo 'make clean                                                           remove everything that was computed'
 
 book: $(READY)
-	@$(BIN)/python -m companion.workflow --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS)
+	@$(BIN)/python -m companion book --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS)
 
 page: $(READY)
-	@$(BIN)/python -m companion.execute $(PAGE) --profile $(PROFILE) $(ARGS)
+	@$(BIN)/python -m companion page $(PAGE) --profile $(PROFILE) $(ARGS)
 
 record: PROFILE = laptop
 record: $(READY)
-	@$(BIN)/python -m companion.record $(PAGE) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(BIN)/python -m companion record $(PAGE) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(READY)
 	$(BIN)/ruff check paperlib companion tests notebooks benchmarks

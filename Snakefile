@@ -41,6 +41,8 @@ def page_files(wildcards):
 
 
 def page_steps(wildcards):
+    if wildcards.profile == "recorded":  # computes nothing
+        return []
     return [f"{BUILD}/steps/{wildcards.profile}/{step}.step" for step in STEPS.get(wildcards.page, [])]
 
 
@@ -79,7 +81,7 @@ rule page:
 rule step:
     input:
         lambda wildcards: code(f"companion.{wildcards.step}"),
-        lambda wildcards: map(str, SEARCHES if wildcards.step == "bench" else []),
+        lambda wildcards: map(str, SEARCHES if wildcards.step == "comparison.bench" else []),
     output:
         f"{BUILD}/steps/{{profile}}/{{step}}.step",
     log:

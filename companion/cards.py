@@ -15,7 +15,7 @@ Pages start from these. Each is a file of the repository's `checkpoints/`, in fp
 commit, machine. What is said of a model here was measured after rounding.
 
 `companion.classifiers.classifier("mnist")` and `companion.bases.load("mnist-ve")` load one;
-`python -m companion.classifiers mnist` and `python -m companion.campaign --only mnist-ve` train it again.
+`python -m companion classifier mnist` and `python -m companion campaign --only mnist-ve` train it again.
 """
 
 CLASSIFIERS = """\
@@ -39,7 +39,7 @@ EVALUATIONS = """\
 
 ## Base models, measured
 
-Quality, variety and likelihood of the models above, by `python -m companion.campaign --only NAME-evaluation`; the
+Quality, variety and likelihood of the models above, by `python -m companion campaign --only NAME-evaluation`; the
 card has every setting. {protocol} In brackets: 95 % for other samples of the same model, or other test images. A
 distance is FID only in Inception's features; *perfect* is what a perfect model would get from as many samples. What is
 marked *u-* is of a twin, against images without what it has never seen. {{ref}}`foundations-measuring` says what each

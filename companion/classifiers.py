@@ -1,6 +1,6 @@
 """The book's own classifiers: trained once, committed, and loaded by every page that asks what a sample shows.
 
-``python -m companion.classifiers digits mnist`` trains them anew and writes their checkpoints and cards. A snapshot
+``python -m companion classifier digits mnist`` trains them anew and writes their checkpoints and cards. A snapshot
 in the build folder lets a run that was stopped go on from where it was, to the bit.
 """
 

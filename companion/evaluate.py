@@ -1,4 +1,4 @@
-"""Measure a checkpoint: ``python -m companion.evaluate mnist-ve --metrics fid,precision-recall,nll``.
+"""Measure a checkpoint: ``python -m companion evaluate mnist-ve --metrics fid,precision-recall,nll``.
 
 The checkpoint is a base model's name, or the path of a ``.safetensors`` file with its card beside it. The record goes
 to ``--out`` (default: below the build folder), a table to the screen.
@@ -41,7 +41,7 @@ HELP = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where everything was measured, 2 where it cannot be."""
-    parser = argparse.ArgumentParser(prog="python -m companion.evaluate", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m companion evaluate", description=__doc__.partition("\n")[0])
     parser.add_argument("checkpoint")
     parser.add_argument("--metrics", required=True, help=f"some of {','.join(METRICS)}")
     for name, text in HELP.items():

@@ -1,6 +1,6 @@
 """Execute one page, with its own parameters or with others.
 
-``python -m companion.execute PAGE [-p name value]... [--profile recorded|smoke|laptop|paper]``
+``python -m companion page PAGE [-p name value]... [--profile recorded|smoke|laptop|paper]``
 
 The page's percent script is the truth; its paired notebook must agree with it. The page runs in a fresh kernel, its
 output is cleaned, and only then moved to its place: a page that fails leaves the last good output where it was.
@@ -230,7 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     from papermill.cli import _resolve_type  # the same reading of `-p name value` as papermill's own
 
-    parser = argparse.ArgumentParser(prog="python -m companion.execute", description="Execute one page.")
+    parser = argparse.ArgumentParser(prog="python -m companion page", description="Execute one page.")
     parser.add_argument("page")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--profile", default="smoke", help=" or ".join(PROFILES))

@@ -134,5 +134,5 @@ def base(name: str) -> Model:
         return Model("", missing=f"there is no base model {name!r}; there are: {', '.join(BASES)}")
     network = BASES[name].network.name
     if checkpoints.card(network) is None:
-        return Model(name, missing=f"{network} has not been trained: python -m companion.campaign --only {network}")
+        return Model(name, missing=f"{network} has not been trained: python -m companion campaign --only {network}")
     return Model(name)

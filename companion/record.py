@@ -1,4 +1,4 @@
-"""Commit-ready copies of records: ``python -m companion.record PAGE --profile laptop`` (``make record PAGE=...``).
+"""Commit-ready copies of records: ``python -m companion record PAGE --profile laptop`` (``make record PAGE=...``).
 
 A record has the page's own parameters; ``--seeds 0,1,2`` takes the run with ``-p seeds 0,1,2``, and all others its own.
 The page's record and the images it names are copied from the build folder to ``results/<profile>/``, after checks that
@@ -109,7 +109,7 @@ def _images_before(file: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m companion.record", description="Record one page's run.")
+    parser = argparse.ArgumentParser(prog="python -m companion record", description="Record one page's run.")
     parser.add_argument("page")
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--seeds", default="", help="of a run with other seeds than the page's own, such as 0,1,2")

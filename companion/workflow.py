@@ -1,4 +1,4 @@
-"""Make the book: ``python -m companion.workflow --profile smoke --jobs 2 --solutions yes``.
+"""Make the book: ``python -m companion book --profile smoke --jobs 2 --solutions yes``.
 
 Snakemake decides what is stale and runs it; this module holds the lock, shows the progress, and ends with what failed.
 """
@@ -109,7 +109,7 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m companion.workflow", description="Make the book.")
+    parser = argparse.ArgumentParser(prog="python -m companion book", description="Make the book.")
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")

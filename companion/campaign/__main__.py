@@ -1,4 +1,4 @@
-"""The campaign from the command line: ``python -m companion.campaign --plan``."""
+"""The campaign from the command line: ``python -m companion campaign --plan``."""
 
 from companion.campaign.plan import main
 

@@ -1,4 +1,4 @@
-"""The recorded runs, in the order of their worth: ``python -m companion.campaign --minutes 50``.
+"""The recorded runs, in the order of their worth: ``python -m companion campaign --minutes 50``.
 
 It goes on where it was stopped, and a kill at any moment loses at most a minute of training. ``--plan`` prints what is
 done and what is next, with an estimate for this machine. On several GPUs::
@@ -70,7 +70,7 @@ def plan(runs: Sequence[Run]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the recorded runs that are missing, in their order."""
-    parser = argparse.ArgumentParser(prog="python -m companion.campaign", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m companion campaign", description=main.__doc__)
     parser.add_argument("--minutes", type=float, help="stop after so many, with a snapshot; the default is to finish")
     parser.add_argument("--plan", action="store_true", help="print what is done and what is next, and do nothing")
     parser.add_argument("--only", nargs="+", metavar="RUN", help="some of the runs, by the names that --plan prints")

@@ -1,6 +1,6 @@
 """Short trainings at equal processor time, to find the recipe of a base model before hours are spent on it.
 
-``python -m companion.campaign.trials cifar10 --minutes 10 --only wide lognormal``
+``python -m companion trials cifar10 --minutes 10 --only wide lognormal``
 
 Each trial trains on all but the last ``HELD_OUT`` training images for equal seconds of one core, in bf16, and is then
 judged on those held-out images by the denoising error, with labels and without, at a grid of noise levels. Nothing that
@@ -117,7 +117,7 @@ def trial(dataset: str, name: str, seconds: float) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run trials and keep what they find."""
-    parser = argparse.ArgumentParser(prog="python -m companion.campaign.trials", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m companion trials", description=main.__doc__)
     parser.add_argument("dataset", choices=TRIALS)
     parser.add_argument("--minutes", type=float, default=10.0, help="of processor time, a trial")
     parser.add_argument("--only", nargs="+", metavar="TRIAL")

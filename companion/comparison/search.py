@@ -1,4 +1,4 @@
-"""Settings for every entrant by one rule: ``python -m companion.comparison.search mnist-ddpm --forget 1``.
+"""Settings for every entrant by one rule: ``python -m companion search mnist-ddpm --forget 1``.
 
 Six candidates each (``companion.comparison.entrants.ENTRANTS``), each a whole run of the comparison's budget on
 training images of which every fifth is held out; the held-out ones, other noise and the book's rule choose: the
@@ -136,8 +136,13 @@ def _file(base: str, forget: str, folder: Path) -> Path:
 
 def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
     """The search for this base model and these classes; else one for the same base model and others; else None."""
-    files = [_file(base, forget, folder), *sorted(folder.glob(f"{base}-forget-*.json"))]
-    file = next((file for file in files if file.is_file()), None)
+    files = sorted(folder.glob(f"{base}-forget-*.json"))
+    if files and forget.replace(",", "").isdecimal():  # numbers need no data to be understood
+        classes = "-".join(map(str, sorted({int(word) for word in forget.split(",")})))
+        files.sort(key=lambda file: file.stem != f"{base}-forget-{classes}")
+    elif files:
+        files.sort(key=lambda file: file != _file(base, forget, folder))
+    file = next(iter(files), None)
     return file and Search.model_validate_json(file.read_text(encoding="utf-8"))
 
 
@@ -145,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Search, and write the result where all entrants are in it."""
     unconditional = [name for name, base in bases.BASES.items() if not (base.labels or base.unseen)]
     parser = argparse.ArgumentParser(
-        prog="python -m companion.comparison.search", description=__doc__.partition("\n")[0]
+        prog="python -m companion search", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("base", choices=unconditional)
     parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")

@@ -1,4 +1,4 @@
-"""The measures of a checkpoint by the names that ``python -m companion.evaluate --metrics`` takes.
+"""The measures of a checkpoint by the names that ``python -m companion evaluate --metrics`` takes.
 
 Each is a function of a :class:`~companion.evaluation.subject.Subject`, which computes what several of them need
 once: samples, what networks see in them, and the same of real images.

@@ -1,6 +1,6 @@
 """From a checkpoint to its measures, each with its interval and with the whole protocol.
 
-``python -m companion.evaluate`` is the command line of :func:`evaluate`. Everything is checked before any work.
+``python -m companion evaluate`` is the command line of :func:`evaluate`. Everything is checked before any work.
 Samples, the Inception features of samples and of real images, and likelihoods are steps of the store: asked again, or
 for further metrics, nothing is computed twice, and what was stopped goes on.
 """
@@ -106,7 +106,7 @@ def _check_classifier(dataset: str) -> None:
     if checkpoints.card(f"classifier-{dataset}", checkpoints.FOLDER) is None:
         raise FileNotFoundError(
             f"there is no classifier of {dataset} in {checkpoints.FOLDER}. To train it: "
-            f"python -m companion.classifiers {dataset}"
+            f"python -m companion classifier {dataset}"
         )
 
 

@@ -54,7 +54,7 @@ def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
         if card is None:
             raise FileNotFoundError(
                 f"{checkpoint} has no checkpoint in {folder}. To train it: "
-                f"python -m companion.campaign --only {checkpoint}"
+                f"python -m companion campaign --only {checkpoint}"
             )
         return Checkpoint(checkpoint, folder, BASES[checkpoint], card)
     file = Path(checkpoint)

@@ -301,7 +301,7 @@ def test_missing_data_weights_and_cards_are_named_with_a_way_to_get_them(folder,
     with pytest.raises(MissingWeights, match="pip install pytorch-fid"):
         subject(folder, tmp_path, metrics=("fid",))
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
-    with pytest.raises(FileNotFoundError, match="python -m companion.classifiers digits"):
+    with pytest.raises(FileNotFoundError, match="python -m companion classifier digits"):
         subject(folder, tmp_path, metrics=("frechet",))
     (folder / "digits-ve.json").unlink()
     with pytest.raises(FileNotFoundError, match="no card beside it"):
