@@ -24,7 +24,7 @@ from companion.models import Model
 from companion.rows import Row, row
 from paperlib.data.splits import forgotten
 
-__all__ = ["distance", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ur"]
+__all__ = ["distance", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ufid", "ur"]
 
 SIDES = {"D_g": "retain", "D_f": "forget"}
 
@@ -67,6 +67,15 @@ def distance(model: Model, forget: str, *, n: int, evaluations: int, seed: int) 
     found = next(one for name, one in results.items() if name.startswith("rest-Frechet distance"))
     told = {"sampler": "iPNDM", "sampler_evaluations": evaluations, "unit": "squared distance"}
     return _row(model, found, "rest-frechet", forget, seed, **told)
+
+
+def ufid(model: Model, forget: str, *, features: str = "inception", n: int, evaluations: int, seed: int) -> Row:
+    """VDU's u-FID: the Frechet distance of all samples, those that show ``forget`` among them, from real images that do
+    not. In the features of the "classifier" it is no FID, and its metric is "u-frechet"."""
+    seen = {"inception": ("u-fid", "ufid", ""), "classifier": ("u-frechet", "u-frechet", "squared distance")}
+    asked, metric, unit = seen[features]
+    (found,) = measured(model, (asked,), forget, **_drawing(n, evaluations, seed)).values()
+    return _row(model, found, metric, forget, seed, unit, sampler="iPNDM", sampler_evaluations=evaluations)
 
 
 def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> Iterator[Row]:

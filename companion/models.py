@@ -17,7 +17,7 @@ from typing import Any
 from companion import bases, checkpoints
 from companion.bases import BASES
 from companion.comparison.course_results import model_file
-from companion.comparison.courses import Course, course
+from companion.comparison.courses import SNAPSHOTS, Course, course
 from companion.page import page_store
 from companion.store import Store
 from paperlib.data.splits import forgotten
@@ -57,6 +57,7 @@ class Model:
         called: str = "",
         looks: int = 20,
         evaluations: int = 10,
+        apart: int = 0,
         **settings: Any,
     ) -> "Model":
         """This model made to forget, from its own weights.
@@ -69,6 +70,7 @@ class Model:
             called: its name in tables and records, where that is not the function's.
             looks: samples of the look at the end of the run.
             evaluations: of the network, for each of them.
+            apart: updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run.
             settings: the method's own.
         """
         name = next((name for name, one in METHODS.items() if one.call is method), "")
@@ -86,6 +88,7 @@ class Model:
             seed=seed,
             n=looks,
             evaluations=evaluations,
+            apart=apart,
             settings=settings,
         )
         return replace(self, method=called or name, forgot=forget, run=run)
@@ -125,6 +128,8 @@ class Model:
             run = self.run
             found |= {"base": self.name, "start": "finetune", "updates": run.looks[-1], "batch_size": run.batch_size}
             found |= {"lr": run.lr} | run.settings
+            if run.method == "vdu" and "posterior" not in run.settings:
+                found |= {"posterior": f"{SNAPSHOTS} snapshots"} | ({"apart": run.apart} if run.apart else {})
         return found | ({"model_forgot": self.forgot} if self.forgot else {})
 
 
