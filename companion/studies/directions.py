@@ -5,44 +5,95 @@ does, a run can also follow plain gradient descent, and ends with its weights.
 """
 
 import json
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from companion import bases, checkpoints
 from companion.evaluation.eye import Eye
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry, Store
 from paperlib.data.splits import split
+from paperlib.denoiser import Denoiser
 from paperlib.unlearning.methods import METHODS
 
-__all__ = ["Directions", "apart", "direct", "seen", "shares", "updates"]
+__all__ = ["Run", "apart", "conflict", "follow", "look", "updates"]
+
+# Which of a run's settings its method reads.
+READS = {"unscrubbed": (), "multi_objective": ("lam",)}
+READS |= {"paper": ("variant", "K", "eta"), "code": ("variant", "K", "lam"), "corrected": ("variant", "K", "eta")}
 
 
-class Directions(Settings):
-    """A run of EraseDiff or of the plain sum on a conditional base model."""
+class Run(Settings):
+    """A run of EraseDiff or of the plain sum on a conditional base model, or that model itself, "unscrubbed"."""
 
     base: str
-    method: Literal["erasediff", "multi_objective"]
-    settings: dict[str, int | float | str] = {}
+    method: Literal["erasediff", "multi_objective", "unscrubbed"]
     forget: str
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
+    n: int = Field(gt=19)  # images that are asked to show the forgotten class, and as many of the other classes
+    evaluations: int = Field(gt=0)  # of the network for each of them, by iPNDM
+    variant: Literal["paper", "code", "corrected"] = "paper"
+    K: int = Field(2, ge=0)  # inner steps
+    lam: float = Field(0.1, ge=0)  # of the plain sum and of "code"
+    eta: float = Field(0.1, gt=0)  # of "paper" and "corrected"
     optimizer: Literal["adam", "sgd"] = "adam"
-    n: int = Field(gt=19)  # images that are asked to show the forgotten class, and as many of all classes
-    sampler: int = Field(gt=0)  # evaluations of iPNDM for each
     seed: int = Field(0, ge=0)
 
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.base not in bases.BASES:
+            raise ValueError(f"there is no base model {self.base!r}; there are: {', '.join(bases.BASES)}")
+        if not self.kind.labels:
+            raise ValueError(f"base={self.base!r} is unconditional; EraseDiff's figure is of a conditional model")
+        if checkpoints.card(name := self.kind.network.name) is None:
+            raise ValueError(f"{name} has not been trained: python -m companion campaign --only {name}")
+        if self.method == "erasediff" and self.K < (self.variant == "corrected"):
+            raise ValueError(f"K={self.K} inner steps are too few for variant={self.variant!r}")
+        return self
 
-def direct(store: Store, wanted: Directions) -> Entry:
+    @property
+    def kind(self) -> bases.Base:
+        """The base model."""
+        return bases.BASES[self.base]
+
+    def at(self, seed: int) -> "Run":
+        """The same run with another seed."""
+        return self.model_copy(update={"seed": seed})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its method reads."""
+        return {
+            name: getattr(self, name) for name in READS[self.variant if self.method == "erasediff" else self.method]
+        }
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a record says of it; the seed stands apart."""
+        found = {"dataset": self.kind.dataset, "process": self.kind.process, "base": self.base, "forget": self.forget}
+        found |= {"method": self.method} | self.settings
+        if self.method == "unscrubbed":
+            return found
+        return found | {
+            "optimizer": self.optimizer,
+            "updates": self.steps,
+            "batch_size": self.batch_size,
+            "lr": self.lr,
+        }
+
+
+def follow(store: Store, run: Run) -> Entry:
     """Run it, or find it in the store."""
-    card = checkpoints.card(wanted.base)
-    return store.step("directions", wanted, _run, inputs=[card["sha256"]] if card else [])
+    return store.step("directions", run, _follow, inputs=[checkpoints.card(run.kind.network.name)["sha256"]])
 
 
 def updates(entry: Entry) -> list[dict[str, float]]:
@@ -52,17 +103,11 @@ def updates(entry: Entry) -> list[dict[str, float]]:
     return json.loads((entry.path / "updates.json").read_text(encoding="utf-8"))["updates"]
 
 
-def seen(entry: Entry) -> dict[str, Any]:
-    """``asked``, the share in percent of the images asked to show the class that do, and its interval; ``distance`` of
-    images of the other classes from real ones; ``seconds`` of the run; each also ``before``."""
-    return json.loads((entry.path / "updates.json").read_text(encoding="utf-8"))["seen"]
-
-
-def shares(found: list[dict[str, float]], which: str = "delta") -> dict[str, float]:
-    """In percent of all updates: those against grad L_r, those against grad L_f, and those against either."""
-    r, f = ([one[f"{which}_{side}"] < 0 for one in found] for side in "rf")
-    either = [a or b for a, b in zip(r, f)]
-    return {name: 100 * sum(hits) / len(found) for name, hits in (("r", r), ("f", f), ("either", either))}
+def conflict(found: list[dict[str, float]], vector: str, gradient: str) -> float:
+    """In percent of all updates: those whose ``vector``, "delta" or "move", is at an obtuse angle to a ``gradient``,
+    "L_r", "L_f" or "either"."""
+    sides = {"L_r": "r", "L_f": "f", "either": "rf"}[gradient]
+    return 100 * sum(any(one[f"{vector}_{side}"] < 0 for side in sides) for one in found) / len(found)
 
 
 def apart(entry: Entry, other: Entry) -> float:
@@ -71,53 +116,68 @@ def apart(entry: Entry, other: Entry) -> float:
     return float(np.linalg.norm(end - other_end) / np.linalg.norm(end - start))
 
 
+def look(entry: Entry) -> dict[str, Any]:
+    """What a run came to: ``asked``, the share in percent of the images asked to show the class that do, and the
+    ``distance`` of images of the other classes from real ones; ``asked_interval`` and ``distance_interval``."""
+    return json.loads((entry.path / "updates.json").read_text(encoding="utf-8"))["seen"]
+
+
 def _weights(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     with np.load(entry.path / "weights.npz") as stored:
         return stored["start"].astype(np.float64), stored["end"].astype(np.float64)
 
 
-def _run(folder: Path, wanted: Directions) -> None:
-    kind = bases.BASES[wanted.base]
-    if not kind.labels:
-        raise ValueError(f"base={wanted.base!r} is unconditional; EraseDiff's figure is of a conditional model")
-    model = bases.load(wanted.base)
-    retain, forget = (bases.examples(kind, side) for side in split(bases.images(kind.dataset, "train"), wanted.forget))
-    run = METHODS[wanted.method].call(
+def _follow(folder: Path, run: Run) -> None:
+    model, found = bases.load(run.base), []
+    start, end = _flat(model), model
+    if run.method != "unscrubbed":
+        training = _training(run, model.to(pick_device()))
+        for step in training:
+            cosines = {"delta": step.cosines, "move": step.move_cosines}
+            one = {f"{name}_{term[-1]}": of[term] for name, of in cosines.items() for term in ("L_r", "L_f")}
+            one |= {term: step.losses[term] for term in ("L_r", "L_f")}
+            found.append(one | {"by": step.multipliers.get("L_f", run.lam)})
+        end = training.model.cpu()
+    text = json.dumps({"updates": found, "seen": _look(run, end)})
+    (folder / "updates.json").write_text(text, encoding="utf-8")
+    np.savez(folder / "weights.npz", start=start, end=_flat(end))
+
+
+def _training(run: Run, model: Denoiser) -> Any:
+    device = next(model.parameters()).device
+    sides = split(bases.images(run.kind.dataset, "train").to(device), run.forget)
+    retain, forget = (bases.examples(run.kind, side) for side in sides)
+    training = METHODS[run.method].call(
         model,
         forget,
         retain,
-        generator=generator(wanted.seed, f"directions/{wanted.base}", "data"),  # the same batches for every variant
-        steps=wanted.steps,
-        batch_size=wanted.batch_size,
-        lr=wanted.lr,
+        generator=generator(run.seed, f"directions/{run.base}", "data", device),  # the same batches for every variant
+        steps=run.steps,
+        batch_size=run.batch_size,
+        lr=run.lr,
         ema=0.0,
         cosines=True,
-        **wanted.settings,
+        **run.settings,
     )
-    if wanted.optimizer == "sgd":
-        run.optimizer = torch.optim.SGD(run.network.parameters(), lr=wanted.lr)
-    start, found = _flat(run.network), []
-    for step in run:
-        cosines = {"delta": step.cosines, "move": step.move_cosines}
-        one = {f"{name}_{term[-1]}": of[term] for name, of in cosines.items() for term in ("L_r", "L_f")}
-        by = step.multipliers.get("L_f", wanted.settings.get("lam", 0.1))
-        found.append(one | {term: step.losses[term] for term in ("L_r", "L_f")} | {"by": by})
-    before, after = (_look(wanted, kind, one) for one in (model, run.model))
-    facts = after | {"seconds": run.seconds, "before": before}
-    (folder / "updates.json").write_text(json.dumps({"updates": found, "seen": facts}), encoding="utf-8")
-    np.savez(folder / "weights.npz", start=start, end=_flat(run.network))
+    if run.optimizer == "sgd":
+        training.optimizer = torch.optim.SGD(training.network.parameters(), lr=run.lr)
+    return training
 
 
-def _look(wanted: Directions, kind: bases.Base, model: torch.nn.Module) -> dict[str, Any]:
-    settings = {"n": wanted.n, "evaluations": wanted.sampler, "seed": wanted.seed, "stream": "directions"}
-    eye = Eye(model, kind, wanted.forget, **settings)
+@lru_cache(maxsize=2)
+def _eye(name: str, forget: str, **settings: Any) -> Eye:
+    return Eye(bases.load(name), bases.BASES[name], forget, stream="directions", **settings)
+
+
+def _look(run: Run, model: Denoiser) -> dict[str, Any]:
+    eye = _eye(run.base, run.forget, n=run.n, evaluations=run.evaluations, seed=run.seed)
     classes = torch.tensor(eye.classes)
-    asked = eye.ratio(eye.shown(eye.draw(model.eval(), classes[torch.arange(wanted.n) % len(classes)])))
+    asked = eye.ratio(eye.shown(eye.draw(model.eval(), classes[torch.arange(run.n) % len(classes)])))
     others = torch.tensor([k for k in range(len(eye.test.classes)) if k not in eye.classes])
-    distance = eye.distance(eye.draw(model, others[torch.arange(wanted.n) % len(others)]))
-    found = {"asked": asked.value, "asked_interval": list(asked.interval), "floor": asked.floor.value}
+    distance = eye.distance(eye.draw(model, others[torch.arange(run.n) % len(others)]))
+    found = {"asked": asked.value, "asked_interval": list(asked.interval)}
     return found | {"distance": distance.value, "distance_interval": list(distance.interval)}
 
 
 def _flat(network: torch.nn.Module) -> np.ndarray:
-    return torch.cat([p.detach().flatten() for p in network.parameters()]).numpy().copy()
+    return torch.cat([p.detach().flatten() for p in network.parameters()]).cpu().numpy().copy()

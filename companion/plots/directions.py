@@ -1,0 +1,101 @@
+"""EraseDiff's Figure 2, and its tables: how often an update is in conflict, and what the inner loop changes."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
+from paperlib.metrics.rule import verdict
+
+__all__ = ["conflict_table", "direction_panels", "inner_table"]
+
+GREY = COLOURS["exact"]
+
+
+def direction_panels(record: Any, *, title: str) -> Figure:
+    """The cosines of every update with both gradients, a column a run, a row a gradient.
+
+    The series ``runs`` maps each run's name to its updates, as :func:`companion.studies.directions.updates` has them.
+    """
+    use_style()
+    runs = record.series["runs"]
+    figure, axes = plt.subplots(2, len(runs), figsize=(8.2, 4.2), sharex=True, sharey=True, squeeze=False)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for column, (name, found) in zip(axes.T, runs.items()):
+        column[0].set_title(name, loc="left", fontsize=9.5)
+        for panel, side, colour in zip(column, "rf", (COLOURS["D_g"], COLOURS["D_f"])):
+            x = range(1, len(found) + 1)
+            delta, move = ([one[f"{which}_{side}"] for one in found] for which in ("delta", "move"))
+            panel.fill_between(x, 0, np.minimum(delta, 0), color=colour, alpha=0.35, lw=0)
+            panel.plot(x, delta, lw=1.2, color=colour)
+            panel.plot(x, move, lw=1, ls="--", color=GREY, alpha=0.7)
+            panel.axhline(0, color=GREY, lw=0.8)
+            panel.set_ylim(-1.08, 1.08)
+            panel.tick_params(labelsize=8.5)
+    axes[0, 0].set_ylabel(r"with $\nabla L_r$, preserving", fontsize=9.5)
+    axes[1, 0].set_ylabel(r"with $\nabla L_f$, erasing", fontsize=9.5)
+    for panel in axes[1]:
+        panel.set_xlabel("update", fontsize=9.5)
+    lines = [Line2D([], [], color=GREY, lw=1.2), Line2D([], [], color=GREY, lw=1, ls="--", alpha=0.7)]
+    figure.legend(lines, [r"$\delta$", "Adam's move"], loc="outside lower center", ncols=2)
+    return figure
+
+
+def conflict_table(record: Any) -> Any:
+    """The figure's shares, and what each run came to: a row a run."""
+    before = {name: record.find(method="unscrubbed", metric=name) for name in ("asked", "distance")}
+    none = dict.fromkeys(
+        ("δ against ∇L<sub>r</sub>, %", "δ against ∇L<sub>f</sub>, %", "Adam's move against either, %"), ""
+    )
+    lines = {"before": none | {"asked and shown, %": _cell(before["asked"]), "distance": _cell(before["distance"])}}
+    start = {"ur": before["asked"].value, "distance": before["distance"].value}
+    for one in record.all(metric="conflict", vector="delta", gradient="either"):
+        facts = _who(one, "variant", "K", "optimizer")
+        share = {
+            (vector, gradient): record.find(metric="conflict", vector=vector, gradient=gradient, **facts)
+            for vector in ("delta", "move")
+            for gradient in ("L_r", "L_f", "either")
+        }
+        end = {name: record.find(metric=name, **facts) for name in before}
+        counted = (share["delta", "L_r"], share["delta", "L_f"], share["move", "either"])
+        lines[_name(one)] = dict(zip(none, map(_cell, counted))) | {
+            "asked and shown, %": _cell(end["asked"]),
+            "distance": _cell(end["distance"]),
+            "by the rule": verdict(end["asked"].value, end["distance"].value, start),
+        }
+    return table(lines, f"{record.title}. In brackets: 95 % over images, with several seeds over these.").format(
+        na_rep=""
+    )
+
+
+def inner_table(record: Any) -> Any:
+    """What the inner loop changes: a row a pair of runs that differ in their number of inner steps."""
+    lines = {}
+    for one in record.all(metric="apart"):
+        facts = _who(one, "variant", "optimizer")
+        asked = [record.find(metric="asked", K=one.protocol[K], **facts) for K in ("K", "against")]
+        lines[f"{_name(one)}, {'Adam' if facts['optimizer'] == 'adam' else 'gradient descent'}"] = {
+            "K": f"{one.protocol['K']} and {one.protocol['against']}",
+            "apart": f"{one.value:.2g}",
+            "asked and shown, %": " and ".join(f"{value.value:.0f}" for value in asked),
+        }
+    return table(lines, record.title)
+
+
+def _who(value: Any, *names: str) -> dict[str, Any]:
+    return {"method": value.method} | {name: value.protocol[name] for name in names if name in value.protocol}
+
+
+def _name(value: Any) -> str:
+    return f"EraseDiff, {value.protocol['variant']}" if value.method == "erasediff" else "plain sum (MOO)"
+
+
+def _cell(value: Any) -> str:
+    decimals = 1 if value.protocol["metric"] == "distance" else 0
+    if value.interval is None:
+        return f"{value.value:.{decimals}f}"
+    return over_interval(value.value, *value.interval, decimals)
