@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from companion import page as page_module
-from companion import provenance
+from companion import parameters, provenance
 from companion import record as module
 from companion.page import Page
 from companion.record import main
 from companion.records import NotRun, Record, measured
 
-SCRIPT = '# %% tags=["parameters"]\nprofile = "smoke"\nseed = 0\n\n# %%\nimport companion.seeds\n'
+SCRIPT = '# %% tags=["parameters"]\nprofile = "smoke"\nforget = "1"\n\n# %%\nimport companion.seeds\n'
+KNOWN = {"metric": "nll", "process": "vesde", "forget": "middle", "test": "D_g"}
 FACTS = {"unit": "bits/dim + 8", "n": 9, "dataset": "mixture", "method": "standard"}
 
 
@@ -24,7 +25,7 @@ def git(checkout, *command):
 @pytest.fixture(autouse=True)
 def checkout(tmp_path, monkeypatch):
     """A checkout with two pages, committed. Its paperlib is the one under test."""
-    for part in (module, page_module, provenance):
+    for part in (module, page_module, parameters, provenance):
         monkeypatch.setattr(part, "CHECKOUT", tmp_path)
     monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path / "_build"))
     (tmp_path / "notebooks").mkdir()
@@ -38,11 +39,11 @@ def checkout(tmp_path, monkeypatch):
 
 
 def value(claim="sgu.tab1/D_g/standard"):
-    return measured(claim, [10.6, 10.61], seeds=[0, 1], protocol={"metric": "nll", "forget": "middle"}, **FACTS)
+    return measured(claim, [10.6, 10.61], seeds=[0, 1], protocol=KNOWN, **FACTS)
 
 
 def run(name="first", profile="laptop", values=None, images=()):
-    page = Page(name, profile=profile, seed=0)
+    page = Page(name, {"profile": profile, "forget": "1"})
     for image in images:
         page.image_path(image).write_bytes(image.encode())
     paths = [page.image_path(image) for image in images]
@@ -152,9 +153,11 @@ def test_a_run_without_git_is_accepted_where_a_clean_checkout_has_its_code(check
 def test_every_committed_record_is_valid():
     results = Path(__file__).parents[2] / "results"
     owners = {}
-    for file in sorted(file for profile in page_module.PROFILES for file in results.glob(f"{profile}/*.json")):
+    files = sorted(file for profile in module.RECORDED for file in results.glob(f"{profile}/*.json"))
+    assert files and sorted(results.glob("[!s]*/*.json")) == files  # a search's results are no page's record
+    for file in files:
         made = Record.read(file)
-        assert (made.profile, made.page) == (file.parent.name, file.stem) and made.profile != "smoke"
+        assert (made.profile, made.page) == (file.parent.name, file.stem)
         assert not made.provenance.dirty
         for image in made.images:
             assert (file.parent / image).is_file()
@@ -162,22 +165,52 @@ def test_every_committed_record_is_valid():
             assert owners.setdefault((made.profile, one.claim), made.page) == made.page
 
 
-def test_a_run_with_other_seeds_is_recorded_by_their_name(checkout, capsys):
-    script = checkout / "notebooks" / "first.py"
-    script.write_text(SCRIPT.replace("seed = 0", 'seeds = "0"\nforget = "1"'))
+def with_seeds(checkout, default='""'):
+    """Give the first page seeds."""
+    script = SCRIPT.replace("forget = ", f"seeds = {default}\nforget = ")
+    (checkout / "notebooks" / "first.py").write_text(script)
     git(checkout, "commit", "-qam", "seeds")
-    page = Page("first", profile="laptop", seeds="0,1", forget="1")
+
+
+@pytest.mark.parametrize(("run_with", "asked"), [("0,1", "0,1"), ("0, 1", "0,1"), ([0, 1], "0, 1"), (3, "3")])
+def test_a_run_with_other_seeds_is_recorded_by_their_name(checkout, capsys, run_with, asked):
+    with_seeds(checkout)
+    page = Page("first", {"profile": "laptop", "seeds": run_with, "forget": 1})
     page.image_path("grid").write_bytes(b"grid")
     made = page.write(values=[value()], images=[page.image_path("grid")])
-    Page("first", profile="laptop", seeds="0,1", forget="3").write(values=[])  # nobody's record
+    Page("first", {"profile": "laptop", "seeds": run_with, "forget": 3}).write(values=[])  # nobody's record
     assert "there is no record" in refused(capsys, "first")
     assert 'ARGS="-p seeds 0,2"' in refused(capsys, "first", "--seeds", "0,2")
-    assert main(["first", "--seeds", "0,1"]) == 0
+    assert main(["first", "--seeds", asked]) == 0
     assert Record.read(checkout / "results" / "laptop" / "first.json") == made
     assert (checkout / "results" / "laptop" / "first-grid.png").read_bytes() == b"grid"
 
 
-def test_seeds_of_a_page_that_has_none_are_refused(capsys):
+def test_seeds_that_are_the_page_s_own_name_its_own_run(checkout):
+    with_seeds(checkout, '"0,1"')
+    made = Page("first", {"profile": "laptop", "seeds": "0,1", "forget": "1"}).write(values=[value()])
+    assert main(["first", "--seeds", "0,1"]) == 0
+    assert Record.read(checkout / "results" / "laptop" / "first.json") == made
+
+
+def test_seeds_of_a_page_that_has_none_are_refused(checkout, capsys):
     run()
     assert "seeds='0,1': first has no parameter seeds" in refused(capsys, "first", "--seeds", "0,1")
     assert "there is no page third" in refused(capsys, "third", "--seeds", "0,1")
+    with_seeds(checkout, "0")
+    assert "seeds='0,1' is not allowed: an integer expected" in refused(capsys, "first", "--seeds", "0,1")
+
+
+CHECKOUT = Path(__file__).parents[2]
+PAGES = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "seeds" in parameters.defaults(name)])
+def test_make_record_looks_where_the_page_s_own_run_with_these_seeds_writes(name, monkeypatch):
+    for part in (module, page_module, parameters, provenance):
+        monkeypatch.setattr(part, "CHECKOUT", CHECKOUT)
+    monkeypatch.setattr(page_module, "Origin", lambda page: None)
+    for seeds in ("0,1,2", "4"):
+        run = Page(name, parameters.defaults(name) | {"profile": "laptop", "seeds": seeds})
+        assert run.seeds == [int(seed) for seed in seeds.split(",")]
+        assert module._source(name, "laptop", seeds) == run.record_path != module._source(name, "laptop", "")

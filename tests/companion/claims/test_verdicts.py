@@ -1,11 +1,10 @@
 from types import SimpleNamespace
 
 import pytest
-from scipy import stats
 
 from companion import claims
 from companion.claims.verdicts import ordering, verdict
-from paperlib.intervals import over_seeds, t_interval, t_quantile
+from paperlib.intervals import t_interval
 
 CLAIM = claims.load()["sgu.tab1/D_g/standard"]  # 10.91 +- 0.05
 
@@ -14,23 +13,6 @@ def value(*per_seed, seeds=None, ci95=None):
     seeds = list(range(len(per_seed))) if seeds is None else seeds
     mean = sum(per_seed) / len(per_seed)
     return SimpleNamespace(value=mean, ci95=ci95 or t_interval(per_seed), seeds=seeds, per_seed=list(per_seed))
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 30, 101])
-def test_quantiles_agree_with_scipy(freedom):
-    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
-
-
-def test_the_interval_agrees_with_scipy():
-    sample = [1.0, 2.5, 2.0, 4.0]
-    expected = stats.t.interval(0.95, 3, loc=stats.tmean(sample), scale=stats.sem(sample))
-    assert t_interval(sample) == pytest.approx(expected)
-    assert t_interval([1.0]) is None
-
-
-def test_one_seed_has_the_interval_of_its_images_and_several_their_own():
-    assert over_seeds([2.0], (1.0, 4.0)) == (2.0, 1.0, 4.0)
-    assert over_seeds([1.0, 2.0, 3.0], (0.0, 9.0)) == (2.0, *t_interval([1.0, 2.0, 3.0]))
 
 
 @pytest.mark.parametrize(
