@@ -6,7 +6,8 @@ is what every unlearning method starts from, and the twin is what they are compa
 
 import math
 from functools import partial
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -24,7 +25,19 @@ from paperlib.nets.presets import unet
 from paperlib.processes import DDPM, VE, VP
 from paperlib.training import Training
 
-__all__ = ["BASES", "Base", "Budget", "architecture", "budget", "data", "examples", "images", "load", "training"]
+__all__ = [
+    "BASES",
+    "Base",
+    "Budget",
+    "architecture",
+    "budget",
+    "card",
+    "data",
+    "examples",
+    "images",
+    "load",
+    "training",
+]
 
 PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear}
 # A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
@@ -216,6 +229,11 @@ def training(
         decay=True,
         **settings,
     )
+
+
+def card(name: str, folder: Path = checkpoints.FOLDER) -> dict[str, Any] | None:
+    """The card of the weights that a base model has, its own or its network's; None where they are not trained."""
+    return checkpoints.card(BASES[name].network.name, folder)
 
 
 def load(name: str) -> Denoiser:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from companion import bases, checkpoints
+from companion import bases
 from companion.bases import BASES
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import SNAPSHOTS, Course, course
@@ -122,7 +122,7 @@ class Model:
         """What it is: data set, process, method, base model, and of a run every setting that it had."""
         found = {"dataset": self.kind.dataset, "process": self.kind.process, "method": self.method}
         if self.run is None:
-            card = checkpoints.card(self.kind.network.name) or {}
+            card = bases.card(self.name) or {}
             found |= {"checkpoint": self.name, "images_seen": card.get("samples_seen", 0)}
         else:
             run = self.run
@@ -137,7 +137,7 @@ def base(name: str) -> Model:
     """A committed base model by its name; without a checkpoint, a recipe that says so."""
     if name not in BASES:
         return Model("", missing=f"there is no base model {name!r}; there are: {', '.join(BASES)}")
-    network = BASES[name].network.name
-    if checkpoints.card(network) is None:
+    if bases.card(name) is None:
+        network = BASES[name].network.name
         return Model(name, missing=f"{network} has not been trained: python -m companion campaign --only {network}")
     return Model(name)

@@ -66,13 +66,13 @@ class Course(Looks):
 
 def course(store: Store, wanted: Course) -> Entry:
     """Run it, or find it in the store."""
-    card = checkpoints.card(wanted.base)
+    card = bases.card(wanted.base)
     return store.step("course", wanted, _run, inputs=[card["sha256"]] if card else [])
 
 
 def done(store: Store, wanted: Course) -> bool:
     """Whether it is in the store."""
-    card = checkpoints.card(wanted.base)
+    card = bases.card(wanted.base)
     return store.has("course", wanted, _run, inputs=[card["sha256"]] if card else [])
 
 

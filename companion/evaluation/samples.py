@@ -50,13 +50,13 @@ def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
     """A base model by its name, or a ``.safetensors`` file by its path, its card beside it."""
     folder = folder or checkpoints.FOLDER
     if checkpoint in BASES:
-        card = checkpoints.card(checkpoint, folder)
+        weights, card = BASES[checkpoint].network.name, bases.card(checkpoint, folder)
         if card is None:
             raise FileNotFoundError(
                 f"{checkpoint} has no checkpoint in {folder}. To train it: "
-                f"python -m companion campaign --only {checkpoint}"
+                f"python -m companion campaign --only {weights}"
             )
-        return Checkpoint(checkpoint, folder, BASES[checkpoint], card)
+        return Checkpoint(weights, folder, BASES[checkpoint], card)
     file = Path(checkpoint)
     if file.suffix != ".safetensors" or not file.is_file():
         raise ValueError(

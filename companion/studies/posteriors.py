@@ -55,7 +55,7 @@ def study(store: Store, wanted: Study) -> dict[str, Any]:
         store.step("seed", _Seed(base=wanted.base, steps=wanted.steps, seed=seed), _train)
         for seed in range(1, wanted.models + 1)
     ]
-    card = checkpoints.card(wanted.base)
+    card = bases.card(wanted.base)
     found = {}
     for way in ("snapshots", "seeds"):
         inputs = [card["sha256"], *(seeds if way == "seeds" else [])]

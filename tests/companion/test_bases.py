@@ -69,6 +69,48 @@ def test_the_same_seed_makes_the_same_model():
     assert not torch.equal(first["net.first.weight"], other["net.first.weight"])
 
 
+FACES = [base for base in BASES.values() if base.of]
+
+
+@pytest.mark.parametrize("base", FACES, ids=[base.name for base in FACES])
+def test_a_face_is_of_a_network_that_is_trained_and_never_of_another(base):
+    network = base.network
+    assert BASES[network.name] == network and not network.of
+    assert (network.dataset, network.unseen) == (base.dataset, base.unseen)
+    with pytest.raises(ValueError, match=f"{base.name} is not trained: it is a face of {network.name}"):
+        bases.training(base, TINY)
+
+
+def test_faces_share_one_network_s_weights_and_say_the_same_at_equal_noise():
+    """The unconditional DDPM face of a conditional VP network is it, told no class, at equal sigma / alpha."""
+    network = Base(dataset="digits", process="vp", labels=True)
+    face = Base(dataset="digits", process="ddpm", of="vp-labels")
+    assert face.network == network
+    model, other = bases.architecture(network), bases.architecture(face)
+    randomised(model)
+    other.load_state_dict(model.state_dict())  # the same names
+    k = torch.tensor([1, 30, 500, 1000])
+    t = k / 1000
+    u = network_time(model, other, t)
+    x0, z = torch.randn(4, 1, 8, 8), torch.randn(4, 1, 8, 8)
+    x0_ddpm = other(other.process.perturb(x0, t, z), t).x0
+    x0_vp = model(model.process.perturb(x0, u, z), u, torch.full((4,), model.net.null)).x0
+    assert torch.allclose(x0_ddpm, x0_vp, atol=2e-4)
+    with pytest.raises(ValueError, match="unconditional"):
+        other(x0, t, torch.zeros(4, dtype=torch.long))
+    assert other.net.classes == 0 and model.net.classes == 10
+
+
+def randomised(model):
+    draws = torch.Generator().manual_seed(0)
+    for p in model.parameters():
+        p.data = 0.05 * torch.randn(p.shape, generator=draws)
+
+
+def network_time(model, other, t):
+    return model.process.time_of(other.process.log_ratio(t.double())).float()
+
+
 def test_an_unknown_base_model_names_those_there_are():
     with pytest.raises(ValueError, match="there is no base model 'mnist-sub'; there are: digits-ve"):
         bases.load("mnist-sub")

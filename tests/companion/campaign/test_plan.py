@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from companion import bases, checkpoints
 from companion.bases import Budget
-from companion.campaign import plan, samples
+from companion.campaign import plan, pretraining, samples
 from companion.campaign.pretraining import Pretraining
 
 NAME = "digits-ve"
@@ -104,6 +105,48 @@ def test_a_checkpoint_that_has_seen_less_than_is_asked_for_is_trained_again(tmp_
     assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() == 1
     monkeypatch.setitem(bases.BUDGETS, ("digits", "cpu"), TINY.model_copy(update={"steps": 5}))
     assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() == 0
+
+
+def test_a_lost_snapshot_goes_on_from_the_committed_weights(tmp_path):
+    make(tmp_path / "out", "--minutes", "0")
+    make(tmp_path / "out", "--minutes", "0")
+    kept = checkpoints.card(NAME, tmp_path / "out" / "unfinished")
+    assert kept["samples_seen"] == 8 and checkpoints.card(NAME, tmp_path / "out") is None
+    for snapshot in (tmp_path / "build" / "campaign").glob("*.pt"):
+        snapshot.unlink()
+    run = Pretraining(bases.BASES[NAME], CPU, tmp_path / "out")
+    assert run.left() == pytest.approx(1 - 2 / 12)
+    make(tmp_path / "out")
+    card = checkpoints.card(NAME, tmp_path / "out")
+    assert card["samples_seen"] == 48
+    assert [one["from_update"] for one in card["machines"]] == [0, 2] or [
+        one["from_update"] for one in card["machines"]
+    ] == [1, 2]
+    assert not list((tmp_path / "out" / "unfinished").glob("*"))
+
+
+def test_two_processes_do_not_do_a_run_twice(tmp_path, capsys):
+    run = Pretraining(bases.BASES[NAME], CPU, tmp_path / "out")
+    run.snapshot.parent.mkdir(parents=True)
+    with FileLock(run.snapshot.with_suffix(".lock")):
+        make(tmp_path / "out")
+    assert "another process is at it" in capsys.readouterr().out
+    assert checkpoints.card(NAME, tmp_path / "out") is None
+
+
+def test_the_plan_needs_no_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setitem(pretraining.SECONDS, ("small-28", "vp", True, "cpu", "float32"), 0.5)
+    monkeypatch.setitem(pretraining.SECONDS, ("small-28", "vp", True, "cpu", "bf16"), 0.25)
+    plan.main(["--device", "cpu", "--folder", str(tmp_path), "--only", "mnist-vp-labels", "--plan"])
+    steps = bases.budget(bases.BASES["mnist-vp-labels"], "cpu").steps
+    assert f"| mnist-vp-labels | to do | {0.25 * steps / 60:.0f} |" in capsys.readouterr().out
+
+
+def test_an_estimate_needs_no_data_either(tmp_path, monkeypatch):
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setattr(pretraining, "SECONDS", {})
+    assert Pretraining(bases.BASES["mnist-ve"], CPU, tmp_path).minutes() > 0
 
 
 def test_the_samples_are_looked_at_once_for_each_checkpoint(tmp_path, monkeypatch, capsys):
