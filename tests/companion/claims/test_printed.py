@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 
 from companion import claims
+from companion.claims.names import PROCESSES, data_title, method_title
 
 
 def test_every_printed_number_is_there_and_the_empty_cell_is_not():
@@ -67,3 +68,46 @@ def test_every_metric_has_a_reason_for_its_tolerance_and_is_used():
     assert {claim.metric for claim in claims.load().values()} == set(claims.metrics())
     for metric in claims.metrics().values():
         assert metric.because and (metric.tolerance is None or metric.tolerance > 0)
+
+
+def facts(claim):
+    return {key: getattr(claim, key) for key in claims.KEYS}
+
+
+@pytest.mark.parametrize("table", sorted({claims.split(claim)[0] for claim in claims.load()}))
+def test_every_cell_is_found_by_its_own_facts_and_no_other_is(table):
+    """Two cells of one table that agree in all keys would make each other's values legal."""
+    for name, claim in claims.load().items():
+        if claims.split(name)[0] == table:
+            assert claims.join(facts(claim), [table]) == name
+            assert claims.matches(claim, facts(claim)) == ""
+
+
+def test_a_fact_that_differs_is_said_and_found_nowhere():
+    claim = claims.load()["vdu.tab2/mnist/1/0.1/pul"]
+    others = {"dataset": "digits", "process": "ve", "forget": "3", "method": "salun", "metric": "ur", "unit": "share"}
+    for key, other in (others | {"gamma": 0.2}).items():
+        changed = facts(claim) | {key: other}
+        assert f"{key} {getattr(claim, key)!r}, this value about" in claims.matches(claim, changed)
+        assert claims.join(changed, ["vdu.tab2"]) == ""
+
+
+def test_a_fact_may_be_written_in_any_way():
+    claim = claims.load()["sgu.tab2_ur/mnist/vesde/3+7/unseen"]
+    for known in ({"process": "ve"}, {"forget": "7, 3"}, {"test": "D_f"}, {"gamma": 0.5}):
+        assert claims.join(facts(claim) | known, ["sgu.tab2_ur"]) == claim.id
+    sweep = claims.load()["vdu.tab2/mnist/1/0.1/pul"]
+    for gamma in (0.1, "0.1", "0.10"):
+        assert claims.join(facts(sweep) | {"gamma": gamma}, ["vdu.tab2"]) == sweep.id
+
+
+def test_cells_of_a_table_that_the_page_does_not_reproduce_are_not_found():
+    claim = claims.load()["sgu.tab2_ur/mnist/vesde/3/unseen"]
+    assert claims.join(facts(claim)) == claims.join(facts(claim), ["sgu.tab1"]) == ""
+
+
+def test_everything_printed_has_a_name_for_people():
+    for claim in claims.load().values():
+        assert data_title(claim.dataset) != claim.dataset and method_title(claim.method) != claim.method
+        assert claim.process in PROCESSES
+    assert data_title("mine") == "mine" and method_title("mine") == "mine"
