@@ -57,7 +57,7 @@ class Constant(nn.Module):
 
 @pytest.fixture
 def two_points(monkeypatch):
-    def fixed(process, x0, generator, *, antithetic=False):
+    def fixed(process, x0, generator, **_):
         t = torch.tensor([0.2, 0.7])
         return process.perturb(torch.zeros(2, 2), t, Z), t, Z
 
