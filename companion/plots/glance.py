@@ -144,12 +144,12 @@ def looks_table(record: Any) -> "Styler":
 def needs_table(rows: Sequence[Mapping[str, str]]) -> "Styler":
     """What each method needs and costs, of :func:`paperlib.unlearning.methods.rows`."""
     columns = {
-        "minimises": 9,
         "retained data": 4,
+        "labels": 4,
         "conditional model": 6.5,
         "gradient evaluations an update": 4,
         "memory, copies of the weights": 4,
-        "extra passes": 13,
+        "extra passes": 12.5,
     }
     lines = {f"{row['title']}<br><small>{row['source']}</small>": {name: row[name] for name in columns} for row in rows}
     widths = {f"td.col{k}": width for k, width in enumerate(columns.values())}

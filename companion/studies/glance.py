@@ -9,19 +9,18 @@
 It is no comparison of methods: that needs seeds, enough samples and a chosen setting for each.
 """
 
-import base64
-import io
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
 from companion import bases
 from companion.comparison.entrants import ENTRANTS
 from companion.evaluation.eye import Eye
+from companion.plots.glance import cost_and_result, strip_of, strip_page
 from companion.plots.images import contact_sheet
 from companion.seeds import generator
 from paperlib.data.images import Examples
@@ -31,7 +30,10 @@ from paperlib.metrics.forgetting import Forgetting
 from paperlib.metrics.frechet import Frechet
 from paperlib.training import Training
 
-__all__ = ["TITLES", "Glance", "NotAsked", "Seen"]
+if TYPE_CHECKING:
+    from companion.page import Page
+
+__all__ = ["TITLES", "Glance", "Look", "Seen"]
 
 COLUMNS = 15  # of the strips of images
 
@@ -51,13 +53,12 @@ class Seen:
         asked: the same of the images that were asked to show it; None of an unconditional model.
         distance: of the others, from real retained images in the classifier's features; of an unconditional model, of
             all its images.
+        lr: of the run's optimiser.
         updates: of the run.
         evaluations: gradient evaluations of all updates, as the run counted them.
         beforehand: gradient evaluations before the first update, in the run itself.
         seconds: of the run.
         stopped: why it ended early; empty where it did not.
-        strip: PNG of some images before (upper row) and after.
-        order: in words, what the strip's columns were asked for; empty of an unconditional model.
     """
 
     name: str
@@ -66,40 +67,48 @@ class Seen:
     ur: Forgetting
     asked: Forgetting | None
     distance: Frechet
+    lr: float = 0.0
     updates: int = 0
     evaluations: int = 0
     beforehand: int = 0
     seconds: float = 0.0
     stopped: str = ""
-    strip: bytes = b""
-    order: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the run, for a record; the model before has none."""
+        names = () if self.name == "before" else ("lr", "updates", "evaluations", "beforehand")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What figures and tables show of it: the record's series ``looked``."""
+        low, high = self.distance.interval
+        found = {"ur": self.ur.value, "ur_low": self.ur.interval[0], "ur_high": self.ur.interval[1]}
+        found |= {"asked": self.asked.value} if self.asked else {}
+        found |= {"distance": self.distance.value, "low": low, "high": high}
+        names = ("updates", "evaluations", "beforehand", "seconds", "stopped")
+        return found | {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
-        cost = f"{self.updates} updates, {self.evaluations} gradient evaluations"
-        cost += f" and {self.beforehand} before them" if self.beforehand else ""
-        cost += f"; {self.stopped}" if self.stopped else ""
-        return f"{cost}. UR {self.ur.value:.1f} %, distance {self.distance.value:.2f}"
-
-    def _repr_html_(self) -> str:
-        data = base64.b64encode(self.strip).decode()
-        alt = f"{TITLES[self.name]}: images before and after unlearning, from the same noise"
-        style = "max-width: 100%; image-rendering: pixelated"
-        picture = f'<img alt="{alt}" src="data:image/png;base64,{data}" style="{style}">'
-        return (
-            f"<p>{self}<br><small>above: before; below: after, from the same noise{self.order}</small><br>{picture}</p>"
-        )
+        return cost_and_result(self.told)
 
 
 @dataclass(frozen=True)
-class NotAsked:
-    """What stands in the place of a method that was not asked for."""
+class Look:
+    """What a page shows of one method: what is recorded, where it is, and what was just seen."""
 
     name: str
+    seen: Seen | None  # None: not run
+    html: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} is not among the methods of this run"
+        return str(self.seen) if self.seen else "not among the methods of this run"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.html or str(self)
 
 
 class Glance:
@@ -112,19 +121,38 @@ class Glance:
         evaluations: of the network for each image, by iPNDM.
         seed: of the noise and of the bootstrap.
         methods: names that are looked at; of others nothing is computed.
+        page: whose looks these are: it may have a record to show, and where it computes nothing, nothing is run.
     """
 
     def __init__(
-        self, base: str, forget: str, *, n: int, evaluations: int, seed: int, methods: Collection[str] = tuple(TITLES)
+        self,
+        base: str,
+        forget: str,
+        *,
+        n: int,
+        evaluations: int,
+        seed: int,
+        methods: Collection[str] = tuple(TITLES),
+        page: "Page | None" = None,
     ):
+        if n < 20:
+            raise ValueError(f"n={n} is below 20")
+        if base not in bases.BASES:
+            raise ValueError(f"{base} is not one of {', '.join(bases.BASES)}")
         self.model: Denoiser = bases.load(base)
-        self.base, self.seed, self.methods, kind = base, seed, methods, bases.BASES[base]
-        self.eye = Eye(self.model, kind, forget, n=n, evaluations=evaluations, seed=seed, stream="glance")
-        train = bases.images(kind.dataset, "train")
-        self.D_g, self.D_f = (bases.examples(kind, side) for side in split(train, forget))  # retained, forgotten
-        self.everything: Examples = bases.examples(kind, train)
-        self.labels = torch.arange(n) % len(train.classes) if kind.labels else None
+        self.base, self.forget, self.n, self.evaluations, self.seed = base, forget, n, evaluations, seed
+        self.methods, self.page, self.kind = methods if page is None or page.computes else (), page, bases.BASES[base]
+        train = bases.images(self.kind.dataset, "train")
+        self.D_g, self.D_f = (bases.examples(self.kind, side) for side in split(train, forget))  # retained, forgotten
+        self.everything: Examples = bases.examples(self.kind, train)
+        self.labels = torch.arange(n) % len(train.classes) if self.kind.labels else None
         self.looks: dict[str, Seen] = {}
+
+    @cached_property
+    def eye(self) -> Eye:
+        """What every look has in common."""
+        settings = {"n": self.n, "evaluations": self.evaluations, "seed": self.seed, "stream": "glance"}
+        return Eye(self.model, self.kind, self.forget, **settings)
 
     @cached_property
     def before(self) -> Seen:
@@ -141,7 +169,7 @@ class Glance:
     def wanted(self) -> Tensor:
         """Which images are asked to show what is to be forgotten, bool [n]; none of an unconditional model."""
         if self.labels is None:
-            return torch.zeros(len(self.eye.noise), dtype=torch.bool)
+            return torch.zeros(self.n, dtype=torch.bool)
         return torch.isin(self.labels, torch.tensor(self.eye.classes))
 
     @property
@@ -156,45 +184,80 @@ class Glance:
         return torch.cat([asked[:6], others])[:COLUMNS]
 
     @property
-    def _order(self) -> str:
-        asked = int(self.wanted[self.columns].sum())
-        names = [self.eye.test.classes[k] for k in self.eye.classes]
-        return f"; the first {asked} were asked for {' or '.join(names)}" if asked else ""
+    def facts(self) -> dict[str, Any]:
+        """What all rows of a record have in common."""
+        own = {"base": self.base, "dataset": self.kind.dataset, "process": self.kind.process, "forget": self.forget}
+        return own | {"sampler": "iPNDM", "sampler_evaluations": self.evaluations, "floor": self.before.ur.floor.value}
 
-    def look(self, name: str, run: Training) -> Seen | NotAsked:
+    def look(self, name: str, run: Training | Callable[[], Training]) -> Look:
         """Take the run to its end, look at its model, and keep what is seen in ``looks``.
 
-        A run whose loss is no number any more ends there, with the weights before that update.
+        ``run`` may be a function that makes it, which is not called where the method is not looked at. A run whose
+        loss is no number any more ends there, with the weights before that update.
         """
         if name not in TITLES:
             raise ValueError(f"name={name!r} is not one of {', '.join(TITLES)}")
-        if name not in self.methods:
-            return NotAsked(name)
-        counted, stopped = [], ""
-        try:
-            for step in run:
-                counted.append(step.gradient_evaluations)
-        except FloatingPointError as error:
-            stopped = str(error)
-        # the first update's evaluations include what came before it; every other update has its own alone
-        updates = len(counted)
-        each = counted[-1] - counted[-2] if updates > 1 else run.gradient_evaluations
-        beforehand = counted[0] - each if updates > 1 else 0
-        facts = {"updates": updates, "evaluations": updates * each, "beforehand": beforehand}
-        self.looks[name] = self._seen(name, run.model.eval(), seconds=run.seconds, stopped=stopped, **facts)
-        return self.looks[name]
+        if name in self.methods:
+            run = run() if callable(run) else run
+            self.looks[name] = self._seen(name, run.model, **_taken_to_its_end(run), lr=run.lr)
+        return Look(name, self.looks.get(name), self._html(name))
+
+    def series(self) -> dict[str, Any]:
+        """What the page's figures read; ``frames`` says which images of a strip show what was to be forgotten."""
+        seen, floor = {"before": self.before, **self.looks}, self.before.ur.floor
+        real = {"ur": floor.value, "ur_low": floor.interval[0], "ur_high": floor.interval[1]}
+        return {
+            "order": list(self.looks),
+            "titles": {name: TITLES[name] for name in self.looks},
+            "asked": [] if self.labels is None else self.labels[self.columns],
+            "frames": {name: one.shown[self.columns] for name, one in seen.items()},
+            "looked": {name: one.told for name, one in seen.items()},
+            "real": real | {"distance": self.real.value, "high": self.real.interval[1]},
+            "forget": self.forget,
+        }
+
+    def sheet(self) -> Any:
+        """A contact sheet, a row a model, the one before unlearning first."""
+        return self._sheet({"before": self.before, **self.looks})
+
+    def _sheet(self, seen: Mapping[str, Seen]) -> Any:
+        rows = {name: one.images[self.columns] for name, one in seen.items()}
+        return contact_sheet(rows, columns=len(self.columns), scale=4)
+
+    def _html(self, name: str) -> str:
+        seen, page = self.looks.get(name), self.page
+        record = page.recorded if page else None
+        parts = []
+        if record and name in record.series["looked"]:
+            strip = strip_of(record, page.image_of(record, "samples"), name)
+            parts.append(strip_page(record.series, name, strip, f"Recorded: {record.title}"))
+        if seen:
+            strip, wanted = self._sheet({"before": self.before, name: seen}), self.labels
+            series = {"looked": {name: seen.told}, "titles": TITLES, "forget": self.forget}
+            series["asked"] = [] if wanted is None else wanted[self.columns].tolist()
+            where = f"this run: {self.base}" + (f", profile {page.profile}" if page else "")
+            html = strip_page(series, name, strip, where[0].upper() + where[1:])
+            parts.append(f"<details><summary>{where}</summary>{html}</details>" if parts else html)
+        return "".join(parts)
 
     def _seen(self, name: str, model: Denoiser, **facts) -> Seen:
-        images = self.eye.draw(model, self.labels)
+        images = self.eye.draw(model.eval(), self.labels)
         shown = self.eye.shown(images)
         asked = None if self.labels is None else self.eye.ratio(shown[self.wanted])
         facts |= {"ur": self.eye.ratio(shown), "asked": asked}
-        if name != "before":
-            facts |= {"strip": self._strip(images), "order": self._order}
         return Seen(name, images, shown, distance=self.eye.distance(images[self.measured]), **facts)
 
-    def _strip(self, images: Tensor) -> bytes:
-        rows = {"before": self.before.images[self.columns], "after": images[self.columns]}
-        file = io.BytesIO()
-        plt.imsave(file, contact_sheet(rows, columns=COLUMNS, scale=5), format="png")
-        return file.getvalue()
+
+def _taken_to_its_end(run: Training) -> dict[str, Any]:
+    counted, stopped = [], ""
+    try:
+        for step in run:
+            counted.append(step.gradient_evaluations)
+    except FloatingPointError as error:
+        stopped = str(error)
+    # the first update's evaluations include what came before it; every other update has its own alone
+    updates = len(counted)
+    each = counted[-1] - counted[-2] if updates > 1 else run.gradient_evaluations
+    beforehand = counted[0] - each if updates > 1 else 0
+    cost = {"updates": updates, "evaluations": updates * each, "beforehand": beforehand}
+    return cost | {"seconds": run.seconds, "stopped": stopped}

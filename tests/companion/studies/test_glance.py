@@ -1,13 +1,16 @@
 """A look at a run: the same noise, the counted cost, and measures that know nothing from forgotten."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from companion.comparison.entrants import chosen
 from companion.evaluation.eye import GREY
-from companion.studies.glance import TITLES, Glance, NotAsked
+from companion.plots.glance import strip_of
+from companion.plots.images import save_sheet
+from companion.studies.glance import TITLES, Glance
 from paperlib.training import Training
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
@@ -42,7 +45,7 @@ def shifted(model, by):
 
 
 def test_a_model_that_did_not_change_is_seen_as_it_was(glance):
-    seen, before = glance.look("finetune", nothing(glance.model)), glance.before
+    seen, before = glance.look("finetune", nothing(glance.model)).seen, glance.before
     assert torch.equal(seen.images, before.images) and torch.equal(seen.shown, before.shown)
     assert (seen.ur.value, seen.distance) == (before.ur.value, before.distance)
     assert (seen.updates, seen.evaluations, seen.beforehand) == (0, 0, 0)
@@ -61,20 +64,23 @@ def test_the_distance_is_that_of_the_images_that_were_not_asked_for_the_forgotte
 
 def test_the_cost_is_what_the_run_counted(glance):
     run = finetune(glance.model, None, glance.D_g, generator=seeded(), steps=3, **SETTINGS)
-    seen = glance.look("finetune", run)
-    assert (seen.updates, seen.evaluations, seen.beforehand) == (3, 3, 0)
+    seen = glance.look("finetune", run).seen
+    assert seen.facts == {"lr": SETTINGS["lr"], "updates": 3, "evaluations": 3, "beforehand": 0}
     run = salun(glance.model, glance.D_f, glance.D_g, generator=seeded(), steps=3, **SETTINGS | {"batch_size": 60})
-    seen = glance.look("salun", run)
+    look = glance.look("salun", lambda: run)
+    seen = look.seen
     passes = -(-len(glance.D_f) // 60)  # of the saliency
     assert (seen.updates, seen.evaluations, seen.beforehand) == (3, 3 * METHODS["salun"].passes, passes)
     assert run.gradient_evaluations == seen.evaluations + seen.beforehand
-    assert f"and {passes} before them" in str(seen) and "salun" in glance.looks
-    assert "data:image/png;base64," in seen._repr_html_() and 'alt="SalUn' in seen._repr_html_()
+    assert f"and {passes} before them" in str(look) and "salun" in glance.looks
+    assert "data:image/png;base64," in look._repr_html_() and 'alt="SalUn' in look._repr_html_()
+    assert glance.before.facts == {}  # no run, no rate
 
 
 def test_a_ruined_model_is_far_from_real_images_and_is_measured_all_the_same(glance):
-    assert glance.look("neggrad", shifted(glance.model, 0.5)).distance.value > 10 * glance.before.distance.value + 5
-    seen = glance.look("neggrad", shifted(glance.model, float("nan")))
+    seen = glance.look("neggrad", shifted(glance.model, 0.5)).seen
+    assert seen.distance.value > 10 * glance.before.distance.value + 5
+    seen = glance.look("neggrad", shifted(glance.model, float("nan"))).seen
     assert (seen.images == GREY).all() and seen.ur.n == N
 
 
@@ -83,7 +89,7 @@ def test_a_run_that_ends_in_no_number_says_so_and_leaves_the_weights_before(glan
         return {"loss": sum(p.sum() for p in model.parameters()) * (1.0 if index < 2 else float("inf"))}
 
     run = Training(glance.model, objective, steps=5, lr=0.0, ema=0.0, generator=seeded())
-    seen = glance.look("vdu", run)
+    seen = glance.look("vdu", run).seen
     assert seen.updates == 2 and "update 3" in seen.stopped and seen.stopped in str(seen)
     assert torch.equal(seen.images, glance.before.images)
 
@@ -91,7 +97,8 @@ def test_a_run_that_ends_in_no_number_says_so_and_leaves_the_weights_before(glan
 def test_what_was_not_asked_for_is_not_run():
     glance = Glance("digits-ddpm-labels", "3", n=20, evaluations=6, seed=0, methods=["salun"])
     run = nothing(glance.model, steps=3)
-    assert isinstance(glance.look("redirect", run), NotAsked)
+    assert glance.look("redirect", run).seen is None
+    assert glance.look("redirect", lambda: pytest.fail("this was not to be run")).seen is None
     assert run.index == 0 and glance.looks == {}
     with pytest.raises(ValueError, match="name='sgu' is not one of unseen, .*sgu_orthogonal"):
         glance.look("sgu", run)
@@ -123,3 +130,18 @@ def test_looking_leaves_the_model_alone(glance):
     before = copy.deepcopy(glance.model.state_dict())
     glance.look("redirect", shifted(glance.model, 0.1))
     assert all(torch.equal(value, glance.model.state_dict()[name]) for name, value in before.items())
+
+
+def test_a_page_that_computes_nothing_shows_the_recorded_images_of_that_method(glance, tmp_path):
+    glance.look("finetune", nothing(glance.model))
+    glance.look("redirect", shifted(glance.model, 0.1))
+    record = SimpleNamespace(series=glance.series(), title="recorded digits")
+    file = save_sheet(glance.sheet(), tmp_path / "samples.png")
+    assert strip_of(record, file, "finetune").shape == strip_of(record, file, "redirect").shape
+    upper, lower = (rows[:, :, :3] for rows in (strip_of(record, file, name) for name in ("finetune", "redirect")))
+    assert (upper == lower)[: len(upper) // 2].all()  # the images before
+    assert (upper[: len(upper) // 2] == upper[len(upper) // 2 :]).all() and (upper != lower).any()
+    page = SimpleNamespace(computes=False, recorded=record, image_of=lambda *_: file, profile="recorded")
+    idle = Glance("digits-ddpm-labels", "3", n=N, evaluations=6, seed=0, page=page)
+    look = idle.look("redirect", lambda: pytest.fail("nothing is to be computed"))
+    assert look.seen is None and "recorded digits" in look.html and "this run" not in look.html
