@@ -13,7 +13,15 @@ SCIENCE = [
     {"training", "sampling", "likelihood", "editing"},
     {"unlearning", "metrics"},
 ]
-MACHINERY = [{"", "plots"}, {"evaluation"}, {"comparison"}, {"studies"}, {"campaign"}, {"evaluate"}]
+MACHINERY = [
+    {"", "plots"},
+    {"evaluation"},
+    {"comparison"},
+    {"models", "measures"},
+    {"studies"},
+    {"campaign"},
+    {"evaluate"},
+]
 # The machinery stands on the science, never the other way round.
 FLOORS = [{f"paperlib.{name}" for name in floor} for floor in SCIENCE]
 FLOORS += [{f"companion.{name}".rstrip(".") for name in floor} for floor in MACHINERY]

@@ -1,5 +1,7 @@
 """The files around the package: the Makefile, the lock, the book's frame."""
 
+import ast
+import builtins
 import os
 import re
 import subprocess
@@ -7,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from companion.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,9 +24,9 @@ def make(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["book", "PROFILE=huge"], "PROFILE='huge' is not one of smoke, laptop, paper"),
-        (["book", "PROFILE="], "PROFILE='' is not one of smoke, laptop, paper"),
-        (["book", "PROFILE=smoke laptop"], "PROFILE='smoke laptop' is not one of smoke, laptop, paper"),
+        (["book", "PROFILE=huge"], "PROFILE='huge' is not one of recorded, smoke, laptop, paper"),
+        (["book", "PROFILE="], "PROFILE='' is not one of recorded, smoke, laptop, paper"),
+        (["book", "PROFILE=smoke laptop"], "PROFILE='smoke laptop' is not one of recorded, smoke, laptop, paper"),
         (["book", "JOBS=0"], "JOBS='0' is not a positive number"),
         (["book", "JOBS=two"], "JOBS='two' is not a positive number"),
         (["book", "SOLUTIONS=maybe"], "SOLUTIONS='maybe' is not one of yes, no"),
@@ -36,15 +40,16 @@ def test_make_refuses_a_wrong_value_with_one_message_before_anything_is_done(arg
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize("profile", ["recorded", "smoke", "laptop", "paper"])
 def test_make_book_passes_its_values_on(profile):
     done = make("book", f"PROFILE={profile}", "JOBS=3", "SOLUTIONS=no")
-    assert f"companion.workflow --profile {profile} --jobs 3 --solutions no" in done.stdout
+    assert f"companion book --profile {profile} --jobs 3 --solutions no" in done.stdout
 
 
 def test_make_record_means_laptop_unless_told_otherwise():
-    assert "companion.record a --profile laptop" in make("record", "PAGE=a").stdout
-    assert "companion.record a --profile paper" in make("record", "PAGE=a", "PROFILE=paper").stdout
+    assert "companion record a --profile laptop" in make("record", "PAGE=a").stdout
+    assert "companion record a --profile paper" in make("record", "PAGE=a", "PROFILE=paper").stdout
+    assert "companion record a --profile laptop --seeds 0,1,2" in make("record", "PAGE=a", "SEEDS=0,1,2").stdout
 
 
 def test_lock_pins_everything_and_names_no_index():
@@ -86,3 +91,67 @@ def test_citations_have_one_bibliography_and_are_in_it():
 def test_yaml_files_can_be_read():
     for path in [ROOT / "environment.yml", ROOT / "CITATION.cff", *(ROOT / ".github/workflows").glob("*.yml")]:
         assert isinstance(yaml.safe_load(path.read_text()), dict)
+
+
+# --- the pages
+
+PAGES = sorted((ROOT / "notebooks").glob("*.py"))
+SHORT = [path for path in PAGES if "page.this_run()" in path.read_text()]  # those that show their record
+
+
+def code_cells(path):
+    """Each code cell's first line, with its tags and metadata, and its lines."""
+    cells = ("\n" + path.read_text()).split("\n# %%")[1:]
+    return [cell.partition("\n")[::2] for cell in cells if not cell.startswith(" [markdown]")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_parameter_is_one_line_that_other_values_can_be_put_into(path):
+    [cell] = [source for head, source in code_cells(path) if '"parameters"' in head]
+    assert [node for node in ast.parse(cell).body if node.lineno != node.end_lineno] == []
+    assert all(re.match(r"\w+(: \w+)? = ", line) for line in cell.splitlines() if line)
+    assert 'profile = "smoke"' in cell
+
+
+@pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem)
+def test_a_caption_ends_with_what_its_figure_rests_on(path):
+    captions = [
+        re.search(r'"caption": "((?:[^"\\]|\\.)*)"', head) for head, _ in code_cells(path) if '"caption"' in head
+    ]
+    assert [found[1] for found in captions if not found[1].endswith(" {run}.")] == []
+
+
+@pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem)
+def test_a_page_opens_with_its_box_and_ends_with_its_run(path):
+    cells = code_cells(path)
+    keys = [source for head, source in cells if '"key"' in head]
+    assert "page.verdict(" in keys[0] and '"hide-input"' in next(head for head, _ in cells if '"key"' in head)
+    head, source = cells[-1]
+    assert source.strip() == "page.this_run()" and '"hide-output"' in head
+    assert "page.banner" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem)
+def test_visible_cells_need_no_name_that_only_folded_ones_define(path):
+    visible = "\n".join(source for head, source in code_cells(path) if "hide-input" not in head)
+    nodes = list(ast.walk(ast.parse(visible)))
+    defined = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    defined |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    names = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    defined |= {(alias.asname or alias.name).partition(".")[0] for alias in names}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    assert used - defined - set(dir(builtins)) == set()
+
+
+def test_every_command_is_a_main_of_ours():
+    for module, _ in COMMANDS.values():
+        tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+        assert "main" in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)], module
+
+
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("boook", 2)])
+def test_the_command_lists_what_there_is(capsys, word, status):
+    assert main([word]) == status
+    said = capsys.readouterr()
+    assert all(name in said.out + said.err for name in COMMANDS)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.code import imported_files, source_sha256
+from companion.code import CHECKOUT, imported_files, source_sha256
 
 FILES = {
     "__init__.py": "",
@@ -83,12 +83,65 @@ def test_the_hash_changes_with_every_file_that_counts(package, name):
     assert source_sha256(files) != before
 
 
-def test_words_about_code_do_not_change_the_hash(package):
-    before = source_sha256([package / "b.py"])
-    (package / "b.py").write_text(
-        '"""A module."""\n\n\ndef function():\n    """Says more."""\n    # why\n    from . import deep\n'
-    )
-    assert source_sha256([package / "b.py"]) == before
+FUNCTION = 'LIMIT = 3\n\n\ndef function(x=1):\n    return "text", x\n'
+
+
+def said(package, text, name="b.py"):
+    (package / name).write_text(text)
+    return source_sha256([package / name])
+
+
+@pytest.mark.parametrize(
+    "better",
+    [
+        '"""A module."""\n\n' + FUNCTION,
+        FUNCTION.replace("    return", '    """Says more."""\n    return'),
+        "# why\n" + FUNCTION.replace("(x=1):", "(x=1):  # one"),
+        FUNCTION.replace("\n\n\n", "\n"),
+        FUNCTION.replace('"text", x', "(\n        'text',\n        x,\n    )"),
+    ],
+)
+def test_words_about_code_do_not_change_the_hash(package, better):
+    assert said(package, better) == said(package, FUNCTION)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("x=1", "x=2"), ("text", "texts"), ("LIMIT = 3", "LIMIT = 3.0"), ("x\n", "-x\n"), ("(x", "(y, x")]
+)
+def test_what_code_does_changes_the_hash(package, old, new):
+    assert said(package, FUNCTION.replace(old, new)) != said(package, FUNCTION)
+
+
+def test_a_docstring_is_no_code_and_every_other_text_is(package):
+    words = 'class A:\n    """Words."""\n\n    async def f(self):\n        """Words."""\n'
+    assert said(package, words) == said(package, words.replace("Words", "Other words"))
+    assert said(package, words) != said(package, words.replace("f(self)", "g(self)"))
+    assert said(package, 'x = """Words."""\n') != said(package, 'x = """Other words."""\n')
+
+
+def test_what_is_not_python_counts_to_the_byte(package):
+    assert said(package, "a: 1\n", "facts.yaml") != said(package, "a: 1  # why\n", "facts.yaml")
+
+
+def test_prose_of_a_page_computes_nothing_anew(package, tmp_path):
+    def page(text):
+        (tmp_path / "page.py").write_text(text)
+        return source_sha256([tmp_path / "page.py", *imported_files(tmp_path / "page.py", packages=[package])])
+
+    text = "# %% [markdown]\n# Words.\n\n# %%\nimport scratch.a\n"
+    assert page(text) == page(text.replace("Words", "Other words"))
+    assert page(text) != page(text.replace("import scratch.a", "import scratch.b"))
+
+
+def test_of_several_packages_those_count_that_are_named(package):
+    other = package.parent / "other"
+    other.mkdir()
+    (other / "__init__.py").touch()
+    (other / "use.py").write_text("from scratch import b\nimport json\n")
+    own = {"other/__init__.py", "other/use.py"}
+    theirs = {f"scratch/{name}" for name in EVERYTHING_FROM_A - {"a.py", "plain.py"}}
+    assert names(imported_files("other.use", packages=[package, other]), package.parent) == own | theirs
+    assert names(imported_files("other.use", packages=[other]), package.parent) == own
 
 
 def test_a_renamed_file_changes_the_hash(package):
@@ -97,6 +150,7 @@ def test_a_renamed_file_changes_the_hash(package):
     assert source_sha256([package / "other.py"]) != before
 
 
-def test_paperlib_finds_itself():
-    found = imported_files("companion.seeds")
-    assert [path.name for path in found] == ["__init__.py", "seeds.py"]
+def test_both_packages_of_the_checkout_are_followed():
+    found = [path.relative_to(CHECKOUT).as_posix() for path in imported_files("companion.claims.verdicts")]
+    assert {"companion/claims/sgu.yaml", "companion/claims/verdicts.py", "paperlib/intervals.py"} <= set(found)
+    assert [path.name for path in imported_files("companion.seeds")] == ["__init__.py", "seeds.py"]
