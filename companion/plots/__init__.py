@@ -4,7 +4,7 @@ A figure takes a record, so that what was recorded and what was just measured ar
 """
 
 from companion.plots.comparison import conflict_panels, course_panels, direction_panels, relearning_grid
-from companion.plots.courses import course_curves, needed_weight
+from companion.plots.courses import course_curves, courses_table, endings, needed_weight
 from companion.plots.forgetting import case_intervals, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
@@ -26,8 +26,10 @@ __all__ = [
     "conflict_panels",
     "contact_sheet",
     "course_curves",
+    "courses_table",
     "course_panels",
     "direction_panels",
+    "endings",
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",

@@ -1,6 +1,6 @@
-"""The figures of runs that are watched on their way."""
+"""The figures and the table of runs that are watched on their way."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,9 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["course_curves", "needed_weight"]
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+__all__ = ["course_curves", "courses_table", "endings", "needed_weight"]
 
 REDIRECT, FINETUNE = COLOURS["redirect"], COLOURS["unseen"]
 SIGNED = ("#F0B27A", "#D55E00", "#7B241C", "#4A235A")  # the larger lambda, the darker
@@ -43,7 +47,7 @@ def needed_weight(record: Any, *, title: str) -> Figure:
 def course_curves(record: Any, *, title: str) -> Figure:
     """UR, distance and the forgotten data's loss against updates: a row a process, a curve a method.
 
-    The series ``runs`` is a list of {process, method, looks, stopped}, with looks as
+    The series ``runs`` is a list of {process, method, looks, stopped}, one for each seed, with looks as
     :func:`companion.comparison.course_results.looks` has them.
     """
     use_style()
@@ -54,7 +58,7 @@ def course_curves(record: Any, *, title: str) -> Figure:
     colours = _colours([run["method"] for run in runs])
     for row, process in zip(panels, processes):
         own = [run for run in runs if run["process"] == process]
-        before = own[0]["looks"][0]
+        before = {what: np.mean([run["looks"][0][what] for run in own]) for what in ("ur", "distance")}
         for run in own:
             for axes, what in zip(row, ("ur", "distance", "L_f")):
                 _curve(axes, run, what, colours[run["method"]])
@@ -75,8 +79,48 @@ def course_curves(record: Any, *, title: str) -> Figure:
         axes.set_title(name, loc="left", fontsize=11)
     for axes in panels[-1]:
         axes.set_xlabel("updates")
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    once = dict(zip(labels, handles))  # and not once a seed
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=3)
     return figure
+
+
+def endings(record: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    """By process and method, what the course of each run comes to; of several seeds, method names say which.
+
+    Keys: ``forgotten``, updates of the looks at which UR was at most a third of the base model's; ``kept``, those at
+    which the rest was kept as well; ``update``, ``ur``, ``L_f`` and ``distance`` of the last look, as far as they are
+    numbers; ``before``, the UR of the base model; ``farther`` and ``farthest``, the distance at the last look and the
+    largest one, in that of the base model.
+    """
+    runs, found = record.series["runs"], {}
+    several = len({run.get("seed", 0) for run in runs}) > 1
+    for run in runs:
+        first, last = run["looks"][0], run["looks"][-1]
+        distances = [one["distance"] / first["distance"] for one in run["looks"] if "distance" in one]
+        facts = {name: last[name] for name in ("update", "ur", "L_f", "distance") if name in last}
+        facts |= {"farther": distances[-1]} if "distance" in last else {}
+        facts |= {"before": first["ur"], "farthest": max(distances), "kept": run["window"]}
+        facts["forgotten"] = [one["update"] for one in run["looks"][1:] if FEWER * one["ur"] <= first["ur"]]
+        name = f"{run['method']}, seed {run['seed']}" if several else run["method"]
+        found[run["process"], name] = facts
+    return found
+
+
+def courses_table(record: Any) -> "Styler":
+    """When each run had forgotten, when it had kept the rest as well, and where it ended. Reads the series ``runs``."""
+    lines = {
+        (process.upper(), method): {
+            "forgotten first at": str(end["forgotten"][0]) if end["forgotten"] else "never",
+            "forgotten and kept at": ", ".join(map(str, end["kept"])) or "never",
+            "ends at": f"{end['update']:,}",
+            "UR, %": f"{end['ur']:.1f}",
+            "distance": f"{end['farther']:.1f}" if "farther" in end else "",
+            "error": f"{end['L_f']:,.2f}" if "L_f" in end else "no number",
+        }
+        for (process, method), end in endings(record).items()
+    }
+    return table(lines, record.title)
 
 
 def _curve(axes: Any, run: dict[str, Any], what: str, colour: str) -> None:
