@@ -35,8 +35,8 @@ from companion.page import Page
 
 page = Page("erasediff_fig2_gradient_conflict", vars())
 budget = page.budget(
-    smoke=dict(base="digits-ddpm-labels", forget="3", steps=12, batch_size=8)
-    | dict(n=40, evaluations=6),
+    smoke=dict(base="digits-ddpm-labels", forget="3", steps=4, batch_size=4)
+    | dict(n=20, evaluations=4),
     laptop=dict(base="mnist-ddpm-labels", forget="3", steps=60, batch_size=32)
     | dict(n=300, evaluations=10),
     # the public code's 4 x 2 x 36 updates; 500 images as in Table 1; iPNDM is ours
