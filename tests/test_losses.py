@@ -5,15 +5,15 @@ import math
 import pytest
 import torch
 from scipy.integrate import quad
-from scipy.stats import kstest
+from scipy.stats import kstest, norm
 
 from paperlib.data import sets
 from paperlib.data.images import Examples
-from paperlib.data.mixture import SGU_MIXTURE
+from paperlib.data.mixture import SGU_MIXTURE, GaussianMixture
 from paperlib.denoiser import Denoised, Denoiser, ExactDenoiser
-from paperlib.losses import batch, batch_loss, condition, draw, noised, score_matching, times
+from paperlib.losses import batch, batch_loss, condition, draw, noised, score_matching, times, weight
 from paperlib.nets.presets import unet
-from paperlib.processes import VE, VP
+from paperlib.processes import DDPM, VE, VP
 from tests.oracles import GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process, network, seeded
 
 
@@ -220,3 +220,73 @@ def test_a_batch_s_loss_is_score_matching_on_its_images_and_labels():
     x0, labels = digits.batch(8, by_hand)
     told = condition(model, labels, by_hand)
     assert torch.equal(found, score_matching(model, x0, by_hand, cond=told, antithetic=True))
+
+
+# --- noise levels and weights for images
+
+
+@every_process
+def test_log_normal_times_have_the_quantiles_that_they_promise(process):
+    """log(sigma / alpha) is normal (-1.2, 1.2), cut where the process ends: its distribution at a time is Phi there."""
+    t = torch.cat([times(1000, process, seeded(k), levels="lognormal") for k in range(20)])
+    ends = torch.tensor([process.t_min, process.t_max], dtype=torch.float64)
+    assert t.min() >= ends[0].float() and t.max() <= ends[1].float()
+    t, (low, high) = t.double(), process.log_ratio(ends).tolist()
+    for share in (0.1, 0.25, 0.5, 0.75, 0.9):
+        level = norm.ppf(share, -1.2, 1.2)
+        if low < level < high:  # a stratum is 1/1000 wide, and a draw's place in it is uniform
+            below = (process.log_ratio(t) <= level).double().mean().item()
+            assert below == pytest.approx(share, abs=1 / 1000 + step_share(process, level))
+
+
+def step_share(process, level):
+    """What one step of a DDPM's grid holds near a level: its log(sigma / alpha) is known on the grid."""
+    if not isinstance(process, DDPM):
+        return 0.0
+    t = process.time_of(torch.tensor([level], dtype=torch.float64))
+    around = process.log_ratio((t + torch.tensor([-1, 1]) / process.T).clamp(process.t_min, process.t_max))
+    return float(norm.cdf(around[1], -1.2, 1.2) - norm.cdf(around[0], -1.2, 1.2))
+
+
+@every_process
+def test_the_unit_weight_makes_the_error_that_of_the_network_s_own_output(process):
+    """|z - eps|^2 with this weight is |F - F*|^2: what the network puts out against what it has to for D = x_0, that is
+    (x_0 - c_skip y) / c_out with y = x_t / alpha_t (Karras et al., 2022, Eq. 8)."""
+    model, x0, outputs = network(process, data_std=2.0).double(), SGU_MIXTURE.sample(64, seeded(1)).double(), []
+    model.net.register_forward_hook(lambda net, inputs, output: outputs.append(output))
+    rows = score_matching(model, x0, seeded(2), weighting="unit")
+    x_t, t, z = noised(process, x0, seeded(2))
+    alpha, sigma = process.alpha(t)[:, None].double(), process.sigma(t)[:, None].double()
+    s, y = sigma / alpha, x_t.double() / alpha
+    c_skip, c_out = 4 / (s**2 + 4), 2 * s / (s**2 + 4).sqrt()
+    expected = (outputs[0] - (x0 - c_skip * y) / c_out).square().sum(1)
+    assert torch.allclose(rows, expected, rtol=1e-3, atol=1e-6)  # times are float32
+
+
+@every_process
+def test_the_target_of_the_unit_weight_has_unit_scale_at_every_noise_level(process):
+    """Where the data have the standard deviation that they are said to have, a network that answers 0 errs by 1 a
+    dimension, whatever the time."""
+    density = GaussianMixture(weights=(1.0,), means=((0.0, 0.0),), variance=4.0)
+
+    class Zero:
+        data_std = 2.0
+
+        def __init__(self):
+            self.process = process
+
+        def __call__(self, x_t, t, cond=None):
+            alpha, sigma = process.alpha(t)[:, None], process.sigma(t)[:, None]
+            x0 = 4 * alpha / (sigma**2 + 4 * alpha**2) * x_t  # c_skip x
+            return Denoised(x0=x0, eps=(x_t - alpha * x0) / sigma, score=x0)
+
+    for levels in ("uniform", "lognormal"):
+        rows = score_matching(Zero(), density.sample(20_000, seeded(1)), seeded(2), weighting="unit", levels=levels)
+        assert_mean(rows / 2, 1.0)
+
+
+def test_unknown_levels_and_weights_are_refused():
+    with pytest.raises(ValueError, match="levels='log' is not one of uniform, lognormal"):
+        times(4, VP(), seeded(), levels="log")
+    with pytest.raises(ValueError, match="weighting='snr' is not one of simple, bound, unit"):
+        weight(VP(), torch.ones(2), "snr")
