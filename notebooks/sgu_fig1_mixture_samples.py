@@ -17,31 +17,39 @@
 # (sgu-fig1)=
 # # SGU, Figure 1: samples on the Gaussian mixture
 #
-# **The claim.** SGU {cite}`sgu` shows samples of three models of the mixture: *Standard*, *Unseen Re-training* and its own *Unlearning Re-training*. It says of the second:
-#
-# > Figure 1 (b) demonstrates that NSFG data were inadvertently generated even when the model was trained on pure SFG data.
-#
-# and of the third that its samples "almost do not contain NSFG data". A scatter plot cannot settle that, because the retained components themselves reach into the middle: a
-# point between them belongs to no one. What can be counted is the share of samples that lie nearer to the forgotten mean than to either retained one, and
-# for $p_{data}$ and $p_g$ that share is known exactly.
+# SGU {cite}`sgu` shows samples of three models of the mixture of {ref}`sgu-tab1`: *Standard* has seen everything, *Unseen* was trained on the
+# retained side $D_g$ alone, *Unlearning* is the paper's method. A scatter plot cannot tell whether a point in the middle is "forgotten data": the
+# retained components reach there too. What can be counted is the share of samples that lie nearer to the forgotten mean than to either retained
+# one, and for $p_{data}$ and $p_g$ that share is known exactly.
 
 # %% tags=["parameters"]
-profile = "smoke"  # smoke | laptop | paper: how much is trained
-seed = 0  # the first seed; further ones are seed + 1, seed + 2, ...
-seeds = 0  # how many; 0: as many as the profile has
+profile = "smoke"  # recorded | smoke | laptop | paper
+seeds = ""  # such as "0,1,2"; empty: as many as the profile has
 samples_per_model = 5000  # drawn from each model of each seed
 
-# %% tags=["hide-input"]
+# %%
 from companion.page import Page
-from companion.studies.mixture import P_G, SHARED, MixtureSettings, protocol
+from companion.studies.mixture import BUDGETS, P_G, SHARED, MixtureSettings, facts
 from companion.studies.mixture_measures import nearest_to_forgotten, samples, share_of
 
-NAME = "sgu_fig1_mixture_samples"
-page = Page(NAME, vars())
-settings = MixtureSettings.of(profile, seeds=seeds)
-if samples_per_model < 100:
-    raise ValueError(f"samples_per_model={samples_per_model} is not allowed: at least 100 expected")
-page.banner("the exact mixture")
+page = Page("sgu_fig1_mixture_samples", vars())
+budget = page.budget(**BUDGETS)
+settings = MixtureSettings.checked(**vars(budget))
+
+# %% tags=["hide-input", "key"]
+unseen, obtuse = (page.recorded.find(method=name).value for name in ("unseen", "sgu_obtuse"))
+retained = 100 * share_of(P_G)
+page.verdict(
+    claim='*Unseen* still generates forgotten data, "inadvertently", although "trained on pure SFG data"; samples of the paper\'s method "almost do not contain" them.',
+    found=f"{unseen:.1f} % of Unseen's samples lie nearest to the forgotten mean. Of $p_g$ itself, which contains no forgotten data, {retained:.1f} % do. With the obtuse loss it is {obtuse:.1f} %, fewer than the retained data have.",
+    verdict="The picture is reproduced, its reading is not: the points in the middle are the edges of the retained components.",
+    rests="5,000 samples of each model and seed, by the probability-flow ODE. The paper does not name the loss of its panel (c); we draw both.",
+    holds=[
+        abs(unseen - retained) < 1,
+        obtuse < retained - 3,
+        all(value.n == 5000 for value in page.recorded.all()),
+    ],
+)
 
 # %% [markdown]
 # ## The right answer
@@ -57,15 +65,15 @@ page.banner("the exact mixture")
 # %%
 from paperlib.data.mixture import SGU_MIXTURE
 
-exact = {"standard": share_of(SGU_MIXTURE), "unseen": share_of(P_G)}
-print(f"p_data: {100 * exact['standard']:.2f} %    p_g: {100 * exact['unseen']:.2f} %")
+exact = {"standard": 100 * share_of(SGU_MIXTURE), "unseen": 100 * share_of(P_G)}
+print(f"p_data: {exact['standard']:.2f} %    p_g: {exact['unseen']:.2f} %")
 
 # %% [markdown]
-# So a model that has *perfectly* forgotten still puts several percent of its samples there. They are not forgotten data; they are the retained components' own edges.
+# So a model that has forgotten *perfectly* still puts several percent of its samples there. They are not forgotten data; they are the edges of the retained components.
 #
 # ## The run
 #
-# Beside the paper's three we draw the obtuse loss and our own method ({py:mod}`paperlib.unlearning.redirect`), from the same noise, by Heun's method on the probability-flow ODE:
+# Samples come from the probability-flow ODE of {eq}`eq-flow`, run from noise to data by Heun's method. With the exact score of $p_g$ in place of a network:
 
 # %%
 import torch
@@ -74,104 +82,97 @@ from paperlib.denoiser import ExactDenoiser
 from paperlib.processes import VE
 from paperlib.sampling import heun, sample
 
+noise = torch.Generator().manual_seed(page.seeds[0])
 perfect = ExactDenoiser(P_G, VE())
-drawn = sample(
-    perfect, (5, 2), generator=torch.Generator().manual_seed(seed), sampler=heun, steps=60
-)
+drawn = sample(perfect, (5, 2), generator=noise, sampler=heun, steps=60)
 print(drawn.x, f"\n{drawn.evaluations} network evaluations")
 
-# %%
-runs = range(seed, seed + settings.seeds)
-drawn = {
-    name: [samples(page.store, settings, method, run, samples_per_model) for run in runs]
-    for name, method in SHARED.items()
-}
+# %% [markdown]
+# Beside the paper's three models we draw both of its losses and a method of ours, {py:mod}`paperlib.unlearning.redirect`. All models of a seed start from the same noise.
+# Standard, Unseen and SGU's two losses train from fresh weights, SGU's with $\alpha = 0.8$ as in {ref}`sgu-tab1`; redirect fine-tunes Standard with $\lambda = 20$ for a quarter of the updates.
 
-# %% tags=["hide-input"]
-from companion.records import measured
+# %%
+import itertools
+
+from scipy.stats import binomtest
+
+from companion.rows import row
+
+
+def rows():
+    """Each model's share of samples nearest to the forgotten mean, in percent."""
+    for seed, method in itertools.product(page.seeds, SHARED.values()):
+        x = samples(page.store, settings, method, seed, samples_per_model)
+        hits = nearest_to_forgotten(x)
+        wilson = binomtest(int(hits.sum()), len(x)).proportion_ci(method="wilson")
+        share = dict(metric="share", unit="percent", n=len(x), seed=seed)
+        share |= dict(interval=[100 * end for end in wilson])
+        how = facts(settings, method) | dict(sampler="heun", evaluations=drawn.evaluations)
+        yield row(100 * hits.double().mean(), **share, **how)
+
+
+# %%
 from companion.seeds import generator
 
-METHOD = {"orthogonal": "sgu_orthogonal", "obtuse": "sgu_obtuse"}
-values = [
-    measured(
-        f"ours.{NAME}/nearest_to_forgotten/{name}",
-        [100 * nearest_to_forgotten(x).double().mean().item() for x in drawn[name]],
-        seeds=list(runs),
-        unit="percent",
-        n=samples_per_model,
-        dataset="mixture",
-        method=METHOD.get(name, name),
-        protocol=protocol(settings, method)
-        | {"metric": "share", "sampler": "heun", "evaluations": 120},
-    )
-    for name, method in SHARED.items()
-]
-D = SGU_MIXTURE.sample(600, generator(seed, NAME, "data"))
-shown = {"p_data": D} | {name: x[0][:600] for name, x in drawn.items()}
-record = page.write(
-    values=values,
-    series={"points": {name: x.mul(100).round().div(100) for name, x in shown.items()}},
-)
+
+def curves():
+    """600 points of the data, and 600 samples of each model of the first seed."""
+    seed = page.seeds[0]
+    points = {"p_data": SGU_MIXTURE.sample(600, generator(seed, page.name, "data"))}
+    for name, method in SHARED.items():
+        points[name] = samples(page.store, settings, method, seed, samples_per_model)[:600]
+    return {"points": {name: x.mul(100).round().div(100) for name, x in points.items()}}
+
+
+result = page.measure(rows, series=curves)
 
 # %% [markdown]
 # ## The share, counted
 
-# %% tags=["hide-input"]
-import pandas as pd
-from scipy.stats import binomtest
-
+# %% mystnb={"figure": {"caption": "Samples of the first seed, coloured by the mean that is nearest to them. {run}.", "name": "fig-sgu-fig1"}, "image": {"alt": "Samples of each model, coloured by the nearest of the three means", "width": "680px"}} tags=["key"]
 from companion import plots
 
+page.figure(plots.sample_panels)
 
-def counted(name):
-    """This run's samples of all seeds together, with Wilson's interval."""
-    hits = torch.cat([nearest_to_forgotten(x) for x in drawn[name]])
-    interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
-    return f"{100 * hits.double().mean():.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+# %%
+from companion.claims.names import method_title
+from companion.claims.table import number
 
 
-table = pd.DataFrame({
-    plots.LABELS[name]: {
-        "exact, %": f"{100 * exact[name]:.2f}" if name in exact else "—",
-        "recorded, % (seeds)": plots.interval(page.recorded, f"ours.{NAME}/nearest_to_forgotten/{name}"),
-        "this run, % (Wilson)": counted(name),
+def shares(record):
+    """The counted share of each model, beside the exact one where that is known."""
+    lines = {
+        method_title(value.method): {
+            "exact, %": number(exact.get(value.method)),
+            "counted, %": number(value.value, value.interval),
+        }
+        for value in record.all(metric="share")
     }
-    for name in SHARED
-}).T  # fmt: skip
-told = f"Recorded: intervals over seeds. This run: profile {profile}, {len(runs)} seed(s) pooled."
-table.style.set_table_attributes('class="comparison"').set_caption(told)
+    return plots.table(lines, f"{record.title}. In brackets: 95 %.")
 
-# %% [markdown]
-# ## The figure
 
-# %% mystnb={"figure": {"caption": "Recorded. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1-recorded"}, "image": {"alt": "Samples of each model as recorded, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
-if page.recorded:
-    plots.sample_panels(page.recorded, title=page.recorded.title)
+page.show(shares)
 
-# %% mystnb={"figure": {"caption": "This run. Samples of the first seed, coloured by the mean that is nearest to them.", "name": "fig-sgu-fig1"}, "image": {"alt": "Samples of each model in this run, coloured by the nearest of the three means", "width": "680px"}} tags=["hide-input"]
-figure = plots.sample_panels(record, title=f"This run, profile {profile}")
 # %% [markdown]
 # ## What to notice
 
 # %% tags=["hide-input"]
-from companion.page import Markdown
-
-best = page.recorded or record
-got = {name: best[f"ours.{NAME}/nearest_to_forgotten/{name}"].value for name in SHARED}
-source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
+share = {value.method: value.value for value in result.all(metric="share")}
 outside = {
     name: 100 * (torch.tensor(points).abs() > 6).any(1).double().mean().item()
-    for name, points in best.series["points"].items()
+    for name, points in result.series["points"].items()
 }
-Markdown(rf"""
-- **Unseen generates what $p_g$ has**: {got["unseen"]:.2f} % ({source}) where the exact share is {100 * exact["unseen"]:.2f} %. What the paper calls inadvertently generated data are
-  the edges of the retained components.
-- **Fewer than $p_g$ means giving up retained data.** Obtuse {got["obtuse"]:.2f} %, redirect {got["redirect"]:.2f} %: each sample missing from the middle
-  is a sample of $p_g$ that the model does not generate. What that costs in likelihood is the subject of {{ref}}`ours-frontier`.
-- **Orthogonal does not empty the middle, it breaks the model**: {outside["orthogonal"]:.0f} % of its samples lie outside of the panel ({outside["unseen"]:.0f} % of Unseen's do). Eq. 9 shrinks the score wherever noisy
-  forgotten points lie, and at high noise they lie everywhere: nothing brings the samples back. Its share of {got["orthogonal"]:.2f} % near the middle says nothing about forgetting.
-- Orthogonal and obtuse are trained anew with $\alpha = 0.8$, as Table 1 has it; redirect is fine-tuned from Standard with $\lambda = 20$ and a quarter of the updates.
-""")
+page.say(
+    f"**Unseen generates what $p_g$ has**: {share['unseen']:.2f} % of its samples lie in the middle, where the exact share is {exact['unseen']:.2f} %. Retraining forgot the middle component; what is left there belongs to the other two.",
+    f"**Fewer than $p_g$ means giving up retained data.** Obtuse has {share['sgu_obtuse']:.2f} % there and redirect {share['redirect']:.2f} %: each sample that is missing is one that $p_g$ would generate. What that costs in likelihood is the subject of {{ref}}`ours-frontier`.",
+    f"**Orthogonal does not empty the middle, it breaks the model**: {outside['orthogonal']:.0f} % of its samples lie outside of the panel, and none of Unseen's. Eq. 9 shrinks the score wherever noisy forgotten points lie, and at high noise they lie everywhere: nothing brings the samples back. Its {share['sgu_orthogonal']:.2f} % near the middle say nothing about forgetting.",
+    "**A picture cannot order obtuse and redirect.** They have been trained for different numbers of updates, and neither knob was chosen for this count. {ref}`ours-frontier` compares them at one budget and one price.",
+    holds=[
+        abs(share["unseen"] - exact["unseen"]) < 1,
+        max(share["sgu_obtuse"], share["redirect"]) < exact["unseen"] - 2,
+        outside["orthogonal"] > 30 and outside["unseen"] == 0,
+    ],
+)
 
 # %% [markdown]
 # ```{exercise} Forget by filter
@@ -186,7 +187,7 @@ Markdown(rf"""
 # ````
 
 # %% tags=["solution"]
-x = P_G.sample(20_000, torch.Generator().manual_seed(seed))
+x = P_G.sample(20_000, torch.Generator().manual_seed(page.seeds[0]))
 lost = nearest_to_forgotten(x).double().mean()
 print(f"lost: {100 * lost:.2f} %")
 print(f"log(filtered / p_g) on what remains: {-torch.log1p(-lost):.4f} nats")
@@ -198,3 +199,9 @@ print("and on what was thrown away: minus infinity")
 #
 # ````{solution-end}
 # ````
+
+# %% [markdown]
+# ## This run
+
+# %% tags=["hide-output"]
+page.this_run()

@@ -17,30 +17,41 @@
 # (sgu-fig2)=
 # # SGU, Figure 2: learned scores on the Gaussian mixture
 #
-# **The claim.** SGU {cite}`sgu` draws the learned score field at $t = 0.08$ over the density of the data (its text cites the figure as Figure 5):
-#
-# > The results show that the scores for both Unseen Re-training and Standard VESDE are quite similar, while our method alters the score distribution of NSFG data, causing the model to steer away
-# > from high probability density areas
-#
-# Here the exact field is known at every time, so that each model's field can be drawn beside it, and its error measured.
+# SGU {cite}`sgu` draws the score field of each model at $t = 0.08$, a "randomly selected" time, over the density of the data, and reads from it why unlearning forgets and retraining does
+# not (the text cites the figure as Figure 5). On the mixture of {ref}`sgu-tab1` the exact field is known at every time, so that each model's field can be drawn beside it and its
+# error measured.
 
 # %% tags=["parameters"]
-profile = "smoke"  # smoke | laptop | paper: how much is trained
-seed = 0  # the first seed; further ones are seed + 1, seed + 2, ...
-seeds = 0  # how many; 0: as many as the profile has
-t = 0.08  # where the field is drawn: the paper's "randomly selected" time
+profile = "smoke"  # recorded | smoke | laptop | paper
+seeds = ""  # such as "0,1,2"; empty: as many as the profile has
+t = 0.08  # in (0, 1], where the field is drawn: the paper's "randomly selected" time
 
-# %% tags=["hide-input"]
+# %%
 from companion.page import Page
-from companion.studies.mixture import P_F, P_G, SHARED, MixtureSettings, load, protocol, train
+from companion.studies.mixture import BUDGETS, P_F, P_G, SHARED, MixtureSettings, facts, trained
 from companion.studies.mixture_measures import score_error
 
-NAME = "sgu_fig2_mixture_scores"
-page = Page(NAME, vars())
-settings = MixtureSettings.of(profile, seeds=seeds)
-if not isinstance(t, float | int) or not 0 < t <= 1:
+page = Page("sgu_fig2_mixture_scores", vars())
+budget = page.budget(**BUDGETS)
+settings = MixtureSettings.checked(**vars(budget))
+if not 0 < t <= 1:
     raise ValueError(f"t={t!r} is not allowed: a time in (0, 1] expected")
-page.banner("the exact mixture")
+
+# %% tags=["hide-input", "key"]
+points, fields = (page.recorded.series[name] for name in ("points", "fields"))
+near = min(range(len(points)), key=lambda k: abs(points[k][0] - 0.57) + abs(points[k][1] - 0.57))
+out = {name: sum(field[near]) / 2**0.5 for name, field in fields.items()}  # along the line of means
+lost = {side: page.recorded.find(method="sgu_obtuse", test=side).value for side in ("D_g", "D_f")}
+page.verdict(
+    claim='"the scores for both Unseen Re-training and Standard VESDE are quite similar", while the paper\'s method steers away from the forgotten data.',
+    found=f"They differ where it matters. At (0.57, 0.57), beside the forgotten mean, Unseen's score points outwards with {out['unseen']:.2f} (exact: {out['p_g']:.2f}) and Standard's hardly anywhere, {out['standard']:.2f} (exact: {out['p_data']:.2f}). Obtuse does steer away, and errs on both sides: {lost['D_f']:.2f} on $D_f$, {lost['D_g']:.2f} on $D_g$, in units of the noise.",
+    verdict='"Quite similar" is not reproduced; that unlearning changes the score around $D_f$ is, with damage on $D_g$.',
+    rests="Five models a seed, against the exact score of the mixture.",
+    holds=[
+        out["unseen"] > 1.5 and abs(out["standard"]) < 0.5,
+        out["obtuse"] > out["unseen"] and lost["D_f"] > lost["D_g"] > 0.1,
+    ],
+)
 
 # %% [markdown]
 # ## The exact score
@@ -55,158 +66,131 @@ page.banner("the exact mixture")
 # %%
 import torch
 
+from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import ExactDenoiser
 from paperlib.processes import VE
 
 process = VE(sigma_min=0.01, sigma_max=50.0)
-exact = ExactDenoiser(P_G, process)
-x = torch.tensor([[0.35, 0.35], [-0.35, -0.35]])
-print(f"sigma at t = {t}: {process.sigma(torch.tensor(t)):.4f}")
-print(exact(x, torch.tensor(t)).score)  # both components pull outwards, towards the retained means
+exact = {"p_data": ExactDenoiser(SGU_MIXTURE, process), "p_g": ExactDenoiser(P_G, process)}
+at, x = torch.tensor(t), torch.tensor([[0.5, 0.5], [-0.5, -0.5]])
+print(f"sigma at t = {t}: {process.sigma(at):.4f}")
+for name, model in exact.items():
+    print(name, model(x, at).score.tolist())
 
 # %% [markdown]
-# At $t = 0.08$ the noise is tiny against the data: this is a picture of the data's own score. And in the middle the retained components alone already push outwards. That is what the
+# At $t = 0.08$ the noise is tiny against the data: this is a picture of the data's own score. In the middle the retained components alone already push outwards. That is what the
 # paper wants from unlearning, and what *Unseen* should have learnt.
 #
 # ## The run
+#
+# A model's error is the distance of its noise prediction from the exact one, as a root mean square over noisy points of one side of the data:
+#
+# ```{math}
+# :label: eq-score-error
+# \mathrm{error}(t) = \sqrt{\E\,\lVert \sigma_t\,(s_\theta(x_t, t) - \nabla\log p_t(x_t))\rVert^2}, \qquad x_t = \alpha_t x_0 + \sigma_t z,\quad x_0 \sim p_g \text{ or } p_f .
+# ```
+#
+# The noise itself has a root mean square of $\sqrt2$. *Standard* is held against $p_{data}$, all others against $p_g$: what a perfectly retrained model would have learnt.
 
 # %%
-runs = range(seed, seed + settings.seeds)
-models = {
-    name: [load(train(page.store, settings, method, run), settings) for run in runs]
-    for name, method in SHARED.items()
-}
-
-# %% [markdown]
-# A model's error is the distance of its noise prediction from the exact one, $\sigma_t\,(s_\theta - s)$, as a root mean square over noisy points of one side of the data. *Standard* is held against
-# $p_{data}$, all others against $p_g$, which is what a perfectly retrained model would have learnt:
-
-# %%
-from paperlib.data.mixture import SGU_MIXTURE
-
 grid_t = [0.02, 0.08, 0.15, 0.25, 0.35, 0.42, 0.5, 0.58, 0.65, 0.75, 0.85, 0.95]
 sides = {"D_g": P_G, "D_f": P_F}
 target = {name: SGU_MIXTURE if name == "standard" else P_G for name in SHARED}
 
 
-def errors(name, side, run, model):
-    """The model's error on one side of the data, along t."""
-    x0 = sides[side].sample(settings.test_points, torch.Generator().manual_seed(run))
-    return [score_error(model, target[name], x0, at, run) for at in grid_t]
+def errors(name, side, seed):
+    """The error of a model along t, at noisy points of one side of the data."""
+    model = trained(page.store, settings, SHARED[name], seed)
+    x0 = sides[side].sample(settings.test_points, torch.Generator().manual_seed(seed))
+    return [score_error(model, target[name], x0, at, seed) for at in grid_t]
 
 
-curves = {
-    side: {
-        name: [errors(name, side, run, model) for run, model in zip(runs, found)]
-        for name, found in models.items()
-    }
-    for side in sides
-}
+# %%
+import itertools
 
-# %% tags=["hide-input"]
-from companion.records import measured
+from companion.rows import row
 
-METHOD = {"orthogonal": "sgu_orthogonal", "obtuse": "sgu_obtuse"}
-values = [
-    measured(
-        f"ours.{NAME}/{side}/{name}",
-        [sum(curve) / len(curve) for curve in curves[side][name]],
-        seeds=list(runs),
-        unit="rms of sigma_t (s - exact), mean over the listed t",
-        n=settings.test_points,
-        dataset="mixture",
-        method=METHOD.get(name, name),
-        protocol=protocol(settings, method)
-        | {
-            "metric": "score error",
-            "against": "p_data" if name == "standard" else "p_g",
-            "t": grid_t,
-        },
-    )
-    for name, method in SHARED.items()
-    for side in sides
-]
-axis = torch.linspace(-4, 4, 15)
-points = torch.cartesian_prod(axis, axis)
-fields = {"p_data": ExactDenoiser(SGU_MIXTURE, process), "p_g": exact} | {
-    name: found[0] for name, found in models.items()
-}
-with torch.no_grad():
-    arrows = {
-        name: model(points, torch.tensor(t)).score.mul(1000).round().div(1000)
-        for name, model in fields.items()
-    }
-mean_curve = {
-    side: {name: torch.tensor(c).mean(0) for name, c in of.items()} for side, of in curves.items()
-}
-record = page.write(
-    values=values, series={"points": points, "fields": arrows, "t": grid_t, "errors": mean_curve}
-)
+
+def rows():
+    """Each model's error on both sides, averaged over the times of the grid."""
+    for seed, name, side in itertools.product(page.seeds, SHARED, sides):
+        along = errors(name, side, seed)
+        error = dict(
+            metric="score error", unit="rms of sigma_t (s - exact), mean over the listed t"
+        )
+        error |= dict(t=grid_t, test=side, against="p_data" if name == "standard" else "p_g")
+        error |= facts(settings, SHARED[name])
+        yield row(sum(along) / len(along), n=settings.test_points, seed=seed, **error)
+
+
+# %%
+def curves():
+    """Each model's errors along t, means over seeds, and its field on a grid of points."""
+    mean = {side: {} for side in sides}
+    for side, name in itertools.product(sides, SHARED):
+        several = [errors(name, side, seed) for seed in page.seeds]
+        mean[side][name] = torch.tensor(several).mean(0)
+    points = torch.cartesian_prod(*[torch.linspace(-4, 4, 15)] * 2)
+    models, fields = dict(exact), {}
+    for name, method in SHARED.items():
+        models[name] = trained(page.store, settings, method, page.seeds[0])
+    with torch.no_grad():
+        for name, model in models.items():
+            score = model(points, torch.tensor(t)).score
+            fields[name] = score.mul(1000).round().div(1000)
+    return {"points": points, "fields": fields, "t": grid_t, "errors": mean}
+
+
+result = page.measure(rows, series=curves)
 
 # %% [markdown]
 # ## The error
 
-# %% tags=["hide-input"]
-import pandas as pd
-
+# %%
 from companion import plots
+from companion.claims.names import method_title
+from companion.claims.table import number
 
-now = {value.claim: value for value in values}
-table = pd.DataFrame({
-    f"{plots.LABELS[name]}, {side}": {
-        "recorded": plots.interval(page.recorded, f"ours.{NAME}/{side}/{name}", decimals=3),
-        "this run": plots.interval(record, f"ours.{NAME}/{side}/{name}", decimals=3),
-    }
-    for name in SHARED
-    for side in sides
-}).T  # fmt: skip
-table.style.set_table_attributes('class="comparison"')
 
-# %% mystnb={"figure": {"caption": "Recorded. Error of the score along t. Standard is held against the score of the whole mixture, all others against that of the retained data.", "name": "fig-sgu-fig2-errors-recorded"}, "image": {"alt": "Each model's score error along t on both sides of the data, as recorded", "width": "680px"}} tags=["hide-input"]
-if page.recorded:
-    plots.score_errors(page.recorded, title=page.recorded.title)
+def mean_errors(record):
+    """Each model's error on both sides of the data, a mean over the times of the grid."""
+    lines = {}
+    for value in record.all(metric="score error"):
+        cell = number(value.value, value.interval, decimals=3)
+        lines.setdefault(method_title(value.method), {})[value.protocol["test"]] = cell
+    return plots.table(lines, f"{record.title}. In brackets: 95 %, over seeds.")
 
-# %% mystnb={"figure": {"caption": "This run. Error of the score along t. Standard is held against the score of the whole mixture, all others against that of the retained data.", "name": "fig-sgu-fig2-errors"}, "image": {"alt": "Each model's score error along t on both sides of the data, in this run", "width": "680px"}} tags=["hide-input"]
-figure = plots.score_errors(record, title=f"This run, profile {profile}")
+
+page.show(mean_errors)
+
+# %% mystnb={"figure": {"caption": "Error of the score along t. Standard is held against the score of the whole mixture, all others against that of the retained data. {run}.", "name": "fig-sgu-fig2-errors"}, "image": {"alt": "Each model's score error along t on both sides of the data", "width": "680px"}}
+page.figure(plots.score_errors)
+
 # %% [markdown]
 # ## The fields
 
-# %% mystnb={"figure": {"caption": "Recorded. Score fields over the density of the data; arrows are coloured by the nearest mean, and long ones are cut.", "name": "fig-sgu-fig2-recorded"}, "image": {"alt": "Score fields of the exact densities and of each model over the density of the data, as recorded", "width": "680px"}} tags=["hide-input"]
-if page.recorded:
-    plots.score_fields(
-        page.recorded,
-        density=SGU_MIXTURE,
-        title=f"{page.recorded.title}, t = {page.recorded.parameters['t']}",
-    )
+# %% mystnb={"figure": {"caption": "Score fields of the first seed over the density of the data; arrows are coloured by the nearest mean, and long ones are cut. {run}.", "name": "fig-sgu-fig2"}, "image": {"alt": "Score fields of the exact densities and of each model over the density of the data", "width": "680px"}} tags=["key"]
+page.figure(plots.score_fields)
 
-# %% mystnb={"figure": {"caption": "This run. Score fields over the density of the data; arrows are coloured by the nearest mean, and long ones are cut.", "name": "fig-sgu-fig2"}, "image": {"alt": "Score fields of the exact densities and of each model over the density of the data, in this run", "width": "680px"}} tags=["hide-input"]
-figure = plots.score_fields(
-    record, density=SGU_MIXTURE, title=f"This run, profile {profile}, t = {t}"
-)
 # %% [markdown]
 # ## What to notice
 
 # %% tags=["hide-input"]
-from companion.page import Markdown
-
-best = page.recorded or record
-err = {name: {side: best[f"ours.{NAME}/{side}/{name}"].value for side in sides} for name in SHARED}
-at_middle = torch.tensor([[0.5, 0.5]])
-with torch.no_grad():
-    pull = {
-        name: model(at_middle, torch.tensor(t)).score.sum().item()
-        for name, model in (("p_data", fields["p_data"]), ("p_g", exact))
-    }
-source = f"recorded, `{page.recorded.profile}`" if page.recorded else f"this run, `{profile}`"
-Markdown(rf"""
-- **Standard and Unseen are not alike.** At $(0.5, 0.5)$ and $t = {t}$ the exact scores, summed over both coordinates, are {pull["p_data"]:+.2f} for $p_{{data}}$ and {pull["p_g"]:+.2f} for $p_g$. They differ only
-  in the middle, which a field drawn over the whole plane hardly shows.
-- **The errors lie where nobody trained** ({source}). Unseen's error on $D_f$ is {err["unseen"]["D_f"]:.3f}, on $D_g$ {err["unseen"]["D_g"]:.3f}. A retrained model has seldom looked at noisy forgotten points, and that is
-  where {{py:mod}}`paperlib.unlearning.redirect` asks it to.
-- **What SGU's losses do is not subtle**: against $p_g$, orthogonal is off by {err["orthogonal"]["D_f"]:.3f} on $D_f$ and by {err["orthogonal"]["D_g"]:.3f} on $D_g$; obtuse by {err["obtuse"]["D_f"]:.3f} and {err["obtuse"]["D_g"]:.3f}.
-  Where the two sides overlap, the retained one is damaged with the forgotten one.
-- **Redirect departs from $p_g$ on purpose** ({err["redirect"]["D_f"]:.3f} on $D_f$): its target is not $p_g$ but $p_g$ with the middle carved out.
-""")
+err = {(v.method, v.protocol["test"]): v.value for v in result.all(metric="score error")}
+late = result.series["errors"]["D_g"]["orthogonal"][-1]
+peak = max(result.series["errors"]["D_f"]["redirect"])
+page.say(
+    f"**Standard and Unseen differ in the middle only.** $p_{{data}}$ is nearly flat there, $p_g$ has a valley. Both models learnt their own field: their errors on $D_f$ are {err['standard', 'D_f']:.3f} and {err['unseen', 'D_f']:.3f}, where the noise has 1.41. A field that is drawn over the whole plane hardly shows the difference.",
+    f"**A retrained model errs most where it has seldom looked**: {err['unseen', 'D_f']:.3f} on $D_f$ against {err['unseen', 'D_g']:.3f} on $D_g$. Both are small, for on this mixture retained data reach into the middle. {{py:mod}}`paperlib.unlearning.redirect` trains at just these points.",
+    f"**SGU's losses change the retained side too.** Against $p_g$ orthogonal is off by {err['sgu_orthogonal', 'D_f']:.3f} on $D_f$ and {err['sgu_orthogonal', 'D_g']:.3f} on $D_g$, obtuse by {err['sgu_obtuse', 'D_f']:.3f} and {err['sgu_obtuse', 'D_g']:.3f}. At high noise the two sides cannot be told apart, and orthogonal's error stays at {late:.2f} there: its samples never find back to the data ({{ref}}`sgu-fig1`).",
+    f"**Redirect departs from $p_g$ on purpose**, and furthest of all: {err['redirect', 'D_f']:.3f} on $D_f$, up to {peak:.2f} along $t$. Its target is not $p_g$ but $p_g$ with the middle carved out, and at little noise it pays for that on $D_g$ too ({err['redirect', 'D_g']:.3f}). This error says how far a model is from retraining, not how well it forgets.",
+    holds=[
+        max(err["standard", "D_f"], err["unseen", "D_f"]) < 0.05,
+        err["unseen", "D_f"] > 1.5 * err["unseen", "D_g"],
+        min(err["sgu_orthogonal", "D_g"], err["sgu_obtuse", "D_g"]) > 5 * err["unseen", "D_g"],
+        max(err, key=err.get) == ("redirect", "D_f") and late > 0.3,
+    ],
+)
 
 # %% [markdown]
 # ```{exercise} Obtuse, in closed form
@@ -220,17 +204,20 @@ Markdown(rf"""
 # :class: dropdown
 # ````
 # The gradient in $s$ is zero at $s = s_g - \frac{1-\alpha}{2\alpha}\,\frac{p_f}{p_g}\, s_f$. Where $p_g$ is small the ratio grows: up to $e^4$ on the mixture, and beyond any bound on images, whose classes hardly
-# overlap.
+# overlap. Compare with the arrows of *obtuse* around that point in the figure.
 
 # %% tags=["solution"]
-alpha, sigma = 0.8, process.sigma(torch.tensor(t))
-r = (P_F.log_density(at_middle, 1.0, sigma) - P_G.log_density(at_middle, 1.0, sigma)).exp()
-s = P_G.score(at_middle, 1.0, sigma) - (1 - alpha) / (2 * alpha) * r * P_F.score(
-    at_middle, 1.0, sigma
-)
-with torch.no_grad():
-    print("closed form:", s, " learned:", models["obtuse"][0](at_middle, torch.tensor(t)).score)
+alpha, sigma, x = 0.8, process.sigma(torch.tensor(t)), torch.tensor([[0.5, 0.5]])
+r = (P_F.log_density(x, 1.0, sigma) - P_G.log_density(x, 1.0, sigma)).exp()
+pull = (1 - alpha) / (2 * alpha) * r * P_F.score(x, 1.0, sigma)
+print("closed form:", P_G.score(x, 1.0, sigma) - pull)
 
 # %% [markdown] tags=["solution"]
 # ````{solution-end}
 # ````
+
+# %% [markdown]
+# ## This run
+
+# %% tags=["hide-output"]
+page.this_run()

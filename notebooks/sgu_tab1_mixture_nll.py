@@ -23,28 +23,23 @@
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
-seeds = ""  # of data, weights and noise, such as "0,1,2"; empty: as many as the profile has
+seeds = ""  # such as "0,1,2"; empty: as many as the profile has
 steps = 0  # updates of each training run; 0: as many as the profile has
 alpha = 0.8  # weight of the retained data in Eq. 11
 variant = "paper"  # paper | code: the printed loss, or what the public code does
 
 # %%
 from companion.page import Page
-from companion.studies.mixture import P_F, P_G, Method, MixtureSettings, protocol
+from companion.studies.mixture import BUDGETS, P_F, P_G, Method, MixtureSettings, facts
 from companion.studies.mixture_measures import in_nats, in_table, line, mean_nll, nll
 
 page = Page("sgu_tab1_mixture_nll", vars())
-budget = page.budget(
-    smoke={"steps": 600, "test_points": 500, "batch_size": 256},
-    laptop={"steps": 8000, "test_points": 4000, "batch_size": 512, "seeds": 3},
-    paper={"steps": 40_000, "test_points": 20_000, "batch_size": 512, "seeds": 5},  # ours
-)
-settings = MixtureSettings.checked(**vars(budget), seeds=len(page.seeds))
+budget = page.budget(**BUDGETS)
+settings = MixtureSettings.checked(**vars(budget))
 
 # %% tags=["hide-input", "key"]
-if page.recorded:
-    unseen_f = page.recorded.find(method="unseen", test="D_f").value
-    standard_g = page.recorded.find(method="standard", test="D_g").value
+unseen_f = page.recorded.find(method="unseen", test="D_f").value
+standard_g = page.recorded.find(method="standard", test="D_g").value
 page.verdict(
     claim='"For Unseen Re-training, the likelihood of $D_f$ is almost the same as $D_g$" (11.59 against 10.63), while unlearning makes $D_f$ unlikely (39.01) at no cost on $D_g$ (10.64).',
     found=f"A *perfect* retrained model gives $D_f$ 11.72, and ours {unseen_f:.2f}: what the paper reads as a failure to forget is the overlap of the components. The pair (10.64, 39.01) is not the likelihood of any density.",
@@ -70,10 +65,8 @@ page.verdict(
 # %%
 from paperlib.data.mixture import SGU_MIXTURE
 
-perfect = {
-    "standard": SGU_MIXTURE,
-    "unseen": P_G,
-}  # what each model would be, trained to perfection
+# what each model would be, trained to perfection
+perfect = {"standard": SGU_MIXTURE, "unseen": P_G}
 test = {"D_g": P_G, "D_f": P_F}
 exact_nats = {
     (side, model): p.cross_entropy(q) for model, q in perfect.items() for side, p in test.items()
@@ -145,9 +138,7 @@ L_g = (z - eps_g).square().sum(1).mean()
 L_orthogonal = (eps_f * z).sum(1).square().mean()
 L_obtuse = (eps_f * z).sum(1).mean()
 L = alpha * L_g + (1 - alpha) * L_obtuse
-print(
-    f"L_g {L_g:.3f}, L_f orthogonal {L_orthogonal:.3f}, L_f obtuse {L_obtuse:.3f}, L obtuse {L:.3f}"
-)
+print(f"L_g {L_g:.3f}, L_f {L_orthogonal:.3f} (orthogonal), {L_obtuse:.3f} (obtuse), L {L:.3f}")
 
 # %% [markdown]
 # ## The run
@@ -170,44 +161,32 @@ import itertools
 
 from companion.rows import row
 
-COLUMNS = {
-    "standard": "standard",
-    "unseen": "unseen",
-    "orthogonal": "sgu_orthogonal",
-    "obtuse": "sgu_obtuse",
-}
-methods = {name: Method.checked(name=name, alpha=alpha, variant=variant) for name in COLUMNS}
+names = ("standard", "unseen", "orthogonal", "obtuse")
+methods = {name: Method.checked(name=name, alpha=alpha, variant=variant) for name in names}
 
 
 def rows():
     """Each model's likelihood of test points of both sides."""
-    for seed, name in itertools.product(page.seeds, methods):
-        found = nll(page.store, settings, methods[name], seed)
+    for seed, method in itertools.product(page.seeds, methods.values()):
+        found = nll(page.store, settings, method, seed)
+        how = facts(settings, method) | dict(metric="nll", unit="bits/dim + 8")
+        how |= dict(solver="dopri5", tolerance=settings.tolerance)
         for side in test:
-            facts = protocol(settings, methods[name]) | {
-                "dataset": "mixture",
-                "method": COLUMNS[name],
-            }
-            facts |= {"test": side, "solver": "dopri5", "tolerance": settings.tolerance}
             bits = in_table(mean_nll(found, settings, side, seed).value)
-            yield row(bits, n=settings.test_points, seed=seed, unit="bits/dim + 8", **facts)
+            yield row(bits, n=settings.test_points, seed=seed, test=side, **how)
 
 
+# %%
 def curves():
-    """-log q along the line of the three means, in nats: exact, and of each model the mean over seeds."""
-    points = line()
-    found = {
-        "u": points[:, 0],
-        "p_data": -SGU_MIXTURE.log_density(points),
-        "p_g": -P_G.log_density(points),
-    }
+    """-log q in nats along the line of the three means: exact, and models' means over seeds."""
+    x = line()
+    found = {"u": x[:, 0], "p_data": -SGU_MIXTURE.log_density(x), "p_g": -P_G.log_density(x)}
     for name, method in methods.items():
         several = [nll(page.store, settings, method, seed)["line"] for seed in page.seeds]
         found[name] = torch.stack(several).mean(0)
     return {"line": found}
 
 
-# %%
 result = page.measure(rows, series=curves, tables=["sgu.tab1"])
 
 # %% [markdown]
@@ -216,6 +195,7 @@ result = page.measure(rows, series=curves, tables=["sgu.tab1"])
 # *Exact* is the perfectly trained model. The third column of Table 1 does not name its loss: the orthogonal one stands there, the obtuse one is a row of ours.
 
 # %%
+from companion.claims.names import method_title
 from paperlib.data.frontier import LAMBDA_MIN, largest_forgetting, touching_point
 
 exact = {f"sgu.tab1/{side}/{model}": in_table(nats) for (side, model), nats in exact_nats.items()}
@@ -223,8 +203,10 @@ most = in_table(largest_forgetting(in_nats(printed["sgu.tab1/D_g/unlearning"])))
 cannot_be = {
     "sgu.tab1/D_f/unlearning": f"with D_g as printed, no density gives D_f more than {most:.2f}"
 }
-ours = [value.claim for value in result.all(method="sgu_obtuse")]
-page.compare("sgu.tab1", *ours, extra={"exact": exact}, cannot_be=cannot_be)
+every = [value for record in (result, page.run) if record for value in record.all(metric="nll")]
+labels = {v.claim: f"{method_title(v.method)}, {v.protocol['test']}" for v in every}
+ours = dict.fromkeys(value.claim for value in every if value.method == "sgu_obtuse")
+page.compare("sgu.tab1", *ours, extra={"exact": exact}, labels=labels, cannot_be=cannot_be)
 
 # %% [markdown]
 # ## The figure

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.plots.style import COLOURS, LABELS, use_style
+from paperlib.data.mixture import SGU_MIXTURE
 
 __all__ = ["frontier_plane", "likelihoods", "sample_panels", "score_errors", "score_fields"]
 
@@ -19,8 +20,8 @@ def likelihoods(record: Any, *, printed: Mapping[str, float], exact: Mapping[str
     """SGU's Table 1 as a picture: each model's pair (D_g, D_f), and its density along the line of the three means.
 
     Args:
-        record: with a value ``.../D_g/<method>`` and ``.../D_f/<method>`` for each method, and the series ``line``.
-        printed, exact: the same ids -> number, for the paper's pairs and the exact ones; what is missing is not drawn.
+        record: with a value of each method and ``test`` side, and the series ``line``.
+        printed, exact: id -> number, for the paper's pairs and the exact ones; what is missing is not drawn.
     """
     use_style()
     figure, (plane, along) = plt.subplots(2, 1, figsize=(6.6, 8.0), height_ratios=(1.15, 1))
@@ -93,15 +94,15 @@ def sample_panels(record: Any, *, title: str) -> Figure:
     return figure
 
 
-def score_fields(record: Any, *, density: Any, title: str) -> Figure:
+def score_fields(record: Any, *, title: str) -> Figure:
     """SGU's Figure 2: the series ``fields``, name -> [N, 2] at ``points``, arrows over the data's density."""
     use_style()
     points = np.array(record.series["points"])
     fields = {name: np.array(field) for name, field in _ordered(record.series["fields"]).items()}
     axis = torch.linspace(-4.5, 4.5, 91)
-    height = density.log_density(torch.cartesian_prod(axis, axis)).exp().reshape(91, 91).T
+    height = SGU_MIXTURE.log_density(torch.cartesian_prod(axis, axis)).exp().reshape(91, 91).T
     figure, axes = plt.subplots(math.ceil(len(fields) / 2), 2, figsize=(7.4, 3.7 * math.ceil(len(fields) / 2)))
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    figure.suptitle(f"{title}, t = {record.parameters['t']:g}", fontsize=12, x=0.02, ha="left")
     names = {"p_data": r"exact, $p_{data}$", "p_g": r"exact, $p_g$"}
     for ax in axes.flat[len(fields) :]:
         ax.set_visible(False)
@@ -144,8 +145,6 @@ def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, floa
     use_style()
     figure, (near, wide) = plt.subplots(2, 1, figsize=(6.8, 9.0), height_ratios=(1.5, 1))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    chosen = {value.claim.split("/")[-1]: value for value in record.values if "/D_f/" in value.claim}
-    kept = {value.claim.split("/")[-1]: value for value in record.values if "/D_g/" in value.claim}
     for ax in (near, wide):
         ax.plot(*curve.T, color=COLOURS["exact"], lw=2, label="frontier: no density above it")
         ax.fill_between(curve[:, 0], curve[:, 1], 60, color="#dddddd", lw=0)
@@ -153,22 +152,16 @@ def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, floa
             x = np.array([point[1:3] for point in points])
             ax.plot(*x[np.argsort(x[:, 0])].T, "-", lw=1, alpha=0.6, color=COLOURS[name])
             ax.plot(*x.T, "o", ms=4, alpha=0.7, color=COLOURS[name])
-        for name, value in _ordered(chosen).items():
-            ax.plot(
-                kept[name].per_seed, value.per_seed, "D", ms=7, mec="white", color=COLOURS[name], label=LABELS[name]
-            )
-        path = np.array(record.series["path"])
-        if len(path):
-            ax.plot(
-                *path[:, 1:].T, ":", lw=1.5, color=COLOURS["signed"], label=r"signed, $\lambda < e^4$, until it breaks"
-            )
-    near.set(
-        xlim=(10.53, 10.72), ylim=(10.6, 20), xlabel=r"NLL on $D_g$, bits/dim + 8", ylabel=r"NLL on $D_f$, bits/dim + 8"
-    )
+        for name, (kept, forgotten) in _pairs(record.values).items():
+            dots = {"ms": 7, "mec": "white", "color": COLOURS[name], "label": LABELS[name]}
+            ax.plot(kept.per_seed, forgotten.per_seed, "D", **dots)
+        if path := record.series["path"]:
+            label = rf"signed, $\lambda$ = {record.parameters['early']:g}, along its updates"
+            ax.plot(*np.array(path)[:, 1:].T, ":", lw=1.5, color=COLOURS["signed"], label=label)
+        ax.set(xlabel=r"NLL on $D_g$, bits/dim + 8 (low: kept)", ylabel=r"NLL on $D_f$, bits/dim + 8")
     wide.plot(*printed, "X", ms=11, color=COLOURS["paper"], mec="black", label="SGU's Table 1, printed")
-    wide.set(
-        xlim=(10.5, 11.6), ylim=(10, 42), xlabel=r"NLL on $D_g$, bits/dim + 8", ylabel=r"NLL on $D_f$, bits/dim + 8"
-    )
+    near.set(xlim=(10.53, 10.72), ylim=(10.6, 20))
+    wide.set(xlim=(10.5, 11.6), ylim=(10, 42))
     near.set_title("near the frontier", loc="left")
     wide.set_title("and from afar", loc="left")
     handles, labels = wide.get_legend_handles_labels()

@@ -1,10 +1,8 @@
 """The look of every figure: one colour for each method and for each side of the data, safe for colour-blind readers."""
 
-from typing import Any
-
 import matplotlib as mpl
 
-__all__ = ["COLOURS", "LABELS", "interval", "use_style"]
+__all__ = ["COLOURS", "LABELS", "use_style"]
 
 # Okabe and Ito's palette (Color Universal Design, 2008), which stays distinct under the common colour-vision
 # deficiencies.
@@ -54,12 +52,3 @@ def use_style() -> None:
         "legend.frameon": False,
         "lines.linewidth": 1.8,
     })  # fmt: skip
-
-
-def interval(record: Any, claim: str, decimals: int = 2) -> str:
-    """A recorded value as text, with its interval where there is one; a dash where there is no record."""
-    if record is None:
-        return "—"
-    value = record[claim]
-    text = f"{value.value:.{decimals}f}"
-    return text + (f" [{value.ci95[0]:.{decimals}f}, {value.ci95[1]:.{decimals}f}]" if value.ci95 else "")

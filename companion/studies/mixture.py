@@ -31,15 +31,17 @@ from paperlib.unlearning.signed import signed
 from paperlib.unlearning.unseen import unseen
 
 __all__ = [
+    "BUDGETS",
     "SHARED",
     "Method",
     "MixtureSettings",
     "P_F",
     "P_G",
+    "facts",
     "load",
     "losses",
-    "protocol",
     "train",
+    "trained",
     "training",
     "updates",
 ]
@@ -65,11 +67,20 @@ READS = {"orthogonal": ("alpha", "variant", "every"), "obtuse": ("alpha", "varia
 READS |= {"signed": ("lam",), "redirect": ("lam", "floor"), "optimum": ("lam",), "standard": (), "unseen": ()}
 
 
+SMALL = {"steps": 200, "test_points": 200, "batch_size": 256, "draws": 100_000, "tolerance": 1e-3}
+#: What every page of the mixture computes, by profile; they share the models. The paper states no budget for its toy
+#: example: those of ``paper`` are ours.
+BUDGETS = {
+    "smoke": SMALL | {"seeds": 1},
+    "laptop": {"steps": 8000, "test_points": 4000, "batch_size": 512, "seeds": 3},
+    "paper": {"steps": 40_000, "test_points": 20_000, "batch_size": 512, "seeds": 5},
+}
+
+
 class MixtureSettings(Settings):
-    """The budget of a run. The paper states none for its toy example."""
+    """The budget of a run, of each of its seeds."""
 
     steps: int = Field(gt=0)  # updates of Adam when training anew; fine-tuning has a quarter
-    seeds: int = Field(gt=0)  # trained models of each kind, seeds seed, seed + 1, ...
     test_points: int = Field(gt=1)  # fresh draws from each of p_g and p_f
     draws: int = Field(1_000_000, gt=0)  # training data; with 1e5, few lie near p_f: an error of 0.02 bits/dim there
     batch_size: int = Field(512, gt=0)  # draws an update, each perturbed by z and by -z
@@ -77,30 +88,18 @@ class MixtureSettings(Settings):
     lr: float = Field(4e-3, gt=0)  # Adam, falling along half a cosine; 1e-2 was worse, 2e-3 no better, same seeds
     tolerance: float = Field(1e-5, gt=0)  # of the ODE solver, score_sde's
 
-    @classmethod
-    def of(cls, profile: str, *, steps: int = 0, seeds: int = 0) -> "MixtureSettings":
-        """The settings of a profile; ``steps`` and ``seeds`` override it where they are not 0."""
-        budget = {
-            "smoke": {"steps": 600, "seeds": 1, "test_points": 500, "batch_size": 256},
-            "laptop": {"steps": 8000, "seeds": 3, "test_points": 4000},
-            "paper": {"steps": 40_000, "seeds": 5, "test_points": 20_000},
-        }
-        if profile not in budget:
-            raise ValueError(f"profile={profile!r} is not one of {', '.join(budget)}")
-        chosen = {name: value for name, value in {"steps": steps, "seeds": seeds}.items() if value != 0}
-        return cls.checked(**budget[profile] | chosen)
-
 
 def updates(settings: MixtureSettings, method: Method) -> int:
     """Updates of a training run: fine-tuning has a quarter of training anew."""
     return settings.steps if method.start == "retrain" else max(1, settings.steps // 4)
 
 
-def protocol(settings: MixtureSettings, method: Method) -> dict:
-    """How a method's model was made, for a record: its budget, and the fields that it reads."""
+def facts(settings: MixtureSettings, method: Method) -> dict:
+    """What a record says of a method's model: its data, its budget, and the fields that the method reads."""
     rows = {"redirect": settings.batch_size // 2 * 2 + settings.batch_size // 4, "optimum": 2 * settings.batch_size}
     made = {
-        "metric": "nll",
+        "dataset": "mixture",
+        "method": f"sgu_{method.name}" if method.name in ("orthogonal", "obtuse") else method.name,
         "process": "vesde",
         "forget": "middle",
         "sigma": [0.01, 50.0],
@@ -191,7 +190,7 @@ def _train(folder: Path, config: dict, base: Path | None = None) -> None:
 
 def train(store: Store, settings: MixtureSettings, method: Method, seed: int) -> Entry:
     """``method``'s trained model, from the store or computed now."""
-    measuring = {"seeds": 1, "test_points": 2, "tolerance": 1e-5}  # what does not touch training is not in the key
+    measuring = {"test_points": 2, "tolerance": 1e-5}  # what does not touch training is not in the key
     config = {"settings": settings.model_dump() | measuring, "method": method.model_dump(), "seed": seed}
     if method.start == "retrain":
         return store.step(f"mixture-{method.name}", config, _train)
@@ -204,6 +203,11 @@ def load(entry: Entry | Path, settings: MixtureSettings) -> Denoiser:
     model = architecture(settings)
     model.load_state_dict(load_file((entry.path if isinstance(entry, Entry) else entry) / "model.safetensors"))
     return model
+
+
+def trained(store: Store, settings: MixtureSettings, method: Method, seed: int) -> Denoiser:
+    """``method``'s trained model itself."""
+    return load(train(store, settings, method, seed), settings)
 
 
 def losses(entry: Entry) -> dict[int, dict[str, float]]:
@@ -219,10 +223,14 @@ SHARED |= {"redirect": Method(name="redirect", start="finetune", lam=20.0)}
 def main() -> None:
     """Compute the shared models of a profile, seed by seed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--profile", choices=("smoke", "laptop", "paper"), default="smoke")
-    settings = MixtureSettings.of(parser.parse_args().profile)
+    parser.add_argument("--profile", choices=("recorded", *BUDGETS), default="smoke")
+    profile = parser.parse_args().profile
+    if profile == "recorded":  # computes nothing
+        return
+    amounts = dict(BUDGETS[profile])
+    seeds, settings = range(amounts.pop("seeds")), MixtureSettings.checked(**amounts)
     store = Store(Path(os.environ.get("PAPERLIB_BUILD") or "_build") / "store")
-    for seed in range(settings.seeds):
+    for seed in seeds:
         for method in SHARED.values():
             train(store, settings, method, seed)
 

@@ -81,7 +81,7 @@ def _nll(folder: Path, config: dict, model: Path) -> None:
 def nll(store: Store, settings: MixtureSettings, method: Method, seed: int) -> dict[str, Tensor]:
     """:func:`measure_nll` of a method's model, from the store or computed now."""
     entry = train(store, settings, method, seed)
-    config = {"settings": settings.model_dump() | {"seeds": 1}, "seed": seed}
+    config = {"settings": settings.model_dump(), "seed": seed}
     done = store.step(f"mixture-nll-{method.name}", config, partial(_nll, model=entry.path), inputs=[entry])
     return load_file(done.path / "nll.safetensors")
 

@@ -12,13 +12,13 @@ import torch
 from companion.seeds import generator
 from companion.store import Store
 from companion.studies import mixture, mixture_measures
-from companion.studies.mixture import Method, MixtureSettings, data, load, losses, train
+from companion.studies.mixture import BUDGETS, SHARED, Method, MixtureSettings, data, facts, load, losses, train
 from companion.studies.mixture_measures import nll
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.likelihood import log_likelihood
 from tests.oracles import D_F, D_G, assert_mean
 
-TINY = MixtureSettings(steps=12, seeds=1, test_points=4, draws=400, batch_size=16, width=8, tolerance=1e-2)
+TINY = MixtureSettings(steps=12, test_points=4, draws=400, batch_size=16, width=8, tolerance=1e-2)
 METHODS = {
     "standard": Method(name="standard"),
     "unseen": Method(name="unseen"),
@@ -41,17 +41,9 @@ def weights(entry):
 # --- settings
 
 
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"steps": -1}, "steps=-1 is not allowed: greater than 0 expected"),
-        ({"seeds": -2}, "seeds=-2 is not allowed: greater than 0 expected"),
-    ],
-)
-def test_wrong_numbers_are_refused_in_one_line(settings, message):
-    with pytest.raises(ValueError) as error:
-        MixtureSettings.of("smoke", **settings)
-    assert str(error.value) == message
+def test_wrong_numbers_are_refused_in_one_line():
+    with pytest.raises(ValueError, match=r"^steps=-1 is not allowed: greater than 0 expected$"):
+        MixtureSettings.checked(steps=-1, test_points=4)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +64,30 @@ def test_wrong_methods_are_refused_in_one_line(wrong, message):
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
 
 
-def test_profiles_grow_and_can_be_overridden():
-    smoke, laptop, paper = (MixtureSettings.of(name) for name in ("smoke", "laptop", "paper"))
-    assert smoke.steps < laptop.steps < paper.steps and smoke.test_points < laptop.test_points < paper.test_points
-    assert (smoke.seeds, laptop.seeds) == (1, 3) and paper.seeds >= 3
-    assert MixtureSettings.of("laptop", steps=7, seeds=2) == laptop.model_copy(update={"steps": 7, "seeds": 2})
-    assert MixtureSettings.of("laptop", steps=0, seeds=0) == laptop
+def test_profiles_grow():
+    amounts = [BUDGETS[name] for name in ("smoke", "laptop", "paper")]
+    for name in ("steps", "test_points", "seeds"):
+        smoke, laptop, paper = (of[name] for of in amounts)
+        assert smoke < laptop < paper
+    assert BUDGETS["laptop"]["seeds"] >= 3  # an order needs three
+
+
+def test_a_models_facts_are_its_own():
+    found = {name: facts(TINY, method) for name, method in SHARED.items()}
+    assert not found["standard"].keys() & {"alpha", "lam", "variant"} and found["obtuse"]["alpha"] == 0.8
+    assert found["redirect"]["lam"] == 20.0 and found["redirect"]["updates"] == TINY.steps // 4
+    assert {one["method"] for one in found.values()} >= {"sgu_orthogonal", "sgu_obtuse", "unseen"}
+
+
+def test_the_shared_step_trains_what_the_pages_ask_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(mixture, "train", lambda store, *what: asked.append(what))
+    monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path))
+    for profile in ("recorded", "laptop"):
+        monkeypatch.setattr(sys, "argv", ["mixture", "--profile", profile])
+        mixture.main()
+    amounts = {name: value for name, value in BUDGETS["laptop"].items() if name != "seeds"}
+    assert asked == [(MixtureSettings(**amounts), method, seed) for seed in (0, 1, 2) for method in SHARED.values()]
 
 
 # --- data
@@ -105,7 +115,7 @@ def test_a_model_is_trained_once(store, monkeypatch, method):
     first = train(store, TINY, method, 0)
     monkeypatch.setattr(mixture.Training, "__iter__", lambda self: pytest.fail("trained again"))
     assert train(store, TINY, method, 0) == first
-    measured = TINY.model_copy(update={"seeds": 3, "test_points": 9, "tolerance": 1e-4})
+    measured = TINY.model_copy(update={"test_points": 9, "tolerance": 1e-4})
     assert train(store, measured, method, 0) == first  # what is not training's does not count
     model = load(first, TINY)
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
