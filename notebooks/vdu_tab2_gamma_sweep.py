@@ -17,7 +17,56 @@
 # (vdu-tab2)=
 # # VDU, Table 2: the sweep of gamma
 #
-# **The claim** {cite}`vdu`. The hyper-parameter $\gamma$ weighs staying against forgetting. Table 2 prints, for digit 1 of MNIST, PUL 75.06, 72.15, 55.21 and 71.67 % at $\gamma$ = 0.1, 0.3, 0.6 and 0.8, with u-FID 14.43, 14.33, 11.54 and 13.12. A weight that is turned one way should turn the result one way. It does until 0.6, and at 0.8 it comes back. Is that noise, and does $\gamma$ do anything at all?
+# VDU {cite}`vdu` forgets from the forgotten data alone: it raises the model's error on them, and a Gaussian around several trained models holds the weights. The hyper-parameter $\gamma$ balances the two. Table 2 runs four values of it, on digit 1 of MNIST and on CIFAR-10's ships, and prints PUL, the share of the forgotten class's samples that is gone, and u-FID, an FID of all samples against real images of the other classes.
+
+# %% tags=["parameters"]
+profile = "smoke"  # recorded | smoke | laptop | paper
+seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
+dataset = ""  # mnist, cifar10, digits, ...: any with a DDPM; empty: as the profile has it
+forget = ""  # such as "3,7"; empty: the paper's, "ship" of cifar10, else "1"
+gamma = ""  # such as "0.1,0.8", between 0 and 1; empty: as many as the profile has
+lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
+normalised = False  # means in place of Eq. 3's sums
+
+# %%
+from companion.page import Page
+
+page = Page("vdu_tab2_gamma_sweep", vars())
+few = dict(base="digits-ddpm", models=2, steps=8, n=20, images=60)  # of the posterior's section
+many = dict(base="digits-ddpm", models=5, steps=1500, n=500, images=300)
+theirs = dict(base="mnist-ddpm", models=5, steps=37_500, lr=1e-4, n=500, images=300)  # App. 6.2.2
+fine, printed = "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99", "0.1,0.3,0.6,0.8"
+smoke = dict(dataset="digits", gamma="0.1,0.8", rates=[1e-4], looks=20, held_out=60, study=few)
+smoke |= dict(n=60, sampler=6, batch_size=40, epochs=1, apart=1, features=["classifier"])
+laptop = dict(dataset="mnist", gamma=fine, rates=[3e-6, 1e-5, 3e-5, 1e-4], looks=60, held_out=400)
+laptop |= dict(n=2000, sampler=10, batch_size=128, epochs=1, apart=10, features=["classifier"])
+paper = laptop | dict(gamma=printed, features=["inception", "classifier"])  # App. 6.2.3, Sec. 4.3
+paper |= dict(n=5000, sampler=1000, batch_size=128)  # Sec. 4.3; T and batches: App. 6.2.3
+paper |= dict(epochs=4 if dataset == "cifar10" else 1, seeds=3)  # App. 6.2.3; one seed there
+budget = page.budget(
+    smoke=smoke, laptop=laptop | dict(study=many), paper=paper | dict(study=theirs)
+)
+
+# %% tags=["hide-input", "key"]
+from companion import plots
+
+if page.recorded:
+    cells = plots.gamma_cells(page.recorded).values()
+    rates = dict.fromkeys(one.rate for one in cells)  # the paper's, and the chosen one
+    slow, fast = ([one.pul.value for one in cells if one.rate == rate] for rate in rates)
+page.verdict(
+    claim="Table 2, digit 1: PUL 75.06, 72.15, 55.21, 71.67 % at $\\gamma$ = 0.1, 0.3, 0.6, 0.8. More weight on staying forgets less, until at 0.8 PUL comes back.",
+    found=f"Here it never comes back: from $\\gamma$ = 0 to 0.99 PUL falls from {slow[0]:.0f} to {slow[-1]:.0f} % at the paper's rate, and from {fast[0]:.0f} to {fast[-1]:.0f} % at three times that rate. No $\\gamma$ at either rate forgets the digit and keeps the others.",
+    verdict="*Another protocol*, so no printed number is judged. $\\gamma$ works in one direction; the printed return looks like the noise of single runs, and 0.6, not 0.8, like the odd one.",
+    rests="One seed, 2,000 samples, our own small network, and a posterior of five snapshots of one training.",
+    holds=[
+        all(b <= a for column in (slow, fast) for a, b in zip(column, column[1:])),
+        all(one.rule != "forgotten and kept" for one in cells),
+    ],
+)
+
+# %% [markdown]
+# ## The loss
 #
 # ```{math}
 # :label: eq-vdu-tab2
@@ -29,437 +78,216 @@
 # \end{aligned}
 # ```
 #
-# $A$, the plasticity inducer, has no upper bound. $B$, the stability regulariser, is all that holds the model: its Gaussian comes from several trained models.
-
-# %% tags=["parameters"]
-profile = "smoke"  # smoke | laptop | paper: data, samples, models
-seed = 0  # of unlearning and of the samples
-seeds = ""  # several in its place: "0,1,2"; intervals are over seeds then
-forget = "1"  # the class that is to be forgotten, or several: "3,7"
-dataset = ""  # digits | mnist; empty: as the profile has it
-gamma = "0.1,0.3,0.6,0.8"  # the paper's four; or others, between 0 and 1
-lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
-normalised = False  # means in place of Eq. 3's sums
-
-# %% tags=["hide-input"]
-from companion.page import Page
-from companion.seeds import listed
-
-NAME = "vdu_tab2_gamma_sweep"
-page = Page(NAME, vars())
-SEEDS, forget = listed(seeds, seed), str(forget)
-BUDGET = {
-    "smoke": {"n": 60, "sampler": 6, "batch": 16, "fine": [], "train": 24, "apart": 2},
-    "laptop": {
-        "n": 2000,
-        "sampler": 10,
-        "batch": 128,
-        "fine": [0.0, 0.45, 0.9, 0.97, 0.99],
-        "train": 1500,
-        "apart": 10,
-    },
-}["smoke" if profile == "smoke" else "laptop"]
-dataset = dataset or ("digits" if profile == "smoke" else "mnist")
-if dataset not in ("digits", "mnist"):
-    raise ValueError(f"dataset={dataset!r} is not one of digits, mnist")
-try:
-    GAMMAS = [float(word) for word in str(gamma).split(",")]
-except ValueError:
-    raise ValueError(f"gamma={gamma!r} are not numbers with commas between") from None
-if outside := [one for one in GAMMAS if not 0 <= one <= 1]:
-    raise ValueError(f"gamma={outside[0]:g} is not in [0, 1]")
-if lr < 0:
-    raise ValueError(f"lr={lr} is negative")
-page.banner({"digits": "scikit-learn's digits", "mnist": "MNIST"}[dataset])
-
-# %% [markdown]
-# The paper's MNIST setting, which is small enough to be run: DDPM with $T = 1000$ and a linear schedule, one epoch of $D_f$ in batches of 128, Adam with a rate of 1e-6. Its network is not described; ours has a million weights. Its posterior comes from five models, of which it does not say whether they share a training. `paper` computes what `laptop` does.
+# $A$, the *plasticity inducer*, has no upper bound. $B$, the *stability regulariser*, is all that holds the model; $\mu^*$ and $\sigma^*$ are mean and standard deviation of each weight over several trained models. Every update here has one random batch in place of the whole sum.
 #
-# ## One run
+# The paper's settings, with their source, and what stands here:
 #
-# The posterior is that of five snapshots of further training on all images; why not of five seeds, the last section shows. Every update has a random batch in place of the whole sum.
+# | | paper, MNIST | paper, CIFAR-10 | from | here |
+# |---|---|---|---|---|
+# | network | of the `DDPM-Pytorch` repository | improved-diffusion's | App. 6.2.1 | our own, a million weights |
+# | its training | 40 epochs, batches of 64, rate 1e-4 | 90,000 updates of 128 from a public checkpoint, rate 1e-5 | App. 6.2.2 | 5,000 updates of 64 |
+# | models behind $\mu^*$, $\sigma^*$ | 5 | 5, or 4 | Sec. 4.2, App. 6.2.2 | 5 snapshots |
+# | unlearning | 1 epoch, batches of 128, Adam, 1e-6 | 4 epochs, the same | App. 6.2.3 | 1 epoch, the same; and a rate of our choice |
+# | steps | $T$ = 1000 | 500, trained with 4000 | App. 6.2.3 | 1000 |
+# | samples | 5,000 | 5,000 | Sec. 4.3 | 2,000, by 10 evaluations |
+#
+# The paper does not say whether its models share a training. Ours are snapshots of one; why not of several, [a later section](vdu-tab2-posterior) shows.
+#
+# ## The models
 
 # %%
+import itertools
 import math
 
 from companion import bases
-from companion.comparison.course_results import looks, model_file
-from companion.comparison.courses import Course, course
-from paperlib.data import sets
-from paperlib.data.splits import split
+from companion.models import base
+from paperlib.data.splits import forgotten
+from paperlib.unlearning.vdu import vdu
 
-base = bases.BASES[f"{dataset}-ddpm"]
-D_f = split(sets.load(dataset, "train"), forget).forget
-EPOCH = math.ceil(len(D_f) / BUDGET["batch"])
-PAPER_LR = 1e-6
-
-
-def vdu(gamma, lr, seed, **other):
-    """One epoch of VDU, stored."""
-    own = {"gamma": gamma, "normalised": float(normalised)}
-    settings = {"base": base.name, "method": "vdu", "settings": own, "lr": lr}
-    settings |= {"forget": forget, "looks": (EPOCH,), "batch_size": BUDGET["batch"]}
-    settings |= {"n": 60, "evaluations": BUDGET["sampler"], "seed": seed}
-    settings |= {"apart": BUDGET["apart"]}
-    return course(page.store, Course.checked(**settings | other))
+PAPER_LR = 1e-6  # App. 6.2.3
+start = base(f"{budget.dataset}-ddpm")
+D_f = forget or {"cifar10": "ship"}.get(budget.dataset, "1")
+print(start.missing or f"{start.name} is to forget {D_f}")
 
 
-print(f"{len(D_f)} images to forget, {EPOCH} updates an epoch")
+def unlearned(gamma, rate, seed):
+    """Some epochs of VDU on D_f. Only what has the paper's loss and rate is called its method."""
+    called = "vdu" if rate == PAPER_LR and not normalised else "vdu_ours"
+    images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
+    run = dict(updates=budget.epochs * math.ceil(images / budget.batch_size), lr=rate, seed=seed)
+    run |= dict(batch_size=budget.batch_size, apart=budget.apart, looks=budget.looks)
+    return start.unlearn(vdu, D_f, called=called, gamma=gamma, normalised=float(normalised), **run)
+
 
 # %% [markdown]
-# ## A rate
-#
-# At 1e-6 Adam moves no weight by more than 1e-6 an update. So beside the paper's rate stands one that was chosen, at $\gamma = 0.1$, with training images that were held out and the rule of the comparison's search ({eq}`eq-compare-score`).
+# A rate of 1e-6 belongs to the paper's network and training, not to ours. So beside it stands one that was chosen at $\gamma = 0.1$: the smallest score ({eq}`eq-compare-score`) on training images that were held out.
 
 # %%
-import torch
+from functools import cache
 
-from companion.evaluation.samples import find
-from paperlib.metrics.rule import score, verdict
-
-
-def moved(entry):
-    """The largest change of a weight, and the root mean square."""
-    pairs = [
-        dict(find(name).load().named_parameters()) for name in (base.name, str(model_file(entry)))
-    ]
-    change = torch.cat([(pairs[1][n] - p).flatten() for n, p in pairs[0].items()])
-    return change.abs().max().item(), change.square().mean().sqrt().item()
+from companion.studies.posteriors import held_out_score
 
 
-RATES = [3e-6, 1e-5, 3e-5, 1e-4] if profile != "smoke" else [1e-5, 1e-4]
-tried = {}
-if not lr:
-    for rate in RATES:
-        before, last = looks(vdu(0.1, rate, 0, held_out=True, n=400 if profile != "smoke" else 60))
-        tried[rate] = score(last["ur"], last["distance"], before)
-        print(f"rate {rate:g}: score {tried[rate]}")
-known = {rate: found for rate, found in tried.items() if found is not None}
-lr = lr or min(known, key=known.get)
-print(f"chosen: {lr:g}")
+@cache
+def tried():
+    """The score of each rate, where no rate is given."""
+    found = {}
+    for rate in [] if lr else budget.rates:
+        found[rate] = held_out_score(unlearned(0.1, rate, seed=0), n=budget.held_out)
+    return {rate: score for rate, score in found.items() if score is not None}
+
+
+def sweep():
+    """VDU with every gamma, at the paper's rate and at the chosen one."""
+    gammas = sorted(float(word) for word in budget.gamma.split(","))
+    chosen = lr or min(tried(), key=tried().get)
+    for rate, one, seed in itertools.product(dict.fromkeys([PAPER_LR, chosen]), gammas, page.seeds):
+        yield unlearned(one, rate, seed), seed
+
 
 # %% [markdown]
-# ## The sweep
+# ## The run
 #
-# PUL is the share of the forgotten class's samples that is gone; the distance is that of all samples from real images of the other classes (the paper's u-FID, in the features of our classifier). Both before and after from the same noise.
+# The *distance* is u-FID in the features of our classifier; that of the *rest* leaves out the samples that show the forgotten class, so it says what became of the others. Every model draws from the same noise.
 
 # %%
-from companion.evaluation.report import evaluate, prepare
-from companion.evaluation.subject import Protocol
+from companion.measures import distance, pul, ufid
+from companion.studies.posteriors import Study, both_terms, moved, study
 
 
-def measured_of(checkpoint, seed):
-    """PUL and distance of one model, with their intervals."""
-    protocol = Protocol(
-        metrics=("pul", "u-frechet", "rest-frechet"),
-        n=BUDGET["n"],
-        evaluations=BUDGET["sampler"],
-        forget=forget,
-        before=base.name,
-        seed=seed,
-    )
-    device = torch.device("cpu")
-    subject = prepare(checkpoint, protocol, device=device, store=page.store)
-    return dict(zip(("pul", "distance", "rest"), evaluate(subject).results))
+def rows():
+    """PUL and both distances of every model; nothing where there is no base model."""
+    for model, seed in [] if start.missing else sweep():
+        draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
+        yield pul(model, start, D_f, **draw)
+        for features in budget.features:
+            yield ufid(model, D_f, features=features, **draw)
+        yield distance(model, D_f, **draw)
 
 
-start = {seed: measured_of(base.name, seed) for seed in SEEDS}
-swept = {}
-for rate in (PAPER_LR, lr):
-    for one in sorted({*GAMMAS, *BUDGET["fine"]}):
-        entries = [vdu(one, rate, seed) for seed in SEEDS]
-        swept[rate, one] = [
-            measured_of(str(model_file(entry)), seed) | {"moved": moved(entry)}
-            for entry, seed in zip(entries, SEEDS)
-        ]
-        first = swept[rate, one][0]
-        print(
-            f"rate {rate:g}, gamma {one:4}: PUL {first['pul'].value:6.1f} %,"
-            f" distance {first['distance'].value:6.2f},"
-            f" largest move {first['moved'][0]:.1e}"
-        )
+def missing(claim):
+    """Why a printed cell was not run."""
+    if claim.metric == "ufid" and "inception" not in budget.features:
+        return "u-FID takes Inception's features; profile paper has them"
+    return base(f"{claim.dataset}-ddpm").missing or "this run forgets something else"
+
+
+# %%
+def curves():
+    """The distances before, how far weights moved, both ways to a posterior, and the two terms."""
+    if start.missing:
+        return {}
+    seed = page.seeds[0]
+    draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
+    found = dict(start=ufid(start, D_f, features="classifier", **draw).value)
+    found |= dict(start_rest=distance(start, D_f, **draw).value)
+    facts = [(m.facts, moved(m)) for m, its_seed in sweep() if its_seed == seed]
+    found |= dict(sweep=[dict(rate=f["lr"], gamma=f["gamma"], moved=far) for f, far in facts])
+    found |= dict(tried={f"{rate:g}": score for rate, score in tried().items()})
+    asked = dict(forget="1", apart=budget.apart, batch_size=budget.batch_size)
+    asked |= dict(sampler=budget.sampler) | budget.study
+    found |= dict(ways=study(page.store, Study.checked(**asked)), ways_of=budget.study["base"])
+    return found | dict(terms=both_terms(start, D_f, seed=seed))
+
+
+result = page.measure(rows, series=curves, tables=["vdu.tab2"], missing=missing, by=["lr"])
 
 # %% [markdown]
-# ## The posterior
-#
-# Two ways to five models. *Snapshots* of one training go on from the base model. *Seeds* are models of their own, trained from fresh weights on the same data (on digits, whose models are small; the paper does not say which it means). Of each Gaussian: is its mean a model, and how wide is it?
+# ## The paper's cells, and ours
 
 # %%
-from companion.studies.posteriors import Study, study
-
-ways = study(
-    page.store,
-    Study.checked(
-        base="digits-ddpm",
-        forget=forget,
-        models=3 if profile == "smoke" else 5,
-        steps=BUDGET["train"],
-        apart=BUDGET["apart"],
-        batch_size=BUDGET["batch"],
-        n=max(60, BUDGET["n"] // 4),
-        sampler=BUDGET["sampler"],
-        images=300,
-    ),
-)
-for name, found in ways.items():
-    print(
-        f"{name:10} loss of a member {found['members']['loss']:.3f}, of the mean"
-        f" {found['mean']['loss']:.3f}; pull at the start {found['pull']:.2g} a weight"
-    )
+different = "another network and another posterior: the same rate does something else to them"
+page.compare("vdu.tab2", another=lambda value: different)
 
 # %% [markdown]
-# ## What gamma weighs
-#
-# $A$ is a sum over data and steps, $B$ over weights. Take a quarter of the data, or weights that are all one $\sigma^*$ off, and the same $\gamma$ weighs something else. Means in place of sums (`normalised=True`: a pixel's error against a weight's displacement in units of $\sigma^*$) do not move:
+# All gammas. *Rule*: forgotten, where PUL is two thirds or more; kept, where the distance of the rest is at most 1.5 times the base model's.
 
 # %%
-from paperlib.unlearning.posterior import Posterior
-from paperlib.unlearning.vdu import vdu as method
-
-model = bases.load(base.name)
-count = sum(p.numel() for p in model.parameters())
-gaussian = Posterior.isotropic(model, 1e-3)
-moved_by = {name: mean + 1e-3 for name, mean in gaussian.mean.items()}
-off = Posterior(moved_by, gaussian.variance, 0, 0.0)  # every weight one sigma away
-quarter = D_f.only(torch.arange(len(D_f)) % 4 == 0)
-terms = {}
-for name, data in {"all of D_f": D_f, "a quarter": quarter}.items():
-    for means in (False, True):
-        draws = torch.Generator().manual_seed(SEEDS[0])
-        settings = {"posterior": off, "normalised": means, "batch_size": 64, "lr": 1e-6}
-        forgotten = bases.examples(base, data)
-        run = method(model, forgotten, generator=draws, steps=1, **settings)
-        losses = next(iter(run)).losses
-        terms[name, means] = losses["plasticity"], losses["stability"]
-        print(
-            f"{name:11} {'means' if means else 'sums '}: A {losses['plasticity']:.4g},"
-            f" B {losses['stability']:.4g}"
-        )
-
-# %% tags=["hide-input"]
 from companion import plots
-from companion.claims.printed import load
-from companion.records import NotRun, measured
-from paperlib.intervals import over_seeds
 
-facts = {"forget": forget, "process": "ddpm", "base": base.name, "updates": EPOCH}
-facts |= {"batch_size": BUDGET["batch"], "sampler": "iPNDM", "normalised": normalised}
-facts |= {"sampler_evaluations": BUDGET["sampler"], "split": "test"}
-facts |= {"posterior": "5 snapshots", "apart": BUDGET["apart"]}
-claims = load()
-official = dataset == "mnist" and forget == "1" and not normalised
-values = []
-
-
-def sweep_value(claim, name, rate, one, what, unit):
-    """One value of the sweep, over the seeds."""
-    ones = [found[what] for found in swept[rate, one]]
-    return measured(
-        claim,
-        [found.value for found in ones],
-        seeds=SEEDS,
-        unit=unit,
-        n=BUDGET["n"],
-        dataset=dataset,
-        method="vdu",
-        protocol=facts
-        | {"metric": name, "lr": rate, "gamma": one}
-        | {"ci95_images": [list(found.interval) for found in ones]},
-    )
-
-
-for (rate, one), _ in swept.items():
-    printed = f"vdu.tab2/mnist/1/{one:g}/pul"
-    own = f"ours.{NAME}/{rate:g}/{one:g}"
-    if official and rate == PAPER_LR and printed in claims:
-        values += [sweep_value(printed, "pul", rate, one, "pul", "percent")]
-    else:
-        values += [sweep_value(f"{own}/pul", "PUL", rate, one, "pul", "percent")]
-    unit = "squared distance"
-    for what, name in {"distance": "u-Frechet", "rest": "rest-Frechet"}.items():
-        values += [sweep_value(f"{own}/{what}", name, rate, one, what, unit)]
-have = {value.claim for value in values}
-TABLE = [name for name in claims if name.startswith("vdu.tab2/")]
-for name in TABLE:
-    if name in have:
-        continue
-    reason = (
-        "CIFAR-10: the paper's models, trained with 4,000 steps, are not at hand"
-        if "cifar10" in name
-        else "u-FID takes Inception's features of 5,000 samples for each gamma; the"
-        " distance in the classifier's stands beside it"
-        if name.endswith("ufid")
-        else f"this run has {dataset}, class {forget}"
-    )
-    values.append(NotRun(claim=name, reason=reason))
-
-
-def spread(rate, one, what):
-    """Mean, and interval over seeds or, of one seed, over images."""
-    ones = [found[what] for found in swept[rate, one]]
-    return over_seeds([found.value for found in ones], ones[0].interval)
-
-
-record = page.write(
-    values=values,
-    series={
-        "sweep": [
-            {"rate": rate, "gamma": one, "moved": found[0]["moved"]}
-            | {what: spread(rate, one, what) for what in ("pul", "distance", "rest")}
-            for (rate, one), found in swept.items()
-        ],
-        "start": start[SEEDS[0]]["distance"].value,
-        "start_rest": start[SEEDS[0]]["rest"].value,
-        "rates": [PAPER_LR, lr],
-        "tried": {f"{rate:g}": found for rate, found in tried.items() if found is not None},
-        "ways": ways,
-        "terms": {
-            f"{name}, {'means' if means else 'sums'}": pair for (name, means), pair in terms.items()
-        },
-        "weights": count,
-        "seeds": SEEDS,
-        "printed": {
-            one: [claims[f"vdu.tab2/mnist/1/{one}/{what}"].value for what in ("pul", "ufid")]
-            for one in ("0.1", "0.3", "0.6", "0.8")
-        },
-    },
-)
-
-# %% [markdown]
-# ## The table
-
-# %% tags=["hide-input"]
-from companion.claims.table import comparison, reasons, style
-
-style(comparison(TABLE, page.recorded or record))
-
-# %% tags=["hide-input"]
-from companion.page import Markdown
-
-Markdown("\n".join(f"- {why}" for why in reasons((page.recorded or record).values)))
+page.show(lambda record: plots.sweep_table(record, title=record.title))
 
 # %% [markdown]
 # ## The curves
 
-# %% mystnb={"figure": {"caption": "Recorded. Against gamma: PUL, with the paper's as crosses, and the distance of all samples (dotted: before) and of those that do not show the class (dashed); for the paper's rate and the chosen one, with 95 % intervals. On the right a point a gamma; dotted: the rule, whose corner is the upper left one.", "name": "fig-vdu-sweep-recorded"}, "image": {"alt": "The sweep of gamma, as recorded", "width": "720px"}} tags=["hide-input"]
-this = f"This run, profile {profile}, {base.name}"
-recorded = page.recorded and page.recorded.title
-if page.recorded:
-    plots.gamma_sweep(page.recorded, title=recorded)
+# %% mystnb={"figure": {"caption": "Against gamma: PUL, with the paper's as crosses, and the distance of all samples (dotted: before) and of those that do not show the class (dashed); for the paper's rate and the chosen one, with 95 % intervals. On the right a point a gamma; dotted: the rule, whose corner is the upper left one. {run}.", "name": "fig-vdu-sweep"}, "image": {"alt": "The sweep of gamma", "width": "720px"}} tags=["key"]
+page.figure(plots.gamma_sweep)
 
-# %% mystnb={"figure": {"caption": "This run. Against gamma: PUL, with the paper's as crosses, and the distance of all samples (dotted: before) and of those that do not show the class (dashed); for the paper's rate and the chosen one, with 95 % intervals. On the right a point a gamma; dotted: the rule, whose corner is the upper left one.", "name": "fig-vdu-sweep"}, "image": {"alt": "The sweep of gamma, this run", "width": "720px"}} tags=["hide-input"]
-figure = plots.gamma_sweep(record, title=this)
+# %% [markdown]
+# (vdu-tab2-posterior)=
+# ## The posterior
+#
+# Two ways to five models. *Snapshots* of one training go on from the base model. *Seeds* are trained from fresh weights on the same data. A Gaussian needs a mean that is a model, and a width that says how far a weight may go. The *loss* is the noise prediction's on test images, a pixel; a model that answers 0 has 1.
 
-# %% mystnb={"figure": {"caption": "The standard deviations of both Gaussians, tensor by tensor (medians), from the network's input to its output.", "name": "fig-vdu-posterior"}, "image": {"alt": "Standard deviations of the weights, layer by layer", "width": "640px"}} tags=["hide-input"]
-best, told = page.recorded or record, recorded or this
-figure = plots.posterior_widths(best, title=told)
+# %%
+page.show(lambda record: plots.posterior_table(record, title=record.title))
+
+# %% mystnb={"figure": {"caption": "The standard deviations of both Gaussians, tensor by tensor (medians), from the network's input to its output; whose models they are stands above. {run}.", "name": "fig-vdu-posterior"}, "image": {"alt": "Standard deviations of the weights, layer by layer", "width": "640px"}}
+page.figure(plots.posterior_widths)
+
+# %% [markdown]
+# ## What gamma weighs
+#
+# $A$ is a sum over data and steps, $B$ one over weights. Below, both before an update, with all data and with a quarter of them, for a posterior from whose mean every weight is one $\sigma^*$ away. *Means* (`normalised=True`) take a pixel's error against a weight's displacement in units of $\sigma^*$.
+
+# %%
+page.show(lambda record: plots.terms_table(record, title=record.title))
+
+# %% [markdown]
+# ## Is the printed column noise?
+#
+# PUL is $100\,(1 - k/m)$ for $k$ of the digit's samples after unlearning and $m$ before. As counts they vary by $\sqrt{k}$ and $\sqrt{m}$, and PUL by $100\,\sqrt{k/m^2 + k^2/m^3}$. The paper prints no $m$; a tenth of its 5,000 samples would be 500.
+
+# %%
+from companion import claims
+
+m = 500
+printed_pul = {g: claims.load()[f"vdu.tab2/mnist/1/{g}/pul"].value for g in (0.1, 0.3, 0.6, 0.8)}
+left = {g: m * (1 - value / 100) for g, value in printed_pul.items()}
+error = {g: 100 * math.sqrt(k / m**2 + k**2 / m**3) for g, k in left.items()}
+apart = {}  # neighbours, in standard errors of their difference
+for a, b in itertools.pairwise(printed_pul):
+    apart[a, b] = (printed_pul[b] - printed_pul[a]) / math.hypot(error[a], error[b])
+    print(f"{a} to {b}: {printed_pul[b] - printed_pul[a]:+6.2f} points, {apart[a, b]:+.1f} errors")
 
 # %% [markdown]
 # ## What to notice
 
 # %% tags=["hide-input"]
-series = best.series
-slow, chosen = series["rates"]
-rows = {(row["rate"], row["gamma"]): row for row in series["sweep"]}
-sweep = sorted(series["sweep"], key=lambda row: row["gamma"])
-paper = [row for row in sweep if row["rate"] == slow]
-other = [row for row in sweep if row["rate"] == chosen]
+from paperlib.metrics.rule import FARTHER
 
+series, cells = result.series, plots.gamma_cells(result)
+slow, fast = dict.fromkeys(rate for rate, _ in cells)
+allowed = FARTHER * series["start_rest"]
+far = {(one["rate"], one["gamma"]): one["moved"] for one in series["sweep"]}
+farthest = max(far[slow, one][0] for rate, one in far if rate == slow)
+updates = cells[slow, 0.1].pul.protocol["updates"]
+ends = {key: one.pul.interval for key, one in cells.items()}
+widths = [high - low for low, high in ends.values()]
+held = [ends[fast, g][0] <= value <= ends[fast, g][1] for g, value in printed_pul.items()]
+snapshots, fresh = series["ways"]["snapshots"], series["ways"]["seeds"]
+sums, quarter = (series["terms"][f"{name}, sums"] for name in ("all of D_f", "a quarter"))
 
-def ruled(series, rate):
-    """The gammas that pass the rule at a rate. What PUL leaves of the class is UR in that of the base model."""
-    before = {"ur": 100.0, "distance": series["start_rest"]}
-    passed = [
-        f"{row['gamma']:g} (PUL {row['pul'][0]:.0f} %, {row['rest'][0]:.2f})"
-        for row in series["sweep"]
-        if row["rate"] == rate
-        and verdict(100 - row["pul"][0], row["rest"][0], before) == "forgotten and kept"
-    ]
-    return ", ".join(passed) or "no gamma"
-
-
-def along(rows):
-    """From the smallest gamma to the largest, in words."""
-    ends = {what: (rows[0][what][0], rows[-1][what][0]) for what in ("pul", "rest")}
-    column = [row["pul"][0] for row in rows]
-    rises = sum(a < b for a, b in zip(column, column[1:]))
-    return (
-        f"PUL goes from {ends['pul'][0]:.0f} to {ends['pul'][1]:.0f} % as gamma goes"
-        f" from {rows[0]['gamma']:g} to {rows[-1]['gamma']:g}, and rises in {rises} of"
-        f" {len(rows) - 1} steps; the distance of the rest goes from"
-        f" {ends['rest'][0]:.2f} to {ends['rest'][1]:.2f}"
-    )
-
-
-def agree(rate):
-    """The printed gammas whose PUL lies in our interval at a rate, and the others."""
-    found = {gamma: rows[rate, float(gamma)]["pul"] for gamma in series["printed"]}
-    hit = [g for g, pul in found.items() if pul[1] <= series["printed"][g][0] <= pul[2]]
-    miss = [g for g in found if g not in hit]
-    return f"{', '.join(hit) or 'none'} inside, {', '.join(miss) or 'none'} outside"
-
-
-printed = [pair[0] for pair in series["printed"].values()]
-ones = 5000 / 10  # samples of the digit before unlearning, one class of ten
-
-
-def error(pul):
-    """The standard error of a printed PUL, in points: both counts are Poisson."""
-    left = ones * (1 - pul / 100)
-    return 100 * (left / ones**2 + left**2 / ones**3) ** 0.5
-
-
-gaps = [abs(a - b) / math.hypot(error(a), error(b)) for a, b in zip(printed, printed[1:])]
-asked = {float(gamma) for gamma in series["printed"]} <= {row["gamma"] for row in paper}
-held = f" Of the paper's PULs, in our intervals: at gamma {agree(slow)}." if asked else ""
-held_too = f" The paper's: at gamma {agree(chosen)}." if asked else ""
-points = [
-    f"**At the paper's rate, {slow:g}**, no weight moves by more than"
-    f" {max(row['moved'][0] for row in paper):.1e}. Still {along(paper)} (before:"
-    f" {series['start_rest']:.2f}).{held}",
-    f"**At the chosen rate, {chosen:g}**, {along(other)}.{held_too}",
-    "**Forgotten and kept**, by the rule of this book (at most a third of the class left,"
-    " and the distance of the samples that do not show it at most 1.5 times the"
-    f" {series['start_rest']:.2f} before): {ruled(series, slow)} at the"
-    f" paper's rate, {ruled(series, chosen)} at the chosen one."
-    + (
-        f" In this run, profile `{profile}`: {ruled(record.series, PAPER_LR)} and"
-        f" {ruled(record.series, lr)}."
-        if page.recorded
-        else ""
-    ),
-    "**Is the printed column noise?** From 5,000 samples a PUL has a standard error of"
-    f" {min(map(error, printed)):.1f} to {max(map(error, printed)):.1f} points. The"
-    f" printed steps are {', '.join(f'{gap:.1f}' for gap in gaps)} standard errors of a"
-    f" difference: {sum(gap > 2 for gap in gaps)} of {len(gaps)} are more than the"
-    " sampling noise of one model. They can still be noise of the *run*, of which the"
-    " paper has one for each gamma; our runs share their batches and their noise, so"
-    " that nothing but gamma differs.",
-]
-snap, seed = series["ways"]["snapshots"], series["ways"]["seeds"]
-points += [
-    "**The mean of five seeds is"
-    f" {'no model' if seed['mean']['loss'] > 2 * seed['members']['loss'] else 'a model'}**:"
-    f" its loss is {seed['mean']['loss']:.2f} a pixel, that of a member"
-    f" {seed['members']['loss']:.2f}; a model that answers 0 has 1. The mean of"
-    f" snapshots has {snap['mean']['loss']:.3f}, a member {snap['members']['loss']:.3f}.",
-    "**The stability term before any update** is"
-    f" {seed['pull']:.2g} a weight around the mean of seeds and {snap['pull']:.2g}"
-    " around that of snapshots, where a weight of the Gaussian itself has 1/2. So the"
-    " regulariser pulls away from the trained model from the start, and with seeds"
-    " towards something that is no model. The snapshots' Gaussian is so narrow"
-    f" that {100 * snap['floored']:.0f} % of its variances had to be raised to a floor.",
-]
-sums = [series["terms"][f"{name}, sums"] for name in ("all of D_f", "a quarter")]
-means = [series["terms"][f"{name}, means"] for name in ("all of D_f", "a quarter")]
-points += [
-    f"**Gamma has no unit.** With a quarter of the data A falls from {sums[0][0]:.3g}"
-    f" to {sums[1][0]:.3g}, and B, with all {series['weights']:,} weights one sigma"
-    f" off, stays at {sums[0][1]:.3g}: the same gamma weighs four times as much for"
-    f" staying. Of means, A is {means[0][0]:.3g} and {means[1][0]:.3g}, B"
-    f" {means[0][1]:.3g}."
-]
-Markdown(f"From: {told}, seeds {series['seeds']}.\n\n" + "\n".join(f"- {p}" for p in points))
+# %% tags=["hide-input"]
+page.say(
+    f"**The paper's rate hardly moves our model.** Adam moves a weight by about its rate in an update. After the epoch, {updates} updates, no weight is farther than {farthest * 1e5:.1f}e-5 from where it was, less than the smallest $\\sigma^*$ that our posterior allows, 1e-4. The other digits stay as good as before, but at $\\gamma$ = 0.1 PUL is {cells[slow, 0.1].pul.value:.0f} % where the paper prints 75.",
+    f"**No $\\gamma$ does both.** At a rate of {fast * 1e6:g}e-6, PUL is {cells[fast, 0.8].pul.value:.0f} % at $\\gamma$ = 0.8, but the distance of the rest is {cells[fast, 0.8].rest.value:.1f}, where the rule allows {allowed:.1f}; at 0.9 the rest is kept ({cells[fast, 0.9].rest.value:.1f}), and PUL is {cells[fast, 0.9].pul.value:.0f} %. This rate is the smallest of those that were tried, with a score of {min(series['tried'].values()):.2f}, where 1 would pass: one between it and the paper's may be better.",
+    f"**Which printed cell is the odd one?** At {fast * 1e6:g}e-6 our intervals hold the printed PULs of 0.1, 0.3 and 0.8, and not that of 0.6 ({cells[fast, 0.6].pul.value:.0f} % against 55.21). The printed u-FID is lowest there, 11.54: that run forgot less and did less harm.",
+    f"**It is not the noise of sampling.** A printed PUL has a standard error of {min(error.values()):.1f} to {max(error.values()):.1f} points, and 0.6 lies {-apart[0.3, 0.6]:.1f} standard errors of a difference below 0.3 and {apart[0.6, 0.8]:.1f} below 0.8. It can be the noise of the run, of which the paper has one for each $\\gamma$. Ours share batches and noise, so that nothing but $\\gamma$ differs. But they have one seed, and intervals that are {min(widths):.0f} to {max(widths):.0f} points wide.",
+    f"**The mean of five seeds is no model.** On digits its loss is {fresh['mean']['loss']:.2f}, a member's {fresh['members']['loss']:.2f}: networks that were trained from different weights do the same with their units in another order, and the mean mixes them. Snapshots share a training, and their mean is a model ({snapshots['mean']['loss']:.3f}, a member {snapshots['members']['loss']:.3f}).",
+    f"**The regulariser pulls from the start.** $B$ is centred on $\\mu^*$, not on the weights $\\theta^*$ that unlearning starts from. On digits it is {snapshots['pull']:.1f} a weight around snapshots and {fresh['pull']:.1f} around seeds before any update, where a draw from the Gaussian has 1/2 on average. On MNIST, at the paper's rate and $\\gamma$ = 0.99, the weights move by {far[slow, 0.99][1] * 1e5:.1f}e-5 (root mean square), nearly the rate times the number of updates: most of them go one way all the time.",
+    f"**$\\gamma$ has no unit.** A quarter of the data makes $A$ {sums[0] / quarter[0]:.1f} times smaller and leaves $B$ as it is: the same $\\gamma$ then weighs about four times as much for staying. So does a network of four times the size. With means, both terms stay what they are, so a $\\gamma$ could be carried from one setting to another.",
+    holds=[
+        farthest < 1e-4,
+        all(one.rest.value < series["start_rest"] for one in cells.values() if one.rate == slow),
+        all(one.rule != "forgotten and kept" for one in cells.values()),
+        cells[fast, 0.9].rest.value < allowed < cells[fast, 0.8].rest.value,
+        fast == min(float(rate) for rate in series["tried"]),
+        held == [True, True, False, True],
+        fresh["mean"]["loss"] > 0.5 and snapshots["mean"]["loss"] < 0.1,
+        far[slow, 0.99][1] > 0.9 * slow * updates,
+    ],
+)
 
 # %% [markdown]
 # ```{exercise} A gamma for two sizes
@@ -483,7 +311,7 @@ def same_balance(gamma, data=1.0, weights=1.0):
 print(f"a quarter of the data: {same_balance(0.8, data=0.25):.3f}")
 print(f"four times the weights: {same_balance(0.8, weights=4):.3f}")
 for name, own in (("all of D_f", 0.8), ("a quarter", 0.8), ("a quarter", 0.5)):
-    A, B = terms[name, False]
+    A, B = result.series["terms"][f"{name}, sums"]
     print(f"{name:11} gamma {own}: (1 - gamma) A / (gamma B) = {(1 - own) * A / own / B:.3g}")
 
 # %% [markdown] tags=["solution"]
@@ -491,3 +319,9 @@ for name, own in (("all of D_f", 0.8), ("a quarter", 0.8), ("a quarter", 0.5)):
 #
 # ````{solution-end}
 # ````
+
+# %% [markdown]
+# ## This run
+
+# %% tags=["hide-output"]
+page.this_run()

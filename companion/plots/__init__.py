@@ -14,7 +14,14 @@ from companion.plots.sampling import bound_terms, nll_histograms, sampler_curves
 from companion.plots.sgu import side_histograms
 from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
-from companion.plots.vdu import gamma_sweep, posterior_widths
+from companion.plots.vdu import (
+    gamma_cells,
+    gamma_sweep,
+    posterior_table,
+    posterior_widths,
+    sweep_table,
+    terms_table,
+)
 
 __all__ = [
     "over_interval",
@@ -33,6 +40,7 @@ __all__ = [
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",
+    "gamma_cells",
     "gamma_sweep",
     "glance_sheet",
     "measures_table",
@@ -42,6 +50,7 @@ __all__ = [
     "needs_table",
     "nll_histograms",
     "picture",
+    "posterior_table",
     "posterior_widths",
     "relearning_grid",
     "sample_panels",
@@ -50,5 +59,7 @@ __all__ = [
     "score_errors",
     "score_fields",
     "side_histograms",
+    "sweep_table",
+    "terms_table",
     "use_style",
 ]

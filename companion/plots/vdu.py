@@ -1,54 +1,91 @@
-"""The figures of VDU's pages."""
+"""The figures and tables of VDU's pages."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.figure import Figure
 
+from companion import claims
+from companion.bases import BASES
+from companion.claims.names import data_title
 from companion.plots.style import COLOURS, use_style
-from paperlib.metrics.rule import FARTHER, FEWER
+from companion.plots.tables import over_interval, table
+from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
-__all__ = ["gamma_sweep", "posterior_widths"]
+__all__ = ["Cell", "gamma_cells", "gamma_sweep", "posterior_table", "posterior_widths", "sweep_table", "terms_table"]
 
 SLOW, CHOSEN = COLOURS["standard"], COLOURS["obtuse"]
 
 
-def gamma_sweep(record: Any, *, title: str) -> Figure:
-    """PUL and both distances against gamma, and PUL against the distance of the rest, with the corner that the rule
-    asks for; a colour a rate, 95 % intervals.
+@dataclass(frozen=True)
+class Cell:
+    """One gamma at one rate: PUL, the distance of all samples in the classifier's features and that of those that do
+    not show the forgotten class, and what the rule says."""
 
-    The series ``sweep`` has a row for each rate and gamma with ``pul``, ``distance`` (of all samples) and ``rest`` (of
-    those that do not show the forgotten class), each [mean, low, high]; ``start_rest`` is before; ``printed`` the
-    paper's.
+    rate: float
+    gamma: float
+    pul: Any
+    all: Any
+    rest: Any
+    rule: str
+
+
+def gamma_cells(record: Any) -> dict[tuple[float, float], Cell]:
+    """A record's sweep by rate and gamma: the rates in the record's order, gamma ascending."""
+    cells, rates = {}, list(dict.fromkeys(value.protocol["lr"] for value in record.all(metric="pul")))
+    for pul in record.all(metric="pul"):
+        facts = {name: pul.protocol[name] for name in ("lr", "gamma")}
+        whole, rest = (record.find(metric=metric, **facts) for metric in ("u-frechet", "rest-frechet"))
+        before = {"ur": 100.0, "distance": record.series["start_rest"]}  # PUL counts from the base model's samples
+        rule = verdict(100 - pul.value, rest.value, before)
+        cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule)
+    return dict(sorted(cells.items(), key=lambda one: (rates.index(one[0][0]), one[0][1])))
+
+
+def _short(number: float) -> str:
+    """A rate as people write it: 3e-6."""
+    return f"{number:g}".replace("e-0", "e-")
+
+
+def _printed(record: Any) -> dict[float, float]:
+    """The paper's PULs, where the record is of what a row of its table is of."""
+    own = record.all(metric="pul")[0]
+    cells = (claim for claim in claims.load().values() if claims.split(claim.id)[0] == "vdu.tab2")
+    alike = {"dataset": own.dataset, "forget": own.protocol["forget"], "metric": "pul"}
+    return {float(cell.gamma): cell.value for cell in cells if alike.items() <= cell.model_dump().items()}
+
+
+def gamma_sweep(record: Any, *, title: str) -> Figure | None:
+    """PUL and both distances against gamma, and PUL against the distance of the rest, with the corner that the rule
+    asks for; a colour a rate, 95 % intervals. Nothing where the record has no sweep.
+
+    ``start`` and ``start_rest`` of its series are both distances before.
     """
+    cells = gamma_cells(record)
+    if not cells:
+        return None
     use_style()
-    series = record.series
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8.6, 3.3))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for rate, colour, side in zip(series["rates"], (SLOW, CHOSEN), ("right", "left")):
-        rows = sorted((row for row in series["sweep"] if row["rate"] == rate), key=lambda row: row["gamma"])
-        gammas = [row["gamma"] for row in rows]
-        for axes, what in ((left, "pul"), (middle, "distance")):
-            mean, low, high = np.array([row[what] for row in rows]).T
-            axes.errorbar(gammas, mean, [mean - low, high - mean], fmt="o-", ms=4, color=colour, label=f"rate {rate:g}")
-        rest = [row["rest"][0] for row in rows]
+    rates = dict.fromkeys(rate for rate, _ in cells)
+    for rate, colour, side in zip(rates, (SLOW, CHOSEN), ("right", "left")):
+        found = [cell for cell in cells.values() if cell.rate == rate]
+        gammas, rest, puls = zip(*((cell.gamma, cell.rest.value, cell.pul.value) for cell in found))
+        for axes, several in ((left, [cell.pul for cell in found]), (middle, [cell.all for cell in found])):
+            own = {"fmt": "o-", "ms": 4, "color": colour, "label": f"rate {_short(rate)}"}
+            axes.errorbar(gammas, [one.value for one in several], _bars(several), **own)
         middle.plot(gammas, rest, "o--", ms=4, mfc="white", lw=1.2, color=colour)
-        right.plot(rest, [row["pul"][0] for row in rows], "o-", ms=4, color=colour)
-        near = np.inf
-        for row in rows:
-            x, y = row["rest"][0], row["pul"][0]
-            if abs(y - near) < 6:  # points of PUL: its label would lie on the last one
-                continue
-            own = {"xytext": (4 if side == "left" else -4, -2), "textcoords": "offset points", "ha": side}
-            right.annotate(f"{row['gamma']:g}", (x, y), fontsize=7.5, **own)
-            near = y
+        right.plot(rest, puls, "o-", ms=4, color=colour)
+        _label(right, rest, puls, gammas, side)
     right.set_xlim(left=0)
     right.axhline(100 - 100 / FEWER, color=COLOURS["exact"], ls=":", lw=1.2)
-    right.axvline(FARTHER * series["start_rest"], color=COLOURS["exact"], ls=":", lw=1.2)
-    printed = {float(gamma): pair[0] for gamma, pair in series["printed"].items()}
-    left.plot(list(printed), list(printed.values()), "x", ms=7, mew=1.8, color=COLOURS["paper"], label="printed")
-    middle.axhline(series["start"], color=COLOURS["exact"], ls=":", lw=1.2)
+    right.axvline(FARTHER * record.series["start_rest"], color=COLOURS["exact"], ls=":", lw=1.2)
+    middle.axhline(record.series["start"], color=COLOURS["exact"], ls=":", lw=1.2)
+    if printed := _printed(record):
+        own = {"ms": 7, "mew": 1.8, "color": COLOURS["paper"], "label": "printed"}
+        left.plot(list(printed), list(printed.values()), "x", **own)
     left.set(xlabel=r"$\gamma$", ylabel="PUL, %")
     left.set_ylim(bottom=max(left.get_ylim()[0], -100))
     middle.set(xlabel=r"$\gamma$", ylabel="distance")
@@ -57,16 +94,84 @@ def gamma_sweep(record: Any, *, title: str) -> Figure:
     return figure
 
 
-def posterior_widths(record: Any, *, title: str) -> Figure:
-    """The median standard deviation of each tensor's weights, for both Gaussians.
+def _bars(values: list[Any]) -> list[list[float]]:
+    """How far each interval reaches, down and up."""
+    ends = [(one.value, *(one.interval or (one.value, one.value))) for one in values]
+    return [[value - low for value, low, _ in ends], [high - value for value, _, high in ends]]
 
-    The series ``ways`` is what :func:`companion.studies.posteriors.study` returns.
-    """
+
+def _label(axes: Any, xs: Sequence[float], ys: Sequence[float], names: Sequence[float], side: str) -> None:
+    """Write each point's gamma beside it, but for points whose label would lie on the last one."""
+    near = float("inf")
+    for x, y, name in zip(xs, ys, names):
+        if abs(y - near) >= 6:  # points of PUL
+            own = {"xytext": (4 if side == "left" else -4, -2), "textcoords": "offset points", "ha": side}
+            axes.annotate(f"{name:g}", (x, y), fontsize=7.5, **own)
+            near = y
+
+
+def sweep_table(record: Any, *, title: str) -> Any:
+    """A row for each gamma: at each rate PUL, the distance of the rest, and what the rule says; or nothing."""
+    rows: dict[str, dict[str, str]] = {}
+    for (rate, gamma), cell in gamma_cells(record).items():
+        cells = rows.setdefault(f"γ = {gamma:g}", {})
+        for head, one, decimals in (("PUL, %", cell.pul, 1), ("rest", cell.rest, 2)):
+            ends = one.interval or (one.value, one.value)
+            cells[f"{head}, at {_short(rate)}"] = over_interval(one.value, *ends, decimals)
+        cells[f"rule, at {_short(rate)}"] = cell.rule
+    return table(rows, title, size=0.72) if rows else None
+
+
+def _of(record: Any, title: str) -> str:
+    """A title of what rests on the models of the posterior's study."""
+    return f"{title}; posteriors of {data_title(BASES[record.series['ways_of']].dataset)}"
+
+
+def posterior_table(record: Any, *, title: str) -> Any:
+    """What each way to a Gaussian is worth; the series ``ways`` is what :func:`companion.studies.posteriors.study`
+    returns, and ``ways_of`` its base model."""
+    rows = {
+        name: {
+            "loss of a member": f"{found['members']['loss']:.3f}",
+            "loss of the mean": f"{found['mean']['loss']:.3f}",
+            "distance of a member": over_interval(*_with_ends(found["members"]), 1),
+            "distance of the mean": over_interval(*_with_ends(found["mean"]), 1),
+            "B at the start, a weight": f"{found['pull']:.2g}",
+            "variances at the floor": f"{100 * found['floored']:.1f} %",
+        }
+        for name, found in sorted(record.series.get("ways", {}).items(), reverse=True)
+    }
+    return table(rows, _of(record, title)) if rows else None
+
+
+def _with_ends(seen: dict[str, Any]) -> tuple[float, float, float]:
+    return seen["distance"], *seen["distance_interval"]
+
+
+def posterior_widths(record: Any, *, title: str) -> Figure | None:
+    """The median standard deviation of each tensor's weights, for both Gaussians."""
+    if "ways" not in record.series:
+        return None
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.4))
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    figure.suptitle(_of(record, title), fontsize=12, x=0.02, ha="left")
     for (name, found), colour in zip(record.series["ways"].items(), (CHOSEN, SLOW)):
         axes.plot([layer["std"] for layer in found["layers"]], "o", ms=3, color=colour, label=name)
     axes.set(yscale="log", xlabel="tensor of weights, in the network's order", ylabel=r"median $\sigma^*_i$")
     axes.legend()
     return figure
+
+
+def terms_table(record: Any, *, title: str) -> Any:
+    """Both terms before an update, of all of D_f and of a part: as sums, and as means; the series ``terms`` is
+    "<data>, <sums or means>": [A, B]."""
+    terms = record.series.get("terms", {})
+    rows = {
+        data: {
+            f"{term}, {kind}": f"{x:.3g}"
+            for kind in ("sums", "means")
+            for term, x in zip("AB", terms[f"{data}, {kind}"])
+        }
+        for data in dict.fromkeys(name.split(", ")[0] for name in sorted(terms, reverse=True))
+    }
+    return table(rows, title) if rows else None
