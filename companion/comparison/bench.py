@@ -5,6 +5,7 @@
     bench = Bench.of("laptop", dataset="mnist", process="ddpm", forget="1")
     entry = run(store, bench, "sgu_obtuse", seed=0)              # train it, with the settings that the search chose
     found = measure(store, bench, str(model_file(entry)), seed=0)    # samples, distances, likelihoods
+    checkpoints = models(store, bench, ["vdu", "redirect"], seed=0)  # those, the base model and the retrained one
 
 Pages about relearning and about conflict ask for the same runs, and find them in the store.
 ``python -m companion.comparison.bench --profile smoke`` puts there what these pages need with their own parameters.
@@ -29,14 +30,13 @@ from companion.evaluation.report import Evaluation, evaluate, prepare
 from companion.evaluation.samples import find
 from companion.evaluation.subject import Protocol
 from companion.page import build_folder
-from companion.parameters import PROFILES, defaults
-from companion.seeds import listed
+from companion.parameters import PROFILES, defaults, seed_list
 from companion.settings import Settings
 from companion.store import Entry, Store
 from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
 
-__all__ = ["Bench", "main", "measure", "retrained", "run", "settings", "wanted"]
+__all__ = ["AMOUNTS", "Bench", "main", "measure", "models", "retrained", "run", "settings", "wanted"]
 
 
 class Bench(Settings):
@@ -57,28 +57,45 @@ class Bench(Settings):
     @classmethod
     def of(cls, profile: str, *, dataset: str, process: str, forget: str, budget: int = 0) -> Self:
         """A profile's bench; digits in smoke and MNIST else, unless ``dataset`` says otherwise. ``budget`` 0 is the
-        profile's own."""
+        profile's own. ``recorded`` has the laptop's, and asks for no data."""
         dataset = dataset or ("digits" if profile == "smoke" else "mnist")
         name = f"{dataset}-{process}"
         if name not in bases.BASES or bases.BASES[name].labels:
             known = [name for name, one in bases.BASES.items() if not (one.labels or one.unseen)]
             raise ValueError(f"dataset={dataset!r} and process={process!r} have no base model; there are: {known}")
-        forgotten_classes(sets.load(dataset, "test"), forget)
-        facts = SMOKE if profile == "smoke" else LAPTOP
-        return cls.checked(base=name, forget=forget, **facts | ({"budget": budget} if budget else {}))
+        if profile != "recorded":
+            forgotten_classes(sets.load(dataset, "test"), forget)
+        facts = {"recorded": AMOUNTS["laptop"], **AMOUNTS}[profile] | ({"budget": budget} if budget else {})
+        return cls.checked(base=name, forget=forget, **{key: one for key, one in facts.items() if key != "seeds"})
 
     @property
     def kind(self) -> Base:
         """The base model's description."""
         return bases.BASES[self.base]
 
+    def facts(self, name: str) -> dict[str, Any]:
+        """What a record says of a model: ``before``, ``retrained``, or an entrant, which alone has a budget and
+        settings."""
+        found = {"dataset": self.kind.dataset, "process": self.kind.process, "forget": self.forget, "method": name}
+        if name == "retrained":
+            return found | {"base": retrained(self)}
+        if name not in ENTRANTS:
+            return found | {"base": self.base}
+        own = {"budget": self.budget, "batch_size": self.batch_size, "settings": settings(self, name)}
+        return found | {"base": self.base} | own
 
-SMOKE = {"budget": 64, "batch_size": 8, "looks": 2, "probes": 4, "glimpse": 60}
-SMOKE |= {"n": 100, "sampler": 8, "images": 12, "strata": 8}
-# The budget and the batch are those of the search (companion.comparison.search). A look is 400 images, so that a
-# UR of 10 % is known to 3 points on the way, and of 2000 at the end, to 1.3.
-LAPTOP = {"budget": 240, "batch_size": 32, "looks": 6, "probes": 12, "glimpse": 400}
-LAPTOP |= {"n": 2000, "sampler": 10, "images": 256, "strata": 32}
+
+#: What each profile has. The budget and the batch are the search's (companion.comparison.search): its settings are good
+#: for these. A look is 400 images, so that a UR of 10 % is known to 3 points on the way; at the end 2000, to 1.3.
+#: The papers have no such experiment: ``paper``'s amounts are ours, more of everything that narrows an interval.
+AMOUNTS: dict[str, dict[str, int]] = {
+    "smoke": {"budget": 16, "batch_size": 4, "looks": 1, "probes": 2, "glimpse": 40}
+    | {"n": 60, "sampler": 8, "images": 4, "strata": 4},
+    "laptop": {"budget": 240, "batch_size": 32, "looks": 6, "probes": 12, "glimpse": 400}
+    | {"n": 2000, "sampler": 10, "images": 256, "strata": 32, "seeds": 3},
+    "paper": {"budget": 240, "batch_size": 32, "looks": 12, "probes": 24, "glimpse": 2000}
+    | {"n": 10_000, "sampler": 50, "images": 2000, "strata": 100, "seeds": 5},
+}
 
 
 def settings(bench: Bench, name: str) -> dict[str, int | float | str]:
@@ -123,6 +140,14 @@ def retrained(bench: Bench) -> str:
             if forgotten_classes(sets.load(base.dataset, "test"), base.unseen) == asked:
                 return name
     return ""
+
+
+def models(store: Store, bench: Bench, names: Sequence[str], seed: int) -> dict[str, str]:
+    """Checkpoints by name: the base model, ``before``; ``retrained``, where there is one; each entrant's at the end of
+    its run, which is in the store or made now."""
+    twin = retrained(bench)
+    fixed = {"before": bench.base} | ({"retrained": twin} if twin else {})
+    return fixed | {name: str(model_file(run(store, bench, name, seed))) for name in names}
 
 
 class _Measuring(Settings):
@@ -174,9 +199,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")
     options = parser.parse_args(arguments)
     asked = defaults("compare_all_methods")
-    facts = {name: str(asked[name]) for name in ("dataset", "process", "forget")}
+    if options.profile == "recorded":  # computes nothing
+        return
+    facts = {name: asked[name] for name in ("dataset", "process", "forget")}
     bench, store = Bench.of(options.profile, **facts), Store(build_folder() / "store")
-    for seed in listed(asked["seeds"], asked["seed"]):
+    for seed in seed_list(asked["seeds"], AMOUNTS[options.profile].get("seeds", 1)):
         for checkpoint in filter(None, (bench.base, retrained(bench))):
             measure(store, bench, checkpoint, seed)
         for name in options.only:

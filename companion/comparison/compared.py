@@ -1,22 +1,18 @@
-"""All entrants of a bench, run and measured: what the comparison page shows and records."""
+"""What the comparison page measures of every model of a bench, and what its runs saw on their way."""
 
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from companion.comparison import bench as benches
-from companion.comparison.bench import Bench
-from companion.comparison.course_results import cost, looks, model_file, probes, stopped, without_gaps
+from companion.comparison.bench import Bench, measure, run, settings
+from companion.comparison.course_results import cost, looks, stopped, without_gaps
 from companion.comparison.entrants import ENTRANTS
 from companion.evaluation.samples import draw, drawn, find
-from companion.records import Value, measured
-from companion.store import Entry, Store
-from paperlib.intervals import over_seeds
+from companion.store import Store
 
-__all__ = ["MEASURES", "Compared"]
+__all__ = ["MEASURES", "first_samples", "protocol", "titles", "ways"]
 
 #: What is recorded of a model, with its unit and its decimals in tables.
 MEASURES = {
@@ -30,97 +26,39 @@ MEASURES = {
     "bits D_g": ("bits/dim", 2),
     "bits D_f": ("bits/dim", 2),
 }
-FIXED = ("before", "retrained")
 
 
-class Compared:
-    """Runs and measures of some entrants, from the store where they are there.
+def titles(names: Sequence[str]) -> dict[str, str]:
+    """What the models are called: before, the retrained one, and some entrants'."""
+    return {"before": "before", "retrained": "Retrained"} | {name: ENTRANTS[name].title for name in names}
 
-    Args:
-        names: of ``companion.comparison.entrants.ENTRANTS``.
-        seeds: of training and noise; seed by seed everything is paired.
-    """
 
-    def __init__(self, store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int]):
-        self.store, self.bench, self.names, self.seeds = store, bench, list(names), list(seeds)
-        self.twin = benches.retrained(bench)
-        self.entries: dict[str, list[Entry]] = {}
-        self.found: dict[str, list[dict[str, dict[str, Any]]]] = {}
-        fixed = {"before": bench.base} | ({"retrained": self.twin} if self.twin else {})
-        for name, checkpoint in fixed.items():
-            self.found[name] = [benches.measure(store, bench, checkpoint, seed) for seed in self.seeds]
+def protocol(bench: Bench, metric: str) -> dict[str, Any]:
+    """How a measure is taken, for the record."""
+    if metric.startswith("bits"):
+        return {"test": metric.removeprefix("bits "), "images": bench.images, "strata": bench.strata}
+    return {"sampler": bench.sampler}
 
-    @property
-    def titles(self) -> dict[str, str]:
-        """Of everything that was measured."""
-        known = {"before": "before", "retrained": "Retrained"}
-        return {name: known.get(name) or ENTRANTS[name].title for name in self.found}
 
-    def run(self, name: str) -> str:
-        """Train an entrant with every seed and measure its models; in a line, what came out."""
-        self.entries[name] = [benches.run(self.store, self.bench, name, seed) for seed in self.seeds]
-        files = [str(model_file(entry)) for entry in self.entries[name]]
-        self.found[name] = [
-            benches.measure(self.store, self.bench, file, seed) for file, seed in zip(files, self.seeds)
-        ]
-        ur, distance = (fmean(one[what]["value"] for one in self.found[name]) for what in ("UR", "distance"))
-        return f"{ENTRANTS[name].title:22} UR {ur:5.1f} %   distance {distance:6.2f}"
+def ways(store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """The runs of some entrants, a list of seeds each: ``courses``, ``stopped``, ``costs``; their ``settings``; the
+    ``bench``; and ``real``, the UR of real retained images and the distance of as many as there are samples."""
+    entries = {name: [run(store, bench, name, seed) for seed in seeds] for name in names}
+    found = measure(store, bench, bench.base, seeds[0])
+    floor, perfect = found["UR"]["details"], found["distance"]["details"]["perfect_model"]
+    low, high = floor["floor_interval"]
+    return {
+        "titles": titles(names),
+        "real": {"ur": floor["floor"], "ur_low": low, "ur_high": high, "distance": perfect},
+        "courses": {name: [without_gaps(looks(one)) for one in several] for name, several in entries.items()},
+        "stopped": {name: [stopped(one) for one in several] for name, several in entries.items()},
+        "costs": {name: [cost(one) for one in several] for name, several in entries.items()},
+        "settings": {name: settings(bench, name) for name in names},
+        "bench": bench.model_dump(mode="json"),
+    }
 
-    def checkpoint(self, name: str, k: int = 0) -> str:
-        """What :func:`companion.evaluation.report.prepare` takes, for seed number ``k``."""
-        return {"before": self.bench.base, "retrained": self.twin}.get(name) or str(model_file(self.entries[name][k]))
 
-    def samples(self, name: str, count: int) -> Tensor:
-        """The first of its samples with the first seed; every model's begin at the same noise."""
-        settings = {"sampler": "iPNDM", "evaluations": self.bench.sampler, "guidance": 0.0, "classes": ()}
-        checkpoint = find(self.checkpoint(name))
-        entry = draw(self.store, checkpoint, torch.device("cpu"), n=self.bench.n, seed=self.seeds[0], **settings)
-        return drawn(entry)[:count]
-
-    def values(self, page: str) -> list[Value]:
-        """For the record, one for each model and measure."""
-        facts = self.bench.model_dump(mode="json", exclude={"looks", "probes", "glimpse"})
-        found = []
-        for name, per_seed in self.found.items():
-            own = {} if name in FIXED else {"settings": benches.settings(self.bench, name)}
-            for metric, (unit, _) in MEASURES.items():
-                ones = [one[metric] for one in per_seed]
-                protocol = {**facts, **own, "metric": metric, "ci95_images": [one["interval"] for one in ones]}
-                settings = {"unit": unit, "n": ones[0]["n"], "dataset": self.bench.kind.dataset, "method": name}
-                numbers = [one["value"] for one in ones]
-                claim = f"ours.{page}/{name}/{metric.replace(' ', '_')}"
-                found.append(measured(claim, numbers, seeds=self.seeds, protocol=protocol, **settings))
-        return found
-
-    def series(self) -> dict[str, Any]:
-        """For the figures and the words."""
-        return {
-            "order": [name for name in self.found if name != "before"],
-            "titles": self.titles,
-            "looked": {name: self._point(name) for name in self.found},
-            "real": self._real(),
-            "courses": {n: [without_gaps(looks(entry)) for entry in entries] for n, entries in self.entries.items()},
-            "stopped": {name: [stopped(entry) for entry in entries] for name, entries in self.entries.items()},
-            "probes": {name: [probes(entry) for entry in entries] for name, entries in self.entries.items()},
-            "costs": {name: [cost(entry) for entry in entries] for name, entries in self.entries.items()},
-            "settings": {name: benches.settings(self.bench, name) for name in self.entries},
-            "bench": self.bench.model_dump(mode="json"),
-            "seeds": self.seeds,
-        }
-
-    def _point(self, name: str) -> dict[str, float]:
-        """Mean and interval of each measure: over seeds where there are several, else over images."""
-        point = {}
-        for metric in MEASURES:
-            ones = [one[metric] for one in self.found[name]]
-            mean, low, high = over_seeds([one["value"] for one in ones], ones[0]["interval"])
-            key = "ur" if metric == "UR" else metric
-            point |= {key: mean, f"{key}_low": low, f"{key}_high": high}
-        return point | {"low": point["distance_low"], "high": point["distance_high"]}
-
-    def _real(self) -> dict[str, float]:
-        """The floor of UR, and the distance of as many real retained training images as there are samples."""
-        details = self.found["before"][0]["UR"]["details"]
-        low, high = details["floor_interval"]
-        perfect = self.found["before"][0]["distance"]["details"]["perfect_model"]
-        return {"ur": details["floor"], "ur_low": low, "ur_high": high, "distance": perfect}
+def first_samples(store: Store, bench: Bench, checkpoint: str, seed: int, count: int) -> Tensor:
+    """The first of the samples that were measured; every model's begin at the same noise."""
+    how = {"sampler": "iPNDM", "evaluations": bench.sampler, "guidance": 0.0, "classes": ()}
+    return drawn(draw(store, find(checkpoint), torch.device("cpu"), n=bench.n, seed=seed, **how))[:count]

@@ -1,7 +1,8 @@
 """Which of the papers' orderings hold at equal budget: every pair of printed methods, and the same pair here.
 
 A printed number depends on its network, data and protocol, and ours have others. What a table is printed for is an
-order, and that can be asked of any bench.
+order, and that can be asked of any bench. It is judged only where data set, forgotten classes, process and kind of
+model are the table's own; elsewhere the pairs are counted, and the word is *another protocol*.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from companion.claims.names import PROCESSES, data_title
 from companion.claims.printed import load
 from companion.claims.verdicts import Verdict, ordering
 
-__all__ = ["PRINTED", "Pair", "Printed", "pairs"]
+__all__ = ["PRINTED", "Pair", "Printed", "asked", "other_protocol", "pairs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Printed:
     """A printed row that orders entrants.
 
@@ -24,12 +26,14 @@ class Printed:
         measure: what it is held against here, a key of :func:`companion.comparison.bench.measure`.
         claims: entrant -> claim's id.
         sign: 1 where the smaller number is better, -1 where the larger is.
+        conditional: whether the printed models are; the bench's are not.
     """
 
     where: str
     measure: str
     claims: Mapping[str, str]
     sign: int = 1
+    conditional: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Pair:
     printed: tuple[float, float]
     measured: tuple[float, float]
     holds: bool  # our means are in the printed order
-    verdict: Verdict  # over paired seeds
+    verdict: Verdict  # over paired seeds, or "another protocol"
 
 
 _ERASEDIFF = {"finetune": "finetune", "neggrad": "neggrad", "blindspot": "blindspot", "selective_amnesia": "sa"}
@@ -71,13 +75,38 @@ PRINTED = (
         "EraseDiff, Table 1, P(c_f | x_f), CIFAR-10, airplane",
         "UR",
         {name: f"erasediff.tab1/p_forget/{column}" for name, column in _ERASEDIFF.items()},
+        conditional=True,
     ),
     Printed(
         "EraseDiff, Table 1, FID, CIFAR-10, airplane",
         "distance",
         {name: f"erasediff.tab1/fid/{column}" for name, column in _ERASEDIFF.items()},
+        conditional=True,
     ),
 )
+
+
+def other_protocol(printed: Printed, value: Any) -> str:
+    """In words, where a row was printed of something else than ``value`` was measured of; empty where it was not."""
+    claim = load()[next(iter(printed.claims.values()))]
+    facts = {"dataset": value.dataset} | value.protocol
+    words = [
+        data_title(claim.dataset) if claim.dataset != facts["dataset"] else "",
+        claim.forget.replace(",", " and ") if _classes(claim.forget) != _classes(facts.get("forget", "")) else "",
+        PROCESSES[claim.process] if PROCESSES[claim.process] != PROCESSES.get(facts.get("process")) else "",
+        "a conditional model" if printed.conditional else "",
+    ]
+    return ", ".join(filter(None, words))
+
+
+def _classes(forget: str) -> set[str]:
+    return {word.strip() for word in str(forget).split(",")}
+
+
+def asked(record: Any) -> dict[Printed, list[Pair]]:
+    """Every printed row with its pairs in a record of the comparison; rows without a pair are left out."""
+    found = {row: pairs(row, {value.method: value for value in record.all(metric=row.measure)}) for row in PRINTED}
+    return {row: several for row, several in found.items() if several}
 
 
 def pairs(printed: Printed, values: Mapping[str, Any]) -> list[Pair]:
@@ -96,6 +125,7 @@ def pairs(printed: Printed, values: Mapping[str, Any]) -> list[Pair]:
         first, second = (better, worse) if printed.sign > 0 else (worse, better)
         means = values[better].value, values[worse].value
         holds = printed.sign * means[0] < printed.sign * means[1]
-        judged = ordering(values[first], values[second])
+        other = other_protocol(printed, values[better])
+        judged = Verdict("another protocol", other) if other else ordering(values[first], values[second])
         found.append(Pair(better, worse, (numbers[better], numbers[worse]), means, holds, judged))
     return found

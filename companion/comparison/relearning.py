@@ -22,7 +22,12 @@ from companion.store import Store
 from paperlib.data.splits import split
 from paperlib.unlearning.finetune import finetune
 
-__all__ = ["Relearning", "back", "relearn"]
+__all__ = ["AT_THE_END", "BACK", "COMPLETED", "Relearning", "back", "relearn"]
+
+#: What a record calls the two numbers of a model and a number of images, and how often half an image is a prompt.
+BACK = "updates until half of the UR before; twice the last look: not by it"
+AT_THE_END = "UR at the last look, which the return of the class ends"
+COMPLETED = "share of inpainted images that show the class"
 
 
 class Relearning(Looks):

@@ -1,17 +1,21 @@
 """The figures of the comparison pages: every entrant's way, the directions of its updates, and what comes back."""
 
 from collections.abc import Sequence
+from itertools import product
+from statistics import median
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from companion.plots.glance import BASELINE, LOOKS, OTHER
 from companion.plots.style import COLOURS, use_style
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["conflict_panels", "course_panels", "direction_panels", "relearning_grid"]
+__all__ = ["compared_plane", "conflict_panels", "course_panels", "direction_panels", "relearning_grid"]
 
 COLUMNS = 4
 FIRST, SECOND = COLOURS["D_f"], COLOURS["D_g"]
@@ -40,6 +44,51 @@ def _seeds(panel: Any, curves: Sequence[Sequence[tuple[float, float]]], colour: 
         panel.plot(x, y, "o-", ms=2.5, lw=1.4, color=colour, alpha=0.9, label=label if k == 0 else None)
 
 
+def compared_plane(record: Any, *, title: str) -> Figure:
+    """UR against the distance of what is to be kept, a point a model, with both 95 % intervals.
+
+    Reads the values of the metrics UR and distance, and the series ``titles`` and ``real``: the same of real images.
+    """
+    use_style()
+    ur, distance = ({value.method: value for value in record.all(metric=what)} for what in ("UR", "distance"))
+    real, before = record.series["real"], (distance["before"].value, ur["before"].value)
+    least = 0.5 * min([real["distance"], *(one.value for one in distance.values())])
+    figure, axes = plt.subplots(figsize=(7.4, 5.2))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    axes.axhspan(real["ur_low"], real["ur_high"], color="#e8e8e8", lw=0, label="real retained images")
+    axes.axvline(real["distance"], color="#aaaaaa", ls="--", lw=1.2)
+    corner = (FARTHER * before[0] - least, before[1] / FEWER + 0.6)
+    axes.add_patch(Rectangle((least, -0.6), *corner, fc="#009E73", alpha=0.1, lw=0, label="forgotten and kept"))
+    for name in ur:
+        colour, marker = (COLOURS["exact"], "o") if name == "before" else LOOKS.get(name, OTHER)
+        face = "white" if colour == BASELINE else colour
+        x, y = (_with_ends(one[name], end) for one, end in ((distance, least), (ur, 0.0)))
+        settings = {"mfc": face, "mec": colour, "ms": 13 if marker == "*" else 9, "mew": 1.6, "elinewidth": 0.8}
+        settings |= {"color": colour, "alpha": 0.9, "fmt": marker, "label": record.series["titles"][name]}
+        axes.errorbar(x[1], y[1], xerr=_lengths(x), yerr=_lengths(y), **settings)
+    most = max(_with_ends(one, least)[2] for one in distance.values())
+    axes.set(xscale="log", xlabel="Fréchet distance of the retained classes (left: kept)")
+    axes.set_xlim(least, 1.5 * most)
+    axes.xaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel("UR, % (low: forgotten)")
+    axes.set_ylim(bottom=-0.6)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=9.5)
+    return figure
+
+
+def _with_ends(value: Any, least: float) -> tuple[float, float, float]:
+    """The lower end of a value's interval, itself and the upper end, none below ``least``."""
+    low, high = value.interval or (value.value, value.value)
+    return max(low, least), max(value.value, least), max(high, least)
+
+
+def _lengths(ends: tuple[float, float, float]) -> list[list[float]]:
+    return [[ends[1] - ends[0]], [ends[2] - ends[1]]]
+
+
 def course_panels(record: Any, *, title: str) -> Figure:
     """UR and distance on the way, each in that of the base model, against gradient evaluations: a panel an entrant.
 
@@ -54,7 +103,7 @@ def course_panels(record: Any, *, title: str) -> Figure:
                 [
                     (one["gradient_evaluations"], max(one[what] / seen[0][what], 0.01))
                     for one in seen
-                    if one[what] is not None
+                    if one.get(what) is not None
                 ]
                 for seen in courses[name]
             ]
@@ -90,26 +139,26 @@ def conflict_panels(record: Any, *, title: str) -> Figure:
     return figure
 
 
-def relearning_grid(record: Any, *, title: str) -> Figure:
-    """Updates until the class is back: a row a model, a column a number of images.
+def relearning_grid(record: Any, metric: str, *, title: str) -> Figure:
+    """Updates until the class is back, the median over seeds: a row a model, a column a number of images.
 
-    The series ``back`` maps each model to {number of images: median over seeds}, without those where it is not back by
-    the last look, ``last``.
+    Reads the values of this metric; twice the last look stands for what is not back by it.
     """
     use_style()
-    series = record.series
-    names, columns, last = list(series["back"]), series["columns"], series["last"]
-    values = [[series["back"][name].get(str(k)) for k in columns] for name in names]
-    shade = np.array([[np.log2(1 + (2 * last if v is None else v)) for v in row] for row in values])
+    values = record.all(metric=metric)
+    last = values[0].protocol["looks"][-1]
+    names, columns = (list(dict.fromkeys(found)) for found in zip(*((v.method, v.protocol["images"]) for v in values)))
+    late = {(value.method, value.protocol["images"]): median(value.per_seed) for value in values}
+    shade = np.log2(1 + np.array([[min(late[name, k], 2 * last) for k in columns] for name in names]))
     figure, axes = plt.subplots(figsize=(6.6, 0.36 * len(names) + 1.3))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     axes.imshow(shade, cmap="cividis", vmin=0, vmax=np.log2(1 + 2 * last), aspect="auto")
-    for i, row in enumerate(values):
-        for j, value in enumerate(row):
-            text, dark = f"> {last}" if value is None else f"{value:g}", shade[i, j] < 0.55 * np.log2(1 + 2 * last)
-            axes.text(j, i, text, ha="center", va="center", fontsize=9.5, color="white" if dark else "black")
+    for (i, name), (j, k) in product(enumerate(names), enumerate(columns)):
+        text = f"{late[name, k]:g}" if late[name, k] <= last else f"> {last}"
+        dark = shade[i, j] < 0.55 * np.log2(1 + 2 * last)
+        axes.text(j, i, text, ha="center", va="center", fontsize=9.5, color="white" if dark else "black")
     axes.set_xticks(range(len(columns)), ["retained\nalone" if k == 0 else f"{k} forgotten" for k in columns])
-    axes.set_yticks(range(len(names)), [series["titles"].get(name, name) for name in names])
+    axes.set_yticks(range(len(names)), [record.series["titles"][name] for name in names])
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelsize=9.5)
     axes.grid(False)
