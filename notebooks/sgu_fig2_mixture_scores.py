@@ -28,7 +28,7 @@ t = 0.08  # in (0, 1], where the field is drawn: the paper's "randomly selected"
 
 # %%
 from companion.page import Page
-from companion.studies.mixture import BUDGETS, P_F, P_G, SHARED, MixtureSettings, facts, trained
+from companion.studies.mixture import BUDGETS, SHARED, MixtureSettings, facts, trained
 from companion.studies.mixture_measures import score_error
 
 page = Page("sgu_fig2_mixture_scores", vars())
@@ -40,11 +40,11 @@ if not 0 < t <= 1:
 # %% tags=["hide-input", "key"]
 points, fields = (page.recorded.series[name] for name in ("points", "fields"))
 near = min(range(len(points)), key=lambda k: abs(points[k][0] - 0.57) + abs(points[k][1] - 0.57))
-out = {name: sum(field[near]) / 2**0.5 for name, field in fields.items()}  # along the line of means
+out = {name: sum(field[near]) / 2**0.5 for name, field in fields.items()}  # outwards
 lost = {side: page.recorded.find(method="sgu_obtuse", test=side).value for side in ("D_g", "D_f")}
 page.verdict(
     claim='"the scores for both Unseen Re-training and Standard VESDE are quite similar", while the paper\'s method steers away from the forgotten data.',
-    found=f"They differ where it matters. At (0.57, 0.57), beside the forgotten mean, Unseen's score points outwards with {out['unseen']:.2f} (exact: {out['p_g']:.2f}) and Standard's hardly anywhere, {out['standard']:.2f} (exact: {out['p_data']:.2f}). Obtuse does steer away, and errs on both sides: {lost['D_f']:.2f} on $D_f$, {lost['D_g']:.2f} on $D_g$, in units of the noise.",
+    found=f"They differ where it matters. At (0.57, 0.57), beside the forgotten mean, Unseen's score pushes outwards by {out['unseen']:.2f} (exact: {out['p_g']:.2f}), Standard's by {out['standard']:.2f} (exact: {out['p_data']:.2f}). Obtuse does push harder, by {out['obtuse']:.2f}, and errs on both sides: {lost['D_f']:.2f} on $D_f$ and {lost['D_g']:.2f} on $D_g$, where the noise has 1.41.",
     verdict='"Quite similar" is not reproduced; that unlearning changes the score around $D_f$ is, with damage on $D_g$.',
     rests="Five models a seed, against the exact score of the mixture.",
     holds=[
@@ -70,12 +70,14 @@ from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import ExactDenoiser
 from paperlib.processes import VE
 
+p_g, p_f = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)
 process = VE(sigma_min=0.01, sigma_max=50.0)
-exact = {"p_data": ExactDenoiser(SGU_MIXTURE, process), "p_g": ExactDenoiser(P_G, process)}
+exact = {"p_data": ExactDenoiser(SGU_MIXTURE, process), "p_g": ExactDenoiser(p_g, process)}
+
 at, x = torch.tensor(t), torch.tensor([[0.5, 0.5], [-0.5, -0.5]])
 print(f"sigma at t = {t}: {process.sigma(at):.4f}")
 for name, model in exact.items():
-    print(name, model(x, at).score.tolist())
+    print(name, model(x, at).score, sep="\n")
 
 # %% [markdown]
 # At $t = 0.08$ the noise is tiny against the data: this is a picture of the data's own score. In the middle the retained components alone already push outwards. That is what the
@@ -94,8 +96,8 @@ for name, model in exact.items():
 
 # %%
 grid_t = [0.02, 0.08, 0.15, 0.25, 0.35, 0.42, 0.5, 0.58, 0.65, 0.75, 0.85, 0.95]
-sides = {"D_g": P_G, "D_f": P_F}
-target = {name: SGU_MIXTURE if name == "standard" else P_G for name in SHARED}
+sides = {"D_g": p_g, "D_f": p_f}
+target = {name: SGU_MIXTURE if name == "standard" else p_g for name in SHARED}
 
 
 def errors(name, side, seed):
@@ -115,11 +117,9 @@ def rows():
     """Each model's error on both sides, averaged over the times of the grid."""
     for seed, name, side in itertools.product(page.seeds, SHARED, sides):
         along = errors(name, side, seed)
-        error = dict(
-            metric="score error", unit="rms of sigma_t (s - exact), mean over the listed t"
-        )
-        error |= dict(t=grid_t, test=side, against="p_data" if name == "standard" else "p_g")
-        error |= facts(settings, SHARED[name])
+        error = facts(settings, SHARED[name]) | dict(metric="score error", t=grid_t, test=side)
+        error["against"] = "p_data" if name == "standard" else "p_g"
+        error["unit"] = "rms of sigma_t (s - exact), mean over the listed t"
         yield row(sum(along) / len(along), n=settings.test_points, seed=seed, **error)
 
 
@@ -180,7 +180,7 @@ err = {(v.method, v.protocol["test"]): v.value for v in result.all(metric="score
 late = result.series["errors"]["D_g"]["orthogonal"][-1]
 peak = max(result.series["errors"]["D_f"]["redirect"])
 page.say(
-    f"**Standard and Unseen differ in the middle only.** $p_{{data}}$ is nearly flat there, $p_g$ has a valley. Both models learnt their own field: their errors on $D_f$ are {err['standard', 'D_f']:.3f} and {err['unseen', 'D_f']:.3f}, where the noise has 1.41. A field that is drawn over the whole plane hardly shows the difference.",
+    f"**Standard and Unseen differ only between the retained means.** There $p_{{data}}$ is nearly flat and $p_g$ has a valley. Each model learnt its own field: their errors on $D_f$ are {err['standard', 'D_f']:.3f} and {err['unseen', 'D_f']:.3f}, where the noise has 1.41. A field that is drawn over the whole plane hardly shows the difference.",
     f"**A retrained model errs most where it has seldom looked**: {err['unseen', 'D_f']:.3f} on $D_f$ against {err['unseen', 'D_g']:.3f} on $D_g$. Both are small, for on this mixture retained data reach into the middle. {{py:mod}}`paperlib.unlearning.redirect` trains at just these points.",
     f"**SGU's losses change the retained side too.** Against $p_g$ orthogonal is off by {err['sgu_orthogonal', 'D_f']:.3f} on $D_f$ and {err['sgu_orthogonal', 'D_g']:.3f} on $D_g$, obtuse by {err['sgu_obtuse', 'D_f']:.3f} and {err['sgu_obtuse', 'D_g']:.3f}. At high noise the two sides cannot be told apart, and orthogonal's error stays at {late:.2f} there: its samples never find back to the data ({{ref}}`sgu-fig1`).",
     f"**Redirect departs from $p_g$ on purpose**, and furthest of all: {err['redirect', 'D_f']:.3f} on $D_f$, up to {peak:.2f} along $t$. Its target is not $p_g$ but $p_g$ with the middle carved out, and at little noise it pays for that on $D_g$ too ({err['redirect', 'D_g']:.3f}). This error says how far a model is from retraining, not how well it forgets.",
@@ -208,9 +208,9 @@ page.say(
 
 # %% tags=["solution"]
 alpha, sigma, x = 0.8, process.sigma(torch.tensor(t)), torch.tensor([[0.5, 0.5]])
-r = (P_F.log_density(x, 1.0, sigma) - P_G.log_density(x, 1.0, sigma)).exp()
-pull = (1 - alpha) / (2 * alpha) * r * P_F.score(x, 1.0, sigma)
-print("closed form:", P_G.score(x, 1.0, sigma) - pull)
+r = (p_f.log_density(x, 1.0, sigma) - p_g.log_density(x, 1.0, sigma)).exp()
+pull = (1 - alpha) / (2 * alpha) * r * p_f.score(x, 1.0, sigma)
+print("closed form:", p_g.score(x, 1.0, sigma) - pull)
 
 # %% [markdown] tags=["solution"]
 # ````{solution-end}
