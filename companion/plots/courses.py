@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import table
@@ -68,6 +68,9 @@ def course_curves(record: Any, *, title: str) -> Figure:
         row[0].set_ylim(bottom=0)
         for axes in row[1:]:
             axes.set_yscale("log")
+        row[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        row[1].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        row[1].yaxis.set_minor_locator(NullLocator())
         for axes in row:
             updates = sorted({one["update"] for run in own for one in run["looks"]})
             axes.set_xscale("symlog", linthresh=updates[1])
@@ -113,7 +116,7 @@ def courses_table(record: Any) -> "Styler":
         (process.upper(), method): {
             "forgotten first at": str(end["forgotten"][0]) if end["forgotten"] else "never",
             "forgotten and kept at": ", ".join(map(str, end["kept"])) or "never",
-            "ends at": f"{end['update']:,}",
+            "ends at": str(end["update"]),
             "UR, %": f"{end['ur']:.1f}",
             "distance": f"{end['farther']:.1f}" if "farther" in end else "",
             "error": f"{end['L_f']:,.2f}" if "L_f" in end else "no number",
