@@ -1,12 +1,10 @@
-"""What VDU's pages ask: how a rate does on held-out images, how far a run moved the weights, what gamma weighs, and
-what the posterior is worth that is made in two ways, of snapshots of one training or of models of several seeds.
+"""VDU's posterior made in two ways, and what each is worth: snapshots of one training, or models of several seeds.
 
-Stored steps: the runs, the models of other seeds, one by one, and what is found of both Gaussians.
+Stored steps: the models of other seeds, one by one, and what is found of both Gaussians.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,55 +13,16 @@ from pydantic import Field
 from torch import nn
 
 from companion import bases, checkpoints
-from companion.comparison.course_results import looks
-from companion.comparison.courses import course
 from companion.evaluation.eye import Eye
-from companion.evaluation.samples import find
-from companion.models import Model
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Store
-from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
-from paperlib.metrics.rule import score
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.posterior import Posterior, posterior, snapshots
-from paperlib.unlearning.vdu import vdu
 
-__all__ = ["Study", "both_terms", "held_out_score", "moved", "study"]
-
-
-def held_out_score(model: Model, *, n: int) -> float | None:
-    """The score of a run's settings by the book's rule: the same run without a part of the training images, and ``n``
-    samples held against that part. The smaller the better; None where nothing is left to be measured."""
-    run = model.run.model_copy(update={"held_out": True, "n": n})
-    before, last = looks(course(model.store, run))
-    return score(last["ur"], last["distance"], before)
-
-
-def moved(model: Model) -> tuple[float, float]:
-    """How far unlearning has moved the weights: the farthest one, and the root mean square."""
-    before, after = (dict(find(name).load().named_parameters()) for name in (model.name, model.checkpoint()))
-    change = torch.cat([(after[name] - weights).flatten() for name, weights in before.items()])
-    return change.abs().max().item(), change.square().mean().sqrt().item()
-
-
-def both_terms(model: Model, forget: str, *, seed: int) -> dict[str, list[float]]:
-    """VDU's A and B before any update, for a posterior from whose mean every weight of the model is one sigma away: by
-    "<data>, <sums or means>", the data all of D_f or every fourth image of it."""
-    start, everything = bases.load(model.name), bases.images(model.kind.dataset, "train")
-    around = Posterior.isotropic(start, 1e-3)
-    off = replace(around, mean={name: mean + 1e-3 for name, mean in around.mean.items()})
-    images, found = split(everything, forget).forget, {}
-    for name, each in {"all of D_f": 1, "a quarter": 4}.items():
-        data = bases.examples(model.kind, images.only(torch.arange(len(images)) % each == 0))
-        for kind, means in {"sums": False, "means": True}.items():
-            draws = torch.Generator().manual_seed(seed)
-            settings = {"posterior": off, "normalised": means, "batch_size": 64, "lr": 1e-6}
-            losses = next(iter(vdu(start, data, generator=draws, steps=1, **settings))).losses
-            found[f"{name}, {kind}"] = [losses["plasticity"], losses["stability"]]
-    return found
+__all__ = ["Study", "study"]
 
 
 class Study(Settings):

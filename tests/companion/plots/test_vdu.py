@@ -1,0 +1,56 @@
+"""VDU's sweep, read from a record by its facts."""
+
+import pytest
+
+from companion import plots
+from companion.page import recorded
+from companion.records import Record
+from companion.rows import gather, row
+
+
+@pytest.fixture
+def record():
+    """A sweep of two rates, whose rows come in no order."""
+    rows = []
+    for lr, gamma in [(1e-6, 0.8), (1e-6, 0.1), (3e-6, 0.8), (3e-6, 0.1)]:
+        facts = {"n": 100, "dataset": "digits", "process": "ddpm", "forget": "1", "method": "vdu"}
+        facts |= {"lr": lr, "gamma": gamma}
+        left, rest = (0.2, 5) if lr > 2e-6 else (0.6, 1)
+        rows += [row(100 - 100 * left, metric="pul", interval=(0, 90), **facts)]
+        rows += [row(2 + gamma, metric=metric, unit="squared distance", **facts) for metric in ["u-frechet"]]
+        rows += [row(rest, metric="rest-frechet", unit="squared distance", **facts)]
+    facts = recorded("vdu_tab2_gamma_sweep").provenance
+    series = {"start": 2.0, "start_rest": 1.0}
+    values = gather(rows, "example", ["vdu.tab2"], by=["lr"])
+    return Record.checked(
+        page="example", profile="laptop", parameters={}, provenance=facts, values=values, series=series
+    )
+
+
+def test_the_cells_are_in_the_order_of_rate_and_gamma_and_judged_by_the_rule(record):
+    cells = plots.gamma_cells(record)
+    assert list(cells) == [(1e-6, 0.1), (1e-6, 0.8), (3e-6, 0.1), (3e-6, 0.8)]
+    assert [one.rule for one in cells.values()] == ["kept and not forgotten"] * 2 + ["forgotten and damaged"] * 2
+    assert cells[3e-6, 0.8].all.value == pytest.approx(2.8)
+
+
+def test_the_printed_numbers_stand_only_beside_the_data_that_they_are_of(record):
+    def crosses(of):
+        figure = plots.gamma_sweep(of, title="A sweep")
+        return [line for line in figure.axes[0].lines if line.get_label() == "printed"]
+
+    assert crosses(record) == []
+    (line,) = crosses(recorded("vdu_tab2_gamma_sweep"))
+    assert list(line.get_xydata()[:, 1]) == [75.06, 72.15, 55.21, 71.67]
+
+
+def test_a_run_without_its_base_model_has_nothing_to_draw(record):
+    empty = record.model_copy(update={"values": [], "series": {}})
+    for draw in (
+        plots.gamma_sweep,
+        plots.posterior_widths,
+        plots.posterior_table,
+        plots.sweep_table,
+        plots.terms_table,
+    ):
+        assert draw(empty, title="Nothing") is None
