@@ -3,14 +3,20 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
-from companion.plots.comparison import conflict_panels, course_panels, direction_panels, relearning_grid
+from companion.plots.comparison import (
+    compared_plane,
+    conflict_panels,
+    course_panels,
+    direction_panels,
+    relearning_grid,
+)
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
-from companion.plots.forgetting import case_intervals, fooled_pairs
+from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
-from companion.plots.sampling import bound_terms, nll_histograms, sampler_curves
+from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves
 from companion.plots.sgu import side_histograms
 from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
@@ -30,6 +36,8 @@ __all__ = [
     "LABELS",
     "bound_terms",
     "case_intervals",
+    "case_table",
+    "compared_plane",
     "conflict_panels",
     "contact_sheet",
     "course_curves",
@@ -44,6 +52,7 @@ __all__ = [
     "gamma_sweep",
     "glance_sheet",
     "measures_table",
+    "likelihood_table",
     "likelihoods",
     "looks_table",
     "needed_weight",

@@ -1,16 +1,46 @@
-"""The figures of the page about measuring forgetting."""
+"""The table and the figures of the page about measuring forgetting."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import table
 
-__all__ = ["case_intervals", "fooled_pairs"]
+if TYPE_CHECKING:
+    import pandas.io.formats.style
+
+__all__ = ["case_intervals", "case_table", "fooled_pairs"]
 
 RIGHT, WRONG = COLOURS["standard"], COLOURS["obtuse"]
+FORMATS = {"%": "{:.1f}", "share": "{:.2f}", "nats": "{:.3f}", "probability": "{:.3f}", "squared distance": "{:.1f}"}
+P_FORGET = "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"  # a table's head holds no LaTeX
+
+
+def case_table(record: Any) -> "pandas.io.formats.style.Styler":
+    """Every measure of every case, from the series of :func:`companion.studies.known_verdicts.overview`: value and
+    interval, accepted or not, and coloured where that is wrong. First the model before unlearning, last the bounds."""
+    series = record.series
+    head = {name: P_FORGET if name == "p_forget" else series["names"][name] for name in series["measures"]}
+    rows: dict[str, dict[str, str]] = {}
+    wrong: dict[str, dict[str, str]] = {}
+    for case in ["before", *series["order"]]:
+        label, good = series["labels"][case], series["good"].get(case)  # of the model before, nothing is judged
+        for name, column in head.items():
+            one, form = series["judged"][case][name], FORMATS[series["units"][name]]
+            value, low, high = (form.format(one[end]) for end in ("value", "low", "high"))
+            said = "" if good is None else " ✓" if one["accepts"] else " ✗"
+            rows.setdefault(label, {})[column] = f"{value}{said}<br><small>[{low},&thinsp;{high}]</small>"
+            is_wrong = good is not None and one["accepts"] != good
+            wrong.setdefault(label, {})[column] = "background-color: #f6c9a8; color: black" if is_wrong else ""
+    bounds = {name: series["judged"][series["order"][0]][name]["bound"] for name in head}
+    rows["bound"] = {column: FORMATS[series["units"][name]].format(bounds[name]) for name, column in head.items()}
+    wrong["bound"] = dict.fromkeys(rows["bound"], "")
+    colours = pd.DataFrame(wrong).T
+    return table(rows, f"{record.title}.", size=0.75).apply(lambda _: colours, axis=None)
 
 
 def case_intervals(record: Any, *, title: str) -> Figure:

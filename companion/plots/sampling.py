@@ -1,6 +1,6 @@
-"""The figures of samplers and likelihoods."""
+"""The figures and the table of samplers and likelihoods."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,8 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
 
-__all__ = ["bound_terms", "nll_histograms", "sampler_curves"]
+if TYPE_CHECKING:
+    import pandas.io.formats.style
+
+__all__ = ["bound_terms", "likelihood_table", "nll_histograms", "sampler_curves"]
 
 MARKERS = "os^Dv<>"
 CYCLE = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#882255", "#332288")  # Okabe and Ito, Tol
@@ -46,13 +50,33 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
     return figure
 
 
+def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
+    """The three numbers: of either model by the ODE, and the bound of the DDPM's chain, with what they rest on."""
+    asked = {
+        "VE model, by the ODE": {"process": "ve", "metric": "nll"},
+        "DDPM, by the ODE": {"process": "ddpm", "metric": "nll"},
+        "DDPM, bound of its chain": {"process": "ddpm", "metric": "variational bound"},
+    }
+    rows = {}
+    for label, facts in asked.items():
+        value = record.find(**facts)
+        number = over_interval(value.value, *value.interval, 3) if value.interval else f"{value.value:.3f}"
+        spent = value.protocol.get("evaluations")
+        rows[label] = {
+            value.unit: number,
+            "images": str(value.n),
+            "evaluations an image": "—" if spent is None else f"{spent:.0f}",
+        }
+    return table(rows, f"{record.title}. In brackets: 95 %, for other images.")
+
+
 def nll_histograms(record: Any, *, title: str) -> Figure:
     """Bits a dimension of every test image, by the ODE and by the bound: the series ``nll`` and ``bound``."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.6))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     drawn = {
-        "NLL by the ODE, SDE model": ("nll", COLOURS["standard"]),
+        "NLL by the ODE, VE model": ("nll", COLOURS["standard"]),
         "NLL by the ODE, DDPM": ("nll_ddpm", COLOURS["D_g"]),
         "variational bound, DDPM": ("bound", COLOURS["obtuse"]),
     }
@@ -67,11 +91,11 @@ def nll_histograms(record: Any, *, title: str) -> Figure:
 
 
 def bound_terms(record: Any, *, title: str) -> Figure:
-    """Where the bits of the bound are: the series ``bound_terms``, the mean of L_(t-1) a step against t."""
+    """Where the bits of the bound are: the series ``bound_terms``, the mean of the L_(t-1) of a stratum against t."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     t, terms = np.array(record.series["bound_terms"]).T
     axes.plot(t, terms, color=COLOURS["obtuse"])
-    axes.set(xlabel="t", ylabel=r"$L_{t-1}$, bits/dim a step", xscale="log", yscale="log")
+    axes.set(xlabel="t", ylabel=r"$L_{t-1}$, bits/dim a stratum", xscale="log", yscale="log")
     return figure

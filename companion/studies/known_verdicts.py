@@ -4,23 +4,25 @@ A measure accepts a model where its interval does not rule out that the model fo
 classifier's floor, for what it finds of the forgotten; else, no worse than the model was before unlearning.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
+from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from companion.classifiers import classifier, predict
 from companion.seeds import generator
-from companion.studies.known_cases import Case, Known
+from companion.studies.known_cases import CASES, Case, Known
 from paperlib.metrics import forgetting
 from paperlib.metrics.features import Network, features, penultimate
 from paperlib.metrics.frechet import Frechet, frechet, statistics
 from paperlib.metrics.precision_recall import PrecisionRecall, precision_recall
 
-__all__ = ["MEASURES", "Judged", "Judge", "wrong"]
+__all__ = ["MEASURES", "Judged", "Judge", "over_seeds", "overview", "wrong"]
 
 #: Name -> what it is called, its unit, and whether a smaller value is a better one.
 MEASURES: dict[str, tuple[str, str, bool]] = {
@@ -158,6 +160,38 @@ class Judge:
         """Every measure of a case."""
         measures: dict[str, Callable[[Case], Judged]] = {name: getattr(self, name) for name in MEASURES}
         return {name: measure(case) for name, measure in measures.items()}
+
+
+def over_seeds(several: Sequence[Mapping[str, Mapping[str, Judged]]]) -> dict[str, dict[str, Judged]]:
+    """What seeds say together of each case, by each measure: the means of values, ends and bounds, and accepted where
+    most of them accept. So an interval stays one over images, and where the quantity lives."""
+    numbers = ("value", "low", "high", "bound")
+    found: dict[str, dict[str, Judged]] = {}
+    for case, measures in several[0].items():
+        for name, first in measures.items():
+            each = [one[case][name] for one in several]
+            means = {number: fmean(getattr(one, number) for one in each) for number in numbers}
+            most = 2 * sum(one.accepts for one in each) > len(each)
+            found.setdefault(case, {})[name] = Judged(**means, n=first.n, accepts=most)
+    return found
+
+
+def overview(judged: Mapping[str, Mapping[str, Judged]]) -> dict[str, Any]:
+    """The series of a record that the figures and the table are drawn from: "before" and the cases, what each measure
+    says of them, and what each pair of measures judges wrongly."""
+    good = {name: forgot and kept for name, (_, forgot, kept) in CASES.items()}
+    accepts = {case: {name: one.accepts for name, one in judged[case].items()} for case in good}
+    labels = {"before": "before unlearning"} | {name: said for name, (said, _, _) in CASES.items()}
+    return {
+        "order": list(good),
+        "measures": list(MEASURES),
+        "names": {name: said for name, (said, _, _) in MEASURES.items()},
+        "units": {name: unit for name, (_, unit, _) in MEASURES.items()},
+        "labels": labels,
+        "good": good,
+        "judged": {case: {name: asdict(one) for name, one in of.items()} for case, of in judged.items()},
+        "pairs": [[a, b, cases] for (a, b), cases in wrong(accepts, good).items()],
+    }
 
 
 def _judged(found, bound: float, *, lower: bool) -> Judged:

@@ -1,5 +1,6 @@
-"""Likelihoods and inpaintings of base models, each a stored step."""
+"""Likelihoods and inpaintings of base models, each computed once and stored."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +17,9 @@ from paperlib.data import sets
 from paperlib.data.images import Images, model_input, to_uint8
 from paperlib.data.splits import evenly
 from paperlib.editing import half, repaint, replacement
-from paperlib.likelihood.images import image_bound, image_nll
+from paperlib.likelihood.images import ImageBound, ImageNLL, image_bound, image_nll
 
-__all__ = ["Inpainting", "Measured", "array", "bound", "inpaint", "nll", "test_images"]
+__all__ = ["Inpainting", "Measured", "bound", "inpaint", "nll", "per_image", "step_terms", "test_images"]
 
 
 class Measured(Settings):
@@ -48,9 +49,10 @@ def test_images(base: str, n: int) -> Images:
     return evenly(sets.load(bases.BASES[base].dataset, "test"), n)
 
 
-def nll(store: Store, measured: Measured) -> Entry:
+def nll(store: Store, measured: Measured) -> ImageNLL:
     """Bits a dimension of every image by the probability-flow ODE."""
-    return store.step("nll", measured, _nll, inputs=_pinned(measured.base))
+    found = _arrays(store.step("nll", measured, _nll, inputs=_pinned(measured.base)))
+    return ImageNLL(found["values"], float(found["evaluations"]), float(found["derivatives"]))
 
 
 def _nll(folder: Path, measured: Measured) -> None:
@@ -62,12 +64,14 @@ def _nll(folder: Path, measured: Measured) -> None:
         dequantisations=measured.repeats,
         tolerance=measured.tolerance,
     )
-    np.savez(folder / "values.npz", values=found.values.numpy(), evaluations=found.evaluations)
+    spent = {"evaluations": found.evaluations, "derivatives": found.derivatives}
+    np.savez(folder / "values.npz", values=found.values.numpy(), **spent)
 
 
-def bound(store: Store, measured: Measured) -> Entry:
+def bound(store: Store, measured: Measured) -> ImageBound:
     """The variational bound of every image, its steps by strata."""
-    return store.step("bound", measured, _bound, inputs=_pinned(measured.base))
+    found = _arrays(store.step("bound", measured, _bound, inputs=_pinned(measured.base)))
+    return ImageBound(**found | {"evaluations": int(found["evaluations"])})
 
 
 def _bound(folder: Path, measured: Measured) -> None:
@@ -75,12 +79,25 @@ def _bound(folder: Path, measured: Measured) -> None:
     images = test_images(measured.base, measured.n).images
     found = image_bound(bases.load(measured.base), images, generator=draws, strata=measured.strata)
     parts = {"prior": found.prior, "steps": found.steps, "times": found.times, "decoder": found.decoder}
-    np.savez(folder / "values.npz", **{name: part.numpy() for name, part in parts.items()})
+    arrays = {name: part.numpy() for name, part in parts.items()}
+    np.savez(folder / "values.npz", **arrays, evaluations=found.evaluations)
 
 
-def inpaint(store: Store, inpainting: Inpainting) -> Entry:
-    """The images with a new upper half."""
-    return store.step("inpainting", inpainting, _inpaint, inputs=_pinned(inpainting.base))
+def per_image(results: Sequence[ImageNLL | ImageBound]) -> Tensor:
+    """Bits a dimension of each image, [n], the mean over several seeds' results."""
+    return torch.stack([one.per_image for one in results]).mean(0)
+
+
+def step_terms(results: Sequence[ImageBound]) -> Tensor:
+    """The time and the bits a dimension of each stratum of the chain's steps, [strata, 2], means over images and
+    seeds."""
+    means = [torch.stack([one.times.mean(0), one.steps.mean(0)], 1) for one in results]
+    return torch.stack(means).mean(0)
+
+
+def inpaint(store: Store, inpainting: Inpainting) -> Tensor:
+    """The images, uint8 [n, C, H, W], with a new upper half."""
+    return _arrays(store.step("inpainting", inpainting, _inpaint, inputs=_pinned(inpainting.base)))["images"]
 
 
 def _inpaint(folder: Path, wanted: Inpainting) -> None:
@@ -95,10 +112,10 @@ def _inpaint(folder: Path, wanted: Inpainting) -> None:
     np.savez(folder / "values.npz", images=to_uint8(state.x, dequantised=base.dequantised).numpy())
 
 
-def array(entry: Entry, name: str) -> Tensor:
-    """One array of a stored measure."""
+def _arrays(entry: Entry) -> dict[str, Tensor]:
+    """What a step has stored."""
     with np.load(entry.path / "values.npz") as stored:
-        return torch.from_numpy(stored[name])
+        return {name: torch.from_numpy(stored[name]) for name in stored.files}
 
 
 def _pinned(base: str) -> list[str]:
