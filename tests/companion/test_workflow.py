@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,12 @@ def make_book(checkout):
     return process.returncode, sorted(re.findall(r"^(\w+) \.\.\.$", out, flags=re.MULTILINE)), error
 
 
+def spent():
+    """Seconds of processors that our children have used: a busy machine changes them little."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
     process = start(checkout)  # killed in the middle, pages and all
     time.sleep(4)
@@ -62,9 +69,9 @@ def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
     status, made, error = make_book(checkout)
     assert (status, error) == (0, "") and "html" in made
 
-    begin = time.monotonic()
+    begin = spent()
     assert make_book(checkout) == (0, [], "")
-    assert time.monotonic() - begin < 10
+    assert spent() - begin < 10
 
     seeds = checkout / "companion/seeds.py"
     seeds.write_text(seeds.read_text() + "\n# another comment\n")
