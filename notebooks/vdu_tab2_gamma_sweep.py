@@ -130,9 +130,8 @@ from companion.studies.vdu_runs import held_out_score
 @cache
 def tried():
     """The score of each rate, where no rate is given."""
-    found = {}
-    for rate in [] if lr else budget.rates:
-        found[rate] = held_out_score(unlearned(0.1, rate, seed=0), n=budget.held_out)
+    runs = {rate: unlearned(0.1, rate, seed=0) for rate in ([] if lr else budget.rates)}
+    found = {rate: held_out_score(run, n=budget.held_out) for rate, run in runs.items()}
     return {rate: score for rate, score in found.items() if score is not None}
 
 
@@ -167,11 +166,10 @@ def rows():
 
 def missing(claim):
     """Why a printed cell was not run."""
-    if without := base(f"{claim.dataset}-ddpm").missing:
-        return without
+    why = f"this run forgets {D_f} of {budget.dataset}"
     if claim.metric == "ufid" and "inception" not in budget.features:
-        return "u-FID takes Inception's features; profile paper has them"
-    return f"this run forgets {D_f} of {budget.dataset}"
+        why = "u-FID takes Inception's features; profile paper has them"
+    return base(f"{claim.dataset}-ddpm").missing or why
 
 
 # %%
@@ -264,9 +262,9 @@ allowed = FARTHER * series["start_rest"]
 far = {(one["rate"], one["gamma"]): one["moved"] for one in series["sweep"]}
 farthest = max(far[slow, one][0] for rate, one in far if rate == slow)
 updates = cells[slow, 0.1].pul.protocol["updates"]
-ends = {key: one.pul.interval for key, one in cells.items()}
-widths = [high - low for low, high in ends.values()]
-held = [ends[fast, g][0] <= value <= ends[fast, g][1] for g, value in printed_pul.items()]
+low, high = ({key: one.pul.interval[k] for key, one in cells.items()} for k in (0, 1))
+widths = [high[key] - low[key] for key in cells]
+held = [low[fast, g] <= value <= high[fast, g] for g, value in printed_pul.items()]
 snapshots, fresh = series["ways"]["snapshots"], series["ways"]["seeds"]
 sums, quarter = (series["terms"][f"{name}, sums"] for name in ("all of D_f", "a quarter"))
 

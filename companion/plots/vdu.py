@@ -155,7 +155,7 @@ def posterior_widths(record: Any, *, title: str) -> Figure | None:
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.4))
     figure.suptitle(_of(record, title), fontsize=12, x=0.02, ha="left")
-    for (name, found), colour in zip(record.series["ways"].items(), (CHOSEN, SLOW)):
+    for (name, found), colour in zip(sorted(record.series["ways"].items()), (CHOSEN, SLOW)):
         axes.plot([layer["std"] for layer in found["layers"]], "o", ms=3, color=colour, label=name)
     axes.set(yscale="log", xlabel="tensor of weights, in the network's order", ylabel=r"median $\sigma^*_i$")
     axes.legend()
