@@ -1,12 +1,14 @@
 """How far a sampler's images are from real ones, in the features of the set's own classifier, and what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from companion.bases import BASES
 from companion.classifiers import classifier
 from companion.evaluation.samples import draw, drawn, find, timing
 from companion.seeds import generator
@@ -15,7 +17,7 @@ from paperlib.data import sets
 from paperlib.metrics.features import Network, features, penultimate
 from paperlib.metrics.frechet import Frechet, Statistics, frechet, statistics
 
-__all__ = ["distance", "draws", "eye", "point", "real_distance", "reference"]
+__all__ = ["distance", "distances", "draws", "eye", "reached", "real_distance", "reference"]
 
 BATCH = 250
 
@@ -37,11 +39,22 @@ def draws(store: Store, base: str, sampler: str, evaluations: int, *, n: int, se
     return draw(store, find(base), torch.device("cpu"), **settings, guidance=0, classes=())
 
 
-def point(entries: Sequence[Entry], dataset: str, seeds: Sequence[int]) -> dict[str, float]:
-    """What so many evaluations buy, a mean over seeds, one entry of :func:`draws` each.
+def distances(
+    store: Store, base: str, counts: Mapping[str, Sequence[int]], *, n: int, seeds: Sequence[int]
+) -> dict[str, list[dict[str, float]]]:
+    """What each sampler reaches with each of its ``counts`` of evaluations, means over seeds.
 
-    The distance with its 95 % interval over the images of one seed, the evaluations, and the seconds an image.
+    The distance with its 95 % interval over the images of one seed, the evaluations spent and the seconds an image.
     """
+    dataset, found = BASES[base].dataset, {}
+    for sampler, several in counts.items():
+        for count in several:
+            entries = [draws(store, base, sampler, count, n=n, seed=seed) for seed in seeds]
+            found.setdefault(sampler, []).append(_point(entries, dataset, seeds))
+    return found
+
+
+def _point(entries: Sequence[Entry], dataset: str, seeds: Sequence[int]) -> dict[str, float]:
     real, found = reference(dataset), []
     for entry, seed in zip(entries, seeds, strict=True):
         images, cost = drawn(entry), timing(entry)
@@ -49,6 +62,16 @@ def point(entries: Sequence[Entry], dataset: str, seeds: Sequence[int]) -> dict[
         low, high = far.interval
         found.append({"distance": far.value, "low": low, "high": high, "seconds": cost["seconds"] / len(images)})
     return {name: fmean(one[name] for one in found) for name in found[0]} | {"evaluations": cost["evaluations"]}
+
+
+def reached(record: Any) -> dict[tuple[str, str, int], float]:
+    """(process, sampler, evaluations) -> distance, of a record with the series ``samplers``."""
+    return {
+        (process, name, one["evaluations"]): one["distance"]
+        for process, samplers in record.series["samplers"].items()
+        for name, points in samplers.items()
+        for one in points
+    }
 
 
 def distance(images: Tensor, dataset: str, of: Statistics, seed: int = 0) -> Frechet:

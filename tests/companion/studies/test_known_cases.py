@@ -3,7 +3,7 @@ import torch
 
 from companion.store import Store
 from companion.studies.known_cases import CASES, Case, Known, Pool, known_cases
-from companion.studies.known_verdicts import MEASURES, Judge, wrong
+from companion.studies.known_verdicts import MEASURES, Judge, Judged, over_seeds, overview, wrong
 from paperlib.data import sets
 
 N, LEAST = 80, 8
@@ -72,6 +72,30 @@ def test_a_pair_accepts_what_both_accept():
     accepts = {"a": {"x": True, "y": True}, "b": {"x": True, "y": False}, "c": {"x": False, "y": True}}
     good = {"a": True, "b": False, "c": True}
     assert wrong(accepts, good) == {("x", "x"): ["b", "c"], ("x", "y"): ["c"], ("y", "y"): []}
+
+
+def verdicts(accepted, value=0.5):
+    """The same verdict of every measure on every model: ``accepted`` of each."""
+    one = Judged(value, value - 0.1, value + 0.1, 20, value, accepted)
+    return {case: dict.fromkeys(MEASURES, one) for case in ["before", *CASES]}
+
+
+def test_seeds_together_are_means_and_what_most_of_them_say():
+    several = [verdicts(True, 0.4), verdicts(True, 0.5), verdicts(False, 0.9)]
+    for one in over_seeds(several)["half"].values():
+        assert (one.value, one.low, one.high, one.bound) == pytest.approx((0.6, 0.5, 0.7, 0.6))
+        assert one.accepts and one.n == 20
+    assert over_seeds(several[:1]) == several[0]
+    assert not over_seeds([verdicts(True), verdicts(False)])["half"]["ur"].accepts  # a half is not most
+
+
+def test_the_overview_knows_who_is_good_and_who_is_wrong():
+    series = overview(verdicts(True))
+    assert [case for case in series["order"] if series["good"][case]] == ["all", "real"]
+    assert "before" in series["judged"] and "before" not in series["order"]
+    bad = [case for case in series["order"] if not series["good"][case]]
+    assert all(cases == bad for _, _, cases in series["pairs"])  # whoever accepts all is wrong about the bad ones
+    assert all(cases == ["all", "real"] for _, _, cases in overview(verdicts(False))["pairs"])
 
 
 def test_a_pool_hands_no_image_out_twice_and_says_when_it_is_empty():

@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
-from companion.studies.sampler_measures import distance, real_distance, reference
+from companion.store import Store
+from companion.studies.sampler_measures import distance, distances, reached, real_distance, reference
 from paperlib.data import sets
 
 
@@ -13,3 +16,17 @@ def test_fewer_real_images_are_further_away():
     # The bias of a Frechet distance falls with the number of images: what a perfect model gets is no zero.
     few, many = (real_distance("digits", n).value for n in (50, 1000))
     assert few > many > 0
+
+
+def test_what_samplers_reach_is_a_mean_over_seeds_with_the_evaluations_spent(tmp_path):
+    store, counts = Store(tmp_path), {"DDPM": [2], "Heun": [2, 4]}
+    one, other, both = (
+        distances(store, "digits-ddpm", counts, n=4, seeds=seeds) for seeds in ([0], [1], [0, 1])
+    )  # fmt: skip
+    assert [point["evaluations"] for point in both["Heun"]] == [1, 3]  # 2 n - 1, within what was asked for
+    for sampler, points in both.items():
+        for a, b, mean in zip(one[sampler], other[sampler], points, strict=True):
+            assert mean["distance"] == pytest.approx((a["distance"] + b["distance"]) / 2)
+            assert a["distance"] != b["distance"] and 0 <= a["low"] <= a["distance"] <= a["high"]
+    record = SimpleNamespace(series={"samplers": {"ddpm": both}})
+    assert reached(record)["ddpm", "Heun", 3] == both["Heun"][1]["distance"]
