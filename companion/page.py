@@ -222,14 +222,6 @@ class Page:
             return self.folder / f"{self.name}-{what}.png"
         return CHECKOUT / "results" / record.profile / f"{self.name}-{what}.png"
 
-    def banner(self, data: str = "") -> Markdown:
-        """Say what this run is worth; ``data`` is what it computes on."""
-        return Markdown(f"> **Profile `{self.profile}`**{', on ' + data if data else ''}.")
-
-    def recorded_image(self, what: str) -> Path:
-        """Return where an image of the committed record is."""
-        return self.image_of(self.recorded, what)
-
     # What a reader sees
 
     def verdict(self, claim: str, found: str, verdict: str, rests: str = "", *, holds: Iterable[bool] = ()) -> Markdown:

@@ -40,6 +40,7 @@ METHODS = {
     "sgu_orthogonal": "SGU orthogonal",
     "sgu_obtuse": "SGU obtuse",
     "vdu": "VDU",
+    "vdu_ours": "VDU, our settings",
     "signed": "Signed (ours)",
     "redirect": "Redirect (ours)",
 }
