@@ -84,7 +84,7 @@ page.verdict(
 # \text{score} = \max\Bigl( \frac{3\, \mathrm{UR}}{\mathrm{UR}_{\text{before}}},\; \frac{d}{1.5\, d_{\text{before}}} \Bigr) .
 # ```
 #
-# A score of 1 or less means: the class is forgotten and the rest kept. `python -m companion.comparison.search` made the search; its file with all candidates is committed, and the test images of this page played no part in it.
+# A score of 1 or less means: the class is forgotten and the rest kept. `python -m companion search` made the search; its file with all candidates is committed, and the test images of this page played no part in it.
 # *Unseen* is not the retrained model: it starts from fresh weights and has the same small budget as all others. *Signed* and *Redirect* are ours ({ref}`ours-signed-images`), but not without kin: Signed is the loss of SISS {cite}`siss`
 # without its importance sampling, and the second term of Redirect is that of ReTrack {cite}`retrack`.
 #
@@ -156,7 +156,7 @@ page.show(tables.measures)
 
 # %% [markdown]
 # *Distance of all*: the same of all samples, which is VDU's u-FID with another network; it blames a model once more for what UR counts. Neither is an FID, which takes Inception's 2,048 features and more samples than features:
-# `python -m companion.evaluate --metrics fid,u-fid` computes it for the model of any run. *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *Bits*: the variational bound of a DDPM,
+# `python -m companion evaluate --metrics fid,u-fid` computes it for the model of any run. *Precision* and *recall*: against the same images, k = 3. *Entropy*: how unsure the classifier is of an image. *Bits*: the variational bound of a DDPM,
 # the likelihood by the probability-flow ODE of an SDE model, on test images of each side. Intervals are over images with one seed and over seeds with three. {ref}`foundations-measuring` says what each of them sees and what fools it.
 
 

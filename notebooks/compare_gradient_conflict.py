@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper: data, budget, probes
-seeds = ""  # of training and of the probes, such as "0,1,2"; empty: as many as the profile has
+seeds = ""  # of training and probes, such as "0,1,2"; empty: as many as the profile has
 forget = "1"  # the class that is to be forgotten, or several: "3,7"
 process = "ddpm"  # ddpm | ve: which base model
 dataset = ""  # digits | mnist; empty: as the profile has it
@@ -37,9 +37,8 @@ from companion.page import Page
 page = Page("compare_gradient_conflict", vars())
 names = page.chosen("methods", ENTRANTS)
 page.budget(**AMOUNTS)  # the comparison's; the paper's figure has no such setting
-bench = Bench.of(
-    page.profile, **{key: page.parameters[key] for key in ("dataset", "process", "forget")}
-)
+asked = {key: page.parameters[key] for key in ("dataset", "process", "forget")}
+bench = Bench.of(page.profile, **asked)
 
 # %% tags=["hide-input", "key"]
 if page.recorded:
@@ -51,7 +50,7 @@ page.verdict(
     claim="The update of the plain sum of both losses is often in conflict with one of the gradients; EraseDiff's is not (Figure 2, CIFAR-10).",
     found=f"EraseDiff's updates raise the retained loss at {harms['erasediff']:.0f} % of the probes and lower the forgotten one at {restores['erasediff']:.0f} %. Those of the plain sum (Multi-objective) do so at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %: each errs on the other side.",
     verdict="By this yardstick EraseDiff is not free of conflict. It is *another protocol* than the figure's: the theorem speaks of the gradient that Adam is handed and of the method's own erasing loss, this page of the move of the weights and of the denoising loss.",
-    rests="Digit 1, 12 updates probed in each run of the comparison.",
+    rests="Digit 1; up to 12 updates probed in each run of the comparison.",
     holds=[
         harms["erasediff"] > harms["multi_objective"] + 20,
         restores["erasediff"] < restores["multi_objective"] - 20,
@@ -75,7 +74,7 @@ page.verdict(
 # batches that the run does not see. An update that does what it should lowers the first and raises the second: both cosines are positive. A negative *keeps* means that the update harms what is to be kept,
 # a negative *erases* that it restores what is to be forgotten.
 #
-# On the embedded digits, one update of plain gradient descent on $L_g$, without Adam:
+# On the embedded digits, one step of plain gradient descent on $L_g$, without Adam, with fresh weights and with trained ones:
 
 # %%
 import torch
@@ -85,23 +84,29 @@ from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.losses import batch_loss
 
-model, kind = bases.load("digits-ddpm"), bases.BASES["digits-ddpm"]
+kind = bases.BASES["digits-ddpm"]
 D_g, D_f = (bases.examples(kind, side) for side in split(sets.load("digits"), "1"))
 draw = torch.Generator().manual_seed(page.seeds[0])
 
 
-def gradient(data):
-    """Of the denoising loss of a fresh batch, all weights in one vector."""
+def gradient(model, data):
+    """Of the denoising loss of a fresh batch of 64, all weights in one vector."""
     loss = batch_loss(model, data, 64, draw).mean()
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
 
 
-move = -1e-4 * gradient(D_g)
-keep, erase = -gradient(D_g), gradient(D_f)
-for name, pair in {"keeps": (move, keep), "erases": (move, erase), "agree": (keep, erase)}.items():
-    print(f"{name} {torch.cosine_similarity(*pair, dim=0):+.2f}")
+for name, model in {
+    "fresh": bases.architecture(kind),
+    "trained": bases.load("digits-ddpm"),
+}.items():
+    move, keep, erase = -gradient(model, D_g), -gradient(model, D_g), gradient(model, D_f)
+    pairs = {"keeps": (move, keep), "erases": (move, erase), "agree": (keep, erase)}
+    cosines = (f"{what} {torch.cosine_similarity(*two, dim=0):+.2f}" for what, two in pairs.items())
+    print(f"{name:8} {'   '.join(cosines)}")
 
 # %% [markdown]
+# With fresh weights there is one thing to learn, and it is the same for both sides. At a trained model the gradient of a batch is mostly the batch's own noise: not even a step down $L_g$ of one batch need lower it on the next.
+#
 # ## The runs
 #
 # They are those of the comparison, out of its store: same base model, same budget, settings from the same search. At evenly spread updates, {py:class}`companion.comparison.probes.Probe` takes the gradients before the update
@@ -142,7 +147,7 @@ result = page.measure(rows, series=curves)
 # %% [markdown]
 # ## The directions
 
-# %% mystnb={"figure": {"caption": "The cosines of every probed update with both gradients, a curve a seed. Above zero the update helps, to first order. {run}.", "name": "fig-conflict"}, "image": {"alt": "Cosines of the updates of every method", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "The cosines of every probed update with both gradients, a curve a seed; the axis is linear up to 0.05 and logarithmic beyond. Above zero the update helps, to first order. {run}.", "name": "fig-conflict"}, "image": {"alt": "Cosines of the updates of every method", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.conflict_panels)
@@ -173,12 +178,13 @@ page.say(
     f"**Methods that see no retained data** harm what is to be kept nearly always: VDU at {harms['vdu']:.0f} % of the probes, NegGrad at {harms['neggrad']:.0f} %. **Training on retained data alone** brings the forgotten loss down as well: Unseen at {restores['unseen']:.0f} %, fine-tuning at {restores['finetune']:.0f} %.",
     f"**EraseDiff against the plain sum**: it harms at {harms['erasediff']:.0f} % and restores at {restores['erasediff']:.0f} %, the sum at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %. Both run with the settings that the search chose for them, a rate of {rate['erasediff']:g} for the one and of {rate['multi_objective']:g} for the other.",
     f"**Only Redirect clearly does both on average**: keeps {mean['redirect'][0]:+.3f}, erases {mean['redirect'][1]:+.3f}. All these cosines are small, as those of vectors with a million entries are.",
+    f"**Half and half means nothing.** {len(probed['salun'])} probes leave some 16 points of uncertainty: Selective Amnesia ({harms['selective_amnesia']:.0f} %), SalUn ({harms['salun']:.0f} %) and both losses of SGU ({harms['sgu_orthogonal']:.0f} %) cannot be told from a coin in what they do to the kept.",
     f"**The picture does not predict who forgets.** Signed passes the comparison's rule, and its updates restore the forgotten loss at {restores['signed']:.0f} % of the probes; Redirect, the one with the right signs, does not pass it. A cosine says where a very small step would lead, and what a model draws depends on more than two losses.",
     holds=[
         against > 80 and fmean(agree) < -0.5,
         min(harms["vdu"], harms["neggrad"]) > 90,
         [n for n in mean if min(mean[n]) > 0.01] == ["redirect"],
-        restores["signed"] > 50,
+        restores["signed"] > 50 and harms["sgu_orthogonal"] == harms["sgu_obtuse"],
     ],
 )
 

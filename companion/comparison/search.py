@@ -149,9 +149,7 @@ def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Search, and write the result where all entrants are in it."""
     unconditional = [name for name, base in bases.BASES.items() if not (base.labels or base.unseen)]
-    parser = argparse.ArgumentParser(
-        prog="python -m companion search", description=__doc__.partition("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m companion search", description=__doc__.partition("\n")[0])
     parser.add_argument("base", choices=unconditional)
     parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")
     parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")

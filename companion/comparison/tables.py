@@ -91,8 +91,8 @@ def shares(record: Any) -> Any:
             "gradients disagree, %": f"{share['gradients']:.0f}",
             "update harms the kept, %": f"{share['harms']:.0f}",
             "update restores the forgotten, %": f"{share['restores']:.0f}",
-            "keeps, mean": f"{fmean(one['keeps'] for one in seen):+.2f}",
-            "erases, mean": f"{fmean(one['erases'] for one in seen):+.2f}",
+            "keeps, mean": f"{fmean(one['keeps'] for one in seen):+.3f}",
+            "erases, mean": f"{fmean(one['erases'] for one in seen):+.3f}",
         }
     return table(lines, record.title)
 

@@ -101,7 +101,7 @@ def course_panels(record: Any, *, title: str) -> Figure:
         for what, colour, label in (("ur", FIRST, "UR"), ("distance", SECOND, "distance of the rest")):
             curves = [
                 [
-                    (one["gradient_evaluations"], max(one[what] / seen[0][what], 0.01))
+                    (one["gradient_evaluations"], max(one[what] / (seen[0][what] or 1), 0.01))
                     for one in seen
                     if one.get(what) is not None
                 ]
@@ -120,7 +120,8 @@ def course_panels(record: Any, *, title: str) -> Figure:
 
 
 def conflict_panels(record: Any, *, title: str) -> Figure:
-    """The cosines of the updates with both gradients against gradient evaluations: a panel an entrant.
+    """The cosines of the updates with both gradients against gradient evaluations: a panel an entrant. The axis is
+    linear to 0.05 and logarithmic beyond.
 
     The series ``probes`` maps each entrant to one list of probes a seed
     (:class:`companion.comparison.probes.Probe`).
@@ -132,7 +133,10 @@ def conflict_panels(record: Any, *, title: str) -> Figure:
             curves = [[(one["evaluations"], one[what]) for one in seen] for seen in found[name] if seen]
             _seeds(panel, curves, colour, label)
         panel.axhline(0, color=COLOURS["exact"], lw=0.8)
+        panel.set_yscale("symlog", linthresh=0.05)
         panel.set_ylim(-1, 1)
+        panel.set_yticks([-1, -0.1, 0, 0.1, 1], ["-1", "-0.1", "0", "0.1", "1"])
+        panel.yaxis.set_minor_locator(NullLocator())
     figure.supxlabel("gradient evaluations", fontsize=10)
     figure.supylabel("cosine of the update", fontsize=10)
     figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside upper right", ncols=2)

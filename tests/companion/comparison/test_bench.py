@@ -7,19 +7,19 @@ import torch
 
 from companion import checkpoints
 from companion.comparison import bench as module
-from companion.comparison.bench import Bench, measure, retrained, run, settings
+from companion.comparison.bench import AMOUNTS, Bench, measure, retrained, run, settings
 from companion.comparison.entrants import ENTRANTS
 from companion.comparison.search import Candidate, Search
 from companion.evaluation.report import evaluate, prepare
 from companion.evaluation.subject import Protocol
-from companion.page import page_defaults
+from companion.parameters import defaults
 from companion.store import Store
 from paperlib.nets.unet import UNet
 from tests.companion.comparison.test_search import PROVENANCE
 
 TINY = {"budget": 8, "batch_size": 2, "looks": 2, "probes": 1, "glimpse": 20}
 TINY |= {"n": 24, "sampler": 3, "images": 4, "strata": 4}
-ASKED = {"dataset": "", "process": "ddpm", "forget": 1, "seed": 5, "seeds": "0,2"}
+ASKED = {"dataset": "", "process": "ddpm", "forget": "1", "seeds": "0,2"}
 
 
 def tiny(base="digits-ddpm", forget="8", **changes):
@@ -66,10 +66,29 @@ def test_a_bench_too_small_is_refused(wrong):
 
 def test_a_profile_has_its_own_set_and_budget_unless_told_otherwise():
     smoke = Bench.of("smoke", dataset="", process="ve", forget="3,7")
-    assert smoke.base == "digits-ve" and smoke.budget == module.SMOKE["budget"] and smoke.kind.process == "ve"
+    assert smoke.base == "digits-ve" and smoke.budget == AMOUNTS["smoke"]["budget"] and smoke.kind.process == "ve"
     laptop = Bench.of("laptop", dataset="digits", process="ddpm", forget="1", budget=50)
-    assert laptop.base == "digits-ddpm" and laptop.budget == 50 and laptop.n == module.LAPTOP["n"]
-    assert laptop.model_copy(update={"budget": 240}) == Bench.of("paper", dataset="digits", process="ddpm", forget="1")
+    assert laptop.base == "digits-ddpm" and laptop.budget == 50 and laptop.n == AMOUNTS["laptop"]["n"]
+    assert laptop.model_copy(update={"budget": 240}) == Bench.of(
+        "recorded", dataset="digits", process="ddpm", forget="1"
+    )
+    paper = Bench.of("paper", dataset="digits", process="ddpm", forget="1")
+    assert paper.n > laptop.n and paper.sampler > laptop.sampler and paper.images > laptop.images
+    assert AMOUNTS["paper"]["seeds"] > AMOUNTS["laptop"]["seeds"] >= 3  # orders need three
+
+
+def test_recorded_asks_for_no_data(monkeypatch):
+    monkeypatch.setattr(module.sets, "load", None)
+    assert Bench.of("recorded", dataset="", process="ddpm", forget="1").base == "mnist-ddpm"
+    assert module.committed("mnist-ddpm", "1").forget == "1"
+
+
+def test_facts_are_those_of_the_model_alone(monkeypatch):
+    bench = tiny("digits-ddpm", "1")
+    entrant, before, twin = (bench.facts(name) for name in ("vdu", "before", "retrained"))
+    assert before.keys() == twin.keys() == {"dataset", "process", "forget", "method", "base"}
+    assert (before["base"], twin["base"]) == ("digits-ddpm", "digits-ddpm-unseen-1")
+    assert entrant["settings"] == settings(bench, "vdu") and entrant["budget"] == 8
 
 
 def test_settings_are_the_searchs_and_else_the_first_that_it_would_try(monkeypatch):
@@ -158,7 +177,7 @@ def test_a_ddpm_has_a_bound_of_strata_and_any_other_process_a_likelihood():
 
 def test_the_command_runs_and_measures_what_the_page_asks_for(monkeypatch, capsys):
     ran, seen = [], []
-    monkeypatch.setattr(module, "page_defaults", lambda name: ASKED)
+    monkeypatch.setattr(module, "defaults", lambda name: ASKED)
     monkeypatch.setattr(module, "run", lambda store, bench, name, seed: ran.append((name, seed)) or f"{name}/{seed}")
     monkeypatch.setattr(module, "model_file", lambda entry: f"{entry}/model")
     monkeypatch.setattr(module, "retrained", lambda bench: "twin")
@@ -171,6 +190,8 @@ def test_the_command_runs_and_measures_what_the_page_asks_for(monkeypatch, capsy
     ]
     assert seen == of and capsys.readouterr().out.count("UR 1.0 %, distance 2.00") == 4
     ran.clear()
-    monkeypatch.setattr(module, "page_defaults", page_defaults)  # the page's own: one seed
+    module.main(["--only", "vdu", "--profile", "recorded"])  # computes nothing
+    assert not ran
+    monkeypatch.setattr(module, "defaults", defaults)  # the page's own: one seed
     module.main(["--only", "vdu"])
     assert ran == [("vdu", 0)]
