@@ -36,7 +36,7 @@ page = Page("ours_signed_on_images", vars())
 often = (5, 10, 20, 50, 100, 200, 500, 1000)  # updates at which a run is looked at
 every = "ve,vp,ddpm"
 budget = page.budget(
-    smoke={"looks": (5, 10, 20, 40), "batch": 16, "n": 100, "sampler": 8, "processes": "ve"},
+    smoke={"looks": (5, 10), "batch": 8, "n": 40, "sampler": 5, "processes": "ve"},
     laptop={"looks": often, "batch": 32, "n": 1000, "sampler": 20, "processes": every},
     paper={"looks": often, "batch": 32, "n": 1000, "sampler": 20, "processes": every},  # ours
 )
