@@ -19,7 +19,7 @@ from companion import checkpoints
 from companion.cards import models_page
 from companion.code import PACKAGES
 from companion.execute import ROOT, write_stamp
-from companion.page import build_folder
+from companion.folders import build_folder
 from companion.parameters import PROFILES
 
 __all__ = ["assemble", "build", "modules"]

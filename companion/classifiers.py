@@ -15,8 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from companion import checkpoints
+from companion.folders import build_folder
 from companion.machine import say
-from companion.page import build_folder
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.snapshots import Resumable

@@ -14,8 +14,8 @@ import torch
 from companion.evaluation.measures import METRICS
 from companion.evaluation.report import evaluate, prepare, write
 from companion.evaluation.subject import Protocol
+from companion.folders import build_folder
 from companion.machine import pick_device
-from companion.page import build_folder
 
 __all__ = ["main"]
 

@@ -22,7 +22,8 @@ from typing import Any
 from filelock import FileLock
 
 from companion.code import CHECKOUT
-from companion.page import build_folder, recorded, run_folder
+from companion.folders import build_folder, run_folder
+from companion.page import recorded
 from companion.parameters import PROFILES, check_profile, defaults, normalised
 from companion.records import Record
 

@@ -18,7 +18,7 @@ from companion import bases
 from companion.bases import BASES
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import SNAPSHOTS, Course, course
-from companion.page import page_store
+from companion.folders import page_store
 from companion.store import Store
 from paperlib.data.splits import forgotten
 from paperlib.unlearning.methods import METHODS

@@ -17,9 +17,6 @@ A run with the page's own parameters makes the book's record. Any other run has 
 overwrite what the book shows.
 """
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,31 +25,15 @@ from typing import Any
 from companion import claims
 from companion.claims import Claim
 from companion.code import CHECKOUT
+from companion.folders import build_folder, page_store, run_folder
 from companion.parameters import check_profile, defaults, normalised, plain_values, seed_list
 from companion.provenance import Origin
 from companion.records import NotRun, Record, Value, plain
 from companion.rows import Row, gather
-from companion.store import Store
 
-__all__ = ["Markdown", "Page", "Untrue", "build_folder", "page_store", "recorded", "run_folder"]
+__all__ = ["Markdown", "Page", "Untrue", "recorded"]
 
 LARGEST_IMAGE = 500_000  # bytes: a record's images are committed
-
-
-def build_folder() -> Path:
-    """Return the folder of everything computed: ``PAPERLIB_BUILD``, else ``_build`` below the current folder."""
-    return Path(os.environ.get("PAPERLIB_BUILD") or "_build").absolute()
-
-
-def page_store() -> Store:
-    """The store of computed steps that all pages share."""
-    return Store(build_folder() / "store")
-
-
-def run_folder(build: Path, name: str, parameters: Mapping[str, Any]) -> Path:
-    """Return the folder of a run with other parameters than the page's own; ``parameters`` hold ``profile`` too."""
-    digest = hashlib.sha256(json.dumps(plain(dict(parameters)), sort_keys=True).encode()).hexdigest()
-    return Path(build) / "runs" / f"{name}-{digest[:8]}"
 
 
 def recorded(name: str) -> Record | None:

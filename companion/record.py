@@ -16,7 +16,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from companion.page import build_folder, run_folder
+from companion.folders import build_folder, run_folder
 from companion.parameters import defaults, normalised
 from companion.provenance import CHECKOUT, git_state, page_sha256
 from companion.records import Record, RecordError

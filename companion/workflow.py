@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from companion.execute import ANSI, ROOT, fix_environment
-from companion.page import build_folder
+from companion.folders import build_folder
 from companion.parameters import PROFILES
 
 __all__ = ["Progress", "drop_stale_stamps", "make_book"]

@@ -14,8 +14,8 @@ from companion.comparison.bench import Bench, measure, run, wanted
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import done
 from companion.comparison.entrants import ENTRANTS
+from companion.folders import build_folder
 from companion.machine import say
-from companion.page import build_folder
 from companion.store import Store
 
 __all__ = ["SEEDS", "BenchRun", "bench_runs"]

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 
 from companion import bases, checkpoints
 from companion.bases import Base, Budget
+from companion.folders import build_folder
 from companion.machine import say, use_of_machine
-from companion.page import build_folder
 from companion.snapshots import Resumable
 from paperlib.data.images import Images
 from paperlib.training import PRECISIONS, Training

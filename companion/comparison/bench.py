@@ -29,7 +29,7 @@ from companion.comparison.search import committed
 from companion.evaluation.report import Evaluation, evaluate, prepare
 from companion.evaluation.samples import find
 from companion.evaluation.subject import Protocol
-from companion.page import build_folder
+from companion.folders import build_folder
 from companion.parameters import PROFILES, defaults, seed_list
 from companion.settings import Settings
 from companion.store import Entry, Store

@@ -18,7 +18,7 @@ from companion import bases
 from companion.comparison.course_results import looks
 from companion.comparison.courses import Course, course
 from companion.comparison.entrants import ENTRANTS
-from companion.page import build_folder
+from companion.folders import build_folder
 from companion.provenance import CHECKOUT, Origin
 from companion.records import Provenance
 from companion.settings import Settings

@@ -18,7 +18,7 @@ from companion.bases import images
 from companion.evaluation.measures import METRICS, Result
 from companion.evaluation.samples import check_drawing, find, timing
 from companion.evaluation.subject import Protocol, Subject
-from companion.page import build_folder
+from companion.folders import build_folder
 from companion.provenance import Origin
 from companion.records import Provenance, plain
 from companion.settings import Settings

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from companion import checkpoints, classifiers
-from companion.page import build_folder
+from companion.folders import build_folder
 from companion.snapshots import Resumable
 from paperlib.data import sets
 from tests.oracles import seeded

@@ -48,7 +48,7 @@ def test_other_parameters_go_elsewhere(checkout):
 
 
 def test_a_relative_build_folder_is_one_place_for_the_command_line_and_the_page(checkout, monkeypatch):
-    write_page(checkout / "notebooks", "two", "from companion.page import build_folder; print(build_folder())")
+    write_page(checkout / "notebooks", "two", "from companion.folders import build_folder; print(build_folder())")
     (checkout / "elsewhere").mkdir()
     monkeypatch.chdir(checkout / "elsewhere")
     monkeypatch.setenv("PAPERLIB_BUILD", "made/here")

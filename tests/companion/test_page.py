@@ -4,7 +4,8 @@ import pytest
 
 from companion import page as module
 from companion import parameters, provenance
-from companion.page import Page, Untrue, build_folder, run_folder
+from companion.folders import build_folder, run_folder
+from companion.page import Page, Untrue
 from companion.records import NotRun, Record
 from companion.rows import row
 

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from companion import execute, page, parameters
-from companion.page import Page, run_folder
+from companion.folders import run_folder
+from companion.page import Page
 from companion.parameters import defaults, normalised, plain_values, seed_list
 
 SCRIPT = """\

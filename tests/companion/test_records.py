@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.records import NotRun, Provenance, Record, RecordError, measured, plain, seed_interval
+from companion.records import NotRun, Provenance, Record, RecordError, measured, plain
+from companion.units import seed_interval
 
 RECORDS = sorted((Path(__file__).parents[2] / "results").glob("[lp]a*/*.json"))  # laptop's and the paper's
 RANGES = [  # unit, metric, and between what the quantity can lie

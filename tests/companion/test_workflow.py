@@ -19,7 +19,7 @@ BOOK = """
 import sys
 from pathlib import Path
 from companion.execute import write_stamp
-from companion.page import build_folder
+from companion.folders import build_folder
 index = build_folder() / "html" / "index.html"
 index.parent.mkdir(exist_ok=True)
 index.write_text("a book")
