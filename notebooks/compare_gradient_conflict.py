@@ -201,6 +201,8 @@ page.say(
 # ````
 
 # %% tags=["solution"]
+from statistics import fmean
+
 from paperlib.unlearning.sgu import sgu
 
 settings = dict(loss="obtuse", batch_size=8, lr=1e-4, ema=0.0, cosines=True)
