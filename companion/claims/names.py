@@ -41,8 +41,8 @@ METHODS = {
     "sgu_obtuse": "SGU obtuse",
     "vdu": "VDU",
     "vdu_ours": "VDU, our settings",
-    "signed": "Signed (ours)",
-    "redirect": "Redirect (ours)",
+    "signed": "Signed (after SISS)",
+    "redirect": "Redirect (after ReTrack)",
 }
 
 
