@@ -67,7 +67,7 @@ READS = {"orthogonal": ("alpha", "variant", "every"), "obtuse": ("alpha", "varia
 READS |= {"signed": ("lam",), "redirect": ("lam", "floor"), "optimum": ("lam",), "standard": (), "unseen": ()}
 
 
-SMALL = {"steps": 100, "test_points": 100, "batch_size": 128, "draws": 20_000, "tolerance": 1e-2}
+SMALL = {"steps": 200, "test_points": 100, "batch_size": 128, "draws": 20_000, "tolerance": 1e-3}
 #: What every page of the mixture computes, by profile; they share the models. The paper states no budget for its toy
 #: example: those of ``paper`` are ours.
 BUDGETS = {
