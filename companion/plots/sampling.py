@@ -31,8 +31,8 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     distances = [point["distance"] for curves in models.values() for points in curves.values() for point in points]
     bottom = 0.4 * min([*distances, record.series["floor"]])
-    for axes, (process, curves) in zip(panels[:, 0], models.items()):
-        for k, (name, points) in enumerate(curves.items()):
+    for axes, (process, curves) in zip(panels[:, 0], sorted(models.items())):
+        for k, (name, points) in enumerate(sorted(curves.items())):  # a colour for each name, in any record
             keys = ("evaluations", "distance", "low", "high")
             x, y, low, high = (np.array([point[key] for point in points]) for key in keys)
             style = {"color": CYCLE[k % len(CYCLE)], "marker": MARKERS[k % len(MARKERS)], "ms": 5, "lw": 1.5}
