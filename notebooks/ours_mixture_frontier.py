@@ -121,7 +121,7 @@ for kept in (10.60, printed[0], price, 10.70):
 # - **redirect** ({py:mod}`paperlib.unlearning.redirect`): at noisy forgotten points, regress to the posterior mean over retained data, with retained points weighed by $w = \max(1 - r/\lambda, \text{floor})$, $r = p_f/p_g$ estimated
 #   by a classifier. For $\lambda \ge e^4$ it aims at $w_\lambda$ too, but as a sum of squares; for a smaller one it still aims at a density, carved where $r > \lambda$.
 #
-# Both of ours have relatives: signed is, up to its weights, the two-pass form of SISS {cite}`siss`, without its importance sampling, and redirect's second term with $w = 1$ is the target of ReTrack {cite}`retrack`, which averages
+# The last two have relatives: signed is, up to its weights, the two-pass form of SISS {cite}`siss`, without its importance sampling, and redirect's second term with $w = 1$ is the target of ReTrack {cite}`retrack`, which averages
 # over the nearest retained points where we take a random batch.
 #
 # The comparison is not quite even. An update of the first three sees 1,024 noisy rows at `laptop`; one of redirect sees 640, and 1,024 reference points without noise, and its classifier has had 1,000 small updates before.

@@ -88,7 +88,7 @@ drawn = sample(perfect, (5, 2), generator=noise, sampler=heun, steps=60)
 print(drawn.x, f"\n{drawn.evaluations} network evaluations")
 
 # %% [markdown]
-# Beside the paper's three models we draw both of its losses and a method of ours, {py:mod}`paperlib.unlearning.redirect`. All models of a seed start from the same noise.
+# Beside the paper's three models we draw both of its losses and {py:mod}`paperlib.unlearning.redirect`, after ReTrack {cite}`retrack`. All models of a seed start from the same noise.
 # Standard, Unseen and SGU's two losses train from fresh weights, SGU's with $\alpha = 0.8$ as in {ref}`sgu-tab1`; redirect fine-tunes Standard with $\lambda = 20$ for a quarter of the updates.
 
 # %%

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from companion.page import recorded
+from companion.plots import LABELS
 from companion.studies.mixture_frontier import curve, frontier_table, largest
 from companion.studies.mixture_measures import in_table
 from paperlib.data.frontier import LAMBDA_MIN, touching_point
@@ -27,6 +28,6 @@ def test_the_table_has_a_row_a_model_and_the_retrained_one_is_where_the_way_begi
     record = recorded("ours_mixture_frontier")
     cells = frontier_table(record).data
     assert len(cells) == len(record.all(test="D_g"))
-    assert list(cells.loc["Unseen", ["setting", "of the way", "at the price"]]) == ["retrained", "—", "—"]
+    assert list(cells.loc[LABELS["unseen"], ["setting", "of the way", "at the price"]]) == ["retrained", "—", "—"]
     assert "early-stopped" in cells.loc["signed (after SISS)", "setting"]  # its lambda lies below e^4
     assert cells.loc["redirect (after ReTrack)", "setting"] == "λ = 25"
