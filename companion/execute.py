@@ -102,7 +102,7 @@ def clean(notebook, title: str = ""):
         tags = list(cell.metadata.get("tags", []))
         shown = {key: cell.metadata[key] for key in ("mystnb",) if key in cell.metadata}  # alt texts, widths
         if caption := shown.get("mystnb", {}).get("figure", {}).get("caption"):
-            shown["mystnb"]["figure"]["caption"] = caption.replace("{run}", title)
+            shown["mystnb"]["figure"]["caption"] = caption.replace("{run}", title[:1].upper() + title[1:])
         cell.metadata = shown | ({"tags": tags} if tags else {})
         cell["id"] = f"cell-{number}"
         if cell.cell_type == "code":

@@ -55,7 +55,7 @@ def comparison(
         claim, value = known.get(one), values.get(one)
         if claim is None and not one.startswith("ours."):
             raise KeyError(f"{one} is neither a claim of the papers nor one of ours")
-        metric = metrics()[claim.metric] if claim else None
+        metric = metrics().get(claim.metric if claim else value.protocol.get("metric", ""))
         digits = decimals if decimals is not None else metric.decimals if metric else 2
         unit = claim.unit if claim else value.unit
         table["metric"].append(f"{metric.label if metric else value.protocol.get('metric', '')}, {unit}")
@@ -63,7 +63,7 @@ def comparison(
         for name, numbers in (extra or {}).items():
             table[name].append(number(numbers.get(one), decimals=digits))
         table["measured"].append(_cell(value, digits))
-        tolerance = metric.tolerance if metric else None
+        tolerance = metric.tolerance if claim else None
         table["tolerance"].append(NOTHING if tolerance is None else f"± {tolerance:g}")
         because = (cannot_be or {}).get(one, "")
         judged = claim and (record.profile != "smoke" or because)
