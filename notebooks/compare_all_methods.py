@@ -93,17 +93,23 @@ page.verdict(
 # Every entrant starts from the same weights, and within a seed every model draws its samples from the same noise.
 
 # %%
+from functools import cache
+
 from companion.comparison.bench import measure, models
 from companion.comparison.compared import MEASURES, protocol
 from companion.rows import row
 
 
+@cache
+def checkpoints(seed):
+    """The base model, the retrained one, and what each method makes with this seed."""
+    return models(page.store, bench, names, seed)
+
+
 def rows():
-    """Every measure of every model; several runs, each with its own seed of training and noise."""
-    checkpoints = [models(page.store, bench, names, seed) for seed in page.seeds]
-    for name in checkpoints[0]:
-        runs = zip(page.seeds, checkpoints)
-        found = {seed: measure(page.store, bench, of[name], seed) for seed, of in runs}
+    """Every measure of every model; a seed is one of training and of noise."""
+    for name in checkpoints(page.seeds[0]):
+        found = {s: measure(page.store, bench, checkpoints(s)[name], s) for s in page.seeds}
         for metric in MEASURES:
             n = min(one[metric]["n"] for one in found.values())
             facts = bench.facts(name) | protocol(bench, metric) | dict(metric=metric, n=n)
@@ -126,10 +132,9 @@ def curves():
 
 def sheets():
     """Samples of every model from the same noise, of the first seed."""
-    checkpoints = models(page.store, bench, names, page.seeds[0])
     draw = partial(first_samples, page.store, bench, seed=page.seeds[0], count=14)
     scale = 2 if bench.kind.dataset == "mnist" else 4
-    shown = {name: draw(checkpoint) for name, checkpoint in checkpoints.items()}
+    shown = {name: draw(checkpoint) for name, checkpoint in checkpoints(page.seeds[0]).items()}
     return {"samples": plots.contact_sheet(shown, columns=14, scale=scale)}
 
 

@@ -28,7 +28,7 @@ forget = "1"  # the class that is to be forgotten, or several: "3,7"
 process = "ddpm"  # ddpm | ve: which base model
 dataset = ""  # digits | mnist; empty: as the profile has it
 methods = "all"  # or some, separated by commas: "erasediff,redirect"
-images = "1,4,16,64,0"  # forgotten images to relearn from; 0: retained images alone
+images = ""  # forgotten images to relearn from: "1,4,16"; 0: retained ones; empty: the profile's
 lr = 1e-4  # Adam's, of relearning
 
 # %%
@@ -41,12 +41,14 @@ page = Page("compare_relearning", vars())
 names = page.chosen("methods", ENTRANTS)
 asked = {key: page.parameters[key] for key in ("dataset", "process", "forget")}
 bench = Bench.of(page.profile, **asked)
-counts = [int(word) for word in page.parameters["images"].split(",")]
 budget = page.budget(  # the papers have no such experiment: all amounts are ours
-    smoke=dict(looks=(2, 8), n=30, prompts=4, steps=10),
-    laptop=dict(looks=(2, 4, 8, 16, 32, 64), n=200, prompts=100, steps=50, seeds=3),
-    paper=dict(looks=(1, 2, 4, 8, 16, 32, 64, 128), n=2000, prompts=1000, steps=100, seeds=5),
+    smoke=dict(images="1,0", looks=(4,), n=30, prompts=4, steps=10),
+    laptop=dict(images="1,4,16,64,0", looks=(2, 4, 8, 16, 32, 64), n=200)
+    | dict(prompts=100, steps=50, seeds=3),
+    paper=dict(images="1,4,16,64,256,0", looks=(1, 2, 4, 8, 16, 32, 64, 128), n=2000)
+    | dict(prompts=1000, steps=100, seeds=5),
 )
+counts = [int(word) for word in budget.images.split(",")]
 
 # %% tags=["hide-input", "key"]
 from statistics import median
@@ -88,6 +90,12 @@ from functools import cache
 from companion.comparison.bench import measure, models
 from companion.comparison.relearning import Relearning, back, relearn
 from companion.rows import row
+
+
+@cache
+def checkpoints(seed):
+    """The base model, the retrained one, and every method's."""
+    return models(page.store, bench, names, seed)
 
 
 @cache
@@ -143,7 +151,7 @@ from companion.comparison.compared import titles
 def rows():
     """Every model, with every number of images."""
     for seed in page.seeds:
-        for name, checkpoint in models(page.store, bench, names, seed).items():
+        for name, checkpoint in checkpoints(seed).items():
             yield from completed(name, checkpoint, seed)
             for k in counts if name != "before" else []:
                 yield from taught(name, checkpoint, k, seed)
@@ -153,19 +161,17 @@ def sheets():
     """The completed images of the first seed below the originals."""
     seed, title = page.seeds[0], titles(names)
     shown = {"original": originals(bench.kind.dataset, Inpainting(**prompts)).images}
-    for name, checkpoint in models(page.store, bench, names, seed).items():
+    for name, checkpoint in checkpoints(seed).items():
         shown[title[name]] = restored(complete(checkpoint, seed))
     scale = 2 if bench.kind.dataset == "mnist" else 4
     return {"inpainted": plots.contact_sheet(shown, columns=12, scale=scale)}
 
 
 def labels():
-    """Names, and what the class was drawn like before."""
-    rows = [
-        "original",
-        *(titles(names)[n] for n in models(page.store, bench, names, page.seeds[0])),
-    ]
-    return {"titles": titles(names), "rows": rows, "before": 2 * half()}
+    """Names, and how often the class was drawn before."""
+    title = titles(names)
+    rows = ["original", *(title[name] for name in checkpoints(page.seeds[0]))]
+    return {"titles": title, "rows": rows, "before": 2 * half()}
 
 
 result = page.measure(rows, series=labels, images=sheets, by=["images"])
