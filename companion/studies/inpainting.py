@@ -39,6 +39,12 @@ class Inpainting(Settings):
     resamples: int = Field(5, gt=0)  # of repaint: how often it goes each stretch of ten steps
     seed: int = Field(0, ge=0)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a record says of it; the seed and the side stand apart."""
+        own = {"corrections": self.corrections} if self.way == "replacement" else {"resamples": self.resamples}
+        return {"split": "test", "known": self.known, "way": self.way, "inpainting_steps": self.steps} | own
+
 
 class _Inpainting(Inpainting):
     base: Base

@@ -1,0 +1,47 @@
+"""What models draw for the hidden half of images: the table of both inpainters, and the images."""
+
+from pathlib import Path
+from typing import Any
+
+from companion.claims import load, split
+from companion.claims.names import data_title, method_title
+from companion.plots.images import picture
+from companion.plots.tables import over_interval, table
+
+__all__ = ["inpainting_table", "restored_images"]
+
+WAYS = {"replacement": "replacement", "repaint": "RePaint"}
+COLUMNS = [f"{way}, {side}, %" for way in WAYS.values() for side in ("D_g", "D_f")]
+DATA = {"mnist": ("mnist", "digits"), "celeba": ("celeba", "avatars")}  # a setting's own data, and what stands for them
+
+
+def inpainting_table(record: Any) -> Any:
+    """The share of restored images that keep their class: a row a model, a column an inpainter and a side; below, what
+    SGU's Table 3 prints."""
+    lines = {}
+    for value in record.all(unit="percent"):
+        facts = value.protocol
+        if "way" in facts:
+            name = data_title(value.dataset), facts["forget"].replace(",", " and "), method_title(value.method)
+            cell = over_interval(value.value, *(value.interval or [value.value] * 2), 0)
+            lines.setdefault(name, dict.fromkeys(COLUMNS, ""))[f"{WAYS[facts['way']]}, {facts['test']}, %"] = cell
+    for claim in load().values():
+        if split(claim.id)[0] == "sgu.tab3_accuracy" and claim.method != "clean":
+            name = (
+                f"printed: {data_title(claim.dataset)}",
+                claim.forget.replace(",", " and "),
+                method_title(claim.method),
+            )
+            lines.setdefault(name, dict.fromkeys(COLUMNS, ""))[f"replacement, {claim.test}, %"] = f"{claim.value:.1f}"
+    return table(lines, f"{record.title}. In brackets: 95 %, over seeds; with a single one over its images.")
+
+
+def restored_images(record: Any, file: Path, words: str) -> Any:
+    """One side's images of a setting, a row a model below the originals; nothing where the record has none."""
+    if file.name not in record.images:
+        return None
+    setting = file.stem.split("-")[-2]
+    values = [value for value in record.all(way="replacement") if value.dataset in DATA[setting]]
+    names = ["original", *dict.fromkeys(method_title(value.method) for value in values)]
+    title = f"{data_title(values[0].dataset)}, {words}: seed {values[0].seeds[0]}, profile {record.profile}"
+    return picture(file, names=names, title=title)

@@ -1,0 +1,62 @@
+"""What inpainting says of a model, as rows for a record, and the images behind it."""
+
+from typing import Any
+
+import torch
+
+from companion.classifiers import classifier, predict
+from companion.evaluation.judge import right
+from companion.models import Model
+from companion.rows import Row, row
+from companion.seeds import generator
+from companion.studies.inpainting import Inpainting, inpaint, originals, restored, results
+from paperlib.metrics import clip
+from paperlib.metrics.intervals import share
+
+__all__ = ["accuracy", "clean", "clip_distance", "drawn"]
+
+SIDES = {"D_g": "retain", "D_f": "forget"}
+
+
+def _asked(forget: str, side: str, settings: dict[str, Any]) -> Inpainting:
+    return Inpainting.checked(forget=forget, side=SIDES[side], **settings)
+
+
+def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
+    """The share of a side's restored test images, in percent, whose class is the original's in the classifier's eyes.
+
+    ``settings`` are :class:`companion.studies.inpainting.Inpainting`'s. The papers' cells are drawn by replacement; of
+    RePaint the metric has another name.
+    """
+    asked = _asked(forget, side, settings)
+    found = results(inpaint(model.store, model.checkpoint(), asked))
+    facts = model.facts | asked.facts | {"forget": forget, "test": side, "evaluations": found["evaluations"]}
+    metric = "accuracy" if asked.way == "replacement" else "accuracy with RePaint"
+    told = {"n": found["n"], "seed": asked.seed, "interval": found["interval"], "unit": "percent"}
+    return row(found["accuracy"], metric=metric, **told, **facts)
+
+
+def clean(model: Model, forget: str, side: str, *, n: int) -> Row:
+    """The same of the originals, which is the classifier's own: the best that inpainting can reach."""
+    asked, data = _asked(forget, side, {"n": n}), model.kind.dataset
+    found = originals(data, asked)
+    seen = share(right(predict(classifier(data), found.images), found, forget))
+    facts = {"dataset": data, "process": model.kind.process, "forget": forget, "test": side, "split": "test"}
+    told = {"n": seen.n, "interval": [100 * end for end in seen.interval]}
+    return row(100 * seen.value, metric="accuracy", method="clean", **told, **facts)
+
+
+def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **settings: Any) -> Row:
+    """The mean distance of restored from original images by CLIP, 100 (1 - cosine)."""
+    asked = _asked(forget, side, settings)
+    before, after = drawn(model, forget, side, **settings)
+    found = clip.clip_distance(judge, after, before, generator(asked.seed, "clip", "evaluation"))
+    facts = model.facts | asked.facts | {"forget": forget, "test": side, "features": judge.name}
+    told = {"n": found.n, "seed": asked.seed, "interval": found.interval}
+    return row(found.value, metric="clip_distance", **told, **facts)
+
+
+def drawn(model: Model, forget: str, side: str, **settings: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Originals and what the model made of them, uint8 [n, C, H, W]."""
+    asked = _asked(forget, side, settings)
+    return originals(model.kind.dataset, asked).images, restored(inpaint(model.store, model.checkpoint(), asked))
