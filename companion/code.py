@@ -48,8 +48,10 @@ def imported_files(start: str | Path, *, packages: Sequence[Path] = PACKAGES) ->
         if package:
             found.update([path, *path.parent.glob("*.yaml")])
             waiting += _files_of(_dotted(path, package), packages)  # the packages around it
-        for name in _imported_names(path.read_text(encoding="utf-8"), path, package):
-            waiting += _files_of(name, packages)
+        for level, name, below in _read(path.read_bytes())[0]:
+            base = _absolute(level, name, path, package)
+            for one in [base, *(f"{base}.{part}" for part in below)] if base else []:  # a name may be a submodule
+                waiting += _files_of(one, packages)
     return tuple(sorted(found))
 
 
@@ -58,44 +60,37 @@ def source_sha256(files: Iterable[Path]) -> str:
     better explanation computes nothing anew. Names count from the topmost package on: a checkout may stand anywhere."""
     digest = hashlib.sha256()
     for label, path in sorted((_label(Path(file).resolve()), Path(file)) for file in files):
-        digest.update(f"{label}\0{_said(path.read_bytes(), path.suffix)}\n".encode())
+        content = path.read_bytes()
+        said = _read(content)[1] if path.suffix == ".py" else hashlib.sha256(content).hexdigest()
+        digest.update(f"{label}\0{said}\n".encode())
     return digest.hexdigest()
 
 
 @lru_cache(maxsize=1024)
-def _said(content: bytes, suffix: str) -> str:
-    if suffix == ".py":
-        tree = ast.parse(content)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                if ast.get_docstring(node, clean=False) is not None:
-                    node.body = node.body[1:] or [ast.Pass()]
-        content = ast.unparse(tree).encode()
-    return hashlib.sha256(content).hexdigest()
-
-
-@lru_cache(maxsize=1024)
-def _imported_names(text: str, path: Path, package: Path | None) -> tuple[str, ...]:
-    """What a file with this text imports: parsed once, however many steps ask."""
-    names = []
-    for node in ast.walk(ast.parse(text, filename=str(path))):
+def _read(content: bytes) -> tuple[tuple[tuple[int, str, tuple[str, ...]], ...], str]:
+    """A Python file read once, however many steps ask: what it imports, as (level, module, names), and a hash of what
+    it does."""
+    tree, imports = ast.parse(content), []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            imports += [(0, alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, path, package)
-            if base:
-                names += [base, *(f"{base}.{alias.name}" for alias in node.names)]  # it may be a submodule
-    return tuple(names)
+            imports.append((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return tuple(imports), hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
-def _absolute(node: ast.ImportFrom, path: Path, package: Path | None) -> str:
-    if not node.level:
-        return node.module or ""
+def _absolute(level: int, module: str, path: Path, package: Path | None) -> str:
+    """The dotted name of what is imported from; empty where it is relative to something that is not ours."""
+    if not level:
+        return module
     if package is None:
-        return ""  # relative to something that is not ours
+        return ""
     around = path.parent.relative_to(package.parent).parts
-    around = around[: len(around) - (node.level - 1)]
-    return ".".join([*around, *([node.module] if node.module else [])])
+    around = around[: len(around) - (level - 1)]
+    return ".".join([*around, *([module] if module else [])])
 
 
 def _files_of(name: str, packages: Sequence[Path]) -> list[Path]:

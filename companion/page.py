@@ -87,7 +87,7 @@ class Page:
         else:
             self.record_path = run_folder(build, name, {**self.parameters, "profile": self.profile}) / "record.json"
         self.folder = self.record_path.parent
-        self.origin = Origin(name)
+        self.origin = Origin(name) if self.computes else None  # nothing is written of a run that computes nothing
         self.result: Record | None = self.recorded  # what the page shows
         self.run: Record | None = None  # what this run has measured
         self._shown: list[Callable[[Record], Any]] = []

@@ -119,10 +119,15 @@ def _facts(config: Any, compute: Callable, inputs: Sequence[Entry | str]) -> dic
     }
     if not all(isinstance(one, str) for one in facts["inputs"]):
         raise TypeError("inputs are entries of the store, or sha256 strings")
-    return {**facts, "source": source_sha256(sources)}
+    return {**facts, "source": _source(frozenset(sources))}
 
 
-@cache  # what a module of this process imports does not change while it runs
+@cache  # what a module of this process imports, and says, does not change while it runs
+def _source(files: frozenset[Path]) -> str:
+    return source_sha256(files)
+
+
+@cache
 def _behind(path: Path) -> tuple[Path, ...]:
     return path, *imported_files(path)
 
