@@ -202,9 +202,9 @@ result = page.measure(rows, series=curves, by=by)
 # ## The figure
 
 # %% mystnb={"figure": {"caption": "EraseDiff's Figure 2 on another model: cosines of every update with both gradients, the first seed's. Coloured below zero: conflict. Dashed: what Adam makes of the update. {run}.", "name": "fig-fig2"}, "image": {"alt": "Cosines of the updates with both gradients", "width": "720px"}} tags=["key"]
-from companion.plots.directions import conflict_table, direction_panels, inner_table
+from companion import plots
 
-page.figure(direction_panels)
+page.figure(plots.direction_panels)
 
 # %% [markdown]
 # ## In numbers
@@ -212,13 +212,13 @@ page.figure(direction_panels)
 # *The rule*: forgotten, where at most a third of what was asked and shown before is left; kept, where the distance is at most 1.5 times that before.
 
 # %%
-page.show(conflict_table)
+page.show(plots.conflict_table)
 
 # %% [markdown]
 # The same run with another number of inner steps:
 
 # %%
-page.show(inner_table)
+page.show(plots.inner_table)
 
 # %% [markdown]
 # ## What to notice

@@ -173,7 +173,7 @@ def missing(claim):
 
 
 # %%
-from companion.plots import contact_sheet
+from companion import plots
 
 SHOWN = {"mnist": "replacement", "celeba": "RePaint"}  # replacement leaves noise on faces
 
@@ -187,7 +187,7 @@ def sheets():
             originals, restored = drawn(model, D_f, side, seed=seed, **WAYS[way])
             sheet |= {"original": originals, model.method: restored}
         if sheet:
-            found[f"{row}-{SIDES[side]}"] = contact_sheet(sheet, scale=2)
+            found[f"{row}-{SIDES[side]}"] = plots.contact_sheet(sheet, scale=2)
     return found
 
 
@@ -200,9 +200,7 @@ result = page.measure(rows, images=sheets, tables=TABLES, missing=missing)
 # The paper prints CIFAR-10 and STL-10 only, and only replacement: its numbers stand below ours. Standard and Unseen are one model each for all seeds.
 
 # %%
-from companion.plots.inpainting import inpainting_table, restored_images
-
-page.show(inpainting_table)
+page.show(plots.inpainting_table)
 page.compare(*TABLES)
 
 # %% [markdown]
@@ -212,7 +210,7 @@ page.compare(*TABLES)
 # %%
 def grid(what, words):
     """One side's images."""
-    page.show(lambda record: restored_images(record, page.image_of(record, what), words))
+    page.show(lambda record: plots.restored_images(record, page.image_of(record, what), words))
 
 
 # %% mystnb={"figure": {"caption": "Retained digits: the original, and what every model draws for the hidden half, by replacement. Of the first seed, not chosen. {run}.", "name": "fig-sgu-tab3-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}}

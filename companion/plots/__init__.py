@@ -3,17 +3,13 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
-from companion.plots.comparison import (
-    compared_plane,
-    conflict_panels,
-    course_panels,
-    direction_panels,
-    relearning_grid,
-)
+from companion.plots.comparison import compared_plane, conflict_panels, course_panels, relearning_grid
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
+from companion.plots.directions import conflict_table, direction_panels, inner_table
 from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
+from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves
@@ -30,6 +26,9 @@ from companion.plots.vdu import (
 )
 
 __all__ = [
+    "inner_table",
+    "inpainting_table",
+    "restored_images",
     "over_interval",
     "table",
     "COLOURS",
@@ -39,6 +38,7 @@ __all__ = [
     "case_table",
     "compared_plane",
     "conflict_panels",
+    "conflict_table",
     "contact_sheet",
     "course_curves",
     "courses_table",

@@ -15,7 +15,7 @@ from companion.plots.glance import BASELINE, LOOKS, OTHER
 from companion.plots.style import COLOURS, use_style
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["compared_plane", "conflict_panels", "course_panels", "direction_panels", "relearning_grid"]
+__all__ = ["compared_plane", "conflict_panels", "course_panels", "relearning_grid"]
 
 COLUMNS = 4
 FIRST, SECOND = COLOURS["D_f"], COLOURS["D_g"]
@@ -168,33 +168,4 @@ def relearning_grid(record: Any, metric: str, *, title: str) -> Figure:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return figure
-
-
-def direction_panels(record: Any, *, title: str) -> Figure:
-    """EraseDiff's Figure 2: the cosines of every update with both gradients, a column a run, a row a gradient.
-
-    The series ``runs`` maps each run's name to its updates, as
-    :func:`companion.studies.directions.updates` has them.
-    """
-    use_style()
-    runs = record.series["runs"]
-    figure, axes = plt.subplots(2, len(runs), figsize=(8.2, 4.2), sharex=True, sharey=True, squeeze=False)
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for column, (name, found) in zip(axes.T, runs.items()):
-        column[0].set_title(name, loc="left", fontsize=9.5)
-        for panel, side, colour in zip(column, "rf", (SECOND, FIRST)):
-            x = range(1, len(found) + 1)
-            delta, move = ([one[f"{which}_{side}"] for one in found] for which in ("delta", "move"))
-            panel.fill_between(x, 0, np.minimum(delta, 0), color=colour, alpha=0.35, lw=0)
-            panel.plot(x, delta, lw=1.2, color=colour, label=r"$\delta$")
-            panel.plot(x, move, lw=1, ls="--", color=COLOURS["exact"], alpha=0.7, label="Adam's move")
-            panel.axhline(0, color=COLOURS["exact"], lw=0.8)
-            panel.set_ylim(-1, 1)
-            panel.tick_params(labelsize=8.5)
-    axes[0, 0].set_ylabel(r"with $\nabla L_r$, preserving", fontsize=9.5)
-    axes[1, 0].set_ylabel(r"with $\nabla L_f$, erasing", fontsize=9.5)
-    for panel in axes[1]:
-        panel.set_xlabel("update", fontsize=9.5)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
