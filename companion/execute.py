@@ -167,8 +167,6 @@ def last_lines(traceback: list[str], count: int = 12) -> str:
 def execute(page: str, parameters: Mapping[str, Any]) -> Path:
     """Execute a page and return the path of the executed notebook; ``parameters`` must name a ``profile``."""
     import nbformat
-
-    warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets are wanted here
     import papermill
 
     content, target = load(page), output_path(page, parameters)
@@ -229,6 +227,7 @@ def write_stamp(stamp: Path, made: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
+    warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets are wanted here
     from papermill.cli import _resolve_type  # the same reading of `-p name value` as papermill's own
 
     parser = argparse.ArgumentParser(prog="python -m companion page", description="Execute one page.")

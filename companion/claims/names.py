@@ -19,7 +19,7 @@ METHODS = {
     "standard": "Standard",
     "pretrained": "before",
     "before": "before",
-    "clean": "before",
+    "clean": "originals",
     "unscrubbed": "Unscrubbed",
     "unseen": "Unseen",
     "retrained": "retrained",

@@ -136,6 +136,8 @@ class StyledTable:
         caption = html.escape(self.frame.attrs.get("caption", ""))
         table = f'<table class="comparison"><caption>{caption}</caption>{body}</table>'
         below = "".join(f'<p class="not-run">{html.escape(line)}</p>' for line in self.frame.attrs.get("not_run", []))
+        if not lines:  # nothing was run: the reasons alone
+            return below
         return f'<div class="comparison-frame" style="overflow-x: auto" tabindex="0">{table}</div>{below}'
 
 
