@@ -99,7 +99,7 @@ class Base(Settings):
 
     @property
     def network(self) -> "Base":
-        """The base model that has the weights: itself, or the one that it is a face of."""
+        """The base model that has the weights, itself or the one that it is a face of."""
         if not self.of:
             return self
         process, _, labels = self.of.partition("-")

@@ -119,7 +119,7 @@ class Model:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What it is: data set, process, method, base model, and of a run every setting that it had."""
+        """Data set, process, method, base model, and of a run every setting that it had."""
         found = {"dataset": self.kind.dataset, "process": self.kind.process, "method": self.method}
         if self.run is None:
             card = bases.card(self.name) or {}

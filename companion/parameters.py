@@ -12,7 +12,7 @@ from companion.code import CHECKOUT
 
 __all__ = ["PROFILES", "check_profile", "defaults", "normalised", "plain_values", "seed_list"]
 
-#: What a run is: ``recorded`` shows what is committed and computes nothing; the others compute.
+# What a run is: ``recorded`` shows what is committed and computes nothing; the others compute.
 PROFILES = ("recorded", "smoke", "laptop", "paper")
 
 

@@ -51,7 +51,7 @@ class Value(_Strict):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 %: over seeds, or with a single one over its images; None where neither is known."""
+        """Of 95 %, over seeds, or with a single one over its images; None where neither is known."""
         images = self.protocol.get("ci95_images")  # [low, high], or of each seed one
         if self.ci95 or not images:
             return self.ci95
@@ -140,7 +140,7 @@ class Record(_Strict, populate_by_name=True):
 
     @property
     def title(self) -> str:
-        """What its numbers rest on: data sets, seeds and profile."""
+        """The data sets, seeds and profile that its numbers rest on."""
         found = [value for value in self.values if isinstance(value, Value)]
         data = ", ".join(dict.fromkeys(data_title(value.dataset) for value in found))
         seeds = sorted({seed for value in found for seed in value.seeds})

@@ -55,7 +55,7 @@ def gather(rows: Iterable[Row], page: str, tables: Sequence[str] = (), by: Seque
         page: whose record it is.
         tables: the papers' tables that the page reproduces, such as ``"sgu.tab2_ur"``: where a printed cell's facts are
             all met, the value has that cell's id.
-        by: facts that tell rows of ours apart where :data:`NAMING` does not.
+        by: facts that tell rows of ours apart where ``companion.rows.NAMING`` does not.
     """
     groups: dict[str, list[Row]] = {}
     for one in rows:

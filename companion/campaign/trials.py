@@ -36,7 +36,7 @@ LEVELS = tuple(-4.5 + k for k in range(9))  # log(sigma / alpha), 0.011 to 33
 _ALL = dict(channels=64, multipliers=(1, 2, 2, 2), blocks=1, per_group=8, attention=())
 _NET = dict(channels=32, multipliers=(1, 2, 4, 4), blocks=1, per_group=8, attention=())
 _RUN = dict(batch_size=64, lr=1e-3, ema=0.999, levels="uniform", weighting="simple", dropout=0.4)
-#: Per set, the trials by name: (network, run).
+# Per set, the trials by name: (network, run).
 TRIALS: dict[str, dict[str, tuple[dict, dict]]] = {
     "cifar10": {
         "64 wide": (_ALL, _RUN),

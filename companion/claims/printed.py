@@ -17,7 +17,7 @@ __all__ = ["KEYS", "Claim", "Metric", "join", "load", "matches", "metrics", "spl
 
 FOLDER = Path(__file__).parent
 PAPERS = ("sgu", "vdu", "erasediff")
-#: What a cell is about: a value is of the cell only if all of these agree.
+# What a cell is about: a value is of the cell only if all of these agree.
 KEYS = ("dataset", "process", "forget", "method", "metric", "unit", "test", "gamma")
 
 

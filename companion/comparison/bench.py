@@ -85,9 +85,9 @@ class Bench(Settings):
         return found | {"base": self.base} | own
 
 
-#: What each profile has. The budget and the batch are the search's (companion.comparison.search): its settings are good
-#: for these. A look is 400 images, so that a UR of 10 % is known to 3 points on the way; at the end 2000, to 1.3.
-#: The papers have no such experiment: ``paper``'s amounts are ours, more of everything that narrows an interval.
+# What each profile has. The budget and the batch are the search's (companion.comparison.search): its settings are good
+# for these. A look is 400 images, so that a UR of 10 % is known to 3 points on the way; at the end 2000, to 1.3.
+# The papers have no such experiment: ``paper``'s amounts are ours, more of everything that narrows an interval.
 AMOUNTS: dict[str, dict[str, int]] = {
     "smoke": {"budget": 16, "batch_size": 4, "looks": 1, "probes": 2, "glimpse": 40}
     | {"n": 60, "sampler": 8, "images": 4, "strata": 4},

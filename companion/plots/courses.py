@@ -12,7 +12,7 @@ from companion.plots.tables import table
 from paperlib.metrics.rule import FARTHER, FEWER
 
 if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
+    import pandas
 
 __all__ = ["course_curves", "courses_table", "endings", "needed_weight"]
 
@@ -110,7 +110,7 @@ def endings(record: Any) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def courses_table(record: Any) -> "Styler":
+def courses_table(record: Any) -> "pandas.io.formats.style.Styler":
     """When each run had forgotten, when it had kept the rest as well, and where it ended. Reads the series ``runs``."""
     lines = {
         (process.upper(), method): {

@@ -16,7 +16,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
 if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
+    import pandas
 
 __all__ = [
     "cost_and_result",
@@ -125,7 +125,7 @@ def forgetting_plane(record: Any, *, title: str) -> Figure:
     return figure
 
 
-def looks_table(record: Any) -> "Styler":
+def looks_table(record: Any) -> "pandas.io.formats.style.Styler":
     """What each run did, and what it cost. Reads the series ``order``, ``titles`` and ``looked``."""
     series, lines = record.series, {}
     for name in ["before", *series["order"]]:
@@ -141,7 +141,7 @@ def looks_table(record: Any) -> "Styler":
     return table(lines, record.title)
 
 
-def needs_table(rows: Sequence[Mapping[str, str]]) -> "Styler":
+def needs_table(rows: Sequence[Mapping[str, str]]) -> "pandas.io.formats.style.Styler":
     """What each method needs and costs, of :func:`paperlib.unlearning.methods.rows`."""
     columns = {
         "retained data": 4,

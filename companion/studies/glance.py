@@ -82,7 +82,7 @@ class Seen:
 
     @property
     def told(self) -> dict[str, Any]:
-        """What figures and tables show of it: the record's series ``looked``."""
+        """What figures and tables show of it, in the record's series ``looked``."""
         low, high = self.distance.interval
         found = {"ur": self.ur.value, "ur_low": self.ur.interval[0], "ur_high": self.ur.interval[1]}
         found |= {"asked": self.asked.value} if self.asked else {}
