@@ -198,16 +198,17 @@ COLUMNS = {
 }
 
 
-def ruled(record, dataset, method):
+def ruled(record, model):
     """What the rule says of one model."""
-    kept = record.find(dataset=dataset, method=method, metric="rest-frechet")
-    before = record.find(dataset=dataset, method="standard", metric="rest-frechet")
-    shown, start = (
-        record.find(dataset=dataset, method=m, metric="ur", forget=kept.protocol["forget"])
-        for m in (method, "standard")
+    before = model | {"method": "standard"}
+    now, start = (
+        {
+            "ur": record.find(metric="ur", **one).value,
+            "distance": record.find(metric="rest-frechet", **one).value,
+        }
+        for one in (model, before)
     )
-    first = {"ur": start.value, "distance": before.value}
-    return {"by the rule": "" if method == "standard" else verdict(shown.value, kept.value, first)}
+    return {"by the rule": "" if model == before else verdict(now["ur"], now["distance"], start)}
 
 
 page.show(lambda record: plots.measures_table(record, COLUMNS, title=record.title, more=ruled))

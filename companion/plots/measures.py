@@ -8,27 +8,29 @@ from companion.plots.tables import over_interval, table
 
 __all__ = ["measures_table"]
 
+WHOLE = "rest-frechet"  # the measure that every model has once
+
 
 def measures_table(
     record: Any, columns: Mapping[str, dict[str, Any]], *, title: str, more: Callable | None = None
 ) -> Any:
-    """A row for each data set and method of the record, a column for each kind of value, with 95 % intervals.
+    """A row for each data set, what is forgotten of it, and method; a column for each kind of value, with 95 % intervals.
 
     Args:
-        record: values with ``dataset``, ``method`` and facts.
+        record: with a value of ``WHOLE`` for each model, whose ``forget`` is all that is forgotten together.
         columns: heading -> the facts of its values; ``decimals`` among them is how they are written.
         title: the caption.
-        more: (record, dataset, method) -> further cells by heading.
+        more: (record, facts of the model) -> further cells by heading.
     """
-    models = dict.fromkeys((value.dataset, value.method) for value in record.all())
+    models = dict.fromkeys((one.dataset, one.protocol["forget"], one.method) for one in record.all(metric=WHOLE))
     lines = {}
-    for dataset, method in models:
-        cells = {}
+    for dataset, forget, method in models:
+        model, cells = {"dataset": dataset, "forget": forget, "method": method}, {}
         for head, facts in columns.items():
             facts = dict(facts)
             decimals = facts.pop("decimals", 1)
-            # the last one: of what is forgotten together
-            for value in record.all(dataset=dataset, method=method, **facts)[-1:]:
-                cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
-        lines[data_title(dataset), method_title(method)] = cells | (more(record, dataset, method) if more else {})
+            value = record.find(**model, **facts)
+            cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
+        row = f"{data_title(dataset)}<br><small>{forget.replace(',', ' and ')}</small>", method_title(method)
+        lines[row] = cells | (more(record, model) if more else {})
     return table(lines, title, size=0.72)
