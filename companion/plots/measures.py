@@ -14,7 +14,7 @@ WHOLE = "rest-frechet"  # the measure that every model has once
 def measures_table(
     record: Any, columns: Mapping[str, dict[str, Any]], *, title: str, more: Callable | None = None
 ) -> Any:
-    """A row for each data set, what is forgotten of it, and method; a column for each kind of value, with 95 % intervals.
+    """A row for each data set, what is forgotten of it, and method; a column for each kind of value, with intervals.
 
     Args:
         record: with a value of ``WHOLE`` for each model, whose ``forget`` is all that is forgotten together.
