@@ -1,0 +1,37 @@
+"""The table of everything measured: a row a model, also where two things are forgotten of one data set."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from companion.plots.measures import measures_table
+from companion.records import Record
+from companion.rows import gather, row
+
+
+def record():
+    rows = [
+        row(value, metric=metric, n=10, seed=seed, unit="%", dataset="shapes", method=method, forget=forget)
+        for method in ("standard", "redirect")
+        for forget, value in (("square,disc", 20.0), ("arrow", 40.0))
+        for metric in ("ur", "rest-frechet")
+        for seed in (0, 1)
+    ]
+    values = gather(rows, "example")
+    found = SimpleNamespace(values=values)
+    found.all = lambda **facts: Record.all(found, **facts)
+    found.find = lambda **facts: Record.find(found, **facts)
+    found.page = "example"
+    return found
+
+
+def test_two_things_forgotten_of_one_set_have_rows_of_their_own():
+    columns = {"UR": {"metric": "ur"}}
+    page = measures_table(record(), columns, title="t", more=lambda record, model: {"of": model["forget"]}).to_html()
+    assert page.count("20.0") == 2 and page.count("40.0") == 2  # a value in each of four rows, intervals are others
+    assert page.count("square and disc") >= 1 and "Redirect" in page
+
+
+def test_a_model_that_lacks_a_measure_is_an_error_that_names_it():
+    with pytest.raises(KeyError, match="0 values of example have .*metric='nll'"):
+        measures_table(record(), {"NLL": {"metric": "nll"}}, title="t")
