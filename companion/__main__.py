@@ -13,6 +13,7 @@ COMMANDS = {
     "campaign": ("companion.campaign.plan", "train and evaluate the base models that are missing; --plan says which"),
     "trials": ("companion.campaign.trials", "short trainings at equal time, to find a base model's recipe"),
     "classifier": ("companion.classifiers", "train the classifier of a data set"),
+    "noisy-classifier": ("companion.noisy_classifiers", "train the classifier of noisy images of a data set"),
     "evaluate": ("companion.evaluate", "measure a checkpoint: FID, UR, likelihoods and the rest"),
     "search": ("companion.comparison.search", "search every method's settings on held-out images"),
 }
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help"):
         print("python -m companion NAME ...\n")
-        print("\n".join(f"  {name:11} {what}" for name, (_, what) in COMMANDS.items()))
+        print("\n".join(f"  {name:16} {what}" for name, (_, what) in COMMANDS.items()))
         return 0
     if words[0] not in COMMANDS:
         print(f"{words[0]!r} is not one of {', '.join(COMMANDS)}", file=sys.stderr)

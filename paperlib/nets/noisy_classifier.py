@@ -1,0 +1,68 @@
+"""Classifiers of noisy images: which class a noisy image x_t came from, at every noise level.
+
+Such a classifier is a function of y = x_t / alpha_t = x_0 + s z and of log s, s = sigma_t / alpha_t: at equal s all
+processes show the same noisy image, so that one network serves VE, VP and DDPM. It is called as
+``classifier(y, log_s) -> logits [B, K]``; their softmax is P(class | x_t).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from paperlib.nets.blocks import Layers, Residual, norm
+from paperlib.nets.unet import time_features
+from paperlib.processes import expand
+
+__all__ = ["NoisyClassifier"]
+
+
+class NoisyClassifier(nn.Module):
+    """The way down of a U-Net, the mean over its pixels, a linear layer (after Dhariwal and Nichol, 2021, Section 4).
+
+    The first convolution already halves the image: three quarters of the work would be at full resolution.
+
+    Args:
+        image_channels: C.
+        outputs: K classes.
+        channels: features of the first convolution.
+        multipliers: features at each resolution, in units of ``channels``: half the image's, a quarter, and so on.
+        data_std: of a pixel; inputs are scaled by 1 / sqrt(data_std^2 + s^2).
+        levels: the least and the largest s; beyond, the network is asked about the nearest one.
+    """
+
+    def __init__(
+        self,
+        image_channels: int,
+        outputs: int,
+        *,
+        channels: int = 32,
+        multipliers: tuple[int, ...] = (1, 2, 4),
+        data_std: float = 1.0,
+        levels: tuple[float, float] = (0.005, 200.0),
+    ):
+        super().__init__()
+        self.image_channels, self.least = image_channels, 2 ** len(multipliers)  # pixels: halved so many times
+        self.channels, self.data_std = channels, data_std
+        self.low, self.high = (math.log(level) for level in levels)
+        self.embed = nn.Sequential(nn.Linear(channels, 4 * channels), nn.SiLU(), nn.Linear(4 * channels, 4 * channels))
+        self.first = nn.Conv2d(image_channels, channels, 4, stride=2, padding=1)
+        blocks, c = [], channels
+        for level, multiplier in enumerate(multipliers):
+            width, how = channels * multiplier, {"per_group": 8, "resample": "down" if level else None}
+            blocks.append(Residual(c, width, 4 * channels, **how))
+            c = width
+        self.blocks, self.norm, self.head = Layers(blocks), norm(c, 8), nn.Linear(c, outputs)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, y: Tensor, log_s: Tensor) -> Tensor:
+        """y [B, C, H, W], log_s [B] or a scalar tensor -> logits [B, K]."""
+        if y.ndim != 4 or y.shape[1] != self.image_channels or min(y.shape[2:]) < self.least:
+            asked = f"[B, {self.image_channels}, H, W] of at least {self.least} x {self.least}"
+            raise ValueError(f"images must be {asked}, not {tuple(y.shape)}")
+        scale = (self.data_std**2 + (2 * log_s).exp()).rsqrt().expand(len(y))
+        level = log_s.clamp(self.low, self.high).expand(len(y))
+        embedding = F.silu(self.embed(time_features(level / 4, self.channels, 16.0)))
+        h = self.blocks(self.first(expand(scale, y) * y), embedding)
+        return self.head(F.silu(self.norm(h)).mean((2, 3)))

@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from paperlib.nets.noisy_classifier import NoisyClassifier
+from tests.oracles import seeded
+
+
+def test_logits_have_a_row_an_image_and_a_level_may_be_shared():
+    net, y = NoisyClassifier(3, 5, channels=16), torch.randn(4, 3, 16, 16, generator=seeded())
+    log_s = torch.tensor(-1.0)
+    assert net(y, log_s).shape == (4, 5)
+    torch.testing.assert_close(net(y, log_s), net(y, log_s.expand(4)))
+
+
+def test_levels_beyond_those_of_training_are_asked_at_the_nearest_one():
+    net, y = NoisyClassifier(1, 3, channels=16, multipliers=(1, 2), levels=(0.1, 10.0)), torch.zeros(2, 1, 8, 8)
+    for p in net.parameters():  # a fresh network's blocks are zero, whatever the level
+        torch.nn.init.normal_(p, std=0.3, generator=seeded(1))
+    far, near = (net(y, torch.tensor(s).log()) for s in (1e4, 10.0))  # of a zero image the scale says nothing
+    assert torch.equal(far, near) and not torch.equal(net(y, torch.tensor(5.0).log()), near)
+
+
+def test_wrong_images_are_refused():
+    net = NoisyClassifier(1, 3, channels=16)
+    for shape in ((2, 3, 28, 28), (2, 1, 4, 28), (2, 28, 28)):
+        with pytest.raises(ValueError, match=r"images must be \[B, 1, H, W\] of at least 8 x 8"):
+            net(torch.zeros(shape), torch.tensor(0.0))
