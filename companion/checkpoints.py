@@ -7,21 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import nn
 
 from companion.provenance import CHECKOUT, device, git_state, versions
 
-__all__ = ["FOLDER", "LARGEST", "amend", "card", "load", "rounded", "save"]
+__all__ = ["FOLDER", "LARGEST", "DamagedCheckpoint", "amend", "card", "load", "rounded", "save"]
 
 FOLDER = CHECKOUT / "checkpoints"
 LARGEST = 20_000_000  # bytes of one file
 
 
+class DamagedCheckpoint(ValueError):
+    """A file does not hold what its name promises."""
+
+
 def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of ``model`` as it is stored: fp16 where it is floating point, contiguous."""
-    return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
+    """The state of ``model`` as it is stored: fp16 where it is floating point, contiguous. What fp16 would round to
+    infinity is refused."""
+    state = {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            largest = model.state_dict()[name].abs().max().item()
+            raise ValueError(f"{name} reaches {largest:g}: fp16 ends at 65504, and a checkpoint holds finite numbers")
+    return state
 
 
 def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLDER, *, precise: bool = False) -> Path:
@@ -59,7 +70,13 @@ def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
     file = folder / f"{name}.json"
     if not file.is_file() or not file.with_suffix(".safetensors").is_file():
         return None
-    return json.loads(file.read_text(encoding="utf-8"))
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedCheckpoint(f"{file} is no card of a checkpoint ({error}): restore or remove it") from error
+    if not isinstance(facts, dict):
+        raise DamagedCheckpoint(f"{file} is no card of a checkpoint, but {type(facts).__name__}: restore or remove it")
+    return facts
 
 
 def amend(name: str, folder: Path = FOLDER, **facts: Any) -> None:
@@ -80,6 +97,14 @@ def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
         known = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(f"there is no checkpoint {name!r} in {folder}; there are: {known}")
     if hashlib.sha256(file.read_bytes()).hexdigest() != (card(name, folder) or {}).get("sha256"):
-        raise ValueError(f"{file} is not the file of its card: its sha256 differs")
-    model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in load_file(file).items()})
+        raise DamagedCheckpoint(f"{file} is not the file of its card: its sha256 differs")
+    try:
+        state = {name: v.float() if v.is_floating_point() else v for name, v in load_file(file).items()}
+    except SafetensorError as error:
+        raise DamagedCheckpoint(f"{file} cannot be read ({error}): restore it, or train it again") from error
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise DamagedCheckpoint(f"{file} is of another network than {type(model).__name__}: {first}") from error
     return model.eval()

@@ -20,6 +20,7 @@ from companion.machine import say
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.snapshots import Resumable
+from paperlib.checks import need_images
 from paperlib.data import sets
 from paperlib.data.images import Images, model_input
 from paperlib.nets.classifier import CifarResNet, SmallCNN, classification_loss
@@ -192,6 +193,7 @@ def snapshot_file(name: str, seed: int) -> Path:
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
     """Logits [N, outputs] of uint8 images [N, C, H, W]."""
+    need_images("images", images)
     parts = (model_input(part).contiguous(memory_format=torch.channels_last) for part in images.split(batch_size))
     return torch.cat([model(part) for part in parts])
 

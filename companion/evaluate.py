@@ -40,7 +40,7 @@ HELP = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 where everything was measured, 2 where it cannot be."""
+    """Run the command line; 0 where everything was measured, 1 where some of it could not be, 2 where nothing can."""
     parser = argparse.ArgumentParser(prog="python -m companion evaluate", description=__doc__.partition("\n")[0])
     parser.add_argument("checkpoint")
     parser.add_argument("--metrics", required=True, help=f"some of {','.join(METRICS)}")
@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="default: evaluations/<checkpoint>-<sha256>.json in the build folder")
     options = parser.parse_args(arguments)
     try:
+        if options.out and options.out.is_dir():
+            raise ValueError(f"--out {options.out} is a folder: name the file in it")
         metrics = tuple(name.strip() for name in options.metrics.split(",") if name.strip())
         protocol = Protocol.checked(metrics=metrics, **{name: getattr(options, name) for name in HELP})
         subject = prepare(options.checkpoint, protocol, device=pick_device(options.device))
@@ -66,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     name = f"{subject.checkpoint.name}-{subject.checkpoint.sha256[:8]}.json"
     file = write(evaluation, options.out or build_folder() / "evaluations" / name)
     print(evaluation.table(), "", evaluation.details(), "", f"record: {file}", sep="\n")
-    return 0
+    return 1 if evaluation.absent else 0
 
 
 if __name__ == "__main__":

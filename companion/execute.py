@@ -22,12 +22,13 @@ from typing import Any
 from filelock import FileLock
 
 from companion.code import CHECKOUT
+from companion.environment import fix_environment
 from companion.folders import build_folder, run_folder
 from companion.page import recorded
 from companion.parameters import PROFILES, check_profile, defaults, normalised
 from companion.records import Record
 
-__all__ = ["PageError", "clean", "execute", "fix_environment", "load", "output_path", "write_stamp"]
+__all__ = ["PageError", "clean", "execute", "load", "output_path", "write_stamp"]
 
 ROOT = CHECKOUT
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -35,15 +36,6 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 class PageError(RuntimeError):
     """A page that cannot be executed, or failed while it was; the message is meant for a reader."""
-
-
-def fix_environment() -> None:
-    """Set what every page's process needs in order to compute the same numbers each time."""
-    os.environ["PAPERLIB_BUILD"] = str(build_folder())  # absolute: a page runs in another folder
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # sums in parallel are not repeatable
-    os.environ["PYTHONHASHSEED"] = "0"
-    os.environ["PYTHONPATH"] = str(ROOT)  # pages import this checkout, wherever the environment's own one is
-    os.environ["IPYTHONDIR"] = str(build_folder() / "ipython")  # nobody's personal start-up files
 
 
 def load(page: str):

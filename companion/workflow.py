@@ -14,7 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from companion.execute import ANSI, ROOT, fix_environment
+from companion.environment import fix_environment
+from companion.execute import ANSI, ROOT
 from companion.folders import build_folder
 from companion.parameters import PROFILES
 
@@ -92,6 +93,7 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
     signal.signal(signal.SIGINT, progress.interrupt)
     # Our own lock ends with this process, whatever ends it; Snakemake's would have to be removed by hand.
     command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--cores", str(jobs), "--nolock"]
+    command += ["--workflow-profile", "none"]
     command += ["--keep-going", "--rerun-incomplete", "--config", f"profile={profile}", f"solutions={solutions}"]
     try:
         cli.main(command)
@@ -99,10 +101,13 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
         status = 1 if end.code else 0
     except KeyboardInterrupt:
         status = 1
+    index = build / "html" / "index.html"
     if status:
         progress.report()
+    elif not (index.is_file() and (build / "steps" / "html").is_file()):
+        print(f"no book was built: {index} is not there, though nothing failed", file=sys.stderr)
+        return 1
     else:
-        index = build / "html" / "index.html"
         print(f"The book: {os.path.relpath(index)} ({index.as_uri()})")
     return status
 

@@ -24,6 +24,7 @@ __all__ = [
     "MATCHES",
     "PREDICTIONS",
     "Transplanted",
+    "beside",
     "reinitialise",
 ]
 
@@ -46,6 +47,13 @@ class DenoisingModel(Protocol):
     process: Process
 
     def __call__(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised: ...
+
+
+def beside(model: DenoisingModel, x: Tensor) -> Tensor:
+    """x on the device of the model's weights and in their precision, but no less than float32; as it is where the model
+    has none."""
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    return x if weight is None else x.to(weight.device, torch.promote_types(torch.float32, weight.dtype))
 
 
 class Denoiser(nn.Module):

@@ -16,7 +16,7 @@ import torch
 from companion import checkpoints
 from companion.bases import images
 from companion.evaluation.measures import METRICS, Result
-from companion.evaluation.samples import check_drawing, find, timing
+from companion.evaluation.samples import Checkpoint, check_drawing, find, timing
 from companion.evaluation.subject import Protocol, Subject
 from companion.folders import build_folder
 from companion.provenance import Origin
@@ -39,6 +39,7 @@ class Evaluation(Settings, populate_by_name=True):
     protocol: Protocol
     sampling: dict[str, float]  # evaluations an image as they were counted, and the seconds that all samples took
     results: list[Result]
+    absent: dict[str, str] = {}  # metrics that could not be taken of what was drawn, each with the reason
     provenance: Provenance
 
     def table(self) -> str:
@@ -48,7 +49,8 @@ class Evaluation(Settings, populate_by_name=True):
             low_high = f"[{one.interval[0]:.4g}, {one.interval[1]:.4g}]" if one.interval else "-"
             rows.append((one.name, f"{one.value:.4g}", low_high, one.unit, str(one.n)))
         widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+        return "\n".join([*lines, *(f"{name}: none, since {reason}" for name, reason in self.absent.items())])
 
     def details(self) -> str:
         """What each number hangs on, a line each."""
@@ -88,18 +90,34 @@ def prepare(
         raise ValueError(f"{needed['ddpm']} is of a DDPM, and {found.name} is a {base.process} model: ask for nll")
     for one in (found, before):
         if one is not None:
-            check_drawing(protocol.sampler, protocol.evaluations, protocol.guidance, one.base.labels)
-            one.load()  # refuses what is not the file of its card
+            model = one.load()  # refuses what is not the file of its card
+            check_drawing(model, protocol.sampler, protocol.evaluations, protocol.guidance)
     for part in {"test", protocol.reference}:
         data = images(base.dataset, part)
         if protocol.forget:
             forgotten(data, protocol.forget)
+    _check_amounts(found, protocol)
     neighbours = any("precision-recall" in name for name in protocol.metrics)
     if "classifier" in needed or (neighbours and protocol.features == "classifier"):
         _check_classifier(base.dataset)
     if "inception" in needed or (neighbours and protocol.features == "inception"):
         _check_inception(device)
     return Subject(found, protocol, store or Store(build_folder() / "store"), device, before)
+
+
+def _check_amounts(checkpoint: Checkpoint, protocol: Protocol) -> None:
+    """Refuse amounts of which no neighbours and no covariance can be taken."""
+    reference = images(checkpoint.base.dataset, protocol.reference)
+    reference = reference.only(torch.arange(min(protocol.reference_n or len(reference), len(reference))))
+    for name in protocol.metrics:
+        real = reference
+        if name.startswith("u-") or name == "rest-frechet":
+            real = real.only(~forgotten(real, protocol.forget))
+        if "precision-recall" in name and not protocol.k < min(protocol.n, len(real)):
+            raise ValueError(f"k={protocol.k} neighbours of n={protocol.n} samples and {len(real)} real images")
+        if name.endswith(("fid", "frechet")) and len(real) < 2:
+            left = f"reference_n={protocol.reference_n} leaves {len(real)} real images"
+            raise ValueError(f"{left}, and {name} needs two")
 
 
 def _check_classifier(dataset: str) -> None:
@@ -119,10 +137,16 @@ def _check_inception(device: torch.device) -> None:
 def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
     """Measure what the protocol asks for; ``say`` is told what is begun."""
     origin = Origin("evaluate")
-    results, sampled = [], {}
+    results, sampled, absent = [], {}, {}
     for name in subject.protocol.metrics:
         say(f"{subject.checkpoint.name}: {name} ...")
-        results += METRICS[name][0](subject)
+        try:
+            results += METRICS[name][0](subject)
+        except (
+            ValueError,
+            FloatingPointError,
+        ) as error:  # of what was drawn; the others go on
+            absent[name] = str(error)
     if "samples" in vars(subject):
         sampled = timing(subject.samples)
     checkpoint = subject.checkpoint
@@ -133,6 +157,7 @@ def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
         protocol=subject.protocol,
         sampling=sampled,
         results=[one.model_copy(update={"details": plain(one.details)}) for one in results],
+        absent=absent,
         provenance=origin.provenance(),
     )
 

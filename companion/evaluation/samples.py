@@ -20,7 +20,7 @@ from companion.store import Entry, Store
 from paperlib.data.images import to_uint8
 from paperlib.denoiser import Denoiser
 from paperlib.guidance import Guided
-from paperlib.sampling import sample
+from paperlib.sampling import prior, sample
 
 __all__ = ["Checkpoint", "Drawing", "check_drawing", "draw", "drawn", "find", "timing"]
 
@@ -87,14 +87,23 @@ class Drawing(Settings):
     folder: Path = Field(exclude=True)
 
 
-def check_drawing(sampler: str, evaluations: int, guidance: float, labels: bool) -> None:
-    """Refuse what cannot be drawn."""
+def check_drawing(model: Denoiser, sampler: str, evaluations: int, guidance: float) -> None:
+    """Refuse what cannot be drawn: what has no sense, and what the sampler refuses at its first step, which is tried
+    on one image."""
+    labels = bool(model.net.classes)
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler={sampler!r} is not one of {', '.join(SAMPLERS)}")
     if guidance and not labels:
         raise ValueError(f"guidance={guidance:g} needs a model with labels")
     if evaluations < (least := SAMPLERS[sampler][1](1) * (2 if guidance else 1)):
         raise ValueError(f"evaluations={evaluations} is below the {least} that one step of {sampler} costs")
+    guided, cost = (Guided(model, guidance), 2) if guidance else (model, 1)
+    draws, cond = generator(0, "evaluation/check", "noise"), torch.zeros(1, dtype=torch.long) if labels else None
+    x, count = prior(model, (1, *model.net.shape), draws), steps(sampler, evaluations // cost)
+    try:
+        next(iter(SAMPLERS[sampler][0](guided, x, steps=count, generator=draws, cond=cond)))
+    except ValueError as error:
+        raise ValueError(f"sampler={sampler!r} with evaluations={evaluations}: {error}") from error
 
 
 def draw(store: Store, checkpoint: Checkpoint, device: torch.device, **drawing: Any) -> Entry:

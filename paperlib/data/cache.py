@@ -9,6 +9,7 @@ below. Where it is not, the hash is recorded in ``<set>-<part>.sha256`` when the
 import errno
 import hashlib
 import os
+import re
 import warnings
 import zipfile
 import zlib
@@ -112,7 +113,10 @@ def content_sha256(arrays: Arrays) -> str:
 
 def _arrays(path: Path, command: str) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as file:  # every member's checksum is verified while it is read
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise ValueError("one array, and no archive of several")
+        with file:  # every member's checksum is verified while it is read
             arrays = {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an offset that is none
@@ -130,8 +134,16 @@ def _check_layout(part: str, arrays: Arrays) -> None:
     if missing := ({"images"} | target) - arrays.keys():
         raise DamagedData(f"{part} lacks {', '.join(sorted(missing))}")
     images = arrays["images"]
-    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-        raise DamagedData(f"{part}: images are {images.dtype} {list(images.shape)}, not uint8 [N, H, W, C]")
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images) or images.shape[3] not in (1, 3):
+        raise DamagedData(f"{part}: images are {images.dtype} {list(images.shape)}, not uint8 [N, H, W, 1 or 3]")
+    for name, axes in {"labels": 1, "attributes": 2, "ids": 1}.items():
+        if name in arrays and not (np.issubdtype(arrays[name].dtype, np.integer) and arrays[name].ndim == axes):
+            found = f"{arrays[name].dtype} {list(arrays[name].shape)}"
+            raise DamagedData(f"{part}: {name} are {found}, not whole numbers [N{', attributes' * (axes - 1)}]")
+    if "labels" in arrays and arrays["labels"].min() < 0:
+        raise DamagedData(f"{part}: the label {arrays['labels'].min()} is negative")
+    if "attributes" in arrays and not np.isin(arrays["attributes"], (-1, 1)).all():
+        raise DamagedData(f"{part}: attributes are -1 and 1, and these have others")
     rows = {name: len(arrays[name]) for name in ("images", "labels", "attributes", "ids") if name in arrays}
     if len(set(rows.values())) > 1:
         raise DamagedData(f"{part}: its arrays have different lengths, {rows}")
@@ -144,9 +156,15 @@ def _expected_sha256(path: Path) -> str | None:
     recorded = path.with_suffix(".sha256")
     if path.stem in KNOWN_SHA256:
         return KNOWN_SHA256[path.stem]
-    return recorded.read_text().split()[0] if recorded.is_file() else None
+    if not recorded.is_file():
+        return None
+    if not re.match(r"[0-9a-f]{64}\b", text := recorded.read_text(errors="replace")):
+        raise DamagedData(f"{recorded} has no sha256 but {text[:40]!r}: remove it; the set is checked without it")
+    return text[:64]
 
 
 def _write_hash(path: Path, sha256: str) -> None:
     if path.stem not in KNOWN_SHA256:
-        path.with_suffix(".sha256").write_text(f"{sha256}  content of {path.name}\n")
+        temporary = path.with_name(f".{path.stem}.tmp.sha256")  # a full disk leaves this one empty, and not the hash
+        temporary.write_text(f"{sha256}  content of {path.name}\n")
+        temporary.replace(path.with_suffix(".sha256"))

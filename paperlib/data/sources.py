@@ -21,13 +21,15 @@ class DownloadFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Source:
-    """A set: its torchvision class, its parts and what torchvision calls them, its classes and its size.
+    """A set: its torchvision class and the folder that its files are in, its parts and what torchvision calls them, its
+    classes and its size.
 
     ``resize`` is the side that images of any shape are cropped to (the central square) and resized to; 0 where all
     have one shape and keep it.
     """
 
     loader: str
+    place: str
     parts: dict[str, dict[str, Any]]
     classes: tuple[str, ...] = ()
     resize: int = 0
@@ -35,20 +37,23 @@ class Source:
 
 #: Every real set, under the name that commands and pages use.
 SOURCES = {
-    "mnist": Source("MNIST", {"train": {"train": True}, "test": {"train": False}}, tuple("0123456789")),
+    "mnist": Source("MNIST", "MNIST/raw", {"train": {"train": True}, "test": {"train": False}}, tuple("0123456789")),
     "cifar10": Source(
         "CIFAR10",
+        "cifar-10-batches-py",
         {"train": {"train": True}, "test": {"train": False}},
         ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     ),
     "stl10": Source(
         "STL10",
+        "stl10_binary",
         {"train": {"split": "train"}, "test": {"split": "test"}},
         ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"),
     ),
-    "celeba": Source("CelebA", {part: {"split": part} for part in ("train", "valid", "test")}, resize=64),
+    "celeba": Source("CelebA", "celeba", {part: {"split": part} for part in ("train", "valid", "test")}, resize=64),
     "imagenette": Source(
         "Imagenette",
+        "imagenette2-160",
         {"train": {"split": "train", "size": "160px"}, "test": {"split": "val", "size": "160px"}},
         (
             *("tench", "English springer", "cassette player", "chain saw", "church"),
@@ -79,10 +84,10 @@ def prepare(name: str, part: str, folder: Path) -> str:
     try:
         loaded = getattr(torchvision.datasets, source.loader)(folder, download=True, **source.parts[part])
     except Exception as error:  # whatever the network, gdown, or a damaged file leads to
-        raise DownloadFailed(
-            f"{name}: neither found in {folder} nor downloaded ({type(error).__name__}: {error}). "
-            f"With a network, run again: {command(name)}"
-        ) from error
+        what = f"{name}: neither found in {folder} nor downloaded ({type(error).__name__}: {error}). "
+        if (place := folder / source.place).exists():  # torchvision takes what it finds there, cut or whole
+            what += f"If a file in {place} was cut short, remove that folder. "
+        raise DownloadFailed(f"{what}With a network, run again: {command(name)}") from error
     stem = file_stem(name, part)
     if not source.resize:
         labels = loaded.targets if hasattr(loaded, "targets") else loaded.labels

@@ -12,6 +12,7 @@ has the marginals of the stochastic one, so that along its path::
 dimensions; for images :mod:`paperlib.likelihood.fast` solves the same ODE in variables in which it is smooth.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ from paperlib.likelihood.divergence import draw_probes, exact_divergence, hutchi
 
 __all__ = ["LogLikelihood", "log_likelihood", "velocity"]
 
-ADAPTIVE = ("dopri5", "bosh3", "dopri8", "adaptive_heun")
+ADAPTIVE = {"dopri5": 6, "bosh3": 3, "dopri8": 13, "adaptive_heun": 2}  # and the evaluations of a step
 FIXED = ("rk4", "midpoint", "euler")
 
 
@@ -67,18 +68,22 @@ def log_likelihood(
         most_steps: an adaptive solver that needs more gives up with a ``FloatingPointError``: the field has diverged.
     """
     needs(divergence, probes, generator)
-    if solver not in ADAPTIVE + FIXED:
-        raise ValueError(f"solver={solver!r} is not one of {', '.join(ADAPTIVE + FIXED)}")
+    if solver not in (*ADAPTIVE, *FIXED):
+        raise ValueError(f"solver={solver!r} is not one of {', '.join((*ADAPTIVE, *FIXED))}")
     noise = None if divergence == "exact" else draw_probes(divergence, (probes, *x.shape), generator).to(x)
-    evaluations = 0
+    evaluations, most = 0, most_steps * ADAPTIVE[solver] + 2 if solver in ADAPTIVE else math.inf
 
     def derivative(t, state):
         nonlocal evaluations
         evaluations += 1
+        if evaluations > most:  # torchdiffeq counts its steps in an assert, which ``python -O`` leaves out
+            raise FloatingPointError(f"{solver} has not arrived after most_steps={most_steps} steps")
         with torch.enable_grad():
             at = state[0].detach().requires_grad_()
             dx = velocity(model, at, t, cond)
             trace = exact_divergence(dx, at) if noise is None else hutchinson(dx, at, noise)
+        if not (dx.isfinite().all() and trace.isfinite().all()):  # its steps would shrink for ever
+            raise FloatingPointError(f"{solver} cannot follow this model's field: not finite at t = {t.item():.4g}")
         return dx.detach(), trace
 
     process = model.process

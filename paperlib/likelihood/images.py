@@ -17,8 +17,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_images
 from paperlib.data.images import model_input
-from paperlib.denoiser import DenoisingModel
+from paperlib.denoiser import DenoisingModel, beside
 from paperlib.intervals import t_quantile
 from paperlib.likelihood.bound import variational_bound
 from paperlib.likelihood.fast import fast_log_likelihood
@@ -126,13 +127,13 @@ def image_nll(
         solver: ``steps``, ``tolerance``, ``divergence``, ``data_std`` of
             :func:`paperlib.likelihood.fast.fast_log_likelihood`.
     """
-    _check(images, dequantisations=dequantisations, batch_size=batch_size)
+    _check(images, cond, dequantisations=dequantisations, batch_size=batch_size)
     values, evaluations, derivatives = [], [], []
     for start in range(0, len(images), batch_size):
         part, given = images[start : start + batch_size], None if cond is None else cond[start : start + batch_size]
         repeats = []
         for _ in range(dequantisations):
-            x = model_input(part, generator, dequantise=True)
+            x = beside(model, model_input(part, generator, dequantise=True))
             found = fast_log_likelihood(model, x, cond=given, probes=probes, generator=generator, **solver)
             repeats.append(bits_per_dim(-found.log_p.T, x[0].numel(), LEVELS_OFFSET))  # [B, P]
             evaluations.append(found.evaluations)
@@ -186,13 +187,13 @@ def image_bound(
     ``settings`` are those of :func:`paperlib.likelihood.bound.variational_bound`: ``variance``, ``strata``, ``grid``,
     ``decoder_variance``, ``clip``. The decoder gives probabilities of levels, so there is no offset.
     """
-    _check(images, batch_size=batch_size)
+    _check(images, cond, batch_size=batch_size)
     if settings.get("levels", 256) != 256:
         raise ValueError(f"levels={settings['levels']}: uint8 images have 256")
     parts = []
     for start in range(0, len(images), batch_size):
         given = None if cond is None else cond[start : start + batch_size]
-        x0 = model_input(images[start : start + batch_size])
+        x0 = beside(model, model_input(images[start : start + batch_size]))
         parts.append(variational_bound(model, x0, generator=generator, cond=given, **settings))
     dims = images[0].numel()
     terms = (bits_per_dim(torch.cat([getattr(p, name) for p in parts]), dims) for name in ("prior", "steps", "decoder"))
@@ -200,9 +201,10 @@ def image_bound(
     return ImageBound(prior, steps, torch.cat([p.times for p in parts]), decoder, parts[0].evaluations)
 
 
-def _check(images: Tensor, **counts: int) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
-        raise ValueError(f"images must be uint8 [N, C, H, W], one or more; got {images.dtype} {list(images.shape)}")
+def _check(images: Tensor, cond: Tensor | None, **counts: int) -> None:
+    need_images("images", images)
+    if cond is not None and len(cond) != len(images):
+        raise ValueError(f"cond has {len(cond)} rows for {len(images)} images: one each")
     for name, value in counts.items():
         if value < 1:
             raise ValueError(f"{name}={value} is not at least 1")

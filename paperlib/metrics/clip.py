@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paperlib.checks import need_images
 from paperlib.metrics.features import MissingWeights, Network, rgb
 from paperlib.metrics.intervals import Measured, bootstrap_mean
 
@@ -47,8 +48,9 @@ class Clip:
     @torch.no_grad()
     def images(self, images: Tensor, batch_size: int = 64) -> Tensor:
         """Embeddings [N, E] of uint8 images [N, 1 or 3, S, S], on the CPU, not normalised."""
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[2] != images.shape[3] or not len(images):
-            raise ValueError(f"images must be uint8 [N, C, S, S], square; got {images.dtype} {list(images.shape)}")
+        need_images("images", images)
+        if images.shape[2] != images.shape[3]:
+            raise ValueError(f"images must be square, [N, C, S, S]; got {list(images.shape)}")
         parts = images.split(batch_size)
         return torch.cat([self.model.encode_image(self.preprocess(part)).float().cpu() for part in parts])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from paperlib.checks import need_images
 from paperlib.data.images import model_input
 
 __all__ = ["INCEPTION", "MissingWeights", "Network", "features", "inception", "penultimate"]
@@ -39,8 +40,7 @@ class Network:
 @torch.no_grad()
 def features(images: Tensor, network: Network, batch_size: int = 50) -> Tensor:
     """The features [N, D] of uint8 images [N, C, H, W], on the CPU, taken ``batch_size`` images at a time."""
-    if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
-        raise ValueError(f"images must be uint8 [N, C, H, W] with N >= 1, not {images.dtype} {list(images.shape)}")
+    need_images("images", images)
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} is below 1")
     return torch.cat([network.extract(part).cpu() for part in images.split(batch_size)])

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_finite
 from paperlib.metrics.intervals import Measured, bootstrap_mean, share, share_ratio
 
 __all__ = [
@@ -155,6 +156,7 @@ def entropy(logits: Tensor, generator: torch.Generator) -> Measured:
 def _width(logits: Tensor) -> int:
     if logits.ndim != 2 or not len(logits):
         raise ValueError(f"logits must be [N, outputs] with N >= 1, not {list(logits.shape)}")
+    need_finite(logits=logits)
     return logits.shape[1]
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_finite
 from paperlib.metrics.features import INCEPTION, Network, features
 
 __all__ = [
@@ -59,6 +60,9 @@ class Statistics:
     @classmethod
     def of(cls, values: Tensor, network: str) -> "Statistics":
         """Those of features [n, D]."""
+        if values.ndim != 2 or not len(values):
+            raise ValueError(f"features must be [n, D] with n >= 1, not {list(values.shape)}")
+        need_finite(features=values)
         return reduce(add, (cls._of(part.double().cpu(), network) for part in values.split(CHUNK)))
 
     @classmethod

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_finite
+
 __all__ = ["Z", "Measured", "bootstrap_mean", "share", "share_ratio", "wilson"]
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
@@ -57,6 +59,7 @@ def bootstrap_mean(values: Tensor, generator: torch.Generator, resamples: int = 
     """The mean of ``values`` [n] and the percentile interval of resampled means."""
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values must be [n] with n >= 1, not {list(values.shape)}")
+    need_finite(values=values)
     values, n = values.double().cpu(), len(values)
     rows = (torch.randint(n, (n,), generator=generator, device=generator.device).cpu() for _ in range(resamples))
     means = torch.stack([values[drawn].mean() for drawn in rows])

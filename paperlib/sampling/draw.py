@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from paperlib.denoiser import DenoisingModel
+from paperlib.denoiser import DenoisingModel, beside
 from paperlib.processes import normal
 from paperlib.sampling.ode import heun
 from paperlib.sampling.walk import State
@@ -18,13 +18,7 @@ def prior(model: DenoisingModel, shape: tuple[int, ...], generator: torch.Genera
 
     Drawn in float32; a float64 model gets the same numbers in float64.
     """
-    return _beside(model, model.process.prior_std() * normal(shape, generator))
-
-
-def _beside(model: DenoisingModel, noise: Tensor) -> Tensor:
-    """Noise on the device of the model's weights, in their precision, but no less than float32."""
-    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    return noise if weight is None else noise.to(weight.device, torch.promote_types(torch.float32, weight.dtype))
+    return beside(model, model.process.prior_std() * normal(shape, generator))
 
 
 def sample(
@@ -43,7 +37,7 @@ def sample(
     ``steps`` and ``settings`` are the sampler's, with its own defaults. A noise that is given has the prior's spread
     already: ``prior(model, ...)``.
     """
-    x = prior(model, shape, generator) if noise is None else _beside(model, noise)
+    x = prior(model, shape, generator) if noise is None else beside(model, noise)
     if steps is not None:
         settings["steps"] = steps
     state = State(x, model.process.t_max, 0)

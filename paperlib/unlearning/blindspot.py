@@ -24,7 +24,13 @@ from paperlib.losses import LABEL_DROPOUT, Data, batch_loss, condition, draw, no
 from paperlib.sampling.walk import evaluating
 from paperlib.training import Training
 from paperlib.unlearning.prepared import Prepared, flat
-from paperlib.unlearning.requirements import not_below, not_negative, one_of, require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    not_below,
+    not_negative,
+    one_of,
+    require_retained,
+)
 
 __all__ = ["VARIANTS", "activations", "attention", "blindspot"]
 
@@ -48,6 +54,7 @@ def activations(model: Denoiser, *inputs: Tensor) -> tuple[Tensor, list[Tensor]]
             hook.remove()
 
 
+@checked
 def blindspot(
     model: Denoiser,
     forget: Data,
@@ -83,7 +90,6 @@ def blindspot(
     require_retained(retain, "blindspot")
     not_negative(beta=beta, teacher_lr=teacher_lr)
     not_below(0, teacher_steps=teacher_steps)
-    not_below(1, batch_size=batch_size)
     r = len(forget) / (len(forget) + len(retain))
     paper, blind = variant == "paper", copy.deepcopy(model)
 

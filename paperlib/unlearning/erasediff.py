@@ -38,7 +38,10 @@ from torch import Tensor, nn
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, condition, draw, noised, score_matching, share
 from paperlib.training import Training
-from paperlib.unlearning.requirements import require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    require_retained,
+)
 
 __all__ = ["Erasing", "TARGETS", "VARIANTS", "erasediff", "erasing", "multiplier"]
 
@@ -108,6 +111,7 @@ def erasing(
     return Erasing(x_t, t, share(cond), eps_f)
 
 
+@checked
 def erasediff(
     model: Denoiser,
     forget: Data,

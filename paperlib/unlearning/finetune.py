@@ -5,11 +5,15 @@ import torch
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
-from paperlib.unlearning.requirements import not_below, require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    require_retained,
+)
 
 __all__ = ["finetune"]
 
 
+@checked
 def finetune(
     model: Denoiser,
     forget: Data | None,
@@ -34,7 +38,6 @@ def finetune(
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "finetune")
-    not_below(1, batch_size=batch_size)
 
     def objective(model, generator, index):
         L_r = batch_loss(model, retain, batch_size, generator, antithetic=antithetic).mean()

@@ -16,11 +16,18 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, condition, draw, score_matching
 from paperlib.training import Training
 from paperlib.unlearning.erasediff import TARGETS, VARIANTS, erasing
-from paperlib.unlearning.requirements import not_below, not_negative, one_of, require_classes, require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    not_negative,
+    one_of,
+    require_classes,
+    require_retained,
+)
 
 __all__ = ["multi_objective"]
 
 
+@checked
 def multi_objective(
     model: Denoiser,
     forget: Data,
@@ -50,7 +57,6 @@ def multi_objective(
     one_of(VARIANTS, variant=variant)
     require_retained(retain, "multi_objective")
     not_negative(lam=lam)
-    not_below(1, batch_size=batch_size)
     if target == "rl":
         require_classes(model, "there is no other label to learn", "target='noise' serves it")
 

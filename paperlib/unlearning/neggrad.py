@@ -13,13 +13,18 @@ import torch
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
-from paperlib.unlearning.requirements import not_below, one_of, require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    one_of,
+    require_retained,
+)
 
 __all__ = ["VARIANTS", "neggrad"]
 
 VARIANTS = ("paper", "code")
 
 
+@checked
 def neggrad(
     model: Denoiser,
     forget: Data,
@@ -45,7 +50,6 @@ def neggrad(
         training: further arguments of :class:`paperlib.training.Training`. ``clip`` bounds each step, not their sum.
     """
     one_of(VARIANTS, variant=variant)
-    not_below(1, batch_size=batch_size)
     if variant == "code":
         require_retained(retain, "neggrad with variant='code'")
 

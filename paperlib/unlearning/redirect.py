@@ -33,12 +33,16 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch, condition, draw, noised, score_matching, share
 from paperlib.training import Training
 from paperlib.unlearning.empirical import posterior_eps
-from paperlib.unlearning.requirements import require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    require_retained,
+)
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["carving", "density_ratio", "redirect"]
 
 
+@checked
 def redirect(
     model: Denoiser,
     forget: Data,

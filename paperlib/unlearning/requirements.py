@@ -1,14 +1,19 @@
 """What a method asks of its model and its data, checked when it is called."""
 
+import inspect
 import math
+from collections.abc import Callable
+from functools import wraps
 
 import torch
 from torch import Tensor
 
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data
+from paperlib.training import Training
 
 __all__ = [
+    "checked",
     "forgotten_labels",
     "not_below",
     "not_negative",
@@ -17,6 +22,25 @@ __all__ = [
     "require_classes",
     "require_retained",
 ]
+
+
+def checked(method: Callable[..., Training]) -> Callable[..., Training]:
+    """Decorate a method so that it refuses, when it is called, empty data and a batch of no rows: what it would meet
+    at the first update, in a library's words."""
+    signature = inspect.signature(method)
+
+    @wraps(method)
+    def call(*arguments, **settings) -> Training:
+        given = signature.bind(*arguments, **settings)
+        given.apply_defaults()
+        for name in ("forget", "retain"):
+            data = given.arguments[name]
+            if data is not None and not len(data):
+                raise ValueError(f"{name} is empty: {method.__name__} has nothing to draw from")
+        not_below(1, batch_size=given.arguments["batch_size"])
+        return method(*arguments, **settings)
+
+    return call
 
 
 def not_negative(**values: float) -> None:

@@ -27,6 +27,7 @@ from paperlib.sampling.walk import evaluating
 from paperlib.training import Training
 from paperlib.unlearning.prepared import Prepared
 from paperlib.unlearning.requirements import (
+    checked,
     forgotten_labels,
     not_below,
     not_negative,
@@ -73,6 +74,7 @@ def saliency(
     return total
 
 
+@checked
 def salun(
     model: Denoiser,
     forget: Data,
@@ -113,7 +115,8 @@ def salun(
     require_retained(retain, "salun")
     alpha = VARIANTS[variant] if alpha is None else alpha
     not_negative(alpha=alpha)
-    not_below(1, batch_size=batch_size, **({} if mask_rows is None else {"mask_rows": mask_rows}))
+    if mask_rows is not None:
+        not_below(1, mask_rows=mask_rows)
     if not 0 <= kept <= 1:
         raise ValueError(f"kept={kept} is not in [0, 1]")
     classes = getattr(model.net, "classes", 0)

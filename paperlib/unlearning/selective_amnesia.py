@@ -21,7 +21,13 @@ from paperlib.training import Training
 from paperlib.unlearning.fisher import fisher_diagonal
 from paperlib.unlearning.prepared import Prepared, flat
 from paperlib.unlearning.replay import Samples, replay
-from paperlib.unlearning.requirements import forgotten_labels, not_below, not_negative, one_of
+from paperlib.unlearning.requirements import (
+    checked,
+    forgotten_labels,
+    not_below,
+    not_negative,
+    one_of,
+)
 
 __all__ = ["VARIANTS", "selective_amnesia"]
 
@@ -38,6 +44,7 @@ def rows(sides: list[Data], n: int, generator: torch.Generator) -> tuple[Tensor,
     return torch.cat([x for x, _ in drawn]), None if labels[0] is None else torch.cat(labels)
 
 
+@checked
 def selective_amnesia(
     model: Denoiser,
     forget: Data,
@@ -87,7 +94,7 @@ def selective_amnesia(
     """
     one_of(VARIANTS, variant=variant)
     not_negative(lam=lam, gamma=gamma)
-    not_below(1, replays=replays, fisher_samples=fisher_samples, batch_size=batch_size)
+    not_below(1, replays=replays, fisher_samples=fisher_samples)
     not_below(2, fisher_times=fisher_times)
     classes = getattr(model.net, "classes", 0)
     forgotten = forgotten_labels(forget, classes) if classes else None

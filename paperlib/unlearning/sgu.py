@@ -28,7 +28,10 @@ from torch import Tensor
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss, condition, draw, noised, share, weight
 from paperlib.training import Training
-from paperlib.unlearning.requirements import require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    require_retained,
+)
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["FORGET_LOSSES", "forget_loss", "sgu"]
@@ -99,6 +102,7 @@ def forget_loss(
     return rows if weighting == "simple" else weight(model.process, t, weighting) * rows
 
 
+@checked
 def sgu(
     model: Denoiser,
     forget: Data,

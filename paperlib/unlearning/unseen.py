@@ -5,12 +5,16 @@ import torch
 from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss
 from paperlib.training import Training
-from paperlib.unlearning.requirements import require_retained
+from paperlib.unlearning.requirements import (
+    checked,
+    require_retained,
+)
 from paperlib.unlearning.start import starting_point
 
 __all__ = ["unseen"]
 
 
+@checked
 def unseen(
     model: Denoiser,
     forget: Data | None,

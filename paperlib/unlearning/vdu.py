@@ -32,6 +32,7 @@ from paperlib.losses import Data, condition, draw, share
 from paperlib.processes import DDPM, Process, normal
 from paperlib.training import Training
 from paperlib.unlearning.posterior import Posterior
+from paperlib.unlearning.requirements import checked
 
 __all__ = ["SAMPLING", "VARIANTS", "plasticity", "step_weights", "vdu"]
 
@@ -87,6 +88,7 @@ def plasticity(
     return scale * (z - eps).square().flatten(1).sum(1)
 
 
+@checked
 def vdu(
     model: Denoiser,
     forget: Data,

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -44,3 +45,48 @@ def test_a_checkpoint_that_is_too_large_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="a checkpoint has 100 at most"):
         checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_fp16_would_make_infinite_are_refused_and_nothing_is_written(tmp_path):
+    model = SmallCNN(1, 3, width=4)
+    with torch.no_grad():
+        next(model.parameters()).flatten()[0] = 7e4
+    with pytest.raises(ValueError, match="reaches 70000: fp16 ends at 65504"):
+        checkpoints.save(model, "tiny", {}, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def _cut(file, share):
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+
+
+@pytest.mark.parametrize("share", [0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+def test_a_file_cut_short_is_named(tmp_path, suffix, share):
+    file = checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path).with_suffix(suffix)
+    _cut(file, share)
+    with pytest.raises(checkpoints.DamagedCheckpoint, match=f"tiny{suffix} is no"):
+        checkpoints.load(SmallCNN(1, 3, width=4), "tiny", tmp_path)
+
+
+@pytest.mark.parametrize("share", [0, 0.25, 0.5, 0.75])
+def test_weights_cut_short_are_named_though_their_card_agrees(tmp_path, share):
+    file = checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path)
+    _cut(file, share)
+    checkpoints.amend("tiny", tmp_path, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    with pytest.raises(checkpoints.DamagedCheckpoint, match="tiny.safetensors cannot be read"):
+        checkpoints.load(SmallCNN(1, 3, width=4), "tiny", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["null", "[1]", '"words"', "3"])
+def test_a_card_that_is_no_table_of_facts_is_named(tmp_path, text):
+    file = checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path).with_suffix(".json")
+    file.write_text(text)
+    with pytest.raises(checkpoints.DamagedCheckpoint, match="tiny.json is no card of a checkpoint, but"):
+        checkpoints.card("tiny", tmp_path)
+
+
+def test_weights_of_another_network_are_named_with_the_first_difference(tmp_path):
+    checkpoints.save(SmallCNN(1, 3, width=4), "tiny", {}, tmp_path)
+    with pytest.raises(checkpoints.DamagedCheckpoint, match="tiny.safetensors is of another network than SmallCNN: "):
+        checkpoints.load(SmallCNN(1, 3, width=8), "tiny", tmp_path)

@@ -25,6 +25,11 @@ index.parent.mkdir(exist_ok=True)
 index.write_text("a book")
 write_stamp(Path(sys.argv[-1]), index)
 """
+PLOT = """
+import matplotlib.pyplot as plt
+plt.plot([0, 1])
+plt.title("no TeX");
+"""
 
 
 @pytest.fixture
@@ -36,13 +41,20 @@ def checkout(tmp_path):
         shutil.copy(ROOT / name, folder)
     (folder / "book").mkdir()
     (folder / "companion/book.py").write_text(BOOK)
-    write_page(folder / "notebooks", "plain")
+    write_page(folder / "notebooks", "plain", PLOT)
     write_page(folder / "notebooks", "seeded", "import companion.seeds")
     return folder
 
 
 def start(checkout):
+    """The book made by someone whose settings are for other work."""
+    theirs = checkout.parent / "theirs"
+    (theirs / "kernels/python3").mkdir(parents=True, exist_ok=True)
+    (theirs / "kernels/python3/kernel.json").write_text('{"argv": ["/nowhere/python"], "display_name": "dead"}')
+    (theirs / "matplotlibrc").write_text("text.usetex: True\n")
     environment = {**os.environ, "PYTHONPATH": str(checkout), "PAPERLIB_BUILD": str(checkout / "_build")}
+    environment |= {"MPLBACKEND": "Agg", "MATPLOTLIBRC": str(theirs), "JUPYTER_PATH": str(theirs)}
+    environment |= {"SNAKEMAKE_PROFILE": "slurm", "HOME": str(theirs / "matplotlibrc" / "no folder")}
     command = [sys.executable, "-m", "companion.workflow"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=checkout, env=environment, start_new_session=True, **pipes)
@@ -68,6 +80,7 @@ def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
     process.communicate(timeout=60)
     status, made, error = make_book(checkout)
     assert (status, error) == (0, "") and "html" in made
+    assert "image/png" in (checkout / "_build/pages/smoke/plain.ipynb").read_text()
 
     begin = spent()
     assert make_book(checkout) == (0, [], "")

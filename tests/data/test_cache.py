@@ -212,3 +212,45 @@ def test_real_sets_are_the_official_ones(name):
     assert (len(train), len(test)) == (count, 10_000) and train.shape == test.shape == shape
     assert train.labels[:5].tolist() == first
     assert {f"{name}-train", f"{name}-test"} <= cache.KNOWN_SHA256.keys()
+
+
+def altered(**arrays):
+    return some() | arrays
+
+
+WRONG = {
+    "labels are words": (altered(labels=np.array(list("abcdef"))), "labels are <U1"),
+    "labels are fractions": (altered(labels=np.linspace(0, 1, 6)), "labels are float64"),
+    "labels are one-hot": (altered(labels=np.eye(6, dtype=int)), r"labels are int64 \[6, 6\]"),
+    "a label is negative": (altered(labels=np.arange(6) - 1), "the label -1 is negative"),
+    "channels first": (altered(images=some()["images"].transpose(0, 3, 1, 2)), r"not uint8 \[N, H, W, 1 or 3\]"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_arrays_of_another_kind_are_refused_when_they_are_read_and_when_they_are_written(folder, name):
+    arrays, words = WRONG[name]
+    with pytest.raises(cache.DamagedData, match=words):
+        cache.write(folder, PART, arrays)
+    assert not list(folder.glob("[!.]*"))
+    np.savez(folder / f"{PART}.npz", **arrays)
+    with pytest.raises(cache.DamagedData, match=f"{PART}.npz: .*{words}.*Remove it, then run: {COMMAND}"):
+        cache.read(PART, COMMAND)
+
+
+def test_one_array_under_an_archives_name_is_damaged(folder):
+    np.save(folder / "array.npy", some()["images"])
+    (folder / "array.npy").rename(folder / f"{PART}.npz")
+    with pytest.raises(cache.DamagedData, match="one array, and no archive"):
+        cache.read(PART, COMMAND)
+
+
+@pytest.mark.parametrize("text", ["", "no hash", "0123"])
+def test_a_recorded_hash_that_is_none_is_named(folder, text):
+    cache.write(folder, PART, some())
+    (folder / f"{PART}.sha256").write_text(text)
+    with pytest.raises(cache.DamagedData, match=f"{PART}.sha256 has no sha256 but"):
+        cache.read(PART, COMMAND)
+    (folder / f"{PART}.sha256").unlink()
+    with pytest.warns(UserWarning, match="no hash is known"):
+        cache.read(PART, COMMAND)

@@ -234,7 +234,20 @@ def test_a_truncated_official_file_is_refused(name, file, folder, monkeypatch, c
     OFFICIAL[name](folder, monkeypatch)
     (folder / file).write_bytes((folder / file).read_bytes()[:-50])
     assert main([name]) == 1
-    assert f"error: {name}: " in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"error: {name}: " in error and f"a file in {(folder / file).parent} was cut short, remove" in error
+
+
+def test_a_file_that_was_unpacked_and_then_cut_is_not_blamed_on_the_network_alone(folder, monkeypatch, capsys):
+    mnist(folder, monkeypatch)
+    main(["mnist"])  # leaves the unpacked files, which torchvision takes as they are
+    for made in folder.glob("mnist-*.npz"):
+        made.unlink()
+    cut = folder / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    cut.write_bytes(cut.read_bytes()[:100])
+    assert main(["mnist"]) == 1
+    assert f"a file in {cut.parent} was cut short, remove that folder" in capsys.readouterr().err
+    assert not (folder / "mnist-test.npz").exists()
 
 
 def test_a_truncated_photograph_is_refused_by_its_number(folder, monkeypatch, capsys):

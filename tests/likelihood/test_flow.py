@@ -349,8 +349,26 @@ def test_a_field_that_no_step_can_follow_is_an_error_that_says_so():
             wrong = x_t / torch.zeros(())
             return Denoised(x0=wrong, eps=wrong, score=wrong)
 
-    with pytest.raises(FloatingPointError, match="dopri5 cannot follow this model's field"):
+    with pytest.raises(FloatingPointError, match="dopri5 cannot follow this model's field: not finite at t ="):
         log_likelihood(Broken(), points(2))
+
+
+@pytest.mark.parametrize("solver", ["dopri5", "bosh3", "dopri8", "adaptive_heun"])
+def test_the_number_of_steps_is_bounded_by_us_and_not_by_an_assert_of_the_library(solver, monkeypatch):
+    """As under ``python -O``, which leaves asserts out."""
+    from torchdiffeq._impl.rk_common import RKAdaptiveStepsizeODESolver as Solver
+
+    monkeypatch.setattr(Solver, "_advance", _without_its_bound(Solver._advance))
+    with pytest.raises(FloatingPointError, match=f"{solver} has not arrived after most_steps=3 steps"):
+        log_likelihood(network(VE()), points(2).float(), solver=solver, rtol=1e-9, atol=1e-9, most_steps=3)
+
+
+def _without_its_bound(advance):
+    def endless(self, next_t):
+        self.max_num_steps = 10**9
+        return advance(self, next_t)
+
+    return endless
 
 
 def test_a_gaussian_of_three_dimensions_counts_every_one():

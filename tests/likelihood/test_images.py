@@ -7,7 +7,7 @@ import torch
 
 from paperlib.data import sets
 from paperlib.data.images import model_input
-from paperlib.denoiser import Denoised
+from paperlib.denoiser import Denoised, Denoiser
 from paperlib.likelihood.bound import chain
 from paperlib.likelihood.fast import fast_log_likelihood
 from paperlib.likelihood.images import ImageNLL, image_bound, image_nll, mean_interval
@@ -28,6 +28,17 @@ def level_bits(mean, spread):
     return -torch.special.ndtr(edges).diff().log2()
 
 
+class Scaled(torch.nn.Module):
+    """A network of one weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x, time, cond=None):
+        return self.scale * x
+
+
 class Mixed:
     """A denoiser whose Jacobian is full: it moves every pixel with its neighbour, so that probes matter."""
 
@@ -41,6 +52,17 @@ class Mixed:
 
 
 # --- the ODE
+
+
+def test_a_model_in_float64_is_given_images_in_float64():
+    """As sampling does; the same values to float32's rounding."""
+    images, found = every_level()[::32], {}
+    for kind in (torch.float32, torch.float64):
+        model = Denoiser(Scaled(), VP(), data_std=0.5).to(kind)
+        nll = image_nll(model, images, generator=seeded(), divergence="exact", steps=4)
+        bound = image_bound(model, images, generator=seeded(), grid=chain(VP(), 4))
+        found[kind] = torch.cat([nll.per_image, bound.per_image])
+    assert torch.allclose(*found.values(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("process", [VP(), VE(sigma_min=1e-3)], ids=["VP", "VE"])

@@ -29,7 +29,7 @@ SIDES = {  # (model, forget, retain) of a kind
 def call(method, kind="labels", seed=0, **settings):
     model, forget, retain = SIDES[kind]()
     model = settings.pop("model", model)
-    retain = settings.pop("retain", retain)
+    forget, retain = settings.pop("forget", forget), settings.pop("retain", retain)
     settings = {"steps": 3, "batch_size": 6, "lr": 1e-2, "ema": 0.5, "generator": seeded(seed)} | settings
     return method.call(model, forget, retain, **method.small | method.serving(kind != "plain") | settings)
 
@@ -82,6 +82,18 @@ def refuses_wrong_settings_at_once(method):
             call(method, **wrong)
     with pytest.raises(TypeError):
         call(method, lamda=1.0)
+
+
+def refuses_empty_data_and_a_batch_of_no_rows_at_once(method):
+    none = FORGET.x[:0]
+    for wrong, message in (
+        ({"forget": none}, "forget is empty"),
+        ({"retain": none}, "retain is empty"),
+        ({"batch_size": 0}, "batch_size=0 is below 1"),
+        ({"batch_size": -3}, "batch_size=-3 is below 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(method, **wrong)
 
 
 def counts_its_gradient_evaluations(method):
@@ -152,6 +164,7 @@ CHECKS = [
     resumes_to_the_bit,
     resumes_to_the_bit_on_images_with_dropout,
     refuses_wrong_settings_at_once,
+    refuses_empty_data_and_a_batch_of_no_rows_at_once,
     counts_its_gradient_evaluations,
     counts_the_same_for_images_and_for_an_unconditional_model,
     says_what_it_computes_besides,

@@ -317,6 +317,21 @@ def test_a_file_that_is_not_its_cards_is_refused(folder, tmp_path):
         subject(folder, tmp_path, name="digits-ve", metrics=("nll",))
 
 
+def test_a_metric_that_what_was_drawn_has_no_answer_to_is_absent_and_the_others_are_written(
+    folder, tmp_path, capsys, monkeypatch
+):
+    def none_shown(subject):
+        raise ValueError("none of the 20 samples before unlearning shows what is to be forgotten")
+
+    monkeypatch.setitem(METRICS, "pul", (none_shown, {"classifier", "forget"}))
+    out, file = tmp_path / "record.json", str(folder / "digits-ve.safetensors")
+    options = ["--n", "20", "--evaluations", "2", "--sampler", "DDIM", "--forget", "3", "--out", str(out)]
+    assert command.main([file, "--metrics", "pul,ur", *options, "--device", "cpu"]) == 1
+    assert "pul: none, since none of the 20 samples" in capsys.readouterr().out
+    record = json.loads(out.read_text())
+    assert [one["name"] for one in record["results"]] == ["UR"] and "none of the 20" in record["absent"]["pul"]
+
+
 def test_the_command_measures_a_file_and_writes_its_record(folder, tmp_path, capsys):
     out = tmp_path / "record.json"
     file = str(folder / "digits-ve.safetensors")
@@ -335,6 +350,11 @@ def test_the_command_measures_a_file_and_writes_its_record(folder, tmp_path, cap
         (["digits-ve", "--metrics", "is"], "metrics='is' is not one of fid"),
         (["digits-ve", "--metrics", "nll", "--images", "1"], "images=1 is not allowed"),
         (["digits-ve", "--metrics", ","], "metrics=() is not allowed"),
+        (["digits-ddpm", "--metrics", "nll", "--sampler", "DDPM", "--evaluations", "1001"], "evaluations=1001"),
+        (["digits-ve", "--metrics", "precision-recall", "--n", "4", "--k", "4"], "k=4 neighbours of n=4 samples"),
+        (["digits-ve", "--metrics", "precision-recall", "--reference-n", "3"], "and 3 real images"),
+        (["digits-ve", "--metrics", "frechet", "--reference-n", "1"], "reference_n=1 leaves 1 real images"),
+        (["digits-ve", "--metrics", "nll", "--out", "/"], "--out / is a folder"),
     ],
 )
 def test_the_command_says_in_one_line_what_is_wrong(options, message, capsys, tmp_path):

@@ -1,0 +1,37 @@
+"""Refusals that many functions share: what is not finite, not images, or not a positive number is named at the door."""
+
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+__all__ = ["need_finite", "need_images", "need_positive"]
+
+
+def need_finite(**given: Tensor | Iterable[float]) -> None:
+    """Refuse, by name, a tensor or numbers of which any is nan or infinite: a measure of such says nothing, and a
+    nearest neighbour, a maximum or a comparison among them would answer all the same."""
+    for name, values in given.items():
+        if isinstance(values, Tensor):
+            bad = 0 if not values.is_floating_point() else int((~values.isfinite()).sum())
+            total = values.numel()
+        else:
+            values = list(values)
+            bad, total = sum(not math.isfinite(value) for value in values), len(values)
+        if bad:
+            raise ValueError(f"{name}: {bad} of {total} numbers are not finite")
+
+
+def need_images(name: str, images: Tensor) -> None:
+    """Refuse what is not uint8 [N, C, H, W] with N >= 1: floats in [0, 1] and in [-1, 1] look alike."""
+    if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
+        raise ValueError(f"{name} must be uint8 [N, C, H, W] with N >= 1, not {images.dtype} {list(images.shape)}")
+
+
+def need_positive(given: Mapping[str, int] | None = None, **counts: int) -> None:
+    """Refuse, by name, what is not a whole number of at least 1."""
+    for name, value in {**(given or {}), **counts}.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name}={value!r} is not a whole number of at least 1")
