@@ -82,7 +82,17 @@ def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int) 
     """Bits a dimension by the probability-flow ODE, of ``images`` test images of each side."""
     results = measured(model, ("nll",), forget, images=images, tolerance=tolerance, seed=seed)
     for side in SIDES:
-        yield _row(model, results[f"NLL {side}"], "nll", forget, seed, test=side, split="test", tolerance=tolerance)
+        yield _row(
+            model,
+            results[f"NLL {side}"],
+            "nll",
+            forget,
+            seed,
+            test=side,
+            split="test",
+            tolerance=tolerance,
+            shared="test images",
+        )
 
 
 def nll_per_image(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> dict[str, Tensor]:

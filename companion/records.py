@@ -18,9 +18,9 @@ import pydantic
 
 from companion import claims
 from companion.claims.names import data_title
-from companion.units import seed_interval
+from companion.units import WITHOUT, seed_interval, sources
 
-__all__ = ["NotRun", "Provenance", "Record", "RecordError", "Value", "measured", "plain"]
+__all__ = ["NotRun", "Provenance", "Record", "RecordError", "Value", "interval_over_seeds", "measured", "plain"]
 
 
 class RecordError(ValueError):
@@ -42,7 +42,7 @@ class Value(_Strict):
     value: float
     unit: str
     n: int = pydantic.Field(gt=0)  # samples behind the value of one seed
-    ci95: tuple[float, float] | None  # None with a single seed only
+    ci95: tuple[float, float] | None  # None with a single seed, and of units without one
     seeds: list[int] = pydantic.Field(min_length=1)
     per_seed: list[float]
     dataset: str
@@ -66,8 +66,8 @@ class Value(_Strict):
     def _seeds_agree(self) -> Self:
         if len(self.seeds) != len(self.per_seed) or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"{self.claim}: one value for each seed, and no seed twice")
-        if (self.ci95 is None) != (len(self.seeds) == 1):
-            raise ValueError(f"{self.claim}: ci95 is null with one seed, and with one seed only")
+        if (self.ci95 is None) != (len(self.seeds) == 1 or self.unit in WITHOUT):
+            raise ValueError(f"{self.claim}: ci95 is null with one seed and of {', '.join(WITHOUT)}, and only there")
         if self.ci95 is not None and not self.ci95[0] <= self.value <= self.ci95[1]:
             raise ValueError(f"{self.claim}: the value {self.value} lies outside of its interval")
         return self
@@ -148,6 +148,12 @@ class Record(_Strict, populate_by_name=True):
         parts = [data, f"seed{'s' * (len(seeds) > 1)} {words}" if seeds else "", f"profile {self.profile}"]
         return ", ".join(filter(None, parts))
 
+    @property
+    def caption(self) -> str:
+        """The title, and what its intervals hold."""
+        held = sources([value for value in self.values if isinstance(value, Value)])
+        return f"{self.title}. {held}".strip()
+
     def find(self, **facts: Any) -> Value:
         """The one value with these facts (``dataset``, ``method``, and those of its protocol), or an error."""
         found = [value for value in self.values if isinstance(value, Value) and value.has(**facts)]
@@ -197,7 +203,7 @@ def measured(
     method: str,
     protocol: dict[str, Any],
 ) -> Value:
-    """Return the mean over seeds with its 95 % t-interval, which one seed does not have.
+    """Return the mean over seeds with its 95 % interval (:func:`companion.units.seed_interval`); of one seed without.
 
     Args:
         claim: an id of the papers, or ``ours.<page>/<row>/<column>``.
@@ -206,7 +212,8 @@ def measured(
         n: how many samples stand behind the value of one seed.
         dataset: as in the claim, for a paper's id.
         method: as in the claim, for a paper's id.
-        protocol: how it was measured; ``metric`` and ``forget`` are required for a paper's id.
+        protocol: how it was measured; ``metric`` and ``forget`` are required for a paper's id. ``shared`` names the
+            images that all seeds look at, where they look at the same; ``ci95_images`` has each seed's own interval.
     """
     numbers = [float(value) for value in per_seed]
     if not numbers or not all(math.isfinite(number) for number in numbers):
@@ -216,7 +223,7 @@ def measured(
         return Value(
             claim=claim,
             value=fmean(numbers),
-            ci95=seed_interval(numbers, unit=unit, metric=protocol.get("metric", ""), n=n),
+            ci95=interval_over_seeds(numbers, unit=unit, n=n, protocol=protocol),
             seeds=[*seeds],
             per_seed=numbers,
             **facts,
@@ -224,6 +231,16 @@ def measured(
     except pydantic.ValidationError as error:
         problems = [f"{claim}: {_sentence(problem)}" for problem in error.errors(include_url=False)]
     raise RecordError("; ".join(problems))
+
+
+def interval_over_seeds(
+    values: Sequence[float], *, unit: str, n: int, protocol: dict[str, Any]
+) -> tuple[float, float] | None:
+    """What a record's ``ci95`` is, by its other facts."""
+    images = protocol.get("ci95_images", ())
+    known = [one for one in images if isinstance(one, list | tuple)]  # not of one seed, [low, high]
+    facts = {"metric": protocol.get("metric", ""), "shared": bool(protocol.get("shared"))}
+    return seed_interval(values, unit=unit, n=n, images=known, **facts)
 
 
 def plain(value: Any) -> Any:

@@ -191,6 +191,7 @@ def rows():
 def of_seeds(found, **facts):
     """A row for each seed."""
     facts |= dict(dataset=budget.dataset, method="standard", split="test", unit="bits/dim")
+    facts |= dict(shared="test images")
     for seed, one in zip(page.seeds, found):
         yield row(one.mean, n=budget.images, seed=seed, interval=one.interval, **facts)
 

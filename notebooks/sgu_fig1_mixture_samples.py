@@ -148,7 +148,7 @@ def shares(record):
         }
         for value in record.all(metric="share")
     }
-    return plots.table(lines, f"{record.title}. In brackets: 95 %.")
+    return plots.table(lines, record.caption)
 
 
 page.show(shares)

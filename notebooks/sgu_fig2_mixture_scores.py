@@ -158,7 +158,7 @@ def mean_errors(record):
     for value in record.all(metric="score error"):
         cell = number(value.value, value.interval, decimals=3)
         lines.setdefault(method_title(value.method), {})[value.protocol["test"]] = cell
-    return plots.table(lines, f"{record.title}. In brackets: 95 %, over seeds.")
+    return plots.table(lines, record.caption)
 
 
 page.show(mean_errors)

@@ -211,7 +211,7 @@ def ruled(record, model):
     return {"by the rule": "" if model == before else verdict(now["ur"], now["distance"], start)}
 
 
-page.show(lambda record: plots.measures_table(record, COLUMNS, title=record.title, more=ruled))
+page.show(lambda record: plots.measures_table(record, COLUMNS, title=record.caption, more=ruled))
 
 # %% [markdown]
 # ## The likelihoods, image by image

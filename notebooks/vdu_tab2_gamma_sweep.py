@@ -205,7 +205,7 @@ page.compare("vdu.tab2", another=lambda value: different)
 # %%
 from companion import plots
 
-page.show(lambda record: plots.sweep_table(record, title=record.title))
+page.show(lambda record: plots.sweep_table(record, title=record.caption))
 
 # %% [markdown]
 # ## The curves

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from companion.claims.names import PROCESSES, data_title, method_title
 from companion.claims.printed import Claim, load, metrics, split
 from companion.claims.verdicts import verdict
+from companion.units import sources
 
 if TYPE_CHECKING:
     import pandas
@@ -77,8 +78,8 @@ def comparison(
     frame.attrs["caption"] = " ".join(
         filter(None, [title and f"{title}.", f"In {min(units)}." if len(units) == 1 else ""])
     )
-    if any(getattr(values.get(one), "interval", None) for one in shown):
-        frame.attrs["caption"] += " In brackets: 95 %, over seeds; with a single one over its images."
+    held = sources([values[one] for one in shown if one in values])
+    frame.attrs["caption"] += f" {held}" if held else ""
     frame.attrs["not_run"] = reasons(missing)
     return frame
 

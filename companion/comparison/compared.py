@@ -36,7 +36,8 @@ def titles(names: Sequence[str]) -> dict[str, str]:
 def protocol(bench: Bench, metric: str) -> dict[str, Any]:
     """How a measure is taken, for the record."""
     if metric.startswith("bits"):
-        return {"test": metric.removeprefix("bits "), "images": bench.images, "strata": bench.strata}
+        side = metric.removeprefix("bits ")
+        return {"test": side, "images": bench.images, "strata": bench.strata, "shared": "test images"}
     return {"sampler": bench.sampler}
 
 

@@ -23,7 +23,7 @@ def measures(record: Any) -> Any:
             numbers = (value.value, *(value.interval or (value.value, value.value)))
             cell = over_interval(*(round(one, decimals) + 0.0 for one in numbers), decimals)  # no "-0"
             lines.setdefault(titles[value.method], {})[column] = cell
-    return table(lines, f"{record.title}. In brackets: 95 %", size=0.72)
+    return table(lines, record.caption, size=0.72)
 
 
 def chosen_settings(record: Any) -> Any:
@@ -103,4 +103,4 @@ def completions(record: Any) -> Any:
     for value in record.all(metric=COMPLETED):
         numbers = (value.value, *(value.interval or (value.value, value.value)))
         lines[record.series["titles"][value.method]] = {"show the class, %": "{:.0f} [{:.0f}, {:.0f}]".format(*numbers)}
-    return table(lines, record.title)
+    return table(lines, record.caption)

@@ -67,9 +67,7 @@ def conflict_table(record: Any) -> Any:
             "distance": _cell(end["distance"]),
             "by the rule": verdict(end["asked"].value, end["distance"].value, start),
         }
-    return table(lines, f"{record.title}. In brackets: 95 %, over seeds; with a single one over its images.").format(
-        na_rep=""
-    )
+    return table(lines, record.caption).format(na_rep="")
 
 
 def inner_table(record: Any) -> Any:

@@ -33,7 +33,7 @@ def inpainting_table(record: Any) -> Any:
                 method_title(claim.method),
             )
             lines.setdefault(name, dict.fromkeys(COLUMNS, ""))[f"replacement, {claim.test}, %"] = f"{claim.value:.1f}"
-    return table(lines, f"{record.title}. In brackets: 95 %, over seeds; with a single one over its images.")
+    return table(lines, record.caption)
 
 
 def restored_images(record: Any, file: Path, words: str) -> Any:

@@ -67,7 +67,7 @@ def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
             "images": str(value.n),
             "evaluations an image": "—" if spent is None else f"{spent:.0f}",
         }
-    return table(rows, f"{record.title}. In brackets: 95 %, for other images.")
+    return table(rows, record.caption)
 
 
 def nll_histograms(record: Any, *, title: str) -> Figure:

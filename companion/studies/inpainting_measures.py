@@ -31,6 +31,7 @@ def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
     asked = _asked(forget, side, settings)
     found = results(inpaint(model.store, model.checkpoint(), asked))
     facts = model.facts | asked.facts | {"forget": forget, "test": side, "evaluations": found["evaluations"]}
+    facts |= {"shared": "test images"}
     metric = "accuracy" if asked.way == "replacement" else "accuracy with RePaint"
     told = {"n": found["n"], "seed": asked.seed, "interval": found["interval"], "unit": "percent"}
     return row(found["accuracy"], metric=metric, **told, **facts)
@@ -52,6 +53,7 @@ def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **sett
     before, after = drawn(model, forget, side, **settings)
     found = clip.clip_distance(judge, after, before, generator(asked.seed, "clip", "evaluation"))
     facts = model.facts | asked.facts | {"forget": forget, "test": side, "features": judge.name}
+    facts |= {"shared": "test images"}
     told = {"n": found.n, "seed": asked.seed, "interval": found.interval}
     return row(found.value, metric="clip_distance", **told, **facts)
 

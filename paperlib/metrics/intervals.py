@@ -1,4 +1,4 @@
-"""95 % intervals: of a share (Wilson, 1927), of a ratio of two shares (Donner and Zou, 2012), of a mean (bootstrap)."""
+"""Measures with 95 % intervals: a share (Wilson, 1927), a ratio of two (Donner and Zou, 2012), a mean (bootstrap)."""
 
 import math
 from dataclasses import dataclass
@@ -7,12 +7,9 @@ import torch
 from torch import Tensor
 
 from paperlib.checks import need_finite
+from paperlib.intervals import Interval, wilson
 
-__all__ = ["Z", "Measured", "bootstrap_mean", "share", "share_ratio", "wilson"]
-
-Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
-
-Interval = tuple[float, float]
+__all__ = ["Measured", "bootstrap_mean", "share", "share_ratio", "wilson"]
 
 
 @dataclass(frozen=True)
@@ -22,15 +19,6 @@ class Measured:
     value: float
     interval: Interval
     n: int
-
-
-def wilson(hits: int, n: int) -> Interval:
-    """The interval of a share of which ``hits`` of ``n`` were seen. It has a width at 0 and at 1 too."""
-    if not 0 <= hits <= n or n < 1:
-        raise ValueError(f"{hits} hits of {n}: needs 0 <= hits <= n and n >= 1")
-    centre, half = hits + Z**2 / 2, Z * math.sqrt(hits * (n - hits) / n + Z**2 / 4)
-    low, high = ((centre + sign * half) / (n + Z**2) for sign in (-1, 1))
-    return (0.0 if hits == 0 else low), (1.0 if hits == n else high)  # exactly, where rounding would miss
 
 
 def share(seen: Tensor) -> Measured:

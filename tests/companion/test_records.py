@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.records import NotRun, Provenance, Record, RecordError, measured, plain
+from companion.records import NotRun, Provenance, Record, RecordError, interval_over_seeds, measured, plain
 from companion.units import seed_interval
 
 RECORDS = sorted((Path(__file__).parents[2] / "results").glob("[lp]a*/*.json"))  # laptop's and the paper's
@@ -92,8 +92,31 @@ def test_a_value_that_cannot_be_is_refused_in_one_line(changes, message):
 
 def test_an_interval_is_null_with_one_seed_only():
     facts = value().model_dump() | {"ci95": None}
-    with pytest.raises(RecordError, match="ci95 is null with one seed, and with one seed only"):
+    with pytest.raises(RecordError, match="ci95 is null with one seed and of updates, and only there"):
         record(facts)
+
+
+def test_seeds_that_share_their_images_are_as_uncertain_as_these():
+    of_images = {"ci95_images": [[10.3, 10.9]] * 3, "shared": "test images"}
+    alone, both = value(), value(protocol=FACTS["protocol"] | of_images)
+    assert both.ci95[0] < 10.35 and both.ci95[1] > 10.85 and alone.ci95[1] - alone.ci95[0] < 0.06
+    assert value(protocol=FACTS["protocol"] | of_images | {"shared": ""}).ci95 == alone.ci95
+
+
+def test_updates_have_no_interval():
+    facts = dict(claim="ours.example/back/vdu", unit="updates", dataset="mnist", method="vdu")
+    assert value(**facts, per_seed=[128, 128, 128]).ci95 is None
+
+
+def test_captions_say_what_the_intervals_hold():
+    of_images = FACTS["protocol"] | {"ci95_images": [[10.3, 10.9]] * 3}
+    one, other = "ours.example/a/standard", "ours.example/b/standard"
+    both = record(value(one, protocol=of_images), value(other, protocol=of_images | {"shared": "test images"}))
+    assert both.caption.endswith(
+        "95 %, over seeds, each with images of its own; or over seeds and the images they share."
+    )
+    assert record(value(per_seed=[10.6], seeds=[0], protocol=of_images)).caption.endswith("95 %, over its images.")
+    assert record().caption == "profile laptop."
 
 
 def test_a_record_reads_back_as_it_was_written_to_the_bit(tmp_path):
@@ -276,7 +299,7 @@ def test_committed_intervals_stay_where_their_quantity_lives_and_are_those_of_th
             tiny = 1e-9 * max(1, abs(one.value))
             assert least - tiny <= low <= one.value + tiny and one.value - tiny <= high <= most + tiny, one.claim
         assert least <= one.value <= most, one.claim
-        again = seed_interval(one.per_seed, unit=one.unit, metric=one.protocol.get("metric", ""), n=one.n)
+        again = interval_over_seeds(one.per_seed, unit=one.unit, n=one.n, protocol=one.protocol)
         assert again is one.ci95 is None or again == pytest.approx(one.ci95, rel=1e-9, abs=1e-9), one.claim
 
 
