@@ -3,6 +3,10 @@
 A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
 """
 
+from paperlib.extras import need
+
+need("book", "matplotlib", "pandas")  # said before a figure's own import fails
+
 from companion.plots.comparison import compared_plane, conflict_panels, course_panels, relearning_grid
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
 from companion.plots.directions import conflict_table, direction_panels, inner_table

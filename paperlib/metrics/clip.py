@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paperlib.checks import need_images
+from paperlib.extras import need
 from paperlib.metrics.features import MissingWeights, Network, rgb
 from paperlib.metrics.intervals import Measured, bootstrap_mean
 
@@ -96,6 +97,7 @@ def load(
         weights: one of ``open_clip.list_pretrained_tags_by_model(architecture)``, or a file.
         folder: where downloads are kept, if not where open_clip keeps them.
     """
+    need("images", "open_clip")
     import open_clip
 
     if architecture not in open_clip.list_models():

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from paperlib.checks import need_images
 from paperlib.data.images import model_input
+from paperlib.extras import need
 
 __all__ = ["INCEPTION", "MissingWeights", "Network", "features", "inception", "penultimate"]
 
@@ -65,6 +66,7 @@ def inception(device: torch.device | str = "cpu") -> Network:
     As pytorch-fid's command does: pixels u8 / 255, grey images repeated to three channels, resized to 299 x 299 inside
     the network (bilinear, without antialiasing).
     """
+    need("images", "pytorch_fid")
     from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3  # late: only FID needs it
 
     file = Path(torch.hub.get_dir()) / "checkpoints" / FID_WEIGHTS_URL.rsplit("/", 1)[-1]
