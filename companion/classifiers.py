@@ -2,6 +2,9 @@
 
 ``python -m companion classifier digits mnist`` trains them anew and writes their checkpoints and cards. A snapshot
 in the build folder lets a run that was stopped go on from where it was, to the bit.
+
+A second judge of a set, ``mnist-judge``, is of another architecture, initialisation and order of data: what fools one
+of the two need not fool the other.
 """
 
 import argparse
@@ -36,6 +39,7 @@ class Recipe(Settings):
     steps: int = Field(gt=0)  # updates
     batch_size: int = Field(128, gt=0)
     width: int = Field(16, gt=0)  # a quarter of the work of 32, and enough for the goals
+    depth: int = Field(20, gt=0)  # of CifarResNet
     optimizer: Literal["Adam", "SGD"] = "Adam"  # SGD: with Nesterov's momentum, 0.9
     lr: float = Field(3e-3, gt=0)  # falling along half a cosine
     clip: float = Field(1.0, ge=0)  # largest norm of the gradient, 0 for no clipping
@@ -66,7 +70,15 @@ RECIPES = {
         flip=True,
         statistics=200,
     ),
+    "digits-judge": Recipe(size=8, steps=1500, network="CifarResNet", depth=8, shift=1, statistics=100),
+    "mnist-judge": Recipe(size=28, steps=2500, network="CifarResNet", depth=8, shift=2, statistics=100),
 }
+
+
+def dataset(name: str) -> str:
+    """The set whose classifier, or second judge, it is."""
+    return name.removesuffix("-judge")
+
 
 # Channels and classes of the real sets, whose committed classifiers can be had without the images.
 SHAPES = {"mnist": (1, 10), "cifar10": (3, 10)}
@@ -77,13 +89,18 @@ def build(name: str) -> SmallCNN | CifarResNet:
     if name not in RECIPES:
         raise ValueError(f"there is no classifier of {name!r}; there are: {', '.join(RECIPES)}")
     recipe = RECIPES[name]
-    if name in SHAPES:
-        channels, outputs = SHAPES[name]
+    if dataset(name) in SHAPES:
+        channels, outputs = SHAPES[dataset(name)]
     else:
-        example = sets.load(name, "test", **_drawn(name))
+        example = _images(name, "test")
         channels, outputs = example.shape[0], len(example.classes or example.attributes)
-    network = {"SmallCNN": SmallCNN, "CifarResNet": CifarResNet}[recipe.network]
+    network = {"SmallCNN": SmallCNN, "CifarResNet": partial(CifarResNet, depth=recipe.depth)}[recipe.network]
     return network(channels, outputs, width=recipe.width).to(memory_format=torch.channels_last)
+
+
+def _images(name: str, part: str) -> Images:
+    """A part of its set, at its size."""
+    return sets.load(dataset(name), part, **_drawn(name))
 
 
 class Sized(nn.Module):
@@ -148,7 +165,7 @@ def objective(model: nn.Module, generator: torch.Generator, index: int, *, data:
 
 def training(name: str, *, seed: int = 0) -> Training:
     """The training of a set's classifier by its recipe, at its start."""
-    recipe, data = RECIPES[name], sets.load(name, "train", **_drawn(name))
+    recipe, data = RECIPES[name], _images(name, "train")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, f"classifier/{name}", "init").initial_seed())
         model = build(name)
@@ -218,14 +235,14 @@ def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path
     model = run.model.eval()
     if recipe.statistics:
         draws = generator(seed, f"classifier/{name}/statistics", "data")
-        take_statistics(model, sets.load(name, "train", **_drawn(name)), recipe, draws)
+        take_statistics(model, _images(name, "train"), recipe, draws)
     model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
-    data = sets.load(name, "test", **_drawn(name))
+    data = _images(name, "test")
     table = confusion(model, data)
     right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
     say(f"{name}: accuracy on {data.name} {right.numpy().round(4)}")
     card = {
-        "data": f"{name}-train",
+        "data": f"{dataset(name)}-train",
         "network": f"{recipe.network}, width {recipe.width}",
         "recipe": recipe.model_dump(),
         "seed": seed,

@@ -24,15 +24,12 @@ from companion.seeds import generator
 from companion.settings import Settings
 from companion.snapshots import Resumable
 from paperlib.data.images import Images
-from paperlib.nets.noisy_classifier import NoisyClassifier
-from paperlib.processes import expand
+from paperlib.nets.noisy_classifier import NoisyClassifier, noisy_loss
 from paperlib.training import Training
 
 __all__ = ["LEVELS", "RECIPES", "Recipe", "build", "calibration", "make", "noisy_classifier", "training"]
 
 LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # s = sigma / alpha at which a card says how good it is
-# log s in training is normal with mean 0: from levels at which every image is plain to those at which none is left.
-SPREAD = 1.5
 BINS = 15  # of the expected calibration error (Guo et al., 2017)
 
 
@@ -70,12 +67,8 @@ def noisy_classifier(name: str) -> NoisyClassifier:
 
 
 def objective(model: NoisyClassifier, draws: torch.Generator, index: int, *, data: Images, size: int) -> dict:
-    """Cross-entropy on a batch y = x_0 + s z, its log s evenly spread over the normal distribution's quantiles."""
-    x0, labels = data.batch(size, draws)
-    u = (torch.rand((), generator=draws) + torch.arange(size) / size) % 1
-    log_s = SPREAD * torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6)).float()
-    y = x0 + expand(log_s.exp(), x0) * torch.randn(x0.shape, generator=draws)
-    return {"loss": F.cross_entropy(model(y.contiguous(memory_format=torch.channels_last), log_s), labels)}
+    """Cross-entropy on a random batch, each image at a noise level of its own."""
+    return {"loss": noisy_loss(model, *data.batch(size, draws), draws).mean()}
 
 
 def training(name: str, *, seed: int = 0) -> Training:

@@ -23,6 +23,7 @@ from companion.comparison.probes import Probe
 from companion.comparison.schedule import Looks
 from companion.evaluation.eye import Eye
 from companion.memory import peak_bytes
+from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
 from companion.store import Entry, Store
 from paperlib.data.images import Examples, Images
@@ -66,14 +67,20 @@ class Course(Looks):
 
 def course(store: Store, wanted: Course) -> Entry:
     """Run it, or find it in the store."""
-    card = bases.card(wanted.base)
-    return store.step("course", wanted, _run, inputs=[card["sha256"]] if card else [])
+    return store.step("course", wanted, _run, inputs=_inputs(wanted))
 
 
 def done(store: Store, wanted: Course) -> bool:
     """Whether it is in the store."""
-    card = bases.card(wanted.base)
-    return store.has("course", wanted, _run, inputs=[card["sha256"]] if card else [])
+    return store.has("course", wanted, _run, inputs=_inputs(wanted))
+
+
+def _inputs(wanted: Course) -> list[str]:
+    """The weights that it starts from, and those of the classifier that negation reads."""
+    used = [bases.card(wanted.base)]
+    if wanted.method == "negate":
+        used.append(checkpoints.card(f"noisy-classifier-{bases.BASES[wanted.base].dataset}"))
+    return [card["sha256"] for card in used if card]
 
 
 def _run(folder: Path, wanted: Course) -> None:
@@ -163,6 +170,8 @@ def _begin(
         way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
         settings["posterior"] = posterior(snapshots(way, every=apart))
         spent, seconds = way.gradient_evaluations, way.seconds
+    if wanted.method == "negate":  # trained once, for all models and choices: no part of the run's cost
+        settings["classifier"] = noisy_classifier(bases.BASES[wanted.base].dataset)
     draws = generator(wanted.seed, stream, "data")
     run = METHODS[wanted.method].call(
         model, forget, retain, generator=draws, steps=wanted.looks[-1], lr=wanted.lr, **common, **settings

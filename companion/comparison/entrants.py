@@ -73,6 +73,9 @@ ENTRANTS: dict[str, Entrant] = {
     "vdu": Entrant("vdu", (1e-6, 5e-6, 2e-5), "gamma", (0.1, 0.8)),  # from the paper's rate up
     "signed": Entrant("signed", RATES, "lam", (10.0, 100.0)),  # about its default, 60, which is the mixture's
     "redirect": Entrant("redirect", RATES, "mu", (0.2, 1.0)),
+    "siss": Entrant("siss", RATES, "fraction", (0.1, 0.3)),  # recommended, and more
+    "retrack": Entrant("retrack", RATES, "mu", (1.0, 0.2)),
+    "negate": Entrant("negate", RATES, "w", (1.0, 2.0)),
 }
 
 

@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from paperlib.nets.blocks import Layers, Residual, norm
 from paperlib.nets.unet import time_features
-from paperlib.processes import expand
+from paperlib.processes import expand, normal
 
-__all__ = ["NoisyClassifier"]
+__all__ = ["NoisyClassifier", "NoisyPoints", "noisy_loss"]
+
+# log s in training is normal with mean 0: from levels at which every image is plain to those at which none is left.
+SPREAD = 1.5
 
 
 class NoisyClassifier(nn.Module):
@@ -66,3 +69,32 @@ class NoisyClassifier(nn.Module):
         embedding = F.silu(self.embed(time_features(level / 4, self.channels, 16.0)))
         h = self.blocks(self.first(expand(scale, y) * y), embedding)
         return self.head(F.silu(self.norm(h)).mean((2, 3)))
+
+
+class NoisyPoints(nn.Module):
+    """The same for vectors: SiLU layers over [y / sqrt(data_std^2 + s^2), log s]; y [B, D] -> logits [B, K]."""
+
+    def __init__(self, dims: int, outputs: int, *, width: int = 64, data_std: float = 1.0):
+        super().__init__()
+        self.data_std = data_std
+        hidden = [nn.Linear(dims + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()]
+        self.layers = nn.Sequential(*hidden, nn.Linear(width, outputs))
+
+    def forward(self, y: Tensor, log_s: Tensor) -> Tensor:
+        """y [B, D], log_s [B] or a scalar tensor -> logits [B, K]."""
+        log_s = log_s.expand(len(y))[:, None]
+        scale = (self.data_std**2 + (2 * log_s).exp()).rsqrt()
+        return self.layers(torch.cat([scale * y, log_s / 2], dim=1))
+
+
+def noisy_loss(model: nn.Module, x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Cross-entropy of y = x_0 + s z, one value a row, for x0 [B, ...] and labels [B].
+
+    log s of the rows is evenly spread over the quantiles of a normal distribution, whose mean is the data's own scale.
+    """
+    device = generator.device
+    u = (torch.rand((), generator=generator, device=device) + torch.arange(len(x0), device=device) / len(x0)) % 1
+    log_s = (SPREAD * torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))).float().to(x0.device)
+    y = x0 + expand(log_s.exp(), x0) * normal(x0.shape, generator, x0.device)
+    y = y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
+    return F.cross_entropy(model(y, log_s), labels, reduction="none")

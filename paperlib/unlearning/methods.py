@@ -11,14 +11,18 @@ from typing import Any
 from paperlib.training import Training
 from paperlib.unlearning.blindspot import blindspot
 from paperlib.unlearning.erasediff import erasediff
+from paperlib.unlearning.esd import esd
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.multi_objective import multi_objective
+from paperlib.unlearning.negate import negate
 from paperlib.unlearning.neggrad import neggrad
 from paperlib.unlearning.redirect import redirect
+from paperlib.unlearning.retrack import retrack
 from paperlib.unlearning.salun import salun
 from paperlib.unlearning.selective_amnesia import selective_amnesia
 from paperlib.unlearning.sgu import sgu
 from paperlib.unlearning.signed import signed
+from paperlib.unlearning.siss import siss
 from paperlib.unlearning.unseen import unseen
 from paperlib.unlearning.vdu import vdu
 
@@ -140,6 +144,45 @@ METHODS: dict[str, Method] = {
         "L_g + mu E_f|eps* - eps|^2",
         passes=2,
         small={"references": 32},
+    ),
+    "siss": Method(
+        siss,
+        "SISS",
+        "Alberti et al., 2025",
+        "E w_x|eps - z_x|^2 - c E w_a|eps - z_a|^2",
+        passes=1,  # forward; both gradients are taken of it
+        memory=2,
+    ),
+    "retrack": Method(
+        retrack,
+        "ReTrack",
+        "Shi et al., 2025",
+        "L_g + mu E_f|z* - eps|^2, of k neighbours",
+        passes=2,
+        small={"pool": 32},
+    ),
+    "negate": Method(
+        negate,
+        "Negate",
+        "ours; exact score: DNG, 2025",
+        "L_g + mu E_f|eps_0 - w sigma grad log(1 - pi_f) - eps|^2",
+        passes=2,
+        extra="beforehand: a classifier of noisy data; every update: one pass of the given model and the classifier",
+        memory=1,
+        small={"classifier_steps": 3},
+    ),
+    "esd": Method(
+        esd,
+        "ESD",
+        "Gandikota et al., 2023, Eq. 7",
+        "E|eps_0(0) - eta (eps_0(c) - eps_0(0)) - eps(c)|^2",
+        passes=1,
+        retained="unused",
+        labels=True,
+        unconditional=None,
+        extra="every update: two passes of the given model, and up to 50 of the model itself to its own points",
+        memory=1,
+        small={"points": "data"},
     ),
 }
 
