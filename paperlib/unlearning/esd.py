@@ -21,13 +21,14 @@ from paperlib.sampling import ddim
 from paperlib.sampling.draw import prior
 from paperlib.sampling.walk import State
 from paperlib.training import Training
-from paperlib.unlearning.requirements import forgotten_labels, not_below, not_negative, one_of, require_classes
+from paperlib.unlearning.requirements import checked, forgotten_labels, not_below, not_negative, one_of, require_classes
 
 __all__ = ["POINTS", "esd"]
 
 POINTS = ("own", "data")
 
 
+@checked
 def esd(
     model: Denoiser,
     forget: Data,
@@ -56,7 +57,7 @@ def esd(
     """
     one_of(POINTS, points=points)
     not_negative(eta=eta)
-    not_below(1, evaluations=evaluations, batch_size=batch_size)
+    not_below(1, evaluations=evaluations)
     classes = require_classes(model, "ESD erases a label", "negate serves it")
     labels = forgotten_labels(forget, classes)
     given = copy.deepcopy(model).eval().requires_grad_(False)

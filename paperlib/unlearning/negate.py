@@ -29,7 +29,7 @@ from paperlib.nets.noisy_classifier import NoisyClassifier, NoisyPoints, noisy_l
 from paperlib.sampling import ipndm, sample
 from paperlib.training import Training
 from paperlib.unlearning.prepared import Prepared
-from paperlib.unlearning.requirements import not_below, not_negative, one_of, require_retained
+from paperlib.unlearning.requirements import checked, not_below, not_negative, one_of, require_retained
 
 __all__ = ["KEEP", "POINTS", "negate", "two_classes"]
 
@@ -38,6 +38,7 @@ POINTS = ("data", "own")
 CLEAN = -4.0  # log(sigma / alpha) at which the classifier sorts the model's own samples
 
 
+@checked
 def negate(
     model: Denoiser,
     forget: Data,
@@ -81,7 +82,7 @@ def negate(
     one_of(KEEP, keep=keep)
     one_of(POINTS, points=points)
     not_negative(w=w, mu=mu)
-    not_below(1, own=own, evaluations=evaluations, classifier_steps=classifier_steps, batch_size=batch_size)
+    not_below(1, own=own, evaluations=evaluations, classifier_steps=classifier_steps)
     if classifier is None:
         require_retained(retain, "negate")  # a classifier of two sides needs both
     elif classes is None and getattr(forget, "labels", None) is None:

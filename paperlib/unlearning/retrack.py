@@ -18,7 +18,7 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, batch_loss, condition, draw, noised, share
 from paperlib.training import Training
 from paperlib.unlearning.empirical import log_kernel
-from paperlib.unlearning.requirements import not_below, not_negative, require_retained
+from paperlib.unlearning.requirements import checked, not_below, not_negative, require_retained
 
 __all__ = ["nearest", "retrack"]
 
@@ -28,6 +28,7 @@ def nearest(x: Tensor, points: Tensor, k: int) -> Tensor:
     return torch.cdist(x.flatten(1), points.flatten(1)).topk(min(k, len(points)), largest=False).indices
 
 
+@checked
 def retrack(
     model: Denoiser,
     forget: Data,
@@ -54,7 +55,7 @@ def retrack(
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "retrack")
-    not_below(1, k=k, pool=pool, batch_size=batch_size)
+    not_below(1, k=k, pool=pool)
     not_negative(mu=mu)
 
     def objective(model, generator, index):

@@ -24,7 +24,7 @@ from paperlib.denoiser import Denoiser
 from paperlib.losses import Data, condition, draw, share, times
 from paperlib.processes import expand, normal
 from paperlib.training import Training
-from paperlib.unlearning.requirements import not_below, not_negative, one_of, require_retained
+from paperlib.unlearning.requirements import checked, not_negative, one_of, require_retained
 
 __all__ = ["PASSES", "VARIANTS", "mixture_weights", "siss"]
 
@@ -39,6 +39,7 @@ def mixture_weights(log_r: Tensor, lam: float) -> tuple[Tensor, Tensor]:
     return (-torch.logaddexp(stay, go + log_r)).exp(), (-torch.logaddexp(stay - log_r, go)).exp()
 
 
+@checked
 def siss(
     model: Denoiser,
     forget: Data,
@@ -70,7 +71,6 @@ def siss(
     one_of(PASSES, passes=passes)
     one_of(VARIANTS, variant=variant)
     not_negative(fraction=fraction, superfactor=superfactor)
-    not_below(1, batch_size=batch_size)
     if not 0 <= lam <= 1:
         raise ValueError(f"lam={lam} is not in [0, 1]")
     k, rest = len(forget), len(retain)
