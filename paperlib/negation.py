@@ -76,6 +76,11 @@ class Without(nn.Module):
         """The wrapped model's."""
         return self.model.process
 
+    @property
+    def net(self) -> nn.Module:
+        """The wrapped model's."""
+        return self.model.net
+
     def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
         """x_t [B, ...], t [B] or a scalar tensor, cond as the model takes it."""
         t = t.expand(len(x_t))

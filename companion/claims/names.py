@@ -43,6 +43,12 @@ METHODS = {
     "vdu_ours": "VDU, our settings",
     "signed": "Signed (after SISS)",
     "redirect": "Redirect (after ReTrack)",
+    "siss": "SISS",
+    "retrack": "ReTrack",
+    "without": "Negation while sampling",
+    "without_finer": "Negation while sampling, finer steps",
+    "negate": "Negate, in the weights",
+    "negate_own": "Negate, without data",
 }
 
 

@@ -16,6 +16,7 @@ from companion.plots.images import contact_sheet, picture, save_sheet
 from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
+from companion.plots.negation import negation_plane, negation_table, pull_weights
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves
 from companion.plots.sgu import side_histograms
 from companion.plots.style import COLOURS, LABELS, use_style
@@ -61,6 +62,9 @@ __all__ = [
     "looks_table",
     "needed_weight",
     "needs_table",
+    "negation_plane",
+    "negation_table",
+    "pull_weights",
     "nll_histograms",
     "picture",
     "posterior_table",

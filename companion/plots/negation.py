@@ -1,0 +1,110 @@
+"""The figures and the table of the page on exact negation."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from companion.claims.names import method_title
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
+
+__all__ = ["negation_plane", "negation_table", "pull_weights"]
+
+LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["signed"], "s")}
+LOOKS |= {"negate_own": (COLOURS["optimum"], "^")}
+OTHERS = "#888888"
+
+
+def tasks(record: Any) -> list[tuple[str, str]]:
+    """Process and what is forgotten, as often as the record has several."""
+    return list(dict.fromkeys((one.protocol["process"], one.protocol["forget"]) for one in record.all(metric="ur")))
+
+
+def models(record: Any, process: str, forget: str) -> Iterable[tuple[Any, dict[str, Any]]]:
+    """The UR of each model of a task, and the facts that find its other values."""
+    for one in record.all(metric="ur", process=process, forget=forget):
+        found = {"method": one.method, "process": process, "forget": forget}
+        yield one, found | ({"w": one.protocol["w"]} if "w" in one.protocol else {})
+
+
+def model_title(method: str, facts: dict[str, Any]) -> str:
+    """A model's name for people, with its weight."""
+    name = {"standard": "before", "unseen": "retrained in full"}.get(method, method_title(method))
+    return f"{name}, w = {facts['w']:g}" if "w" in facts else name
+
+
+def negation_plane(record: Any, *, title: str) -> Figure:
+    """UR against the distance of the rest in that of the base model, a panel a task; w grows along the lines."""
+    use_style()
+    asked = tasks(record)
+    figure, panels = plt.subplots(1, len(asked), figsize=(7.4, 4.4), squeeze=False)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for axes, (process, forget) in zip(panels[0], asked):
+        before = record.find(metric="rest-frechet", method="standard", process=process, forget=forget).value
+        lines: dict[str, list[tuple[float, float, float]]] = {}
+        for ur, facts in models(record, process, forget):
+            rest = record.find(metric="rest-frechet", **facts).value / before
+            if ur.method in LOOKS:
+                lines.setdefault(ur.method, []).append((facts["w"], rest, ur.value))
+            elif ur.method in ("standard", "unseen"):
+                marker, label = {"standard": ("o", "before"), "unseen": ("*", "retrained in full")}[ur.method]
+                axes.plot(rest, ur.value, marker, color="black", ms=12 if marker == "*" else 8, label=label)
+        for name, points in lines.items():
+            colour, marker = LOOKS[name]
+            xs, ys = [x for _, x, _ in points], [y for *_, y in points]
+            axes.plot(xs, ys, marker=marker, color=colour, lw=1.2, ms=8, label=method_title(name))
+            for w, x, y in points:
+                axes.annotate(f"{w:g}", (x, y), textcoords="offset points", xytext=(6, 5), color=colour, fontsize=9)
+        for one in record.series["others"].get(f"{process}:{forget}", []):
+            axes.plot(one["rest"], one["ur"], "x", color=OTHERS, ms=6)
+            axes.annotate(
+                one["title"], (one["rest"], one["ur"]), textcoords="offset points", xytext=(5, -3), fontsize=7.5
+            )
+        axes.axvline(1.1, color=OTHERS, ls=":", lw=1)
+        axes.set(xscale="log", yscale="symlog", xlabel="distance of the rest, in that before", ylabel="UR, %")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
+        axes.set_ylim(bottom=-0.1)
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9.5)
+    return figure
+
+
+def negation_table(record: Any) -> Any:
+    """A row a model: UR in the eyes of two judges, the distance of the rest, and FID of the rest where it was taken."""
+    columns = {"UR, %": ("ur", 1), "by the second judge, %": ("ur by the judge", 1)}
+    columns |= {"distance of the rest": ("rest-frechet", 2), "FID of the rest": ("fid of the rest", 1)}
+    lines = {}
+    for process, forget in tasks(record):
+        for one, facts in models(record, process, forget):
+            task = f"{process.upper()}<br><small>{forget.replace(',', ' and ')}</small>"
+            cells = {}
+            for head, (metric, decimals) in columns.items():
+                found = record.all(metric=metric, **facts)
+                value = found[0] if found else None
+                ends = value and (value.interval or (value.value,) * 2)
+                cells[head] = over_interval(value.value, *ends, decimals) if value else ""
+            lines[task, model_title(one.method, facts)] = cells
+    return table(lines, f"{record.title}.", size=0.75)
+
+
+def pull_weights(record: Any, *, title: str) -> Figure:
+    """The weight that held-out retained images give the pull at each noise level, with 95 % intervals; and its size."""
+    use_style()
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(6.4, 5.2), sharex=True)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for (task, points), colour in zip(record.series["weights"].items(), (COLOURS["signed"], COLOURS["optimum"])):
+        process, forget = task.split(":")
+        label = f"{process.upper()}, without {forget.replace(',', ' and ')}"
+        levels = [one["sigma_over_alpha"] for one in points]
+        errors = [1.96 * one["error"] for one in points]
+        upper.errorbar(levels, [one["w"] for one in points], errors, fmt="o-", color=colour, capsize=3, label=label)
+        lower.plot(levels, [one["pull"] for one in points], "o-", color=colour)
+    upper.axhline(1, color="black", lw=1, ls=":")
+    upper.set(ylabel="fitted w", xscale="log", ylim=(0, 4))
+    lower.set(ylabel="pull, a pixel", xlabel="noise level, sigma / alpha", yscale="log")
+    lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    upper.legend(fontsize=9.5)
+    return figure

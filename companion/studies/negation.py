@@ -1,0 +1,212 @@
+"""What the page on exact negation measures: models without a class, at sampling time or in their weights.
+
+Samples of a wrapped model begin at the same noise as those of every other (:mod:`companion.evaluation.samples`), and
+are measured by the same code; a second judge looks at them too, since a classifier did the guiding.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from companion import bases, checkpoints
+from companion.bases import Base
+from companion.classifiers import classifier, predict
+from companion.evaluation.features import Real, real_features, real_images, sample_features
+from companion.evaluation.judge import shows
+from companion.evaluation.measures import Result, distance_of_the_rest, result, unlearning_ratio
+from companion.evaluation.report import prepare
+from companion.evaluation.samples import BATCH, drawn
+from companion.evaluation.subject import Protocol, Subject
+from companion.machine import pick_device
+from companion.models import Model
+from companion.noisy_classifiers import noisy_classifier
+from companion.page import recorded
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Entry
+from paperlib.data.images import to_uint8
+from paperlib.data.splits import forgotten, forgotten_classes, split
+from paperlib.metrics import forgetting
+from paperlib.metrics.features import INCEPTION
+from paperlib.metrics.frechet import Statistics, frechet
+from paperlib.negation import Without
+from paperlib.sampling import ipndm, sample
+
+__all__ = ["Negated", "fitted_weights", "fid_of_the_rest", "look", "measures", "nearest", "others"]
+
+
+class Negating(Settings):
+    """Samples of a model without classes."""
+
+    forget: tuple[int, ...]
+    w: float = Field(gt=0)
+    n: int = Field(gt=0)
+    evaluations: int = Field(gt=0)  # of iPNDM
+    seed: int = Field(ge=0)
+    base: Base
+    name: str = Field(exclude=True)
+    folder: Path = Field(exclude=True)
+
+
+@dataclass
+class Negated(Subject):
+    """A checkpoint under a protocol, its ``forget`` taken away with weight ``w`` while it is sampled."""
+
+    w: float = 1.0
+
+    @cached_property
+    def samples(self) -> Entry:
+        """The ``n`` samples, from the same noise as the model's own."""
+        at, kind = self.protocol, self.checkpoint.base
+        facts = {"n": at.n, "evaluations": at.evaluations, "seed": at.seed, "base": kind, "w": self.w}
+        facts |= {"name": self.checkpoint.name, "folder": self.checkpoint.folder}
+        wanted = Negating(forget=tuple(self.classes), **facts)
+        judged = checkpoints.card(f"noisy-classifier-{kind.dataset}")["sha256"]
+        return self.store.step("negated", wanted, _draw, inputs=[self.checkpoint.sha256, judged])
+
+
+def _draw(folder: Path, wanted: Negating) -> None:
+    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder)
+    model, parts = Without(model, noisy_classifier(wanted.base.dataset), wanted.forget, wanted.w), []
+    for start in range(0, wanted.n, BATCH):
+        file = folder / f"resume-{start}.npy"
+        if not file.is_file():
+            stream = generator(wanted.seed, f"evaluation/{start}", "noise")
+            shape = (min(BATCH, wanted.n - start), *model.net.shape)
+            noise = model.process.prior_std() * torch.randn(shape, generator=stream)
+            x = sample(model, shape, noise=noise, sampler=ipndm, steps=wanted.evaluations, generator=stream).x
+            np.save(file, to_uint8(torch.nan_to_num(x), dequantised=wanted.base.dequantised).numpy())
+        parts.append(np.load(file))
+    np.savez_compressed(folder / "images.npz", images=np.concatenate(parts))
+
+
+def look(model: Model, forget: str, *, n: int, evaluations: int, seed: int, w: float = 0.0) -> Subject:
+    """A model to be measured; with ``w`` the one that negation makes of it at sampling time."""
+    asked = Protocol.checked(metrics=("ur", "rest-frechet"), forget=forget, n=n, evaluations=evaluations, seed=seed)
+    found = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
+    return Negated(found.checkpoint, asked, found.store, found.device, w=w) if w else found
+
+
+def measures(subject: Subject) -> dict[str, Result]:
+    """UR in the eyes of the set's classifier and of the second judge, and the distance of the rest."""
+    return {
+        "ur": unlearning_ratio(subject)[0],
+        "ur by the judge": _by_the_judge(subject),
+        "rest-frechet": distance_of_the_rest(subject)[0],
+    }
+
+
+def _by_the_judge(subject: Subject) -> Result:
+    name, forget = f"{subject.dataset}-judge", subject.protocol.forget
+    test = bases.images(subject.dataset, "test")
+    found = forgetting.unlearning_ratio(
+        shows(predict(classifier(name), drawn(subject.samples)), test, forget),
+        shows(_judged(name), test, forget)[~forgotten(test, forget)],
+    )
+    return result("UR by the judge", found, "%", floor=found.floor.value)
+
+
+@lru_cache(maxsize=2)
+def _judged(name: str) -> Tensor:
+    return predict(classifier(name), bases.images(name.removesuffix("-judge"), "test").images)
+
+
+def fid_of_the_rest(subject: Subject, reference: int) -> Result:
+    """FID, in Inception's features, of the samples that do not show what is to be forgotten, from as many real test
+    images without it as ``reference`` says, or all."""
+    real = Real(dataset=subject.dataset, part="test", n=reference)
+    kept = ~forgotten(real_images(real), subject.protocol.forget)
+    own = sample_features(subject.store, subject.samples, subject.device)[~subject.shown(drawn(subject.samples))]
+    there = Statistics.of(real_features(subject.store, real, subject.device)[kept], INCEPTION)
+    found = frechet(own, there, network=INCEPTION, generator=subject.stream("fid"), resamples=20)
+    return result("FID of the rest", found, "squared distance", reference_n=int(kept.sum()))
+
+
+def nearest(samples: Tensor, dataset: str) -> Tensor:
+    """For each of uint8 ``samples`` [B, C, H, W] the training image at the least Euclidean distance."""
+    train = bases.images(dataset, "train").images
+    flat = samples.flatten(1).float()
+    return train[torch.cat([torch.cdist(row[None], train.flatten(1).float()) for row in flat]).argmin(1)]
+
+
+# Is the classifier's pull too short?
+
+
+class Fitting(Settings):
+    """At which noise levels the best weight of the pull is looked for, on how many images."""
+
+    base: str
+    forget: str
+    levels: tuple[float, ...]
+    n: int = Field(gt=1)
+    seed: int = 0
+
+
+def fitted_weights(
+    model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int
+) -> list[dict[str, float]]:
+    """The weight w that the pull u = sigma grad log(1 - pi_f) should have at each noise level sigma / alpha.
+
+    On held-out retained images z - (eps - w u) has the least mean square at the w with which eps - w u is nearest to
+    the retained data's own noise, E[z given x_t]: w = E<eps - z, u> / E|u|^2. With the exact eps and the exact u it
+    is 1 at every level. Also its standard error, and the pull's root mean square a pixel.
+    """
+    wanted = Fitting(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
+    judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]
+    inputs = [bases.card(model.name)["sha256"], judged]
+    entry = model.store.step("pull", wanted, _fit, inputs=inputs)
+    return json.loads((entry.path / "weights.json").read_text(encoding="utf-8"))
+
+
+def _fit(folder: Path, wanted: Fitting) -> None:
+    kind, model = bases.BASES[wanted.base], bases.load(wanted.base)
+    test = bases.images(kind.dataset, "test")
+    data = bases.examples(kind, split(test, wanted.forget).retain)
+    negated = Without(model, noisy_classifier(kind.dataset), forgotten_classes(test, wanted.forget))
+    found: list[dict[str, Any]] = []
+    for level in wanted.levels:
+        draws = generator(wanted.seed, f"pull/{level}", "evaluation")
+        t = model.process.time_of(torch.tensor(level, dtype=torch.float64).log()).float()
+        products, squares = [], []
+        for _ in range(0, wanted.n, BATCH):
+            x0, _ = data.batch(BATCH, draws)
+            z = torch.randn(x0.shape, generator=draws)
+            times = t.expand(BATCH)
+            x_t = model.process.perturb(x0, times, z)
+            with torch.no_grad():
+                eps = model(x_t, times).eps
+            u = negated.pull(x_t, times).flatten(1)
+            products.append(((eps - z).flatten(1) * u).sum(1))
+            squares.append(u.square().sum(1))
+        a, b = torch.cat(products).double(), torch.cat(squares).double()
+        w = (a.mean() / b.mean()).item()
+        error = ((a - w * b).std() / b.mean() / len(a) ** 0.5).item()
+        pull = (b.mean() / u.shape[1]).sqrt().item()
+        found.append({"sigma_over_alpha": level, "w": w, "error": error, "pull": pull, "n": len(a)})
+    (folder / "weights.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+# What other methods did
+
+
+def others(base: str, forget: str) -> list[dict[str, Any]]:
+    """UR in percent and the distance of the rest, in that of the base model, of every method of the comparison page's
+    record, if it is of this base model and this class; else nothing."""
+    record = recorded("compare_all_methods")
+    bench = record.series["bench"] if record else {}
+    if (bench.get("base"), bench.get("forget")) != (base, forget):
+        return []
+    ur, rest = ({one.method: one.value for one in record.all(metric=what)} for what in ("UR", "distance"))
+    titles = record.series["titles"]
+    return [
+        {"method": name, "title": titles[name], "ur": ur[name], "rest": rest[name] / rest["before"]}
+        for name in ur
+        if name not in ("before", "retrained")
+    ]
