@@ -176,9 +176,8 @@ def rows():
                 found = measures(subject)
                 if budget.fid and seed == page.seeds[0] and facts["method"] in inception:
                     found["fid of the rest"] = fid_of_the_rest(subject, budget.fid)
-                facts = facts | dict(
-                    process=process, forget=forget, sampler_evaluations=budget.sampler
-                )
+                facts = facts | dict(process=process, forget=forget)
+                facts |= dict(sampler_evaluations=subject.protocol.evaluations)
                 for metric, one in found.items():
                     how = dict(metric=metric, n=one.n, interval=one.interval, unit=one.unit)
                     yield row(one.value, **how, seed=seed, **facts)
