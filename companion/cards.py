@@ -33,8 +33,8 @@ NOISY = """\
 ## Classifiers of noisy images
 
 They say which class a noisy image $x_t$ came from, for {ref}`ours-negation`. One serves every process, since it is
-given $x_t / \\alpha_t$ and $\\sigma_t / \\alpha_t$; `python -m companion noisy-classifier NAME` trains it again. Accuracy is
-on test images at several $\\sigma_t / \\alpha_t$; in brackets, the temperature by which its logits would have to be
+given $x_t / \\alpha_t$ and $\\sigma_t / \\alpha_t$; `python -m companion noisy-classifier NAME` trains it again.
+Accuracy is on test images at several $\\sigma_t / \\alpha_t$; in brackets, the temperature by which its logits would be
 divided: near 1, it is as sure as it should be. The card has more levels.
 
 """
