@@ -13,6 +13,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,8 +28,8 @@ from typing import NoReturn
 
 __all__ = ["LIBRARIES", "command", "server"]
 
-#: What the pages, and what executes them, import: seconds of a processor each time. Nothing that looks, while it is
-#: imported, at what runs: matplotlib's backend for notebooks wants a kernel then.
+#: What the pages, and what executes them, import. None of these looks, while it is imported, at what runs, as
+#: matplotlib's backend for notebooks does, which wants a kernel then.
 LIBRARIES = (
     "torch",
     "torch.utils.flop_counter",
@@ -64,17 +65,16 @@ def server(libraries: Sequence[str] = LIBRARIES) -> Iterator[None]:
     if sys.platform == "darwin":
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="companion-") as folder:
-        address = str(Path(folder, "warm"))
-        line = [sys.executable, "-c", f"from companion import warm; warm.serve({address!r}, {tuple(libraries)!r})"]
-        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
-            process.stdout.read(1)  # it listens
-            os.environ[ADDRESS] = address
-            try:
-                yield
-            finally:
-                del os.environ[ADDRESS]
-                process.stdin.close()
+    address = str(Path(tempfile.mkdtemp(prefix="companion-"), "warm"))
+    line = [sys.executable, "-c", f"from companion import warm; warm.serve({address!r}, {tuple(libraries)!r})"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
+        process.stdout.read(1)  # it listens
+        os.environ[ADDRESS] = address
+        try:
+            yield
+        finally:
+            del os.environ[ADDRESS]
+            process.stdin.close()
 
 
 def serve(address: str, libraries: Sequence[str]) -> NoReturn:
@@ -92,6 +92,7 @@ def serve(address: str, libraries: Sequence[str]) -> NoReturn:
             listener.close()
             obey(connection)
         connection.close()
+    shutil.rmtree(Path(address).parent)  # here, because who started us may have been killed
     os._exit(0)
 
 
