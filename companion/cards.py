@@ -8,6 +8,8 @@ from companion import checkpoints
 
 __all__ = ["models_page"]
 
+SHOWN = (0.1, 0.5, 1.0, 2.0, 5.0)  # noise levels of the table of noisy classifiers
+
 INTRODUCTION = """\
 # The committed models
 
@@ -23,6 +25,17 @@ CLASSIFIERS = """\
 
 They say what a sample shows. Accuracy is on held-out real images; of the avatars, an attribute each. No ratio of
 forgotten samples means more than the row of its class allows: the card has the whole confusion matrix.
+
+"""
+
+NOISY = """\
+
+## Classifiers of noisy images
+
+They say which class a noisy image $x_t$ came from, for exact negation. One serves every process, since it is
+given $x_t / \\alpha_t$ and $\\sigma_t / \\alpha_t$; `python -m companion noisy-classifier NAME` trains it again.
+Accuracy is on test images at several $\\sigma_t / \\alpha_t$; in brackets, the temperature by which its logits would be
+divided: near 1, it is as sure as it should be. The card has more levels.
 
 """
 
@@ -57,6 +70,9 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
     if classifiers:
         head = ("set", "network", "parameters", "images seen", "accuracy")
         text += "\n" + CLASSIFIERS + _table(head, (_classifier(name, card) for name, card in classifiers.items()))
+    if noisy := {name: card for name, card in cards.items() if card and "levels" in card}:
+        head = ("set", "network", "parameters", "images seen", *(f"{level:g}" for level in SHOWN))
+        text += NOISY + _table(head, (_noisy(name, card) for name, card in noisy.items())) + "\n"
     if bases:
         n = max(card.get("samples", {}).get("n", 0) for card in bases.values())
         head = ("model", "network", "parameters", "images seen", "hours", "on", "confidence", "shares")
@@ -121,6 +137,13 @@ def _classifier(name: str, card: dict[str, Any]) -> list[str]:
     text = f"{high:.2%}" if low == high else f"{low:.2%} to {high:.2%}"
     numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}"
     return [name.removeprefix("classifier-"), card["network"], *numbers, text]
+
+
+def _noisy(name: str, card: dict[str, Any]) -> list[str]:
+    at = {one["sigma_over_alpha"]: one for one in card["levels"]}
+    seen = [f"{at[level]['accuracy']:.1%} ({at[level]['temperature']:.2f})" for level in SHOWN]
+    numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}"
+    return [name.removeprefix("noisy-classifier-"), card["network"], *numbers, *seen]
 
 
 def _base(name: str, card: dict[str, Any]) -> list[str]:

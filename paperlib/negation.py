@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from paperlib.data.mixture import GaussianMixture
 from paperlib.denoiser import Denoised, DenoisingModel
-from paperlib.processes import Process, expand
+from paperlib.processes import Process, expand, normal
 
-__all__ = ["ExactClassifier", "NoisyClassification", "Without", "log_kept"]
+__all__ = ["ExactClassifier", "NoisyClassification", "Without", "fitted_weight", "log_kept"]
 
 #: y = x_t / alpha_t [B, ...] and log(sigma_t / alpha_t) [B] -> logits [B, K], whose softmax is P(class | x_t).
 NoisyClassification = Callable[[Tensor, Tensor], Tensor]
@@ -104,6 +104,24 @@ class Without(nn.Module):
         flat = pull.flatten(1)
         longest = self.reach * flat.shape[1] ** 0.5
         return (flat * (longest / flat.norm(dim=1, keepdim=True)).clamp(max=1)).reshape(pull.shape)
+
+
+@torch.no_grad()
+def fitted_weight(negated: Without, x0: Tensor, t: Tensor, generator: torch.Generator) -> tuple[float, float, float]:
+    """The weight w of the pull u that fits retained data x0 [B, ...] at one time t: w, its standard error, and the root
+    mean square of u a coordinate.
+
+    E[z given x_t] over retained data is eps_g, so that E|z - (eps - w u)|^2 is least where eps - w u comes nearest to
+    it: w = E<eps - z, u> / E|u|^2. With the exact eps and classifier it is 1 at every time; above 1 the pull is too
+    short there.
+    """
+    t, z = t.expand(len(x0)), normal(x0.shape, generator, x0.device)
+    x_t = negated.process.perturb(x0, t, z)
+    eps, u = negated.model(x_t, t).eps, negated.pull(x_t, t).flatten(1).double()
+    product, square = ((eps - z).flatten(1).double() * u).sum(1), u.square().sum(1)
+    w = product.mean() / square.mean()
+    error = (product - w * square).std() / square.mean() / len(x0) ** 0.5
+    return w.item(), error.item(), (square.mean() / u.shape[1]).sqrt().item()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import ExactDenoiser
 from paperlib.likelihood.flow import log_likelihood
-from paperlib.negation import ExactClassifier, Without, log_kept
+from paperlib.negation import ExactClassifier, Without, fitted_weight, log_kept
 from paperlib.processes import DDPM, VE, VP
 from paperlib.sampling import ddpm, heun, ipndm, sample
 from tests.oracles import D_G, assert_mean, every_process, inner_times, seeded
@@ -84,6 +84,14 @@ def test_reach_bounds_the_pull_and_leaves_shorter_ones_alone():
     assert short.any() and (~short).any()
     torch.testing.assert_close(bound[short], free[short])
     torch.testing.assert_close(bound[~short], free[~short] * (longest / length[~short])[:, None])
+
+
+def test_retained_data_give_the_exact_pull_the_weight_1_and_half_of_it_the_weight_2():
+    x0, process = D_G.sample(200_000, seeded(6)), VE(0.01, 10.0)
+    for t in (0.6, 0.7, 0.8):  # sigma from 0.6 to 2.5
+        for own, expected in ((1.0, 1.0), (0.5, 2.0)):
+            w, error, pull = fitted_weight(without(process, w=own), x0, torch.tensor(t), seeded(7))
+            assert abs(w - expected) < 4.5 * error and error < 0.2 * expected and pull > 0
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from paperlib.data.splits import forgotten, forgotten_classes, split
 from paperlib.metrics import forgetting
 from paperlib.metrics.features import INCEPTION
 from paperlib.metrics.frechet import Statistics, frechet
-from paperlib.negation import Without
+from paperlib.negation import Without, fitted_weight
 from paperlib.sampling import ipndm, sample
 
 __all__ = ["Negated", "fitted_weights", "fid_of_the_rest", "look", "measures", "nearest", "others"]
@@ -152,12 +152,7 @@ class Fitting(Settings):
 def fitted_weights(
     model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int
 ) -> list[dict[str, float]]:
-    """The weight w that the pull u = sigma grad log(1 - pi_f) should have at each noise level sigma / alpha.
-
-    On held-out retained images z - (eps - w u) has the least mean square at the w with which eps - w u is nearest to
-    the retained data's own noise, E[z given x_t]: w = E<eps - z, u> / E|u|^2. With the exact eps and the exact u it
-    is 1 at every level. Also its standard error, and the pull's root mean square a pixel.
-    """
+    """:func:`paperlib.negation.fitted_weight` of ``n`` retained test images at each noise level sigma / alpha."""
     wanted = Fitting(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
     judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]
     inputs = [bases.card(model.name)["sha256"], judged]
@@ -170,26 +165,12 @@ def _fit(folder: Path, wanted: Fitting) -> None:
     test = bases.images(kind.dataset, "test")
     data = bases.examples(kind, split(test, wanted.forget).retain)
     negated = Without(model, noisy_classifier(kind.dataset), forgotten_classes(test, wanted.forget))
-    found: list[dict[str, Any]] = []
+    found = []
     for level in wanted.levels:
         draws = generator(wanted.seed, f"pull/{level}", "evaluation")
         t = model.process.time_of(torch.tensor(level, dtype=torch.float64).log()).float()
-        products, squares = [], []
-        for _ in range(0, wanted.n, BATCH):
-            x0, _ = data.batch(BATCH, draws)
-            z = torch.randn(x0.shape, generator=draws)
-            times = t.expand(BATCH)
-            x_t = model.process.perturb(x0, times, z)
-            with torch.no_grad():
-                eps = model(x_t, times).eps
-            u = negated.pull(x_t, times).flatten(1)
-            products.append(((eps - z).flatten(1) * u).sum(1))
-            squares.append(u.square().sum(1))
-        a, b = torch.cat(products).double(), torch.cat(squares).double()
-        w = (a.mean() / b.mean()).item()
-        error = ((a - w * b).std() / b.mean() / len(a) ** 0.5).item()
-        pull = (b.mean() / u.shape[1]).sqrt().item()
-        found.append({"sigma_over_alpha": level, "w": w, "error": error, "pull": pull, "n": len(a)})
+        w, error, pull = fitted_weight(negated, data.batch(wanted.n, draws)[0], t, draws)
+        found.append({"sigma_over_alpha": level, "w": w, "error": error, "pull": pull, "n": wanted.n})
     (folder / "weights.json").write_text(json.dumps(found), encoding="utf-8")
 
 

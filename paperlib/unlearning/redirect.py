@@ -19,8 +19,8 @@ the minimiser is, for lambda >= sup r, the density of :mod:`paperlib.unlearning.
 weight; and for smaller lambda, where the signed loss has no minimiser at all, it is still a density, carved out where r
 is large.
 
-With w = 1 the second term is ReTrack's (Shi, Jin, Zhang, Gu, arXiv 2509.13007, 2025), which keeps the k nearest
-retained images where this takes a random batch of them.
+With w = 1 the second term is ReTrack's (Shi, Jin, Zhang, Gu, 2025; :mod:`paperlib.unlearning.retrack`), which keeps
+the k nearest retained images where this takes a random batch of them. Ours are the weights, that carve.
 """
 
 import math

@@ -14,7 +14,8 @@ needs lambda >= sup p_f / p_g, e^4 on SGU's mixture; the supremum only falls as 
 minimiser: it falls without bound wherever lambda p_g,t < p_f,t, and what a run returns depends on when it is stopped.
 
 Up to a factor this is the loss of SISS without importance sampling (Alberti, Hasanaliyev, Shah, Ermon, Data Unlearning
-in Diffusion Models, ICLR 2025): with n images, k of them forgotten, and superfactor s, lambda = (n - k) / (s k).
+in Diffusion Models, ICLR 2025; :mod:`paperlib.unlearning.siss`): with n images, k of them forgotten, and superfactor s,
+lambda = (n - k) / (s k). Ours is what it leads to: the density w, and the lambda from which there is one.
 """
 
 import torch

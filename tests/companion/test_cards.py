@@ -28,3 +28,13 @@ def test_the_committed_models_are_on_the_page():
     page = models_page()
     for name in ("digits", "shapes", "avatars", "mnist"):
         assert f"| {name} | SmallCNN" in page
+    for name in ("digits", "mnist"):
+        assert f"| {name} | NoisyClassifier" in page
+
+
+def test_a_classifier_of_noisy_images_has_accuracy_and_temperature_by_level(tmp_path):
+    levels = [{"sigma_over_alpha": s, "accuracy": 0.5, "temperature": s} for s in (0.1, 0.5, 1.0, 2.0, 5.0)]
+    facts = {"network": "tiny", "samples_seen": 10, "levels": levels}
+    checkpoints.save(SmallCNN(1, 3, width=4), "noisy-classifier-x", facts, tmp_path)
+    page = models_page(tmp_path)
+    assert "| x | tiny | " in page and "| 50.0% (0.10) |" in page and "| 50.0% (5.00) |" in page

