@@ -74,7 +74,7 @@ rule page:
     log:
         f"{BUILD}/logs/{{profile}}/{{page}}.log",
     shell:
-        "{sys.executable:q} -m companion.execute {wildcards.page} --profile {wildcards.profile}"
+        "{sys.executable:q} -m companion.warm companion.execute {wildcards.page} --profile {wildcards.profile}"
         " --stamp {output:q} > {log:q} 2>&1"
 
 
@@ -87,5 +87,5 @@ rule step:
     log:
         f"{BUILD}/logs/{{profile}}/{{step}}.log",
     shell:
-        "{sys.executable:q} -m companion.{wildcards.step} --profile {wildcards.profile} > {log:q} 2>&1"
+        "{sys.executable:q} -m companion.warm companion.{wildcards.step} --profile {wildcards.profile} > {log:q} 2>&1"
         " && touch {output:q}"

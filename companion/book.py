@@ -1,8 +1,8 @@
 """Build the book from the executed pages: ``python -m companion.book --profile smoke --solutions yes``.
 
 The sources are put together in ``_build/source``: the prose of ``book/``, the executed pages, and generated ones: a
-page for each module of the package, and one about the committed models. The HTML is built beside the last good one and
-takes its place only when it succeeded.
+page for each module of the package, one about the committed models, and the scorecard. The HTML is built beside the
+last good one and takes its place only when it succeeded.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from companion.code import PACKAGES
 from companion.execute import ROOT, write_stamp
 from companion.folders import build_folder
 from companion.parameters import PROFILES
+from companion.scorecard import cells, scorecard_page, summary_table
 
 __all__ = ["assemble", "build", "modules"]
 
@@ -74,6 +75,9 @@ def assemble(profile: str, solutions: str, folder: Path) -> None:
         (folder / "api" / f"{name}.md").write_text(text)
 
     (folder / "models.md").write_text(models_page())
+    every = cells()
+    (folder / "scorecard.md").write_text(scorecard_page(every))
+    (folder / "scorecard-summary.txt").write_text(summary_table(every))  # the home page includes it
     (folder / "_models").mkdir()
     for grid in checkpoints.FOLDER.glob("*.png"):
         shutil.copy(grid, folder / "_models")

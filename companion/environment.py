@@ -8,10 +8,10 @@ from companion.folders import build_folder
 
 __all__ = ["fix_environment"]
 
-# What a user may have set for other work. A plotting backend would leave pages without figures, a profile of
-# Snakemake's would send them to a cluster or nowhere, a kernel found on such a path may belong to another Python.
+# What a user may have set for other work. A profile of Snakemake's would send pages to a cluster or nowhere, a kernel
+# found on such a path may belong to another Python.
 THEIRS = (
-    *("MPLBACKEND", "MATPLOTLIBRC", "SNAKEMAKE_PROFILE"),
+    *("MATPLOTLIBRC", "SNAKEMAKE_PROFILE"),
     *("JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH", "JUPYTER_PLATFORM_DIRS"),
     *("PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONSTARTUP"),
 )
@@ -29,6 +29,7 @@ def fix_environment() -> None:
     os.environ["IPYTHONDIR"] = str(home / "ipython")  # nobody's personal start-up files
     os.environ["MPLCONFIGDIR"] = str(home / "matplotlib")  # nor their style, whether the home can be written or not
     _need_a_cache(home)
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # another leaves pages without figures
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before one of the same name in the home
 
 

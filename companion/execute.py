@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -21,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from companion import warm
 from companion.code import CHECKOUT
 from companion.environment import fix_environment
 from companion.folders import build_folder, run_folder
@@ -168,24 +168,37 @@ def execute(page: str, parameters: Mapping[str, Any]) -> Path:
     locks.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A second run of the same page waits for the first.
-    with FileLock(locks / f"{target.parent.name}-{page}.lock"), tempfile.TemporaryDirectory(dir=locks) as folder:
-        source, result = Path(folder, "source.ipynb"), Path(folder, f"{page}.ipynb")
-        nbformat.write(content, source)
+    with FileLock(locks / f"{target.parent.name}-{page}.lock"):
         try:
             executed = papermill.execute_notebook(
-                str(source),
-                str(result),
+                content,
+                None,
                 given,
                 kernel_name="python3",
                 progress_bar=False,
                 cwd=str(ROOT),
-                extra_arguments=["--log-level=ERROR"],  # the kernel's own messages are not the page's
+                # The kernel's own messages are not the page's.
+                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.parent_handle={os.getpid()}"],
+                kernel_manager_class=_kernels(),
             )
         except papermill.PapermillExecutionError as error:
             raise PageError(f"{page} failed:\n{last_lines(error.traceback)}") from error
+        result = target.with_suffix(".new")
         nbformat.write(clean(executed, _title(page, target)), result)
         os.replace(result, target)
     return target
+
+
+def _kernels() -> type:
+    """What starts the page's kernel: the stock manager, but as a fork that finds the libraries imported if it can."""
+    from jupyter_client import AsyncKernelManager
+
+    class Warm(AsyncKernelManager):
+        def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+            stock = super().format_kernel_cmd(extra_arguments)
+            return [*warm.command("ipykernel_launcher"), *stock[stock.index("ipykernel_launcher") + 1 :]]
+
+    return Warm
 
 
 def _title(page: str, target: Path) -> str:

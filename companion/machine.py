@@ -5,7 +5,6 @@ import time
 
 import torch
 from accelerate import PartialState
-from torch.utils.flop_counter import FlopCounterMode
 
 from paperlib.nets.unet import UNet
 
@@ -46,6 +45,8 @@ def matmul_rate(device: torch.device, precision: str = "float32", seconds: float
 
 def operations(net: UNet, batch: int = 2) -> float:
     """Floating-point operations of a forward and backward pass, an image; counted, not computed."""
+    from torch.utils.flop_counter import FlopCounterMode  # late: it imports Triton, a second
+
     meta = copy.deepcopy(net).to("meta")
     with FlopCounterMode(display=False) as counter, torch.device("meta"):
         meta(torch.zeros(batch, *net.shape), torch.zeros(batch)).square().mean().backward()

@@ -108,7 +108,7 @@ class Page:
     def chosen(self, parameter: str, names: Iterable[str]) -> list[str]:
         """What a parameter asks for: "all", or some of ``names`` with commas between."""
         known, asked = list(names), self.parameters[parameter]
-        words = known if asked == "all" else asked.split(",")
+        words = known if asked == "all" else [word.strip() for word in asked.split(",")]
         if unknown := [word for word in words if word not in known]:
             raise ValueError(f"{parameter}={unknown[0]!r} is not one of all, {', '.join(known)}")
         return [name for name in known if name in words]

@@ -4,7 +4,7 @@ import hashlib
 
 import torch
 
-__all__ = ["STREAMS", "generator", "listed"]
+__all__ = ["STREAMS", "generator"]
 
 STREAMS = ("data", "noise", "dropout", "evaluation", "init")
 
@@ -25,14 +25,3 @@ def generator(seed: int, step: str, stream: str, device: torch.device | str = "c
         raise ValueError(f"stream={stream!r} is not one of {', '.join(STREAMS)}")
     digest = hashlib.sha256(f"{seed}\0{step}\0{stream}".encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # 63 bits
-
-
-def listed(seeds: int | str, seed: int | None = None) -> list[int]:
-    """A page's parameters: several ``seeds`` as "0,1,2", each once, or where that is empty the one ``seed``."""
-    if seeds == "" and seed is not None:
-        return [seed]
-    words = [word.strip() for word in str(seeds).split(",")]
-    numbers = [int(word) for word in words if word.isdecimal()]
-    if len(numbers) < len(words) or len(set(numbers)) < len(numbers):
-        raise ValueError(f"seeds={seeds!r} are not different integers from 0 on, separated by commas")
-    return numbers

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from companion import warm
 from companion.environment import fix_environment
 from companion.execute import ANSI, ROOT
 from companion.folders import build_folder
@@ -130,7 +131,7 @@ def main() -> int:
     except Timeout:
         print("Another `make book` is at work here; waiting for it to end ...", flush=True)
         lock.acquire()
-    with lock:
+    with lock, warm.server():
         return make_book(options.profile, options.jobs, options.solutions)
 
 

@@ -30,7 +30,7 @@ evaluations = 0  # gradient evaluations of each method; 0: as many as the profil
 
 # %%
 from companion import plots
-from companion.comparison.entrants import chosen
+from companion.comparison.entrants import ENTRANTS
 from companion.page import Page
 from companion.studies.glance import Glance
 
@@ -84,7 +84,7 @@ glance = Glance(
     n=budget.n,  # images of a look
     evaluations=budget.sampler,  # of the network, an image
     seed=seed,
-    methods=chosen(methods),
+    methods=page.chosen("methods", ENTRANTS),
     page=page,
 )
 model, D_f, D_g = glance.model, glance.D_f, glance.D_g

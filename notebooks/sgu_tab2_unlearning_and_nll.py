@@ -169,19 +169,11 @@ result = page.measure(rows, series=curves, tables=TABLES, missing=missing)
 
 # %% [markdown]
 # ## The paper's cells, and ours
-
+#
+# A likelihood is its network's, so that only the step from Standard's can be compared; what unlearning did is judged together with what it cost, the distance of the other samples ({py:func}`companion.claims.judge.judge`).
 
 # %%
-def differs(value):
-    """In what our protocol is not the paper's, where that decides the number."""
-    if value.protocol["metric"] == "nll":
-        return "another network than the paper's: compare the differences"
-    if value.method.startswith("sgu"):
-        return "300 updates from the trained model, and an alpha that the paper does not print"
-    return ""
-
-
-page.compare(*TABLES, another=differs)
+page.compare(*TABLES)
 
 # %% [markdown]
 # All that was measured. *Rule*: forgotten, where UR is at most a third of Standard's; kept, where the distance is at most 1.5 times Standard's.

@@ -64,11 +64,9 @@ def _check(known: Tensor, mask: Tensor) -> None:
     if mask.dtype != torch.bool:
         raise ValueError(f"mask is {mask.dtype}; torch.bool expected, True where a value is known")
     try:
-        fits = torch.broadcast_shapes(known.shape, mask.shape) == known.shape
+        mask.expand_as(known)
     except RuntimeError:
-        fits = False
-    if not fits:
-        raise ValueError(f"mask {tuple(mask.shape)} does not fit known {tuple(known.shape)}")
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit known {tuple(known.shape)}") from None
 
 
 @torch.no_grad()

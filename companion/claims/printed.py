@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pydantic
 import yaml
 
-__all__ = ["KEYS", "Claim", "Metric", "join", "load", "matches", "metrics", "split"]
+__all__ = ["KEYS", "Claim", "Metric", "join", "load", "matches", "metrics", "rivals", "split", "tolerance"]
 
 FOLDER = Path(__file__).parent
 PAPERS = ("sgu", "vdu", "erasediff")
@@ -28,8 +28,10 @@ class Metric(pydantic.BaseModel, frozen=True, extra="forbid"):
     unit: str
     better: Literal["up", "down", "none"]
     decimals: int
-    tolerance: float | None  # half-width of what counts as the same; None: no verdict
+    tolerance: float | None  # the widest half-width of what counts as the same; None: no verdict
     because: str  # the tolerance's reason
+    compared: Literal["number", "differences"] = "number"  # of another network: the number, or steps and orders only
+    forgetting: bool = False  # judged together with what it cost
 
 
 class Claim(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -48,6 +50,9 @@ class Claim(pydantic.BaseModel, frozen=True, extra="forbid"):
     method: str
     test: str = ""  # D_g or D_f, where the number is about data of one of them: the tables' column "Test"
     gamma: str = ""  # VDU's sweep
+    decimals: int = 2  # as printed
+    cannot_be: str = ""  # the argument why no measurement can give the number
+    unprinted: str = ""  # a setting that decides the number and that the paper does not print
 
     @property
     def row(self) -> str:
@@ -78,6 +83,22 @@ def load() -> dict[str, Claim]:
                         claim = _claim(f"{paper}.{table}", facts, row, column, value)
                         claims[claim.id] = claim
     return claims
+
+
+def rivals(claim: Claim) -> list[Claim]:
+    """The other cells of its table that tell of the same thing another method, or the same method's other gamma."""
+    keys = [key for key in KEYS if key not in ("method", "gamma")]
+    same = [one for one in load().values() if split(one.id)[0] == split(claim.id)[0] and one.id != claim.id]
+    return [one for one in same if all(getattr(one, key) == getattr(claim, key) for key in keys)]
+
+
+def tolerance(claim: Claim) -> float | None:
+    """Half-width of what counts as the printed number: its metric's, but at most half the distance to the nearest other
+    number of its rivals, so that nothing reproduces two cells that the paper tells apart; at least half a unit of the
+    last printed digit. None where there is no verdict."""
+    widest = metrics()[claim.metric].tolerance
+    gaps = [abs(one.value - claim.value) for one in rivals(claim) if one.value != claim.value]
+    return widest and round(max(min([widest, *(gap / 2 for gap in gaps)]), 0.5 * 10**-claim.decimals), 9)
 
 
 def join(facts: Mapping[str, Any], tables: Sequence[str] = ()) -> str:
@@ -127,6 +148,8 @@ def _claim(table: str, facts: dict[str, Any], row: str, column: str, value: floa
     metric = metrics()[known["metric"]]
     known.setdefault("unit", metric.unit)
     known.setdefault("better", metric.better)
+    known.setdefault("decimals", metric.decimals)
+    known["cannot_be"] = facts.get("cannot_be", {}).get(f"{row}/{column}", "")
     known["forget"] = known.get("forget", "").replace("+", ",")
     return Claim(id=f"{table}/{row}/{column}", title=facts["title"], source=facts["source"], value=value, **known)
 

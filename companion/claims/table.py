@@ -2,18 +2,18 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from companion.claims.judge import judge
 from companion.claims.names import PROCESSES, data_title, method_title
-from companion.claims.printed import Claim, load, metrics, split
-from companion.claims.verdicts import verdict
+from companion.claims.printed import Claim, load, metrics, split, tolerance
 from companion.units import sources
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["NOTHING", "StyledTable", "comparison", "number", "reasons", "style"]
+__all__ = ["NOTHING", "StyledTable", "comparison", "label", "number", "reasons", "style"]
 
 NOTHING = "—"
 
@@ -25,8 +25,6 @@ def comparison(
     title: str = "",
     extra: Mapping[str, Mapping[str, float]] | None = None,
     labels: Mapping[str, str] | None = None,
-    cannot_be: Mapping[str, str] | None = None,
-    another: Callable[[Any], str] | None = None,
     decimals: int | None = None,
 ) -> "pandas.DataFrame":
     """Return the comparison, a row for each cell that was measured, as text that is ready to read.
@@ -38,20 +36,19 @@ def comparison(
         title: what it rests on; becomes the caption.
         extra: further columns after *paper*, such as ``{"exact": {id: number}}``.
         labels: other names of rows, by id. Without, a row says data set, process, what is forgotten and method.
-        cannot_be: the argument, by id, why a printed number cannot be.
-        another: of a measured value, in what its protocol differs from the paper's; "" where it does not.
         decimals: digits after the point; without, those that the paper prints.
 
-    Cells that were not run have no row: ``attrs["not_run"]`` has a sentence for each reason. A ``smoke`` record is
-    never judged.
+    Cells that were not run have no row: ``attrs["not_run"]`` has a sentence for each reason, ``attrs["because"]`` the
+    reason of each row's verdict (:func:`companion.claims.judge.judge`). A ``smoke`` record is never judged.
     """
     import pandas
 
     known, values = load(), {value.claim: value for value in record.values}
     ids = [name for row in rows for name in (_cells(row, known) or [row])]
-    shown = [one for one in ids if hasattr(values.get(one), "value") or one in (cannot_be or {})]
+    shown = [one for one in ids if hasattr(values.get(one), "value") or (one in known and known[one].cannot_be)]
     table: dict[str, list[str]] = {"metric": [], "paper": [], **{name: [] for name in extra or {}}, "measured": []}
     table |= {"tolerance": [], "verdict": []}
+    because: list[str] = []
     for one in shown:
         claim, value = known.get(one), values.get(one)
         if claim is None and not one.startswith("ours."):
@@ -64,12 +61,12 @@ def comparison(
         for name, numbers in (extra or {}).items():
             table[name].append(number(numbers.get(one), decimals=digits))
         table["measured"].append(_cell(value, digits))
-        tolerance = metric.tolerance if claim else None
-        table["tolerance"].append(NOTHING if tolerance is None else f"± {tolerance:g}")
-        because = (cannot_be or {}).get(one, "")
-        judged = claim and (record.profile != "smoke" or because)
-        other = another(value) if another and hasattr(value, "value") else ""
-        table["verdict"].append(str(verdict(claim, value, cannot_be=because, another=other)) if judged else NOTHING)
+        within = tolerance(claim) if claim else None
+        table["tolerance"].append(NOTHING if within is None else f"± {within:g}")
+        judged = claim and (record.profile != "smoke" or claim.cannot_be)
+        made = judge(claim, record, value) if judged else None
+        table["verdict"].append(str(made or NOTHING))
+        because.append(made.because if made else "")
     if len(set(table["metric"])) == 1:
         del table["metric"]
     frame = pandas.DataFrame(table, index=[(labels or {}).get(one) or _label(one, known, values) for one in shown])
@@ -80,7 +77,7 @@ def comparison(
     )
     held = sources([values[one] for one in shown if one in values])
     frame.attrs["caption"] += f" {held}" if held else ""
-    frame.attrs["not_run"] = reasons(missing)
+    frame.attrs["not_run"], frame.attrs["because"] = reasons(missing), because
     return frame
 
 
@@ -130,8 +127,9 @@ class StyledTable:
         columns = [str(column) for column in self.frame.columns]
         head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
         lines = []
-        for label, cells in zip(self.frame.index, self.frame.itertuples(index=False), strict=True):
-            marked = "".join(_td(column, str(cell)) for column, cell in zip(columns, cells, strict=True))
+        because = self.frame.attrs.get("because", [""] * len(self.frame))
+        for label, cells, why in zip(self.frame.index, self.frame.itertuples(index=False), because, strict=True):
+            marked = "".join(_td(column, str(cell), why) for column, cell in zip(columns, cells, strict=True))
             lines.append(f'<tr><th scope="row">{html.escape(str(label))}</th>{marked}</tr>')
         body = f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
         caption = html.escape(self.frame.attrs.get("caption", ""))
@@ -142,12 +140,14 @@ class StyledTable:
         return f'<div class="comparison-frame" style="overflow-x: auto" tabindex="0">{table}</div>{below}'
 
 
-def _td(column: str, text: str) -> str:
-    """One cell. The interval is an element of its own, which breaks onto a second line as a whole."""
+def _td(column: str, text: str, because: str = "") -> str:
+    """One cell. The interval is an element of its own, which breaks onto a second line as a whole; a verdict's reason
+    stands below it."""
     value, bracket, rest = text.partition(" [")
     name = f"column-{_slug(column)}" + (f" verdict-{_slug(text)}" if column == "verdict" else "")
     interval = f' <span class="interval" style="white-space: nowrap">[{html.escape(rest)}</span>' if bracket else ""
-    return f'<td class="{name}">{html.escape(value)}{interval}</td>'
+    why = f"<br><small>{html.escape(because)}</small>" if because and column == "verdict" else ""
+    return f'<td class="{name}">{html.escape(value)}{interval}{why}</td>'
 
 
 def _slug(text: str) -> str:
@@ -161,24 +161,23 @@ def _cell(value: Any, decimals: int) -> str:
 
 
 def _label(one: str, known: Mapping[str, Claim], values: Mapping[str, Any]) -> str:
-    """Data set, process, what is forgotten, test side, gamma and method, in words."""
-    claim = known.get(one)
-    if claim is None:
-        value = values[one]
-        facts = value.protocol | {"dataset": value.dataset, "method": value.method}
-    else:
-        facts = claim.model_dump()
+    if claim := known.get(one):
+        return label(claim)
+    value = values[one]
+    return _said(value.protocol | {"dataset": value.dataset, "method": value.method})
+
+
+def label(claim: Claim) -> str:
+    """Data set, process, test side, gamma, what is forgotten and method of a printed cell, in words."""
+    return _said(claim.model_dump())
+
+
+def _said(facts: Mapping[str, Any]) -> str:
     data, process = data_title(facts.get("dataset", "")), PROCESSES.get(str(facts.get("process", "")), "")
     forget, side, gamma = (str(facts.get(key, "")) for key in ("forget", "test", "gamma"))
     where = f"{data} ({process})" if process else data
-    parts = [
-        where,
-        forget.replace(",", " and "),
-        side,
-        f"gamma {gamma}" if gamma else "",
-        method_title(facts["method"]),
-    ]
-    return ", ".join(filter(None, parts))
+    parts = [where, forget.replace(",", " and "), side, f"gamma {gamma}" if gamma else ""]
+    return ", ".join(filter(None, [*parts, method_title(facts["method"])]))
 
 
 def _fixed(value: float, decimals: int) -> str:

@@ -1,20 +1,22 @@
 """What to think of a measured number beside a printed one.
 
-*Reproduced*: the whole 95 % interval lies within the printed value +- the metric's tolerance. *Not reproduced*: it
-lies wholly outside. Else *inconclusive*, and so is a single seed, which has no interval. *Cannot be*: no measurement is
-needed, an argument is. The tolerances stand in ``metrics.yaml``, once for each metric, with their reasons.
+*Reproduced*: the whole 95 % interval lies within the printed value +- its tolerance. *Not reproduced*: it lies wholly
+outside. Else *inconclusive*, and so is a single seed, which has no interval. *Cannot be*: no measurement is needed, an
+argument is. Tolerances follow from the claims alone (:func:`companion.claims.tolerance`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from statistics import fmean
+from typing import Any, Literal, get_args
 
-from companion.claims.printed import Claim, metrics
+from companion.claims.printed import Claim, metrics, tolerance
 from paperlib.intervals import t_interval
 
-__all__ = ["Verdict", "ordering", "verdict"]
+__all__ = ["WORDS", "Verdict", "ordering", "step", "verdict"]
 
 Word = Literal["reproduced", "not reproduced", "inconclusive", "another protocol", "cannot be", "not run"]
+WORDS: tuple[Word, ...] = get_args(Word)
 FEWEST_PAIRS = 3  # seeds behind the verdict on an ordering
 
 
@@ -29,31 +31,30 @@ class Verdict:
         return self.word
 
 
-def verdict(claim: Claim, measured: Any, *, cannot_be: str = "", another: str = "") -> Verdict:
+def verdict(claim: Claim, measured: Any, *, another: str = "") -> Verdict:
     """Judge one printed number.
 
     Args:
         claim: what the paper prints.
         measured: a record's value, one that was not run, or None.
-        cannot_be: the argument why no measurement can give the printed number, where there is one.
         another: in what the protocol differs from the paper's, where that decides the number; differences and orders
             can be judged then, the number itself cannot.
     """
-    if cannot_be:
-        return Verdict("cannot be", cannot_be)
+    if claim.cannot_be:
+        return Verdict("cannot be", claim.cannot_be)
     if not hasattr(measured, "value"):
         return Verdict("not run", getattr(measured, "reason", "not measured here"))
     if another:
         return Verdict("another protocol", another)
-    metric = metrics()[claim.metric]
-    if metric.tolerance is None:
+    metric, within = metrics()[claim.metric], tolerance(claim)
+    if within is None:
         return Verdict("inconclusive", f"no tolerance for {metric.label}: {metric.because}")
     if measured.ci95 is None:
         return Verdict("inconclusive", "one seed: no interval")
     # Decimals as printed: 10.91 - 10.86 is 0.05, whatever binary fractions make of it.
-    low, high = round(claim.value - metric.tolerance, 9), round(claim.value + metric.tolerance, 9)
+    low, high = round(claim.value - within, 9), round(claim.value + within, 9)
     least, most = measured.ci95
-    because = f"[{least:.4g}, {most:.4g}] against {claim.value:g} +- {metric.tolerance:g} {claim.unit}"
+    because = f"[{least:.4g}, {most:.4g}] against {claim.value:g} ± {within:g} {claim.unit}"
     return Verdict(_compared(least, most, low, high), because)
 
 
@@ -66,13 +67,23 @@ def ordering(smaller: Any, larger: Any) -> Verdict:
     """
     if not (hasattr(smaller, "value") and hasattr(larger, "value")):
         return Verdict("not run", "not measured here")
-    first, second = _by_seed(smaller), _by_seed(larger)
-    gaps = [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
+    gaps = _gaps(smaller, larger)
     if len(gaps) < FEWEST_PAIRS:
         return Verdict("inconclusive", f"{len(gaps)} paired seeds; {FEWEST_PAIRS} are needed")
     low, high = t_interval(gaps)
     word = "reproduced" if low > 0 else "not reproduced" if high < 0 else "inconclusive"
     return Verdict(word, f"a paired difference of [{low:.4g}, {high:.4g}] over {len(gaps)} seeds")
+
+
+def step(start: Any, end: Any) -> tuple[float, ...]:
+    """``end - start`` over paired seeds, and the ends of its 95 % t-interval where there are two pairs or more."""
+    gaps = _gaps(start, end)
+    return (fmean(gaps), *(t_interval(gaps) or ())) if gaps else (end.value - start.value,)
+
+
+def _gaps(start: Any, end: Any) -> list[float]:
+    first, second = _by_seed(start), _by_seed(end)
+    return [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
 
 
 def _compared(low: float, high: float, least: float, most: float) -> Word:

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from companion.comparison.bench import Bench, measure, run, settings
+from companion.comparison.bench import Bench, measure, run, settings, wanted
+from companion.comparison.course_memory import peak_mb
 from companion.comparison.course_results import cost, looks, stopped, without_gaps
 from companion.comparison.entrants import ENTRANTS
 from companion.evaluation.samples import draw, drawn, find
@@ -45,6 +46,7 @@ def ways(store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int])
     """The runs of some entrants, a list of seeds each: ``courses``, ``stopped``, ``costs``; their ``settings``; the
     ``bench``; and ``real``, the UR of real retained images and the distance of as many as there are samples."""
     entries = {name: [run(store, bench, name, seed) for seed in seeds] for name in names}
+    memory = {name: {"peak_mb": peak_mb(store, wanted(bench, name, seeds[0]))} for name in names}
     found = measure(store, bench, bench.base, seeds[0])
     floor, perfect = found["UR"]["details"], found["distance"]["details"]["perfect_model"]
     low, high = floor["floor_interval"]
@@ -53,7 +55,7 @@ def ways(store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int])
         "real": {"ur": floor["floor"], "ur_low": low, "ur_high": high, "distance": perfect},
         "courses": {name: [without_gaps(looks(one)) for one in several] for name, several in entries.items()},
         "stopped": {name: [stopped(one) for one in several] for name, several in entries.items()},
-        "costs": {name: [cost(one) for one in several] for name, several in entries.items()},
+        "costs": {name: [cost(one) | memory[name] for one in several] for name, several in entries.items()},
         "settings": {name: settings(bench, name) for name in names},
         "bench": bench.model_dump(mode="json"),
     }

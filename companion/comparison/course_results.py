@@ -31,11 +31,9 @@ def without_gaps(seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def cost(entry: Entry) -> dict[str, float]:
-    """What the whole run took: ``updates``, ``gradient_evaluations``, ``seconds``, and ``peak_mb``, the most memory
-    that its updates hold beside the model and the data (:func:`companion.memory.peak_bytes`)."""
+    """What the whole run took: ``updates``, ``gradient_evaluations``, ``seconds``."""
     last = looks(entry)[-1]
-    kept = {name: last[name] for name in ("gradient_evaluations", "seconds")}
-    return {"updates": last["update"], **kept, "peak_mb": _read(entry)["peak_mb"]}
+    return {"updates": last["update"]} | {name: last[name] for name in ("gradient_evaluations", "seconds")}
 
 
 def probes(entry: Entry) -> list[dict[str, float]]:

@@ -5,11 +5,9 @@ A stored step for each run, so that every page which asks about it asks about th
 which ``python -m companion.evaluate`` measures.
 """
 
-import contextlib
 import json
 import math
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +20,6 @@ from companion import bases, checkpoints
 from companion.comparison.probes import Probe
 from companion.comparison.schedule import Looks
 from companion.evaluation.eye import Eye
-from companion.memory import peak_bytes
 from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
 from companion.store import Entry, Store
@@ -35,7 +32,7 @@ from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
 from paperlib.unlearning.posterior import posterior, snapshots
 
-__all__ = ["Course", "course", "done"]
+__all__ = ["Course", "begin", "course", "done"]
 
 KEPT = 10  # images of every look, of the same noise
 LOSS_ROWS = 500  # test images of each side behind a loss at most, of the same noise and times at every look
@@ -94,7 +91,7 @@ def _run(folder: Path, wanted: Course) -> None:
     )
     seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
     pictures, stopped = [drawn[:KEPT]], ""
-    run, spent, seconds = _begin(wanted, model, forget, retain, bases.examples(kind, train))
+    run, spent, seconds = begin(wanted, model, forget, retain, bases.examples(kind, train))
     draws = generator(wanted.seed, "course/probe", "evaluation")
     probe = Probe(run, retain, forget, PROBE_ROWS * wanted.batch_size, draws, spent=spent)
     each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
@@ -116,7 +113,7 @@ def _run(folder: Path, wanted: Course) -> None:
                 left = [mark for mark in left if mark > now]
     except FloatingPointError as error:
         stopped = str(error)
-    found = {"looks": seen, "probes": probe.found, "stopped": stopped, "peak_mb": _peak(wanted, model, forget, retain)}
+    found = {"looks": seen, "probes": probe.found, "stopped": stopped}
     (folder / "looks.json").write_text(json.dumps(found), encoding="utf-8")
     np.savez(folder / "images.npz", images=torch.stack(pictures).numpy())
     facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
@@ -156,7 +153,7 @@ def _preparation(wanted: Course) -> dict[str, int]:
     return shares.get(wanted.method, {})
 
 
-def _begin(
+def begin(
     wanted: Course, model: Denoiser, forget: Examples, retain: Examples, everything: Examples
 ) -> tuple[Training, int, float]:
     """The run before its first update, and what its preparation outside of it has cost: evaluations and seconds."""
@@ -177,19 +174,6 @@ def _begin(
         model, forget, retain, generator=draws, steps=wanted.looks[-1], lr=wanted.lr, **common, **settings
     )
     return run, spent, seconds
-
-
-def _peak(wanted: Course, model: Denoiser, forget: Examples, retain: Examples) -> float:
-    """Of two updates and a preparation that is as short as can be."""
-
-    def work() -> object:
-        short = wanted.model_copy(update={"looks": (12,), "unit": "evaluations"})
-        run, _, _ = _begin(short, model, forget, retain, forget)
-        with contextlib.suppress(FloatingPointError):
-            list(islice(run, 2))
-        return run
-
-    return peak_bytes(work) / 1e6
 
 
 def _look(eye: Eye, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:

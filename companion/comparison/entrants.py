@@ -10,7 +10,7 @@ from typing import Any
 
 from paperlib.unlearning.methods import METHODS, Method
 
-__all__ = ["ENTRANTS", "Entrant", "chosen"]
+__all__ = ["ENTRANTS", "Entrant"]
 
 Settings = dict[str, int | float | str]
 
@@ -77,11 +77,3 @@ ENTRANTS: dict[str, Entrant] = {
     "retrack": Entrant("retrack", RATES, "mu", (1.0, 0.2)),
     "negate": Entrant("negate", RATES, "w", (1.0, 2.0)),
 }
-
-
-def chosen(methods: str) -> list[str]:
-    """The names that a page's parameter asks for: "all", or some of ``ENTRANTS`` separated by commas."""
-    names = list(ENTRANTS) if methods == "all" else [name.strip() for name in methods.split(",")]
-    if unknown := [name for name in names if name not in ENTRANTS]:
-        raise ValueError(f"methods={unknown[0]!r} is not one of all, {', '.join(ENTRANTS)}")
-    return [name for name in ENTRANTS if name in names]

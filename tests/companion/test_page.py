@@ -56,6 +56,16 @@ def committed(checkout, profile="laptop", value=7.0):
     return made
 
 
+def test_a_parameter_chooses_all_or_some_in_the_order_of_the_table():
+    names = ["1,2", "3,7", "9"]
+    assert page(forget="all").chosen("forget", names) == names
+    names = ["unseen", "sgu", "redirect"]
+    assert page(forget="redirect, unseen").chosen("forget", names) == ["unseen", "redirect"]
+    for wrong in ("vdu", "sgu,", ""):
+        with pytest.raises(ValueError, match="is not one of all, unseen, sgu, redirect"):
+            page(forget=wrong).chosen("forget", names)
+
+
 # --- where a run writes
 
 

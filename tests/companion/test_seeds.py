@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from companion.seeds import STREAMS, generator, listed
+from companion.seeds import STREAMS, generator
 
 
 def draw(*arguments):
@@ -33,21 +33,3 @@ def test_the_global_generator_is_left_alone():
 def test_wrong_arguments_are_named(arguments):
     with pytest.raises(ValueError, match="nois|seed="):
         generator(*arguments)
-
-
-def test_a_page_s_seeds_are_read_in_their_order():
-    assert [listed(seeds) for seeds in (3, "0", "2, 0,10", " 7 ")] == [[3], [0], [2, 0, 10], [7]]
-    assert listed("", 3) == [3] and listed("0,1", 3) == [0, 1] and listed(0, 3) == [0]
-
-
-@pytest.mark.parametrize(
-    "seeds",
-    [
-        *("", "0,", "a", "-1", "0.5", "1,1", "1,01", "0 1"),
-        -1,
-        True,
-    ],
-)
-def test_what_are_no_different_seeds_is_named(seeds):
-    with pytest.raises(ValueError, match=f"seeds={seeds!r} are not different integers"):
-        listed(seeds)

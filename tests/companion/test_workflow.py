@@ -41,6 +41,8 @@ def checkout(tmp_path):
         shutil.copy(ROOT / name, folder)
     (folder / "book").mkdir()
     (folder / "companion/book.py").write_text(BOOK)
+    warm = folder / "companion/warm.py"
+    warm.write_text(re.sub(r"(?s)\nLIBRARIES = \(.*?\)\n", '\nLIBRARIES = ("matplotlib.pyplot",)\n', warm.read_text()))
     write_page(folder / "notebooks", "plain", PLOT)
     write_page(folder / "notebooks", "seeded", "import companion.seeds")
     return folder

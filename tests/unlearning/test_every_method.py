@@ -201,7 +201,7 @@ def test_adding_a_method_is_as_the_book_says(tmp_path, monkeypatch):
         check(methods.METHODS["ceiling"])
     assert [row["method"] for row in rows()] == [*METHODS, "ceiling"]
     assert rows()[-1]["gradient evaluations an update"] == "2" and rows()[-1]["conditional model"] == "either"
-    assert len(entrants.ENTRANTS["ceiling"].candidates()) == 6 and entrants.chosen("ceiling") == ["ceiling"]
+    assert len(entrants.ENTRANTS["ceiling"].candidates()) == 6
 
     exec(trial, names)
     assert len(names["run"].model.state_dict()) and names["step"].index == 20

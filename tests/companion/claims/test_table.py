@@ -8,8 +8,9 @@ from companion import claims
 from companion.claims.table import NOTHING, comparison, number, reasons, style
 from companion.records import NotRun, measured
 
-ROWS = ["sgu.tab1/D_g/standard", "sgu.tab1/D_f/unlearning"]
-LABELS = ["the exact mixture (VE), middle, D_g, Standard", "the exact mixture (VE), middle, D_f, SGU orthogonal"]
+ROWS = ["sgu.tab1/D_g/standard", "sgu.tab1/D_f/unseen"]
+CANNOT_BE, OTHER = "sgu.tab1/D_f/unlearning", "the exact mixture (VE), middle, D_f, SGU orthogonal"
+LABELS = ["the exact mixture (VE), middle, D_g, Standard", "the exact mixture (VE), middle, D_f, Unseen"]
 
 
 def value(claim, *per_seed, **protocol):
@@ -18,7 +19,7 @@ def value(claim, *per_seed, **protocol):
 
 
 def recorded(*values, profile="laptop"):
-    return SimpleNamespace(profile=profile, values=[*values])
+    return SimpleNamespace(profile=profile, values=[*values], series={})
 
 
 SEVERAL = value(ROWS[0], 10.6, 10.62, 10.61)
@@ -30,7 +31,7 @@ def test_each_number_stands_with_its_interval_tolerance_and_verdict():
     assert list(frame.columns) == ["paper", "exact", "measured", "tolerance", "verdict"]
     assert list(frame.index) == LABELS
     assert list(frame.iloc[0]) == ["10.91", "10.62", "10.61 [10.59, 10.63]", "± 0.05", "not reproduced"]
-    assert list(frame.iloc[1]) == ["39.01", NOTHING, "10.70", "± 0.05", "inconclusive"]
+    assert list(frame.iloc[1]) == ["11.59", NOTHING, "10.70", "± 0.05", "inconclusive"]
 
 
 def test_one_seed_stands_with_the_interval_of_its_images():
@@ -42,8 +43,8 @@ def test_one_seed_stands_with_the_interval_of_its_images():
 
 def test_a_table_is_all_of_its_cells_that_were_measured_in_the_paper_s_order():
     frame = comparison(["sgu.tab1", "ours.example/a/b"], recorded(OURS, value(ROWS[1], 10.7), SEVERAL))
-    assert list(frame.index) == [*LABELS, "the exact mixture (VE), D_f, gamma 0.1, SGU obtuse"]
-    assert list(frame.iloc[2])[-4:] == [NOTHING, "1.23", NOTHING, NOTHING]
+    assert list(frame.index) == [*LABELS, OTHER, "the exact mixture (VE), D_f, gamma 0.1, SGU obtuse"]
+    assert list(frame.iloc[3])[-4:] == [NOTHING, "1.23", NOTHING, NOTHING]
 
 
 def test_what_was_not_run_is_a_sentence_and_no_row():
@@ -55,12 +56,13 @@ def test_what_was_not_run_is_a_sentence_and_no_row():
 
 
 def test_an_argument_stands_for_a_measurement():
-    frame = comparison(ROWS, recorded(SEVERAL), cannot_be={ROWS[1]: "above the frontier"})
+    frame = comparison([ROWS[0], CANNOT_BE], recorded(SEVERAL))
     assert list(frame["verdict"]) == ["not reproduced", "cannot be"] and list(frame["measured"])[1] == NOTHING
+    assert "no density makes D_f so unlikely" in frame.attrs["because"][1]
 
 
 def test_smoke_is_never_judged():
-    frame = comparison(ROWS, recorded(SEVERAL, profile="smoke"), cannot_be={ROWS[1]: "above the frontier"})
+    frame = comparison([ROWS[0], CANNOT_BE], recorded(SEVERAL, profile="smoke"))
     assert list(frame["verdict"]) == [NOTHING, "cannot be"]
 
 

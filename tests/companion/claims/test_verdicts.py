@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from companion import claims
-from companion.claims.verdicts import ordering, verdict
+from companion.claims.verdicts import ordering, step, verdict
 from paperlib.intervals import t_interval
 
 CLAIM = claims.load()["sgu.tab1/D_g/standard"]  # 10.91 +- 0.05
@@ -38,7 +38,7 @@ def test_one_seed_is_inconclusive_even_on_the_printed_number():
 
 
 def test_an_argument_outranks_every_measurement():
-    made = verdict(CLAIM, value(10.91, 10.91, 10.91), cannot_be="no density has it")
+    made = verdict(CLAIM.model_copy(update={"cannot_be": "no density has it"}), value(10.91, 10.91, 10.91))
     assert (made.word, made.because, str(made)) == ("cannot be", "no density has it", "cannot be")
 
 
@@ -65,3 +65,9 @@ def test_what_was_not_run_says_why():
 )
 def test_an_ordering_needs_three_paired_seeds(smaller, larger, word):
     assert ordering(smaller, larger).word == word
+
+
+def test_a_step_is_between_paired_seeds():
+    assert step(value(1.0, 5.0, 9.0), value(9.5, 1.5, 5.5, seeds=[2, 0, 1])) == (0.5, 0.5, 0.5)
+    assert step(value(1.0), value(3.0)) == (2.0,)
+    assert step(value(1.0, 2.0), value(4.0, 5.0, seeds=[7, 8])) == (3.0,)

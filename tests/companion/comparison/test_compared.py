@@ -26,13 +26,15 @@ def fakes(monkeypatch):
     monkeypatch.setattr(module, "run", lambda store, bench, name, seed: f"{name}@{seed}")
     monkeypatch.setattr(module, "looks", lambda entry: [SEEN, SEEN | {"update": 3, "distance": None}])
     monkeypatch.setattr(module, "cost", lambda entry: {"updates": int(entry.rpartition("@")[2])})
+    monkeypatch.setattr(module, "peak_mb", lambda store, wanted: {"vdu": 1.5, "sgu": 2.5}[wanted.method])
     monkeypatch.setattr(module, "stopped", lambda entry: "")
 
 
 def test_ways_are_of_every_entrant_with_every_seed_and_a_record_takes_them(fakes):
     series = ways(None, tiny(), ["vdu", "sgu_obtuse"], [0, 4])
     assert list(series["titles"].values()) == ["before", "Retrained", "VDU", "SGU obtuse"]
-    assert series["costs"] == {name: [{"updates": 0}, {"updates": 4}] for name in ("vdu", "sgu_obtuse")}
+    for name, memory in {"vdu": {"peak_mb": 1.5}, "sgu_obtuse": {"peak_mb": 2.5}}.items():
+        assert series["costs"][name] == [{"updates": 0} | memory, {"updates": 4} | memory]
     assert all("distance" not in several[0][1] for several in series["courses"].values())
     assert series["real"] == {"ur": 0.25, "ur_low": 0.1, "ur_high": 0.5, "distance": 1.5}
     assert series["settings"].keys() == series["stopped"].keys() == {"vdu", "sgu_obtuse"}

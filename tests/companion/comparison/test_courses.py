@@ -6,6 +6,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from companion import bases
 from companion.comparison import courses
+from companion.comparison.course_memory import peak_mb
 from companion.comparison.course_results import (
     cost,
     images,
@@ -42,11 +43,10 @@ def store(tmp_path):
 
 @pytest.fixture
 def blind(monkeypatch):
-    """Courses that look at nothing, measure no memory and keep no weights: what is left is what is counted."""
+    """Courses that look at nothing and keep no weights: what is left is what is counted."""
     picture = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)
     monkeypatch.setattr(courses, "_before", lambda *settings: (None, (SEEN, picture)))
     monkeypatch.setattr(courses, "_look", lambda *settings: (SEEN, picture))
-    monkeypatch.setattr(courses, "_peak", lambda *settings: 1.0)
     monkeypatch.setattr(courses.checkpoints, "save", lambda *settings, **more: None)
 
 
@@ -198,7 +198,6 @@ def test_a_search_looks_with_held_out_images_and_other_noise(store, monkeypatch)
     whole_method = courses.METHODS["finetune"]
     monkeypatch.setitem(courses.METHODS, "finetune", type(whole_method)(finetune, *("",) * 3, passes=1))
     monkeypatch.setattr(courses, "Eye", Seen)
-    monkeypatch.setattr(courses, "_peak", lambda *settings: 1.0)
     courses._before.cache_clear()
     drawn = {}
     for held_out in (True, False):
@@ -215,19 +214,19 @@ def test_a_search_looks_with_held_out_images_and_other_noise(store, monkeypatch)
     assert len(eyes) == 2 and not torch.equal(drawn[True], drawn[False])
 
 
-def test_the_cost_is_the_last_looks_and_the_memory_that_of_its_method(whole):
+def test_the_cost_is_the_last_looks_and_the_memory_that_of_its_method(whole, store):
     found, last = cost(whole), looks(whole)[-1]
     assert (found["updates"], found["gradient_evaluations"]) == (3, 6) == (last["update"], last["gradient_evaluations"])
     assert found["seconds"] == last["seconds"] > looks(whole)[1]["seconds"] > 0
-    wanted, model = Course(**DDPM, method="finetune", looks=(2,)), bases.load("digits-ddpm")
-    sides = [bases.examples(bases.BASES["digits-ddpm"], side) for side in split(sets.load("digits"), "1")]
-    plain = courses._peak(wanted, model, sides[1], sides[0])
-    settings = {"method": "erasediff", "settings": {"target": "noise"}}
-    held = courses._peak(wanted.model_copy(update=settings), model, sides[1], sides[0])
-    weights = 4 * flat(model).numel() / 1e6
+    own = {"finetune": {}, "sgu": {}, "erasediff": {"target": "noise"}}
+    plain, sgu, held = (
+        peak_mb(store, Course(**DDPM, method=method, settings=settings, looks=(4, 6), unit="evaluations"))
+        for method, settings in own.items()
+    )
+    weights = 4 * flat(bases.load("digits-ddpm")).numel() / 1e6
     assert plain > 4 * weights  # the run's own, their gradient, Adam's moments
     assert held > plain + 2 * weights  # both terms' gradients
-    assert plain < found["peak_mb"] < held
+    assert plain < sgu < held
 
 
 def test_probes_are_of_the_run_and_its_weights_are_those_of_one_without(whole, store):

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from companion.comparison.entrants import ENTRANTS, Entrant, chosen
+from companion.comparison.entrants import ENTRANTS, Entrant
 from paperlib.unlearning.methods import METHODS
 from paperlib.unlearning.salun import VARIANTS
 from tests.oracles import seeded
@@ -57,11 +57,3 @@ def test_what_serves_a_model_joins_the_settings_and_fixed_ones_come_last():
     assert ENTRANTS["sgu_obtuse"].settings() == {"loss": "obtuse"}
     mine = Entrant("erasediff", (1e-4,), fixed={"target": "rl", "K": 1})
     assert mine.settings() == {"target": "rl", "K": 1} and mine.candidates() == [{"lr": 1e-4}]
-
-
-def test_names_are_chosen_in_the_order_of_the_table():
-    assert chosen("all") == list(ENTRANTS)
-    assert chosen("redirect, sgu_obtuse,unseen") == ["unseen", "sgu_obtuse", "redirect"]
-    for wrong in ("sgu", "finetune,", ""):
-        with pytest.raises(ValueError, match="is not one of all, unseen, finetune"):
-            chosen(wrong)

@@ -1,0 +1,99 @@
+"""The verdict on a printed cell, from the claim and the record alone: pages' tables and the scorecard ask the same.
+
+A number is compared where the paper's own protocol decides it, and *another protocol* where it does not:
+
+- likelihoods and distances are those of a network and of its features: with another one, the number is another, and the
+  step from Standard's to it is what can be compared;
+- what unlearning made of a model hangs on its updates, batches and settings, which are the paper's in the profile
+  ``paper`` only.
+
+A number of forgetting is judged together with what it cost: the distance of the other samples from real images, as a
+multiple of that of the model before. By the book's rule (:mod:`paperlib.metrics.rule`) more than 1.5 is damage, and a
+damaged model reproduces nothing.
+"""
+
+from typing import Any
+
+from companion.claims.printed import Claim, metrics, rivals
+from companion.claims.verdicts import Verdict, step, verdict
+from paperlib.metrics.rule import FARTHER
+
+__all__ = ["GIVEN", "another_protocol", "cost", "judge"]
+
+#: Models that no unlearning method made: what is printed of them does not hang on its settings.
+GIVEN = ("standard", "pretrained", "before", "unscrubbed", "unseen", "retrained", "clean")
+BEFORE = GIVEN[:4]
+MEASURED = ("reproduced", "not reproduced", "inconclusive")
+MODEL = ("updates", "batch_size", "lr", "alpha", "gamma", "variant", "model_forgot", "checkpoint", "posterior")
+
+
+def judge(claim: Claim, record: Any, value: Any = None) -> Verdict:
+    """What to think of a printed cell.
+
+    Args:
+        claim: the cell.
+        record: the record that should have it; None where there is none.
+        value: the record's value, or what was not run; looked up where it is not given.
+    """
+    if value is None and record is not None:
+        value = next((one for one in record.values if one.claim == claim.id), None)
+    if not hasattr(value, "value"):
+        return verdict(claim, value)
+    other, price = another_protocol(claim, value, record.profile), None
+    forgetting = metrics()[claim.metric].forgetting and value.method not in GIVEN
+    if forgetting:
+        price = cost(value, record)
+        paid = "what it cost was not measured" if price is None else f"the rest is {price:.1f} times as far as before"
+    if other and forgetting:
+        other = f"{other}; {paid}"
+    elif other:
+        other = "; ".join(filter(None, [other, _difference(claim, record, value)]))
+    made = verdict(claim, value, another=other)
+    if made.word in MEASURED and value.method in GIVEN and "checkpoint" in value.protocol and len(value.seeds) > 1:
+        made = Verdict(made.word, f"{made.because}; the seeds are of samples from one model")
+    if not forgetting or made.word != "reproduced":
+        return made
+    word = "inconclusive" if price is None else "not reproduced" if price > FARTHER else "reproduced"
+    return Verdict(word, f"{made.because}; {paid}")
+
+
+def another_protocol(claim: Claim, value: Any, profile: str) -> str:
+    """In words, in what the protocol differs from the paper's where that decides the number; empty where it does
+    not."""
+    if claim.dataset == "mixture":  # its right answers are known, whatever the network
+        return ""
+    said = []
+    if metrics()[claim.metric].compared == "differences":
+        said.append(f"{metrics()[claim.metric].label} of another network")
+    if value.method not in GIVEN and profile != "paper":
+        amounts = (f"{value.protocol.get(key)} {word}" for key, word in (("updates", "updates of"), ("batch_size", "")))
+        start = "from the trained model" if value.protocol.get("start", "finetune") == "finetune" else ""
+        said.append(" ".join(filter(None, [*amounts, start])).replace("  ", " "))
+        if claim.unprinted:
+            said.append(f"the paper prints no {claim.unprinted}")
+    return "; ".join(said)
+
+
+def cost(value: Any, record: Any) -> float | None:
+    """How many times as far from real images the samples that do not show the forgotten are as the model's before;
+    None where the record does not say."""
+    far = [one for one in record.values if hasattr(one, "value") and one.protocol.get("metric") == "rest-frechet"]
+    far = [one for one in far if one.dataset == value.dataset]
+    own = [one for one in far if one.method == value.method and _model(one) == _model(value)]
+    start = [one.value for one in far if one.method in BEFORE] or [record.series.get("start_rest")]
+    return own[0].value / start[0] if own and start[0] else None
+
+
+def _model(value: Any) -> tuple[Any, ...]:
+    return tuple(value.protocol.get(key) for key in MODEL)
+
+
+def _difference(claim: Claim, record: Any, value: Any) -> str:
+    """The step from Standard's cell to this one, printed and measured, where the record has both."""
+    start = next((one for one in rivals(claim) if one.method in BEFORE), None)
+    before = start and next((one for one in record.values if one.claim == start.id and hasattr(one, "value")), None)
+    if not before or claim.method in BEFORE:
+        return ""
+    found = step(before, value)
+    ends = f" [{found[1]:+.2f}, {found[2]:+.2f}]" if len(found) == 3 else ""
+    return f"from Standard's: printed {claim.value - start.value:+.2f}, here {found[0]:+.2f}{ends}"

@@ -1,0 +1,174 @@
+"""Commands that find the large libraries imported: one server imports them once, and a fork of it runs each command.
+
+``python -m companion.warm MODULE ARGUMENT...`` does what ``python -m MODULE ARGUMENT...`` does, in this folder, with
+this environment, input and output. Inside of :func:`server` it is a fork; anywhere else it is a process of its own.
+Our own two packages are not imported beforehand: a page runs the code that stands in the files when it starts.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["LIBRARIES", "command", "server"]
+
+#: What the pages, and what executes them, import. None of these looks, while it is imported, at what runs, as
+#: matplotlib's backend for notebooks does, which wants a kernel then.
+LIBRARIES = (
+    "torch",
+    "torch.utils.flop_counter",
+    "accelerate",
+    "torchdiffeq",
+    "safetensors.torch",
+    "pydantic",
+    "scipy.stats",
+    "sklearn.datasets",
+    "pandas.io.formats.style",
+    "matplotlib.pyplot",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "psutil",
+    "papermill",
+    "jupytext",
+)
+ADDRESS = "PAPERLIB_WARM"  # the environment variable that names the server's socket
+
+
+def command(module: str) -> list[str]:
+    """The beginning of the command line that runs ``module``, as a fork where there is a server."""
+    return [sys.executable, "-m", *(["companion.warm"] if ADDRESS in os.environ else []), module]
+
+
+@contextlib.contextmanager
+def server(libraries: Sequence[str] = LIBRARIES) -> Iterator[None]:
+    """Have a server for the commands that are started inside of the block, here or in processes below this one.
+
+    It imports nothing before the first command comes, and ends with this process, even if that is killed. There is
+    none on macOS, whose own libraries do not survive a fork.
+    """
+    if sys.platform == "darwin":
+        yield
+        return
+    address = str(Path(tempfile.mkdtemp(prefix="companion-"), "warm"))
+    line = [sys.executable, "-c", f"from companion import warm; warm.serve({address!r}, {tuple(libraries)!r})"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
+        process.stdout.read(1)  # it listens
+        os.environ[ADDRESS] = address
+        try:
+            yield
+        finally:
+            del os.environ[ADDRESS]
+            process.stdin.close()
+
+
+def serve(address: str, libraries: Sequence[str]) -> NoReturn:
+    """Run a fork of this process for each command that comes, until our input ends."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    os.dup2(2, 1)  # whoever reads our output sees its end
+    while 0 not in select.select([0, listener], [], [])[0]:
+        connection, _ = listener.accept()
+        import_libraries(libraries)
+        signal.signal(signal.SIGCHLD, bury)
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            obey(connection)
+        connection.close()
+    shutil.rmtree(Path(address).parent)  # here, because who started us may have been killed
+    os._exit(0)
+
+
+def bury(*signal_and_frame: object) -> None:
+    """Take leave of the forks that have ended, so that their seconds count as this process's children's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def import_libraries(names: Sequence[str]) -> None:
+    """Import what is not imported yet, and keep the garbage collector off it: the forks share what is not touched."""
+    with warnings.catch_warnings(action="ignore"):
+        for name in names:
+            importlib.import_module(name)
+    gc.freeze()
+
+
+def obey(connection: socket.socket) -> NoReturn:
+    """Run in this fork what the other side of ``connection`` asks for, tell it the exit status, and end."""
+    request, streams, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    while not request.endswith(b"\n"):
+        request += connection.recv(1 << 20)
+    asked = json.loads(request)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    sys.argv = asked["words"]
+
+    def listen() -> None:
+        while signals := connection.recv(1):
+            os.kill(os.getpid(), signals[0])
+        os._exit(1)  # the other side has ended
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__")
+        status = 0
+    except SystemExit as end:
+        status = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    connection.send(bytes([status]))
+    os._exit(status)  # taking the libraries down would copy all of them into this process first: a second
+
+
+def ask(address: str, words: list[str]) -> int:
+    """Have the server run a command and return its exit status; end when what started us has ended."""
+    parent = os.getppid()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        asked = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}
+        socket.send_fds(connection, [b" "], [0, 1, 2])
+        connection.sendall(json.dumps(asked).encode() + b"\n")
+        for number in (signal.SIGINT, signal.SIGTERM):  # passed on
+            signal.signal(number, lambda number, frame: connection.send(bytes([number])))
+        while not select.select([connection], [], [], 1)[0]:
+            if os.getppid() != parent:
+                return 1
+        return (connection.recv(1) or b"\1")[0]  # it ended without a word: it was killed
+
+
+def main() -> int:
+    """Run the module that the first argument names."""
+    if len(sys.argv) < 2:
+        raise SystemExit("python -m companion.warm MODULE ARGUMENT...: a module's name is missing")
+    if address := os.environ.get(ADDRESS):
+        return ask(address, sys.argv[1:])
+    os.execv(sys.executable, [sys.executable, "-m", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
