@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
@@ -64,7 +65,9 @@ def negation_plane(record: Any, *, title: str) -> Figure:
             )
         axes.axvline(1.1, color=OTHERS, ls=":", lw=1)
         axes.set(xscale="log", yscale="symlog", xlabel="distance of the rest, in that before", ylabel="UR, %")
+        axes.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
         axes.set_ylim(bottom=-0.1)
@@ -75,7 +78,8 @@ def negation_plane(record: Any, *, title: str) -> Figure:
 def negation_table(record: Any) -> Any:
     """A row a model: UR in the eyes of two judges, the distance of the rest, and FID of the rest where it was taken."""
     columns = {"UR, %": ("ur", 1), "by the second judge, %": ("ur by the judge", 1)}
-    columns |= {"distance of the rest": ("rest-frechet", 2), "FID of the rest": ("fid of the rest", 1)}
+    columns |= {"distance of the rest": ("rest-frechet", 2)}
+    columns |= {"FID of the rest": ("fid of the rest", 1)} if record.all(metric="fid of the rest") else {}
     lines = {}
     for process, forget in tasks(record):
         for one, facts in models(record, process, forget):
@@ -91,20 +95,31 @@ def negation_table(record: Any) -> Any:
 
 
 def pull_weights(record: Any, *, title: str) -> Figure:
-    """The weight that held-out retained images give the pull at each noise level, with 95 % intervals; and its size."""
+    """The weight that the pull should have, by three measures, at each noise level; below, how long what is."""
     use_style()
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(6.4, 5.2), sharex=True)
+    names = list(record.series["weights"])
+    figure, panels = plt.subplots(2, len(names), figsize=(6.6 * len(names), 5.8), sharex=True, squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for (task, points), colour in zip(record.series["weights"].items(), (COLOURS["signed"], COLOURS["optimum"])):
-        process, forget = task.split(":")
-        label = f"{process.upper()}, without {forget.replace(',', ' and ')}"
-        levels = [one["sigma_over_alpha"] for one in points]
-        errors = [1.96 * one["error"] for one in points]
-        upper.errorbar(levels, [one["w"] for one in points], errors, fmt="o-", color=colour, capsize=3, label=label)
-        lower.plot(levels, [one["pull"] for one in points], "o-", color=colour)
-    upper.axhline(1, color="black", lw=1, ls=":")
-    upper.set(ylabel="fitted w", xscale="log", ylim=(0, 4))
-    lower.set(ylabel="pull, a pixel", xlabel="noise level, sigma / alpha", yscale="log")
-    lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    upper.legend(fontsize=9.5)
+    for name, upper, lower in zip(names, *panels):
+        process, forget = name.split(":")
+        upper.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
+        firm = [one for one in record.series["weights"][name] if one["error"] < 0.25]  # elsewhere there is no pull
+        levels, errors = [one["sigma_over_alpha"] for one in firm], [1.96 * one["error"] for one in firm]
+        settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "held-out noise, retained"}
+        upper.errorbar(levels, [one["w"] for one in firm], errors, fmt="o-", **settings)
+        rows = [one for one in record.series["pulls"][name] if one["side"] == "forget"]
+        levels = [one["sigma_over_alpha"] for one in rows]
+        settings = {"color": COLOURS["D_f"], "label": "training set, forgotten"}
+        upper.plot(levels, [one["w"] for one in rows], "s-", **settings)
+        upper.axhline(1, color="black", lw=1, ls=":")
+        upper.set(ylabel="fitted w", xscale="log", ylim=(0, 2))
+        upper.legend(fontsize=9.5)
+        lengths = {"pull": "the classifier's pull", "exact": "the training set's", "model": "the model's own error"}
+        for (what, label), colour in zip(lengths.items(), (COLOURS["signed"], COLOURS["exact"], COLOURS["paper"])):
+            lower.plot(levels, [one[what] for one in rows], "o-", color=colour, label=label)
+        lower.set(ylabel="a pixel, forgotten images", xlabel=r"noise level, $\sigma_t / \alpha_t$", yscale="log")
+        lower.xaxis.set_major_locator(FixedLocator([0.5, 1, 2, 5, 10]))
+        lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        lower.xaxis.set_minor_locator(NullLocator())
+        lower.legend(fontsize=9.5)
     return figure
