@@ -176,9 +176,8 @@ def rows():
                 found = measures(subject)
                 if budget.fid and seed == page.seeds[0] and facts["method"] in inception:
                     found["fid of the rest"] = fid_of_the_rest(subject, budget.fid)
-                facts = facts | dict(
-                    process=process, forget=forget, sampler_evaluations=budget.sampler
-                )
+                facts = facts | dict(process=process, forget=forget)
+                facts |= dict(sampler_evaluations=subject.protocol.evaluations)
                 for metric, one in found.items():
                     how = dict(metric=metric, n=one.n, interval=one.interval, unit=one.unit)
                     yield row(one.value, **how, seed=seed, **facts)
@@ -186,6 +185,7 @@ def rows():
 
 # %%
 from companion.studies.negation import fitted_weights, others
+from companion.studies.pulls import compared_pulls
 
 levels = (0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 
@@ -198,9 +198,15 @@ def curves():
         name: fitted_weights(base(f"{budget.dataset}-{p}"), f, **at)
         for name, (p, f) in names.items()
     }
+    at |= dict(levels=(1.0, 2.0, 3.0, 5.0, 8.0), n=budget.fit // 5)
+    pulls = {
+        name: compared_pulls(base(f"{budget.dataset}-{p}"), f, **at)
+        for name, (p, f) in names.items()
+    }
     beside = {name: others(f"{budget.dataset}-{p}", f) for name, (p, f) in names.items()}
     return {
         "weights": weights,
+        "pulls": pulls,
         "others": beside,
         "amounts": amounts,
         "classifier": card["gradient_evaluations"],

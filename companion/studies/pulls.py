@@ -1,0 +1,75 @@
+"""Is a noisy classifier's pull what the training set itself says it should be?
+
+With x_0 uniform over the training images, eps and eps_g are posterior means that can be computed, and so is their
+difference, the exact pull u* of that set. At low noise a set of N images is no picture of what it was drawn from: each
+posterior is its nearest image. From sigma / alpha of about 2 on it is, on MNIST.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from pydantic import Field
+
+from companion import bases, checkpoints
+from companion.models import Model
+from companion.noisy_classifiers import noisy_classifier
+from companion.seeds import generator
+from companion.settings import Settings
+from paperlib.data.images import model_input
+from paperlib.data.splits import forgotten_classes, split
+from paperlib.negation import Without
+from paperlib.unlearning.empirical import posterior_eps
+
+__all__ = ["compared_pulls"]
+
+
+class Comparing(Settings):
+    """At which noise levels, on how many test images of each side."""
+
+    base: str
+    forget: str
+    levels: tuple[float, ...]
+    n: int = Field(gt=1)
+    seed: int = Field(0, ge=0)
+
+
+def compared_pulls(model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int) -> list[dict]:
+    """A row for each side ("forget", "retain") and noise level sigma / alpha, over ``n`` noisy test images.
+
+    ``w``: the multiple of the classifier's pull u that is nearest to u*, <u*, u> / |u|^2; ``cosine`` between both, the
+    mean; ``pull``, ``exact`` and ``model``, root mean squares a pixel of u, of u*, and of what the model's own eps is
+    off from the training set's.
+    """
+    wanted = Comparing(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
+    judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]
+    inputs = [bases.card(model.name)["sha256"], judged]
+    entry = model.store.step("pulls", wanted, _compare, inputs=inputs)
+    return json.loads((entry.path / "pulls.json").read_text(encoding="utf-8"))
+
+
+def _compare(folder: Path, wanted: Comparing) -> None:
+    kind, model = bases.BASES[wanted.base], bases.load(wanted.base)
+    process, test = model.process, bases.images(kind.dataset, "test")
+    retain, forget = (model_input(side.images) for side in split(bases.images(kind.dataset, "train"), wanted.forget))
+    everything = torch.cat([retain, forget])
+    negated = Without(model, noisy_classifier(kind.dataset), forgotten_classes(test, wanted.forget))
+    found = []
+    for side in ("forget", "retain"):
+        x0 = model_input(getattr(split(test, wanted.forget), side).images[: wanted.n])
+        for level in wanted.levels:
+            t = process.time_of(torch.tensor(level, dtype=torch.float64).log()).float().expand(len(x0))
+            noise = torch.randn(x0.shape, generator=generator(wanted.seed, f"pulls/{side}/{level}", "evaluation"))
+            x_t = process.perturb(x0, t, noise)
+            eps_g, eps = (posterior_eps(process, x_t, t, x, torch.ones(len(x))) for x in (retain, everything))
+            with torch.no_grad():
+                off = (model(x_t, t).eps - eps).flatten(1)
+            u, exact = negated.pull(x_t, t).flatten(1), (eps - eps_g).flatten(1)
+            row = {"side": side, "sigma_over_alpha": level, "n": len(x0)}
+            row |= {"w": ((exact * u).sum() / u.square().sum()).item()}
+            row |= {"cosine": torch.cosine_similarity(exact, u, dim=1).mean().item()}
+            row |= {
+                name: a.square().mean().sqrt().item() for name, a in (("pull", u), ("exact", exact), ("model", off))
+            }
+            found.append(row)
+    (folder / "pulls.json").write_text(json.dumps(found), encoding="utf-8")
