@@ -6,7 +6,7 @@ from paperlib.intervals import Interval, added, positive_interval, share_interva
 
 __all__ = ["POSITIVE", "SHARES", "WITHOUT", "seed_interval", "sources"]
 
-#: Units of what lies between 0 and so many, of what cannot be negative, and of what has no interval: updates are read
+#: Units of what lies between 0 and so many, of what cannot be negative, and of what has no interval. Updates are read
 #: at a few looks, and where the last of them has not seen the class back they are a bound. All others are any number.
 SHARES = {"%": 100.0, "percent": 100.0, "share": 1.0, "fraction": 1.0, "probability": 1.0}
 POSITIVE = {"squared distance", "FID", "u-FID", "ratio", "minutes", "MiB"}

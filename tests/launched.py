@@ -1,6 +1,7 @@
-"""A few updates of a small conditional U-Net, here or under ``accelerate launch``; writes what came of them."""
+"""A few updates of a small conditional U-Net, alone or by several processes; writes what came of them."""
 
-import sys
+import os
+from pathlib import Path
 
 import torch
 from accelerate import PartialState
@@ -37,7 +38,12 @@ def updates(process: int = 0) -> dict[str, torch.Tensor]:
     return found | {f"trained {name}": p for name, p in run.model.state_dict().items()}
 
 
-if __name__ == "__main__":
+def one_of(rank: int, count: int, port: int, folder: Path) -> None:
+    """The updates of one process of several, with the environment that ``accelerate launch`` gives each."""
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    os.environ.update({name: str(value) for name, value in (where | {"RANK": rank, "LOCAL_RANK": rank}).items()})
+    PartialState._reset_state()  # a fork has its parent's
     processes = PartialState(cpu=True)
-    found = updates(processes.process_index)
-    torch.save(found | {"processes": torch.tensor(processes.num_processes)}, f"{sys.argv[1]}.{processes.process_index}")
+    found = updates(processes.process_index) | {"processes": torch.tensor(processes.num_processes)}
+    torch.save(found, folder / str(rank))
+    processes.destroy_process_group()

@@ -93,6 +93,14 @@ def test_yaml_files_can_be_read():
         assert isinstance(yaml.safe_load(path.read_text()), dict)
 
 
+def test_no_comment_on_a_name_begins_like_a_type():
+    """What stands before a colon in its first line is read as one when the book is built, and refused there."""
+    for path in [*ROOT.glob("paperlib/**/*.py"), *ROOT.glob("companion/**/*.py")]:
+        lines = ["", *map(str.strip, path.read_text().splitlines())]
+        first = [line for before, line in zip(lines, lines[1:]) if line.startswith("#:") > before.startswith("#:")]
+        assert [line for line in first if ": " in line.removeprefix("#: ")] == [], path
+
+
 # --- the pages
 
 PAGES = sorted((ROOT / "notebooks").glob("*.py"))

@@ -4,15 +4,12 @@ import copy
 import functools
 import itertools
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
+import socket
 from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import distributed, nn
+from torch import distributed, multiprocessing, nn
 
 import paperlib.training
 from paperlib.data.mixture import SGU_MIXTURE
@@ -301,16 +298,14 @@ def test_a_gradient_evaluation_is_a_pass_forward_that_a_gradient_needs():
 
 def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path):
     """Float32 sums in another order: a rounding of 6e-8 in each of some thousand terms, so 1e-4 of the largest."""
-    checkout = Path(__file__).parents[1]
-    # What "--multi_gpu" starts is torchrun, which needs no GPU; the model on a CPU makes the processes talk by gloo.
-    launch = "launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
-    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *launch.split()]
-    command += ["--main_process_port", "0", "--module", "tests.launched"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(checkout)}
-    subprocess.run([*command, tmp_path / "found"], cwd=checkout, env=environment, check=True, capture_output=True)
     alone = launched.updates()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Forks: started anew, each would import torch for seconds.
+    multiprocessing.start_processes(launched.one_of, (2, port, tmp_path), nprocs=2, start_method="fork")
     for process in range(2):
-        found = torch.load(tmp_path / f"found.{process}")
+        found = torch.load(tmp_path / str(process))
         assert found.pop("processes") == 2 and found.keys() == alone.keys()
         for name, value in alone.items():
             largest = value.abs().max() if name.endswith(("loss", "weight", "bias")) else 1

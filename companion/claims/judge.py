@@ -20,7 +20,7 @@ from paperlib.metrics.rule import FARTHER
 
 __all__ = ["GIVEN", "another_protocol", "cost", "judge"]
 
-#: Models that no unlearning method made: what is printed of them does not hang on its settings.
+#: Models that no unlearning method made. What is printed of them does not hang on its settings.
 GIVEN = ("standard", "pretrained", "before", "unscrubbed", "unseen", "retrained", "clean")
 BEFORE = GIVEN[:4]
 MEASURED = ("reproduced", "not reproduced", "inconclusive")
