@@ -53,15 +53,17 @@ if page.recorded:
     metrics = ("ur", "ur by the judge", "rest-frechet")
     seen, second, rest = (of(page.recorded, metric) for metric in metrics)
     far = {name: value / rest["standard", None] for name, value in rest.items()}
-    first, whole, wide = ("without", 1.0), ("negate", 1.0), ("unseen", None)
+    first, wide = ("without", 1.0), ("unseen", None)
+    own, denoised = ("negate_own", 2.0), ("negate", 1.0)
+    spent = page.recorded.series["amounts"]["updates"]
 page.verdict(
     claim="Ours: with a classifier of noisy images a model forgets a class as if it had never seen it, while it is sampled or for good, without a step that breaks anything.",
-    found=f"MNIST's digit 1, DDPM. *While sampling*, exact negation brings UR from {seen['standard', None]:.1f} to {seen[first]:.1f} % (second judge: {second['standard', None]:.1f} to {second[first]:.1f} %), and the other digits come *nearer* to real ones: {far[first]:.2f} times the distance before. Retrained in full: {seen[wide]:.1f} %, {far[wide]:.2f} times. *In the weights*, after {page.recorded.series['amounts']['updates']} updates: {seen[whole]:.1f} %, but {far[whole]:.2f} times the distance.",
-    verdict="Borne out while sampling. In the weights the class is gone, and the rest is not yet kept as well as the teacher keeps it: this rate was not searched.",
-    rests="One seed, one class, one learning rate. The classifier's training is no part of the budget.",
+    found=f"MNIST's digit 1, DDPM; before: UR {seen['standard', None]:.1f} %. *While sampling*, w = 1: {seen[first]:.1f} %, and the other digits come nearer to real ones, {far[first]:.2f} times the distance before; retrained in full, {seen[wide]:.1f} % and {far[wide]:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data, w = 2: {seen[own]:.1f} % and {far[own]:.2f} times. With real data and denoising for the rest: {seen[denoised]:.1f} %, but {far[denoised]:.2f} times.",
+    verdict="Borne out so far: forgotten like retraining, the rest kept. What keeps it is the old model's own answer; denoising in so few updates does not.",
+    rests="One class, one learning rate. A second judge agrees. The classifier's training is not counted.",
     holds=[
-        seen[first] < 1 and second[first] < 2 and far[first] < 1 and far[wide] < 1,
-        seen[whole] < 1 and 1.1 < far[whole] < 1.6,
+        max(seen[first], seen[own], seen[denoised]) < 1 and max(second[first], second[own]) < 1,
+        far[first] < 0.9 and far[wide] < 0.9 and far[own] < 1.1 < far[denoised],
     ],
 )
 
@@ -298,14 +300,16 @@ amid = [row["w"] for level, row in mid.items() if level >= 2]
 best = min((one for one in beside if one["ur"] < 1.5), key=lambda one: one["rest"])
 page.say(
     f"**While sampling it does what the equation says.** At w = 1 UR is {ur['without', 1.0]:.1f} %, where retraining in full has {ur['unseen', None]:.1f} %, and the distance of the others is {times['without', 1.0]:.2f} times that before: the pull moves a sample to another digit instead of breaking it. At w = 4 it is {ur['without', 4.0]:.1f} % and {times['without', 4.0]:.2f} times.",
-    f"**No trick on one judge.** The second judge says {judge['standard', None]:.1f} % before and {judge['without', 1.0]:.1f} %, {judge['without', 4.0]:.1f} % and {judge['negate', 1.0]:.1f} % for w = 1 and 4 while sampling and for the taught model; the samples and their nearest training images show whole digits.",
-    f"**Taught, it forgets as well and keeps less well**: UR {ur['negate', 1.0]:.1f} % at {times['negate', 1.0]:.2f} times the distance, by one rate that nobody searched. Among the methods with searched settings that leave less than 1.5 %, the nearest to the rest is {best['title']} with {best['ur']:.1f} % and {best['rest']:.2f} times.",
+    f"**No trick on one judge.** The second judge says {judge['standard', None]:.1f} % before and {judge['without', 1.0]:.1f} %, {judge['without', 4.0]:.1f} % and {judge['negate', 1.0]:.1f} % for w = 1 and 4 while sampling and for the model taught with data; the samples and their nearest training images show whole digits.",
+    f"**Taught without data it is as good as while sampling**: UR {ur['negate_own', 2.0]:.1f} % (second judge {judge['negate_own', 2.0]:.1f} %) at {times['negate_own', 2.0]:.2f} times the distance. Of the methods with searched settings at the same budget that leave less than 1.5 %, the nearest to the rest is {best['title']}: {best['ur']:.1f} % at {best['rest']:.2f} times, all of them with real data.",
+    f'**Taught with data it keeps less well**: {ur["negate", 1.0]:.1f} % at {times["negate", 1.0]:.2f} times. The first term differs: denoising has the noise of its targets, of which the old model\'s own answer has none, and in so few updates at this rate that noise is the damage. `keep="answer"` takes it away with real images too; that, and w = 1 without data, are still to be recorded.',
     f"**The classifier's pull is not too short.** It is calibrated: the temperatures are near 1. The fitted weight is {min(firm):.1f} to {max(firm):.1f} at retained and {min(amid):.1f} to {max(amid):.1f} at forgotten images at the noise levels where digits take shape; a weight above 1 is no correction of it.",
     f"**What is off is the model.** At $\\sigma_t / \\alpha_t = 3$ its own prediction is off from the training set's by {mid[3.0]['model'] / mid[3.0]['pull']:.1f} times the length of the pull. And the pull's direction is only half right: its cosine with the training set's is {mid[2.0]['cosine']:.2f} at 2 and {mid[5.0]['cosine']:.2f} at 5. A larger weight buys certainty for both: at t = 0 it asks for $p\\, (1 - \\pi_f)^w$, which leaves out what is doubtful.",
     holds=[
-        ur["without", 1.0] < 1 and times["without", 1.0] < 1,
-        max(judge["without", 1.0], judge["negate", 1.0]) < 2 < judge["standard", None],
-        ur["negate", 1.0] < 1 and 1.1 < times["negate", 1.0] < 1.6,
+        ur["without", 1.0] < 1 and times["without", 1.0] < 1 < judge["standard", None],
+        max(judge["without", 1.0], judge["negate", 1.0], judge["negate_own", 2.0]) < 1,
+        ur["negate_own", 2.0] < 0.5 and times["negate_own", 2.0] < 1.1 < best["rest"],
+        ur["negate", 1.0] < 1 and 1.1 < times["negate", 1.0],
         max(firm) < 1.1 and max(amid) < 1,
         0.4 < mid[3.0]["model"] / mid[3.0]["pull"] and mid[2.0]["cosine"] < 0.6,
     ],
