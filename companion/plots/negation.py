@@ -58,7 +58,8 @@ def negation_plane(record: Any, *, title: str) -> Figure:
             axes.plot(xs, ys, marker=marker, color=colour, lw=1.2, ms=8, label=method_title(name))
             for w, x, y in points:
                 axes.annotate(f"{w:g}", (x, y), textcoords="offset points", xytext=(6, 5), color=colour, fontsize=9)
-        for one in record.series["others"].get(f"{process}:{forget}", []):
+        beside = record.series["others"].get(f"{process}:{forget}", [])
+        for one in beside:
             axes.plot(one["rest"], one["ur"], "x", color=OTHERS, ms=6)
             axes.annotate(
                 one["title"], (one["rest"], one["ur"]), textcoords="offset points", xytext=(5, -3), fontsize=7.5
@@ -70,7 +71,9 @@ def negation_plane(record: Any, *, title: str) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
-        axes.set_ylim(bottom=-0.1)
+        most = max([one.value for one, _ in models(record, process, forget)] + [one["ur"] for one in beside])
+        axes.set_ylim(-0.1, 1.5 * max(most, 1))
+        axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 2, 5, 10, 20, 50, 100]))
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9.5)
     return figure
 
