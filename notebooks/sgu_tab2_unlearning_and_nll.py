@@ -88,32 +88,17 @@ page.verdict(
 # A row is a data set and what is forgotten of it. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name.
 
 # %%
-from companion.models import base
-from paperlib.unlearning.redirect import redirect
-from paperlib.unlearning.sgu import sgu
+from companion.studies.sgu_models import ROWS, sgu_models
 
-ROWS = {  # data set of the table -> base model and D_f, real and in its place
-    "mnist": {"real": ("mnist-ve", "3,7"), "smoke": ("digits-ve", "3,7")},
-    "cifar10": {"real": ("cifar10-vp", "dog,automobile"), "smoke": ("shapes-vp", "square,disc")},
-    "stl10": {"real": ("stl10-vp", "airplane"), "smoke": ("shapes-vp", "arrow")},
-    "celeba": {"real": ("celeba-vp", "bangs"), "smoke": ("avatars-vp", "bangs")},
-}
 chosen = page.chosen("dataset", ROWS)
+data = "drawn" if profile == "smoke" else "real"
 
 
 def models(row, seed):
     """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
-    name, own = ROWS[row]["smoke" if profile == "smoke" else "real"]
-    standard, D_f = base(name), page.parameters["forget"] or own
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
-    run |= dict(evaluations=budget.sampler)
-    weighed = dict(alpha=alpha, variant=variant)
-    yield standard, D_f
-    for loss in ("orthogonal", "obtuse"):
-        called = f"sgu_{loss}"
-        yield standard.unlearn(sgu, D_f, called=called, loss=loss, **weighed, **run), D_f
-    yield standard.retrained(without=D_f), D_f
-    yield standard.unlearn(redirect, D_f, **run), D_f
+    run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler)
+    return sgu_models(row, data=data, forget=page.parameters["forget"], **run)
 
 
 # %% [markdown]
