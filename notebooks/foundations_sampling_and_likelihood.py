@@ -164,10 +164,21 @@ print(f"bound {bits.mean():.2f}: {L_T.mean():.5f} + {L_steps.mean():.2f} + {L_0.
 # Likelihoods are those of the same test images under both models.
 
 # %%
+import itertools
 from statistics import fmean
 
 from companion.rows import row
-from companion.studies.likelihood_measures import Measured, bound, nll, per_image, step_terms
+from companion.studies.likelihood_measures import (
+    Measured,
+    bound,
+    nll,
+    per_image,
+    step_terms,
+    traces,
+)
+
+REPEATS = {"flow": 2, "noised flow": 1}  # dequantisations of each image
+METRIC = {"flow": "nll", "noised flow": "noised nll"}
 
 
 def likelihoods(process, measure, **more):
@@ -177,14 +188,14 @@ def likelihoods(process, measure, **more):
 
 
 def rows():
-    """The NLL of both models by the ODE, and the bound of the DDPM's chain."""
-    for process in MODELS:
-        found = likelihoods(process, nll, repeats=2)
+    """The NLL of both models by the ODE, at images and at noised ones, and the bound of the DDPM's chain."""
+    for process, (recipe, repeats) in itertools.product(MODELS, REPEATS.items()):
+        found = likelihoods(process, nll, recipe=recipe, repeats=repeats)
         spent = fmean(one.evaluations for one in found)
-        how = dict(process=process, dequantisations=2, probes=1)
+        how = dict(process=process, recipe=recipe, dequantisations=repeats, probes=1)
         how |= dict(tolerance=budget.tolerance, evaluations=spent)
-        yield from of_seeds(found, metric="nll", **how)
-    how = dict(process="ddpm", variance="small", strata=64)
+        yield from of_seeds(found, metric=METRIC[recipe], **how)
+    how = dict(process="ddpm", recipe="bound", variance="small", strata=64)
     yield from of_seeds(likelihoods("ddpm", bound), metric="variational bound", **how)
 
 
@@ -218,6 +229,11 @@ def curves():
     found |= {"nll": per_image(likelihoods("ve", nll, repeats=2))}
     found |= {"nll_ddpm": per_image(likelihoods("ddpm", nll, repeats=2))}
     found |= {"bound": per_image(chain), "bound_terms": step_terms(chain)}
+    found |= {
+        "traces": {
+            name: traces(base, budget.images, page.seeds[0]) for name, base in MODELS.items()
+        }
+    }
     return found | {"rows": {what: list(sheet) for what, sheet in shown().items()}}
 
 
@@ -283,6 +299,20 @@ page.picture("samplers", lambda record: record.series["rows"]["samplers"])
 
 # %%
 page.show(plots.likelihood_table)
+
+# %% [markdown]
+# Which of the three should judge a model? $x_0(x_t, t) = \E[x_0 \mid x_t]$ has a derivative that is a covariance: with $y = x_t / \alpha_t$ and $r = \sigma_t / \alpha_t$,
+#
+# ```{math}
+# :label: eq-trace
+# \frac{\partial x_0}{\partial y} = \frac{1}{r^2} \operatorname{Cov}(x_0 \mid x_t), \qquad
+# \operatorname{tr} \frac{\partial x_0}{\partial y} \ge 0 .
+# ```
+#
+# The trace is what the ODE's divergence adds up. Where a network's is negative, its field is no diffusion's, and what it adds to a likelihood is how the network extrapolates. The ODE of the first recipe starts at the image itself, where no network was trained.
+
+# %% mystnb={"figure": {"caption": "The trace of the denoiser's derivative, a dimension, of test images as they are and noised as in training, against the noise level. An exact denoiser's lies above the line at 0. {run}.", "name": "fig-traces"}, "image": {"alt": "Trace of the denoiser's derivative at images and at noised images", "width": "560px"}}
+page.figure(plots.trace_curves)
 
 # %% mystnb={"figure": {"caption": "Bits a dimension of every test image: three numbers for two models; lines are means. {run}.", "name": "fig-nll"}, "image": {"alt": "Histograms of bits per dimension", "width": "640px"}}
 page.figure(plots.nll_histograms)
