@@ -68,7 +68,7 @@ page.verdict(
 # \text{accuracy} = \Pr\bigl[ \text{class}(x) = \text{class}(y) \bigr], \quad y \in D_g \text{ or } D_f .
 # ```
 #
-# Nobody draws from that conditional exactly. Both inpainters walk a sampler's chain, and at every stop $s$ put the known half in as it would be at that noise level, $\alpha_s y + \sigma_s z$. *Replacement* is score_sde's, which the paper uses: one Langevin step a stop mends what does not fit. *RePaint* {cite}`lugmayr2022` goes every stretch of ten stops several times, so that both halves agree. By hand, with a small model of scikit-learn's digits:
+# Nobody draws from that conditional exactly. Both inpainters walk a sampler's chain, and at every stop $s$ put the known half in as it would be at that noise level, $\alpha_s y + \sigma_s z$. *Replacement* is score_sde's: one Langevin step a stop mends what does not fit. (The paper does not say how it inpaints; its code builds on score_sde's.) *RePaint* {cite}`lugmayr2022` goes every stretch of ten stops several times, so that both halves agree. By hand, with a small model of scikit-learn's digits:
 
 # %%
 import torch

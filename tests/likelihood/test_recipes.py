@@ -44,9 +44,9 @@ def at_t_min(process):
 @pytest.mark.parametrize("recipe", ["flow", "noised flow"])
 def test_a_gaussian_has_its_closed_form(process, recipe):
     """E[-log2 N(x; alpha m, alpha^2 c^2 + sigma^2)] + 7, over dequantisation and the noise of t_min."""
-    levels = torch.arange(60, 220, 8, dtype=torch.uint8).reshape(-1, 1, 1, 1)
+    levels = torch.arange(60, 220, 16, dtype=torch.uint8).reshape(-1, 1, 1, 1)
     model, repeats = GaussianDenoiser(process, MEAN, SPREAD), 16
-    how = dict(generator=seeded(), dequantisations=repeats, divergence="exact", steps=12)
+    how = dict(generator=seeded(), dequantisations=repeats, divergence="exact", steps=8)
     found = image_nll(model, levels, recipe=recipe, **how).values.mean(2)
     alpha, sigma = at_t_min(process)
     variance = alpha**2 * SPREAD**2 + sigma**2
