@@ -23,18 +23,29 @@ from companion.folders import build_folder
 from companion.parameters import PROFILES
 from companion.scorecard import cells, scorecard_page, summary_table
 
-__all__ = ["assemble", "build", "modules"]
+__all__ = ["assemble", "build", "modules", "reference"]
 
 
-def modules(packages: Sequence[Path] = PACKAGES) -> list[str]:
-    """Return the dotted names of the packages' modules, those without a docstring of their own left out."""
-    names = []
+def modules(packages: Sequence[Path] = PACKAGES) -> dict[str, list[str]]:
+    """Return the dotted names of the packages' modules, those without a docstring of their own left out, by the package
+    that they stand in."""
+    names: dict[str, list[str]] = {}
     for package in packages:
         for path in sorted(package.rglob("*.py")):
-            name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+            around = ".".join(path.relative_to(package.parent).parent.parts)
             if path.stem != "__main__" and path.read_text().lstrip().startswith(('"""', 'r"""')):
-                names.append(name)
+                names.setdefault(around, []).append(f"{around}.{path.stem}".removesuffix(".__init__"))
     return names
+
+
+def reference(package: str, names: Sequence[str]) -> str:
+    """Return the page of a package: a section for each of its modules, whose text is made from its docstrings."""
+    options = "   :members:\n   :undoc-members:\n"
+    parts = [f"# {package}\n"]
+    for name in names:
+        heading = "" if name == package else f"## {name}\n\n"
+        parts.append(f"{heading}```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n")
+    return "\n".join(parts)
 
 
 def without_solutions(notebook):
@@ -69,10 +80,8 @@ def assemble(profile: str, solutions: str, folder: Path) -> None:
         nbformat.write(notebook, folder / "pages" / f"{script.stem}.ipynb")
 
     (folder / "api").mkdir()
-    for name in modules():
-        options = "   :members:\n   :undoc-members:\n"
-        text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n"
-        (folder / "api" / f"{name}.md").write_text(text)
+    for package, names in modules().items():
+        (folder / "api" / f"{package}.md").write_text(reference(package, names))
 
     (folder / "models.md").write_text(models_page())
     every = cells()

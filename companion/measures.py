@@ -23,6 +23,7 @@ from companion.machine import pick_device
 from companion.models import Model
 from companion.rows import Row, row
 from paperlib.data.splits import forgotten
+from paperlib.likelihood.recipes import needs_recipe
 
 __all__ = ["distance", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ufid", "ur"]
 
@@ -78,21 +79,20 @@ def ufid(model: Model, forget: str, *, features: str = "inception", n: int, eval
     return _row(model, found, metric, forget, seed, unit, sampler="iPNDM", sampler_evaluations=evaluations)
 
 
-def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> Iterator[Row]:
-    """Bits a dimension by the probability-flow ODE, of ``images`` test images of each side."""
-    results = measured(model, ("nll",), forget, images=images, tolerance=tolerance, seed=seed)
+def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int, recipe: str = "flow") -> Iterator[Row]:
+    """Bits a dimension by the probability-flow ODE, of ``images`` test images of each side.
+
+    ``recipe`` "flow" is score_sde's, and the papers'; "noised flow" asks the model at noised images, where it was
+    trained, and has a metric of its own (:mod:`paperlib.likelihood.recipes` says which tells what).
+    """
+    needs_recipe(recipe, "flow", "noised flow")
+    asked, metric = {"flow": ("nll", "nll"), "noised flow": ("noised-nll", "noised nll")}[recipe]
+    results = measured(model, (asked,), forget, images=images, tolerance=tolerance, seed=seed)
+    told = {"split": "test", "tolerance": tolerance, "shared": "test images", "recipe": recipe}
+    told |= {"unit": "bits/dim"} if metric != "nll" else {}
     for side in SIDES:
-        yield _row(
-            model,
-            results[f"NLL {side}"],
-            "nll",
-            forget,
-            seed,
-            test=side,
-            split="test",
-            tolerance=tolerance,
-            shared="test images",
-        )
+        name = f"{'noised ' * (recipe == 'noised flow')}NLL {side}"
+        yield _row(model, results[name], metric, forget, seed, test=side, **told)
 
 
 def nll_per_image(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> dict[str, Tensor]:

@@ -108,8 +108,8 @@ for kept in (10.60, printed[0], price, 10.70):
     print(f"D_g at most {kept:.2f}:  D_f at most {largest(kept):.2f}")
 
 # %% [markdown]
-# The first line is $p_g$ itself, the perfectly retrained model. At the printed $D_g$ the frontier stands far below the printed $D_f$: the pair is not the likelihood of any density on these data. A likelihood computed
-# for a field that is no score, with a solver that has lost its way or without the change of volume, can print anything.
+# The first line is $p_g$ itself, the perfectly retrained model. At the printed $D_g$ the frontier stands far below the printed $D_f$: the pair is not the likelihood of any density on these data. That holds for the
+# flow of any smooth field, a score or not, since it has a normalised density. A solver that has lost its way, or a change of volume that is estimated wrongly or left out, can print anything.
 #
 # ## Four losses on their way there
 #

@@ -118,7 +118,7 @@ read.style.format("{:.2f}").set_table_attributes('class="comparison"')
 # \end{aligned}
 # ```
 #
-# The paper leaves $\lambda(t)$ open; we take what makes each term free of $\sigma_t$. On one batch, with a fresh network, that is:
+# The paper leaves $\lambda(t)$ open, and prints one for all three; we take what makes each term free of $\sigma_t$, so $\sigma_t^4$ in Eq. 9 (`shared_lambda=True` of {py:func}`paperlib.unlearning.sgu.sgu` takes $\sigma_t^2$ there, too). On one batch, with a fresh network, that is:
 
 # %%
 import torch

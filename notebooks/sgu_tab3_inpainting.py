@@ -68,7 +68,7 @@ page.verdict(
 # \text{accuracy} = \Pr\bigl[ \text{class}(x) = \text{class}(y) \bigr], \quad y \in D_g \text{ or } D_f .
 # ```
 #
-# Nobody draws from that conditional exactly. Both inpainters walk a sampler's chain, and at every stop $s$ put the known half in as it would be at that noise level, $\alpha_s y + \sigma_s z$. *Replacement* is score_sde's, which the paper uses: one Langevin step a stop mends what does not fit. *RePaint* {cite}`lugmayr2022` goes every stretch of ten stops several times, so that both halves agree. By hand, with a small model of scikit-learn's digits:
+# Nobody draws from that conditional exactly. Both inpainters walk a sampler's chain, and at every stop $s$ put the known half in as it would be at that noise level, $\alpha_s y + \sigma_s z$. *Replacement* is score_sde's: one Langevin step a stop mends what does not fit. (The paper does not say how it inpaints; its code builds on score_sde's.) *RePaint* {cite}`lugmayr2022` goes every stretch of ten stops several times, so that both halves agree. By hand, with a small model of scikit-learn's digits:
 
 # %%
 import torch
@@ -94,31 +94,17 @@ for draw in (replacement, repaint):
 # Those of {ref}`sgu-tab2`. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for Figure 4's faces. *Redirect* (after ReTrack {cite}`retrack`) sends noisy forgotten images to what retained ones would have made of them.
 
 # %%
-from companion.models import base
-from paperlib.unlearning.redirect import redirect
-from paperlib.unlearning.sgu import sgu
+from companion.studies.sgu_models import ROWS, sgu_models
 
-ROWS = {  # data set of the paper -> base model and D_f, real and in its place
-    "mnist": {"real": ("mnist-ve", "3,7"), "smoke": ("digits-ve", "3,7")},
-    "cifar10": {"real": ("cifar10-vp", "dog,automobile"), "smoke": ("shapes-vp", "square,disc")},
-    "stl10": {"real": ("stl10-vp", "airplane"), "smoke": ("shapes-vp", "arrow")},
-    "celeba": {"real": ("celeba-vp", "bangs"), "smoke": ("avatars-vp", "bangs")},
-}
 chosen = page.chosen("dataset", ROWS)
+data = "drawn" if profile == "smoke" else "real"
 
 
 def models(row, seed):
     """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
-    name, own = ROWS[row]["smoke" if profile == "smoke" else "real"]
-    standard, D_f = base(name), page.parameters["forget"] or own
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
-    run |= dict(evaluations=budget.evaluations)
-    yield standard, D_f
-    for loss in ("orthogonal", "obtuse"):
-        own = dict(called=f"sgu_{loss}", loss=loss, alpha=alpha, variant=variant)
-        yield standard.unlearn(sgu, D_f, **own, **run), D_f
-    yield standard.retrained(without=D_f), D_f
-    yield standard.unlearn(redirect, D_f, **run), D_f
+    run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations)
+    return sgu_models(row, data=data, forget=page.parameters["forget"], **run)
 
 
 # %% [markdown]

@@ -10,8 +10,8 @@ alpha_s y + sigma_s z:
 - :func:`repaint` (Lugmayr et al., 2022, Algorithm 1) goes back up and comes down again, so that both sides agree. The
   bias falls as the returns grow.
 
-**Reconstruction.** How much of an image survives a way to noise and back (SGU, Figure 3): a model that has forgotten a
-class does not come back to it.
+**Reconstruction.** How much of an image survives a way to noise and back (SGU, Table 4 and Figure 5): a model that has
+forgotten a class does not come back to it.
 """
 
 import math

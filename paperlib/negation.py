@@ -49,8 +49,8 @@ class Without(nn.Module):
         w: what the pull is multiplied by. 1 is exact; another w is the score of no noised density in general, but at
             t = 0 of p (1 - pi_f)^w. Or a function log(sigma_t / alpha_t) [B] -> [B].
         reach: the longest pull, in units of sqrt(D), which is the length of noise; None for no limit. As sigma_t falls,
-            the exact one grows among forgotten data as alpha_t |x0_g - x0_f| / sigma_t: where a sampler never comes,
-            but a regression on noisy forgotten data does.
+            the exact one grows among forgotten data as ``alpha_t |x0_g - x0_f| / sigma_t``: where a sampler never
+            comes, but a regression on noisy forgotten data does.
     """
 
     def __init__(

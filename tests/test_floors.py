@@ -7,10 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SCIENCE = [
+    {"checks", "extras"},
     {"processes", "nets", "data", "intervals"},
-    {"denoiser", "guidance"},
+    {"denoiser", "guidance", "negation"},
     {"losses"},
-    {"training", "sampling", "likelihood", "editing"},
+    {"training", "sampling", "likelihood", "editing", "dng"},
     {"unlearning", "metrics"},
 ]
 MACHINERY = [

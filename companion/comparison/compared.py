@@ -38,7 +38,9 @@ def protocol(bench: Bench, metric: str) -> dict[str, Any]:
     """How a measure is taken, for the record."""
     if metric.startswith("bits"):
         side = metric.removeprefix("bits ")
-        return {"test": side, "images": bench.images, "strata": bench.strata, "shared": "test images"}
+        return {"test": side, "images": bench.images, "strata": bench.strata, "shared": "test images"} | {
+            "recipe": "bound" if bench.kind.process == "ddpm" else "flow"
+        }
     return {"sampler": bench.sampler}
 
 

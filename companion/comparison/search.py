@@ -8,6 +8,7 @@ several processes can share the work by ``--only``.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from companion.settings import Settings
 from companion.store import Store
 from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
-from paperlib.metrics.rule import score
+from paperlib.metrics.rule import FEWER, score
 
 __all__ = ["BUDGETS", "Budget", "Candidate", "Search", "committed", "main", "search"]
 
@@ -80,6 +81,14 @@ class Search(Settings):
         if not (tried := self.of(entrant)):
             raise ValueError(f"{entrant!r} is not in this search; in it are: {', '.join(sorted(self.entrants))}")
         return min(tried, key=lambda one: float("inf") if one.score is None else one.score)
+
+    @property
+    def noise(self) -> float:
+        """The standard error of a score of 1 that UR decides, by the images of a look: candidates whose scores differ
+        by less than twice that are not told apart."""
+        before = self.ur / 100
+        share = before / FEWER
+        return FEWER / before * math.sqrt(share * (1 - share) / self.budget.n)
 
     @property
     def entrants(self) -> set[str]:

@@ -41,7 +41,8 @@ def chosen_settings(record: Any) -> Any:
         }
     spent = "{forget}, {budget} gradient evaluations of {batch_size} images".format(**bench)
     search = (
-        f"; the search's: class {found.forget}, {found.budget.evaluations} of {found.budget.batch_size}"
+        f"; the search's: class {found.forget}, {found.budget.evaluations} of {found.budget.batch_size}, scores from "
+        f"{found.budget.n} images, so that one of 1 has a standard error of {found.noise:.2f}"
         if found
         else ""
     )
@@ -71,11 +72,13 @@ def orders(record: Any) -> Any:
         words = [str(one.verdict) for one in several]
         other = {one.verdict.because for one in several if str(one.verdict) == "another protocol"}
         counted = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
+        unseen = any("retrained" in (one.better, one.worse) for one in several)
+        about = "; Unseen is one model, whatever the seed" if unseen else ""
         lines[row.where] = {
             "pairs": f"{len(several)}",
             "same order here": f"{len(several) - len(turned)}",
             "turned round": "; ".join(f"{titles[one.worse]} before {titles[one.better]}" for one in turned),
-            "verdict": f"another protocol: {min(other)}" if other else ", ".join(counted),
+            "verdict": f"another protocol: {min(other)}" if other else ", ".join(counted) + about,
         }
     return table(lines, record.title, words=True)
 

@@ -1,4 +1,5 @@
-"""Likelihoods of test images under a checkpoint, stored: by the probability-flow ODE, and a DDPM's bound."""
+"""Likelihoods of test images under a checkpoint, stored: by the three recipes of
+:mod:`paperlib.likelihood.recipes`."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,7 @@ __all__ = ["Likelihood", "likelihood", "test_images"]
 class Likelihood(Settings):
     """Bits a dimension of ``n`` test images, all of them or one side of what is forgotten."""
 
-    kind: Literal["nll", "bound"]
+    kind: Literal["nll", "noised nll", "bound"]
     n: int = Field(gt=1)
     seed: int = Field(ge=0)
     tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
@@ -56,8 +57,8 @@ def _measure(folder: Path, wanted: Likelihood) -> None:
     data, draws = test_images(wanted), generator(wanted.seed, f"likelihood/{wanted.kind}", "evaluation")
     settings = {"generator": draws, "cond": data.labels.to(wanted.device) if wanted.base.labels else None}
     images = data.images.to(wanted.device)
-    if wanted.kind == "nll":
-        found = image_nll(model, images, tolerance=wanted.tolerance, **settings)
+    if recipe := {"nll": "flow", "noised nll": "noised flow"}.get(wanted.kind):
+        found = image_nll(model, images, recipe=recipe, tolerance=wanted.tolerance, **settings)
     else:
         found = image_bound(model, images, strata=wanted.strata or None, **settings)
     np.save(folder / "bits.npy", found.per_image.cpu().numpy())

@@ -121,17 +121,25 @@ def entropy(subject: Subject) -> list[Result]:
 
 
 def likelihoods(subject: Subject, kind: str) -> list[Result]:
-    """Bits a dimension of test images, by the ODE or the bound; of each side where something is to be forgotten."""
+    """Bits a dimension of test images, by the ODE at the image or at a noised one, or by the bound; of each side where
+    something is to be forgotten."""
     protocol, found = subject.protocol, []
     for side in ("retain", "forget") if protocol.forget else ("all",):
         wanted = {"kind": kind, "n": protocol.images, "seed": protocol.seed, "forget": protocol.forget, "side": side}
-        wanted |= {"tolerance": protocol.tolerance} if kind == "nll" else {"strata": protocol.strata}
+        wanted |= {"strata": protocol.strata} if kind == "bound" else {"tolerance": protocol.tolerance}
         bits = likelihood(subject.store, subject.checkpoint, subject.device, **wanted)
-        name = {"nll": "NLL", "bound": "bound"}[kind] + {"all": "", "retain": " D_g", "forget": " D_f"}[side]
+        name = {"nll": "NLL", "noised nll": "noised NLL", "bound": "bound"}[kind] + {
+            "all": "",
+            "retain": " D_g",
+            "forget": " D_f",
+        }[side]
         details = {"split": "test", "condition": "own class" if subject.checkpoint.base.labels else "none"}
         one = Measured(bits.mean().item(), mean_interval(bits), len(bits))
-        found.append(result(name, one, "bits/dim", **details, offset=7 if kind == "nll" else 0))
+        found.append(result(name, one, "bits/dim", **details, recipe=RECIPE[kind], offset=0 if kind == "bound" else 7))
     return found
+
+
+RECIPE = {"nll": "flow", "noised nll": "noised flow", "bound": "bound"}  # paperlib.likelihood.recipes
 
 
 def _retained_shown(subject: Subject) -> Tensor:
@@ -152,5 +160,6 @@ METRICS: dict[str, tuple[Callable[[Subject], list[Result]], set[str]]] = {
     "p-forget": (forgotten_probability, {"classifier", "forget", "labels"}),
     "entropy": (entropy, {"classifier", "forget"}),
     "nll": (lambda s: likelihoods(s, "nll"), set()),
+    "noised-nll": (lambda s: likelihoods(s, "noised nll"), set()),
     "bound": (lambda s: likelihoods(s, "bound"), {"ddpm"}),
 }

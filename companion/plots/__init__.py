@@ -17,7 +17,7 @@ from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.negation import negation_plane, negation_table, pull_weights
-from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves
+from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves, trace_curves
 from companion.plots.sgu import side_histograms
 from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
@@ -78,5 +78,6 @@ __all__ = [
     "side_histograms",
     "sweep_table",
     "terms_table",
+    "trace_curves",
     "use_style",
 ]

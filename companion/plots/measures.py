@@ -18,10 +18,12 @@ def measures_table(
 
     Args:
         record: with a value of ``WHOLE`` for each model, whose ``forget`` is all that is forgotten together.
-        columns: heading -> the facts of its values; ``decimals`` among them is how they are written.
+        columns: heading -> the facts of its values; ``decimals`` among them is how they are written. A record that has
+            no value of a metric, being older than its measure, has no such column.
         title: the caption.
         more: (record, facts of the model) -> further cells by heading.
     """
+    columns = {head: facts for head, facts in columns.items() if record.all(metric=facts["metric"])}
     models = dict.fromkeys((one.dataset, one.protocol["forget"], one.method) for one in record.all(metric=WHOLE))
     lines = {}
     for dataset, forget, method in models:

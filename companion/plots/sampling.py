@@ -7,13 +7,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from companion import bases
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
+from paperlib.likelihood.recipes import RECIPES, floor
 
 if TYPE_CHECKING:
     import pandas.io.formats.style
 
-__all__ = ["bound_terms", "likelihood_table", "nll_histograms", "sampler_curves"]
+__all__ = ["bound_terms", "likelihood_table", "nll_histograms", "sampler_curves", "trace_curves"]
 
 MARKERS = "os^Dv<>"
 CYCLE = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#882255", "#332288")  # Okabe and Ito, Tol
@@ -51,23 +53,42 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
 
 
 def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """The three numbers: of either model by the ODE, and the bound of the DDPM's chain, with what they rest on."""
-    asked = {
-        "VE model, by the ODE": {"process": "ve", "metric": "nll"},
-        "DDPM, by the ODE": {"process": "ddpm", "metric": "nll"},
-        "DDPM, bound of its chain": {"process": "ddpm", "metric": "variational bound"},
-    }
+    """Every likelihood that the record has, by model and recipe, with the recipe's floor and what it rests on."""
+    titles = {"ve": "VE model", "ddpm": "DDPM"}
     rows = {}
-    for label, facts in asked.items():
-        value = record.find(**facts)
-        number = over_interval(value.value, *value.interval, 3) if value.interval else f"{value.value:.3f}"
+    for value in record.all(unit="bits/dim"):
+        process, recipe = (value.protocol.get(name, "flow") for name in ("process", "recipe"))
+        least = floor(bases.PROCESSES[process](), recipe)
         spent = value.protocol.get("evaluations")
-        rows[label] = {
+        number = over_interval(value.value, *value.interval, 3) if value.interval else f"{value.value:.3f}"
+        rows[titles[process], recipe] = {
+            "of": RECIPES[recipe],
             value.unit: number,
+            "at least": f"{least:.2f}" + ("*" if recipe == "flow" else ""),
             "images": str(value.n),
             "evaluations an image": "—" if spent is None else f"{spent:.0f}",
         }
-    return table(rows, record.caption)
+    return table(rows, f"{record.caption} *: with exact scores; a network can be below.", words=True)
+
+
+def trace_curves(record: Any, *, title: str) -> Figure | None:
+    """tr(dx0 / dy) / D against sigma / alpha, a panel a model: at the image, and noised as in training. Nothing where
+    the record has no ``traces``."""
+    if "traces" not in record.series:
+        return None
+    use_style()
+    models = record.series["traces"]
+    figure, panels = plt.subplots(1, len(models), figsize=(7.4, 3.4), sharey=True, squeeze=False)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for panel, (process, curves) in zip(panels[0], models.items()):
+        for (where, points), colour in zip(curves.items(), (COLOURS["D_f"], COLOURS["D_g"])):
+            panel.plot(*np.array(points).T, "o-", color=colour, label=where)
+        panel.axhline(0, color="black", lw=0.8)
+        panel.set(xscale="log", xlabel=r"$\sigma_t / \alpha_t$")
+        panel.set_title({"ve": "VE model", "ddpm": "DDPM"}[process], loc="left")
+    panels[0, 0].set_ylabel(r"trace of $\partial x_0 / \partial y$, a dimension")
+    panels[0, 0].legend()
+    return figure
 
 
 def nll_histograms(record: Any, *, title: str) -> Figure:

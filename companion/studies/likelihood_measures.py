@@ -18,8 +18,11 @@ from paperlib.data.images import Images, model_input, to_uint8
 from paperlib.data.splits import evenly
 from paperlib.editing import half, repaint, replacement
 from paperlib.likelihood.images import ImageBound, ImageNLL, image_bound, image_nll
+from paperlib.likelihood.recipes import posterior_trace
 
-__all__ = ["Inpainting", "Measured", "bound", "inpaint", "nll", "per_image", "step_terms", "test_images"]
+__all__ = ["Inpainting", "Measured", "bound", "inpaint", "nll", "per_image", "step_terms", "test_images", "traces"]
+
+RATIOS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # sigma / alpha
 
 
 class Measured(Settings):
@@ -30,6 +33,7 @@ class Measured(Settings):
     seed: int = Field(0, ge=0)
     repeats: int = Field(1, gt=0)  # dequantisations of each image, one probe each
     tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
+    recipe: Literal["flow", "noised flow"] = "flow"  # where the ODE starts
     strata: int = Field(64, gt=0)  # of the bound's sum
 
 
@@ -61,6 +65,7 @@ def _nll(folder: Path, measured: Measured) -> None:
         bases.load(measured.base),
         test_images(measured.base, measured.n).images,
         generator=draws,
+        recipe=measured.recipe,
         dequantisations=measured.repeats,
         tolerance=measured.tolerance,
     )
@@ -93,6 +98,24 @@ def step_terms(results: Sequence[ImageBound]) -> Tensor:
     seeds."""
     means = [torch.stack([one.times.mean(0), one.steps.mean(0)], 1) for one in results]
     return torch.stack(means).mean(0)
+
+
+def traces(base: str, n: int, seed: int) -> dict[str, list[tuple[float, float]]]:
+    """tr(dx0 / dy) / D of test images as they are and noised as in training: (sigma / alpha, the mean over images) for
+    a few noise levels. An exact denoiser's is never below 0."""
+    model, draws = bases.load(base), generator(seed, f"traces/{base}", "evaluation")
+    x0 = model_input(test_images(base, n).images, draws, dequantise=True)
+    found: dict[str, list[tuple[float, float]]] = {"the image": [], "noised": []}
+    for ratio in RATIOS:
+        t = model.process.time_of(torch.tensor([ratio], dtype=torch.float64).log()).float().expand(n)
+        z = torch.randn(x0.shape, generator=draws)
+        for where, noise in {"the image": torch.zeros_like(z), "noised": z}.items():
+            x_t = model.process.perturb(x0, t, noise)
+            trace = torch.cat([
+                posterior_trace(model, part, t[: len(part)], generator=draws) for part in x_t.split(64)
+            ])  # fmt: skip
+            found[where].append((ratio, trace.mean().item()))
+    return found
 
 
 def inpaint(store: Store, inpainting: Inpainting) -> Tensor:

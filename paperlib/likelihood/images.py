@@ -23,6 +23,7 @@ from paperlib.denoiser import DenoisingModel, beside
 from paperlib.intervals import t_quantile
 from paperlib.likelihood.bound import variational_bound
 from paperlib.likelihood.fast import fast_log_likelihood
+from paperlib.likelihood.recipes import needs_recipe, noised
 from paperlib.likelihood.units import LEVELS_OFFSET, bits_per_dim
 
 __all__ = ["ImageBound", "ImageNLL", "image_bound", "image_nll", "mean_interval"]
@@ -111,6 +112,7 @@ def image_nll(
     *,
     generator: torch.Generator,
     cond: Tensor | None = None,
+    recipe: str = "flow",
     dequantisations: int = 1,
     probes: int = 1,
     batch_size: int = 64,
@@ -121,12 +123,14 @@ def image_nll(
     Args:
         generator: of dequantisation and probes.
         cond: a row for each image.
-        dequantisations: of every image, each with an ODE of its own.
+        recipe: "flow", or "noised flow" (:mod:`paperlib.likelihood.recipes`): at the image, or at noised ones.
+        dequantisations: of every image, each with an ODE of its own, and noise of its own where it is noised.
         probes: of every dequantised image, on one ODE.
         batch_size: images at once; the values do not depend on it but through the order of the draws.
         solver: ``steps``, ``tolerance``, ``divergence``, ``data_std`` of
             :func:`paperlib.likelihood.fast.fast_log_likelihood`.
     """
+    needs_recipe(recipe, "flow", "noised flow")
     _check(images, cond, dequantisations=dequantisations, batch_size=batch_size)
     values, evaluations, derivatives = [], [], []
     for start in range(0, len(images), batch_size):
@@ -134,6 +138,8 @@ def image_nll(
         repeats = []
         for _ in range(dequantisations):
             x = beside(model, model_input(part, generator, dequantise=True))
+            if recipe == "noised flow":
+                x = noised(model.process, x, generator)
             found = fast_log_likelihood(model, x, cond=given, probes=probes, generator=generator, **solver)
             repeats.append(bits_per_dim(-found.log_p.T, x[0].numel(), LEVELS_OFFSET))  # [B, P]
             evaluations.append(found.evaluations)

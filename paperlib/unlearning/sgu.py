@@ -8,14 +8,16 @@ On retained data the score is learnt, on forgotten data it is turned away (SGU, 
     L_f = E lambda(t)  s(x_t, t) . grad log p(x_t | x_0),       x_0 from D_f      (Eq. 10, obtuse)
 
 With x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda
-open; here it makes each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9 (with sigma_t^2 there, L_f
-would grow as 1 / sigma_t^2). For a DDPM the same losses are its Eq. 12 to 14, whose weight is ``weighting="bound"``.
+open; here it makes each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9. That is a choice: all are
+printed with one lambda(t), and ``shared_lambda=True`` takes sigma_t^2 in Eq. 9, too, where L_f then grows as
+1 / sigma_t^2 and the least noisy rows decide. For a DDPM the same losses are its Eq. 12 to 14, whose weight is
+``weighting="bound"``.
 
 ``variant="corrected"`` does what the words of the paper ask for, with losses that have a minimum:
 
 - orthogonal: Eq. 9 is zero only where s is, since z takes every direction at a given x_t. The forgotten data's score is
-  the mean of -z / sigma_t there, which the model as it was given knows: to it, not to each z, the new score is made
-  orthogonal.
+  the mean of -z / sigma_t there. The model as it was given has that mean over *all* data at x_t, which is the same
+  where only forgotten data are near: to it, not to each z, the new score is made orthogonal.
 - obtuse: Eq. 10 has no lower bound. With the square that belongs to it, ``|eps|^2 / 2``, it is regression to -z: the
   forgotten data's score with the sign turned, at its own length.
 """
@@ -85,11 +87,13 @@ def forget_loss(
     given: Denoiser | None = None,
     cond: Tensor | None = None,
     weighting: str = "simple",
+    shared_lambda: bool = False,
     antithetic: bool = False,
 ) -> Tensor:
     """L_f on forgotten data x0 [B, ...], one value a noisy row; ``cond`` has a row for each x0.
 
-    ``given`` is the model before unlearning, which only the corrected orthogonal loss asks.
+    ``given`` is the model before unlearning, which only the corrected orthogonal loss asks. ``shared_lambda``: Eq. 9
+    with the lambda(t) of Eq. 8, sigma_t^2, in place of sigma_t^4.
     """
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
     if cond is not None:
@@ -99,6 +103,8 @@ def forget_loss(
         with torch.no_grad():
             e = given(x_t, t, cond).eps.flatten(1)
     rows = FORGET_LOSSES[loss][variant](model(x_t, t, cond).eps.flatten(1), z, e)
+    if shared_lambda and loss == "orthogonal":
+        rows = rows / model.process.variance(t).to(rows)
     return rows if weighting == "simple" else weight(model.process, t, weighting) * rows
 
 
@@ -114,6 +120,7 @@ def sgu(
     alpha: float = 0.99,
     variant: str = "paper",
     weighting: str = "simple",
+    shared_lambda: bool = False,
     start: str = "finetune",
     every: int = 1,
     batch_size: int = 400,
@@ -132,6 +139,7 @@ def sgu(
             one: its obtuse minimiser in Eq. 11, (2 alpha p_g s_g - (1 - alpha) p_f s_f) / (2 alpha p_g + (1 - alpha)
             p_f), is never longer than the longer of the two scores.
         weighting: over time, "simple" or, for a DDPM, "bound" (:func:`paperlib.losses.weight`), in both terms.
+        shared_lambda: one lambda(t) = sigma_t^2 for Eq. 8 and 9, in place of what makes each term free of sigma_t.
         start: "retrain" from fresh weights, or "finetune" from the model's own.
         every: L_f joins at every so-many-th update (the public code: 4); in between only alpha L_g is minimised.
         batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
@@ -148,6 +156,7 @@ def sgu(
     weight(model.process, torch.ones(1), weighting)  # refuses a wrong one before any work
     given = copy.deepcopy(model).eval() if (loss, variant) == ("orthogonal", "corrected") else None
     settings = {"weighting": weighting, "antithetic": antithetic}
+    turned = settings | {"loss": loss, "variant": variant, "given": given, "shared_lambda": shared_lambda}
 
     def objective(model, generator, index):
         L_g = batch_loss(model, retain, batch_size, generator, **settings).mean()
@@ -155,7 +164,7 @@ def sgu(
             return {"loss": alpha * L_g, "L_g": L_g}
         x_f, labels = draw(forget, batch_size, generator)
         cond = condition(model, labels, generator)
-        L_f = forget_loss(model, x_f, generator, loss=loss, variant=variant, given=given, cond=cond, **settings).mean()
+        L_f = forget_loss(model, x_f, generator, cond=cond, **turned).mean()
         return {"loss": alpha * L_g + (1 - alpha) * L_f, "L_g": L_g, "L_f": L_f}
 
     return Training(

@@ -27,10 +27,16 @@ def test_contents_leave_out_pages_that_do_not_exist_and_empty_parts():
     }
 
 
-def test_every_module_with_a_docstring_has_a_reference_page():
-    names = book.modules()
-    assert "companion.book" in names and "paperlib" in names
-    assert not [name for name in names if name.endswith("__init__")]
+def test_every_module_with_a_docstring_has_its_section_on_the_page_of_its_package():
+    found = book.modules()
+    assert found["companion"][0] == "companion" and "companion.book" in found["companion"]
+    assert "paperlib.nets.unet" in found["paperlib.nets"] and "paperlib.nets" not in found["paperlib"]
+    names = [name for several in found.values() for name in several]
+    assert len(names) == len(set(names)) and not [name for name in names if name.endswith("__")]
+    text = book.reference("a.b", ["a.b", "a.b.c"])
+    assert [line for line in text.splitlines() if line.startswith(("#", ".. "))] == [
+        *("# a.b", ".. automodule:: a.b", "## a.b.c", ".. automodule:: a.b.c"),
+    ]
 
 
 @pytest.mark.parametrize(("address", "buttons"), [("", False), ("https://example.org/a/b", True)])

@@ -125,12 +125,13 @@ def test_fixed_and_adaptive_solvers_agree(process):
     assert torch.allclose(fixed, adaptive, atol=0.02 if hasattr(process, "betas") else 1e-3)
 
 
-@pytest.mark.parametrize("solver", ["dopri8", "bosh3", "adaptive_heun"])
-def test_the_other_adaptive_solvers_agree(solver):
+@pytest.mark.parametrize("solver, tolerance", [("dopri8", 1e-7), ("bosh3", 1e-7), ("adaptive_heun", 1e-5)])
+def test_the_other_adaptive_solvers_agree(solver, tolerance):
+    """Within a thousand tolerances, of as many steps; Heun's, of order two, would be ten thousand at 1e-7."""
     x = points(4)
     exact, _ = gaussian_log_likelihood(VP(), x)
-    log_p = log_likelihood(ExactDenoiser(GAUSSIAN, VP()), x, solver=solver, rtol=1e-7, atol=1e-7).log_p
-    assert torch.allclose(log_p, exact, atol=1e-4)
+    log_p = log_likelihood(ExactDenoiser(GAUSSIAN, VP()), x, solver=solver, rtol=tolerance, atol=tolerance).log_p
+    assert (log_p - exact).abs().max() < 1000 * tolerance
 
 
 @every_process

@@ -454,3 +454,15 @@ def test_unseen_is_score_matching_on_the_retained_data_from_fresh_weights():
     other = unseen(another, FORGET, RETAIN, generator=seeded(3), **settings)
     assert equal(other.run(), by_hand)
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("loss", ["orthogonal", "obtuse"])
+def test_one_lambda_for_eq_8_and_9_divides_eq_9_by_the_noise_s_variance(loss):
+    """sigma^2 (s . z / sigma)^2 = (eps . z)^2 / sigma^2; Eq. 10 has the lambda of Eq. 8 as it is."""
+    model, data = network(VE()), torch.randn(6, 2, generator=seeded())
+    own, shared = (
+        forget_loss(model, data, seeded(2), loss=loss, variant="paper", shared_lambda=shared)
+        for shared in (False, True)
+    )
+    _, t, _ = noised(model.process, data, seeded(2))
+    assert torch.allclose(shared, own / (model.process.variance(t) if loss == "orthogonal" else 1), rtol=1e-5)

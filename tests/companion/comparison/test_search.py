@@ -136,3 +136,9 @@ def test_every_committed_search_has_every_entrant_and_was_made_by_committed_code
         for one in found.candidates:
             before = {"ur": found.ur, "distance": found.distance}
             assert one.score == score(one.ur, one.distance, before)
+
+
+def test_the_score_s_noise_is_that_of_ur_where_the_class_is_just_forgotten():
+    """400 images, 9 % before: 3 % are 12 images, and their binomial error is 0.85 points: 3 / 9 of it is 0.28."""
+    found = of(*candidates([1.0])).model_copy(update={"budget": Budget(evaluations=8, n=400)})
+    assert found.noise == pytest.approx(3 / 9 * 100 * (0.03 * 0.97 / 400) ** 0.5, rel=1e-12)

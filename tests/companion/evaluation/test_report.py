@@ -59,7 +59,7 @@ def test_a_record_has_every_measure_its_interval_and_the_whole_protocol(folder, 
         "u-Frechet distance in the digits classifier's features",
         "rest-Frechet distance in the digits classifier's features",
         *("precision", "recall", "u-precision", "u-recall", "UR", "PUL", "P(c_f|x_f)", "entropy"),
-        *("NLL D_g", "NLL D_f", "bound D_g", "bound D_f"),
+        *("NLL D_g", "NLL D_f", "noised NLL D_g", "noised NLL D_f", "bound D_g", "bound D_f"),
     ]
     for one in made.results:
         assert one.interval[0] <= one.value <= one.interval[1] and one.n > 0

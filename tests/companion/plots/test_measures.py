@@ -33,5 +33,12 @@ def test_two_things_forgotten_of_one_set_have_rows_of_their_own():
 
 
 def test_a_model_that_lacks_a_measure_is_an_error_that_names_it():
-    with pytest.raises(KeyError, match="0 values of example have .*metric='nll'"):
-        measures_table(record(), {"NLL": {"metric": "nll"}}, title="t")
+    some = record()
+    some.values = [one for one in some.values if one.method == "standard" or one.protocol["metric"] != "ur"]
+    with pytest.raises(KeyError, match="0 values of example have .*method='redirect', metric='ur'"):
+        measures_table(some, {"UR": {"metric": "ur"}}, title="t")
+
+
+def test_a_measure_that_the_record_is_older_than_has_no_column():
+    page = measures_table(record(), {"UR": {"metric": "ur"}, "NLL": {"metric": "nll"}}, title="t").to_html()
+    assert "UR" in page and "NLL" not in page
