@@ -3,7 +3,12 @@ PYTHON    ?= python3
 PROFILE   ?= smoke
 JOBS      ?= 2
 SOLUTIONS ?= yes
+PLAN      ?= no
+CLUSTER   ?= no
+ONLY      ?=
 
+comma := ,
+space := $() $()
 BIN   := .venv/bin
 READY := .venv/.installed
 UV    := uv==$(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
@@ -20,28 +25,43 @@ endif
 ifneq ($(words $(SOLUTIONS)) $(filter $(SOLUTIONS),yes no),1 $(SOLUTIONS))
 $(error SOLUTIONS='$(SOLUTIONS)' is not one of yes, no)
 endif
+ifneq ($(words $(CLUSTER)) $(filter $(CLUSTER),no slurm),1 $(CLUSTER))
+$(error CLUSTER='$(CLUSTER)' is not one of no, slurm)
+endif
+ifneq ($(words $(PLAN)) $(filter $(PLAN),yes no),1 $(PLAN))
+$(error PLAN='$(PLAN)' is not one of yes, no)
+endif
 ifneq ($(filter page record,$(MAKECMDGOALS)),)
 ifneq ($(words $(PAGE)),1)
 $(error PAGE='$(PAGE)' is not the name of a page: $(basename $(notdir $(wildcard notebooks/*.py))))
 endif
 endif
 
-.PHONY: help book page record test test-browser bench pair lock clean
+.PHONY: help book page record rehearse test test-browser test-cluster bench pair lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make book [PROFILE=smoke|recorded|laptop|paper] [JOBS=2] [SOLUTIONS=yes|no]   compute every page, build the book'
+	@echo 'make book PROFILE=paper PLAN=yes                                     what the papers settings cost on this device, and what is at hand'
 	@echo 'make page PAGE=X [PROFILE=...] [ARGS="-p alpha 0.3"]                 compute one page, with other parameters'
 	@echo 'make record PAGE=X [PROFILE=laptop|paper] [SEEDS=0,1,2]              keep what a page measured, in results/'
+	@echo 'make rehearse [PAGE=X]                                               the paths of PROFILE=paper, every amount divided'
 	@echo 'make test                                                            style, notebook pairs, tests'
 	@echo 'make test-browser                                                    look at the built book in Chromium'
+	@echo 'make test-cluster                                                    two pages as jobs of a Slurm on this machine (root, slurm-wlm)'
+	@echo 'make book CLUSTER=slurm [JOBS=20] [ONLY="page page"]                 pages and steps as jobs of Slurm'
 	@echo 'make bench                                                           side by side with public libraries, on an idle machine'
 	@echo 'make pair                                                            bring the .py and .ipynb of each page together'
 	@echo 'make lock                                                            pin the newest versions in requirements.lock'
 	@echo 'make clean                                                           remove everything that was computed'
 
 book: $(READY)
-	@$(BIN)/python -m companion book --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS)
+ifeq ($(PLAN),yes)
+	@$(BIN)/python -m companion cost --profile $(PROFILE)
+else
+	@$(BIN)/python -m companion book --profile $(PROFILE) --jobs $(JOBS) --solutions $(SOLUTIONS) --cluster $(CLUSTER) --only '$(subst $(space),$(comma),$(strip $(ONLY)))'
+
+endif
 
 page: $(READY)
 	@$(BIN)/python -m companion page $(PAGE) --profile $(PROFILE) $(ARGS)
@@ -50,13 +70,19 @@ record: PROFILE = laptop
 record: $(READY)
 	@$(BIN)/python -m companion record $(PAGE) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
+rehearse: $(READY)
+	@$(BIN)/python -m companion rehearse $(PAGE)
+
 test: $(READY)
 	$(BIN)/ruff check paperlib companion tests notebooks benchmarks
 	$(BIN)/ruff format --check --quiet paperlib companion tests notebooks benchmarks
-	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser tests
+	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser --ignore=tests/cluster tests
 
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser
+
+test-cluster: $(READY)
+	$(BIN)/python -m pytest -q -p no:xdist tests/cluster
 
 bench: $(READY)
 	@$(BIN)/python benchmarks

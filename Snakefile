@@ -25,6 +25,12 @@ STEPS = {
 SEARCHES = sorted(Path("results/search").glob("*.json"))  # the bench's settings
 PAGES = sorted(path.stem for path in Path("notebooks").glob("*.py"))
 PROFILE, SOLUTIONS = config["profile"], config["solutions"]
+ONLY = config.get("only", "").split(",") if config.get("only") else []
+# What a cluster is asked for, of a page or a step: minutes, and memory in MB. `paper` wants a GPU where PAPERLIB_GPUS
+# says how many a job may have.
+MINUTES = {"recorded": 30, "smoke": 30, "laptop": 12 * 60, "paper": 7 * 24 * 60}
+MEMORY = {"recorded": 3000, "smoke": 4000, "laptop": 6000, "paper": 48_000}
+GPUS = int(os.environ.get("PAPERLIB_GPUS", "0"))
 BUILD = os.path.relpath(os.environ["PAPERLIB_BUILD"])
 
 
@@ -46,6 +52,15 @@ def page_steps(wildcards):
     return [f"{BUILD}/steps/{wildcards.profile}/{step}.step" for step in STEPS.get(wildcards.page, [])]
 
 
+def gres(wildcards):
+    return f"gpu:{GPUS}" if GPUS and wildcards.profile == "paper" else None
+
+
+localrules:
+    html,
+    pages,
+
+
 rule html:
     input:
         pages=expand(f"{BUILD}/steps/{PROFILE}/{{page}}.page", page=PAGES),
@@ -64,6 +79,11 @@ rule html:
         " --stamp {output:q} > {log:q} 2>&1"
 
 
+rule pages:
+    input:
+        expand(f"{BUILD}/steps/{PROFILE}/{{page}}.page", page=ONLY),
+
+
 rule page:
     input:
         page_files,
@@ -73,6 +93,10 @@ rule page:
         f"{BUILD}/steps/{{profile}}/{{page}}.page",
     log:
         f"{BUILD}/logs/{{profile}}/{{page}}.log",
+    resources:
+        runtime=lambda wildcards: MINUTES[wildcards.profile],
+        mem_mb=lambda wildcards: MEMORY[wildcards.profile],
+        **({"gres": gres} if GPUS else {}),
     shell:
         "{sys.executable:q} -m companion.warm companion.execute {wildcards.page} --profile {wildcards.profile}"
         " --stamp {output:q} > {log:q} 2>&1"
@@ -86,6 +110,10 @@ rule step:
         f"{BUILD}/steps/{{profile}}/{{step}}.step",
     log:
         f"{BUILD}/logs/{{profile}}/{{step}}.log",
+    resources:
+        runtime=lambda wildcards: MINUTES[wildcards.profile],
+        mem_mb=lambda wildcards: MEMORY[wildcards.profile],
+        **({"gres": gres} if GPUS else {}),
     shell:
         "{sys.executable:q} -m companion.warm companion.{wildcards.step} --profile {wildcards.profile} > {log:q} 2>&1"
         " && touch {output:q}"

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from companion import checkpoints
+from companion import checkpoints, rehearsal
+from companion.budgets import BUDGETS, PAPER, Budget
+from companion.folders import models_folder
 from companion.seeds import generator
 from companion.settings import Settings
 from paperlib.data import sets
 from paperlib.data.images import Examples, Images
 from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser, reinitialise
-from paperlib.losses import LABEL_DROPOUT, Data, batch_loss
+from paperlib.losses import Data, batch_loss
 from paperlib.nets.presets import unet
 from paperlib.processes import DDPM, VE, VP
 from paperlib.training import Training
@@ -39,63 +40,24 @@ __all__ = [
     "training",
 ]
 
-PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear}
+PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear, "ddpm4000": partial(DDPM.cosine, 4000)}
 # A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
 # noise levels from 0.01 to 50.
-PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps"}
-SIZES = {"shapes": 16, "avatars": 32}  # pixels that drawn sets are drawn at
+PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps", "ddpm4000": "eps"}
+# Pixels that drawn sets are drawn at; of STL-10 and Imagenette, that they are resized to (SGU's public code: 64).
+SIZES = {"shapes": 16, "avatars": 32, "stl10": 64, "imagenette": 64}
 DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 of the coloured sets
-
-
-class Budget(Settings):
-    """How long a base model is trained, and with what arithmetic."""
-
-    steps: int = Field(gt=0)  # updates of Adam
-    batch_size: int = Field(gt=0)
-    lr: float = Field(gt=0)  # after the warm-up; it falls to zero along half a cosine
-    ema: float = Field(0.999, ge=0, lt=1)
-    warmup: int = Field(200, ge=0)
-    precision: Literal["float32", "bf16", "faster"] = "float32"  # faster: measured on this machine when a run begins
-    compiled: bool = False
-    levels: Literal["uniform", "lognormal"] = "uniform"  # of the noise in training (paperlib.losses.times)
-    weighting: Literal["simple", "unit"] = "simple"  # of the loss over time (paperlib.losses.weight)
-    label_dropout: float = Field(LABEL_DROPOUT, ge=0, le=1)  # how often a model with labels is told none
-
-    @property
-    def samples(self) -> int:
-        """Images seen, counted as often as they were."""
-        return self.steps * self.batch_size
-
-
-# An hour or less on two CPU cores. On a GPU as many passes as make a good model, in minutes.
-_GPU = dict(batch_size=512, ema=0.9999, warmup=1000, precision="bf16", compiled=True)
-_NETWORK = dict(precision="faster", levels="lognormal", weighting="unit", label_dropout=0.4, warmup=1000)
-BUDGETS = {
-    ("digits", "cpu"): Budget(steps=1500, batch_size=128, lr=2e-3),  # two minutes; 140 passes
-    ("digits", "cuda"): Budget(steps=1500, batch_size=128, lr=2e-3),
-    ("shapes", "cpu"): Budget(steps=4000, batch_size=64, lr=1e-3),  # twelve minutes of one core
-    ("shapes", "cuda"): Budget(steps=4000, batch_size=64, lr=1e-3),
-    ("avatars", "cpu"): Budget(steps=3000, batch_size=64, lr=1e-3),  # 40 minutes of one core
-    ("avatars", "cuda"): Budget(steps=3000, batch_size=64, lr=1e-3),
-    ("mnist", "cpu"): Budget(steps=5000, batch_size=64, lr=2e-3),  # 40 minutes of one core; six passes
-    ("mnist", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU),
-    # One network that serves every process, with labels and without (``Base.of``): label dropout so high that its
-    # unconditional face sees nearly as much. The recipe is the best at equal processor time (campaign/trials.py).
-    ("cifar10", "cpu"): Budget(steps=32_000, batch_size=64, lr=1e-3, ema=0.9995, **_NETWORK),  # 2 million images
-    ("cifar10", "cuda"): Budget(steps=40_000, lr=5e-4, **_GPU | _NETWORK),
-    ("mnist-network", "cpu"): Budget(steps=25_000, batch_size=64, lr=1e-3, ema=0.9995, **_NETWORK),  # 1.6 million
-    ("mnist-network", "cuda"): Budget(steps=20_000, lr=1e-3, **_GPU | _NETWORK),
-}
 
 
 class Base(Settings):
     """What a base model is: set, process, with labels or not, and the classes that it has never seen."""
 
-    dataset: Literal["digits", "shapes", "avatars", "mnist", "cifar10"]
-    process: Literal["ve", "vp", "ddpm"]
+    dataset: Literal["digits", "shapes", "avatars", "mnist", "cifar10", "stl10", "celeba"]
+    process: Literal["ve", "vp", "ddpm", "ddpm4000"]  # the last one is VDU's: 4,000 steps on the cosine grid
     labels: bool = False  # conditional, with label dropout
     unseen: str = ""  # as a page's parameter ``forget`` names classes
-    of: Literal["", "vp-labels"] = ""  # the trained network that this is a face of; empty: it is trained itself
+    of: Literal["", "vp-labels", "ddpm4000"] = ""  # the trained network that this is a face of; empty: trained itself
+    paper: Literal["", "sgu", "vdu", "erasediff"] = ""  # whose network and training it has; empty: ours
 
     @property
     def network(self) -> "Base":
@@ -108,17 +70,31 @@ class Base(Settings):
     @property
     def name(self) -> str:
         """The name of its checkpoint."""
-        parts = [self.dataset, self.process, *(["labels"] if self.labels else [])]
+        parts = [*([self.paper] if self.paper else []), self.dataset, self.process]
+        parts += ["labels"] if self.labels else []
         return "-".join([*parts, *(["unseen", *self.unseen.split(",")] if self.unseen else [])])
 
     @property
     def dequantised(self) -> bool:
         """Whether it is a model of dequantised pixels, whose density a likelihood is; a DDPM's are the 256 levels."""
-        return self.process != "ddpm"
+        return not self.process.startswith("ddpm")
+
+    @property
+    def predicts(self) -> str:
+        """What its network predicts. SGU's code predicts the noise on VP too."""
+        return "eps" if (self.paper, self.process) == ("sgu", "vp") else PREDICTS[self.process]
+
+    @property
+    def folder(self) -> Path:
+        """Where its checkpoint is: committed, or of a paper's size, and then beside the data."""
+        return models_folder() if self.paper else checkpoints.FOLDER
 
     @property
     def preset(self) -> str:
-        """The name of its network, about 0.6 M parameters for digits, 4 M for CIFAR-10, 1 to 1.5 M for others."""
+        """The name of its network: a paper's, or ours, about 0.6 M parameters for digits, 4 M for CIFAR-10, 1 to 1.5 M
+        for others."""
+        if self.paper:
+            return PAPER[self.paper, self.dataset].preset
         names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
         return names.get(self.dataset, "deep-32")
 
@@ -156,12 +132,25 @@ _ALL += [  # CIFAR-10's faces: of each of its networks, without labels on VP and
 # the base models of its kind.
 _ORDER = ("digits", "shapes", "avatars", "mnist", "cifar10")
 _ALL.sort(key=lambda base: (_ORDER.index(base.dataset), base.labels, bool(base.unseen)))
+_ALL += [  # the papers' own
+    *_with_twin("3,7", dataset="mnist", process="ve", paper="sgu"),
+    *_with_twin("dog,automobile", dataset="cifar10", process="vp", paper="sgu"),
+    *_with_twin("airplane", dataset="stl10", process="vp", paper="sgu"),
+    *_with_twin("bangs", dataset="celeba", process="vp", paper="sgu"),
+    *_with_twin("dog,automobile", dataset="cifar10", process="ddpm", paper="sgu"),  # Table 5
+    Base(dataset="mnist", process="ddpm", paper="vdu"),
+    Base(dataset="cifar10", process="ddpm4000", paper="vdu"),
+    Base(dataset="cifar10", process="ddpm", paper="vdu", of="ddpm4000"),
+    *_with_twin("airplane", dataset="cifar10", process="ddpm", labels=True, paper="erasediff"),
+]
 BASES: dict[str, Base] = {base.name: base for base in _ALL}
 
 
 def budget(base: Base, device: torch.device | str) -> Budget:
     """The training budget of a base model, or of the network that it is a face of, on a kind of device."""
     network, kind = base.network, torch.device(device).type
+    if network.paper:
+        return rehearsal.budget(PAPER[network.paper, network.dataset].budget.on(kind))
     shared = network.dataset == "mnist" and (network.process, network.labels) == ("vp", True)
     return BUDGETS["mnist-network" if shared else network.dataset, kind]
 
@@ -170,12 +159,15 @@ def architecture(base: Base) -> Denoiser:
     """A fresh network on the base model's process."""
     if base.of:
         model = architecture(base.network)
+        if base.of == "ddpm4000":  # VDU, App. 6.2.3: unlearnt and drawn on another grid than the training's
+            return model.with_process(DDPM.linear(500, 2e-4, 0.04), match="index")
         model = model if base.labels else unconditional(model)
         return model if base.process == base.network.process else model.with_process(PROCESSES[base.process]())
-    predicts = PREDICTS[base.process]
     changes = {"classes": 10 if base.labels else 0}
-    net = unet(base.preset, predicts=predicts, **changes)
-    return Denoiser(net, PROCESSES[base.process](), predicts=predicts, data_std=DATA_STD.get(base.dataset, 0.5))
+    if base.paper:
+        changes |= rehearsal.width(PAPER[base.paper, base.dataset].changes)
+    net = unet(base.preset, predicts=base.predicts, **changes)
+    return Denoiser(net, PROCESSES[base.process](), predicts=base.predicts, data_std=DATA_STD.get(base.dataset, 0.5))
 
 
 def unconditional(model: Denoiser) -> Denoiser:
@@ -197,7 +189,7 @@ def images(dataset: str, part: str) -> Images:
 
 def examples(base: Base, data: Images) -> Examples:
     """Images of its set as it is trained on them, or made to forget them."""
-    return Examples(data, flip=base.dataset == "cifar10", dequantise=base.dequantised)
+    return Examples(data, flip=base.dataset in ("cifar10", "stl10"), dequantise=base.dequantised)
 
 
 def objective(
@@ -220,24 +212,24 @@ def training(
         raise ValueError(f"{base.name} is not trained: it is a face of {base.network.name}")
     model, shown = architecture(base), data(base) if images is None else images
     reinitialise(model, generator(seed, f"bases/{base.name}", "init"))
-    settings = budget.model_dump(exclude={"batch_size", "levels", "weighting", "label_dropout"})
+    settings = {"decay": True} | budget.model_dump(exclude={"batch_size", "levels", "weighting", "label_dropout"})
     loss = {"levels": budget.levels, "weighting": budget.weighting, "dropout": budget.label_dropout}
     return Training(
         model.to(device),
         partial(objective, data=examples(base, shown.to(device)), batch_size=budget.batch_size, **loss),
         generator=generator(seed, f"bases/{base.name}", "noise", device),
-        decay=True,
         **settings,
     )
 
 
-def card(name: str, folder: Path = checkpoints.FOLDER) -> dict[str, Any] | None:
-    """The card of the weights that a base model has, its own or its network's; None where they are not trained."""
-    return checkpoints.card(BASES[name].network.name, folder)
+def card(name: str, folder: Path | None = None) -> dict[str, Any] | None:
+    """The card of the weights that a base model has, its own or its network's; None where they are not at hand."""
+    network = BASES[name].network
+    return checkpoints.card(network.name, folder or network.folder)
 
 
 def load(name: str) -> Denoiser:
-    """A committed base model."""
+    """A base model that is at hand."""
     if name not in BASES:
         raise ValueError(f"there is no base model {name!r}; there are: {', '.join(BASES)}")
-    return checkpoints.load(architecture(BASES[name]), BASES[name].network.name)
+    return checkpoints.load(architecture(BASES[name]), BASES[name].network.name, BASES[name].folder)

@@ -21,6 +21,7 @@ from companion.code import PACKAGES
 from companion.execute import ROOT, write_stamp
 from companion.folders import build_folder
 from companion.parameters import PROFILES
+from companion.reach import reach_page
 from companion.scorecard import cells, scorecard_page, summary_table
 
 __all__ = ["assemble", "build", "modules", "reference"]
@@ -87,6 +88,7 @@ def assemble(profile: str, solutions: str, folder: Path) -> None:
     every = cells()
     (folder / "scorecard.md").write_text(scorecard_page(every))
     (folder / "scorecard-summary.txt").write_text(summary_table(every))  # the home page includes it
+    (folder / "reach.md").write_text(reach_page())
     (folder / "_models").mkdir()
     for grid in checkpoints.FOLDER.glob("*.png"):
         shutil.copy(grid, folder / "_models")

@@ -39,14 +39,14 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
     """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well.
 
     ``precise`` keeps the weights as they are, where a step of the store goes on from them: fp16 would round away what
-    a small learning rate did.
+    a small learning rate did, or where the file is not to be committed: it may have any size then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
     partial = target.with_suffix(".partial")
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     data = to_bytes(state if precise else rounded(model))  # its save_file makes a file that nobody else may read
-    if len(data) > LARGEST:
+    if len(data) > LARGEST and not precise:
         raise ValueError(f"{name} has {len(data)} bytes; a checkpoint has {LARGEST} at most")
     partial.write_bytes(data)
     commit, dirty = git_state(CHECKOUT)

@@ -17,9 +17,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from companion import checkpoints
-from companion.folders import build_folder
-from companion.machine import say
+from companion import checkpoints, rehearsal
+from companion.folders import build_folder, models_folder
+from companion.machine import pick_device, say
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.snapshots import Resumable
@@ -73,6 +73,10 @@ RECIPES = {
     "digits-judge": Recipe(size=8, steps=1500, network="CifarResNet", depth=8, shift=1, statistics=100),
     "mnist-judge": Recipe(size=28, steps=2500, network="CifarResNet", depth=8, shift=2, statistics=100),
 }
+# Ours, as CIFAR-10's: SGU asks "external classifiers or CLIP" without saying which. STL-10 has 5,000 labelled images.
+RECIPES["stl10"] = RECIPES["cifar10"].model_copy(update={"size": 64, "steps": 8_000, "shift": 8})
+RECIPES["imagenette"] = RECIPES["stl10"]
+RECIPES["celeba"] = Recipe(size=64, steps=20_000, network="CifarResNet", each=True, shift=2, flip=True, statistics=200)
 
 
 def dataset(name: str) -> str:
@@ -81,7 +85,9 @@ def dataset(name: str) -> str:
 
 
 # Channels and classes of the real sets, whose committed classifiers can be had without the images.
-SHAPES = {"mnist": (1, 10), "cifar10": (3, 10)}
+SHAPES = {"mnist": (1, 10), "cifar10": (3, 10), "stl10": (3, 10), "celeba": (3, 40), "imagenette": (3, 10)}
+# Sets whose classifiers are not committed: what is trained on CelebA may not be, and nobody has trained the others yet.
+LARGE = ("stl10", "celeba", "imagenette")
 
 
 def build(name: str) -> SmallCNN | CifarResNet:
@@ -100,7 +106,7 @@ def build(name: str) -> SmallCNN | CifarResNet:
 
 def _images(name: str, part: str) -> Images:
     """A part of its set, at its size."""
-    return sets.load(dataset(name), part, **_drawn(name))
+    return sets.load(dataset(name), part, size=RECIPES[name].size)
 
 
 class Sized(nn.Module):
@@ -125,8 +131,13 @@ class Sized(nn.Module):
 
 def classifier(name: str) -> SmallCNN | CifarResNet | Sized:
     """The committed classifier of a set."""
-    network = checkpoints.load(build(name), f"classifier-{name}")
+    network = checkpoints.load(build(name), f"classifier-{name}", folder_of(name))
     return Sized(network, RECIPES[name].size).eval() if _drawn(name) else network
+
+
+def folder_of(name: str) -> Path:
+    """Where a set's classifier is: committed, or beside the data."""
+    return models_folder() if name in LARGE else checkpoints.FOLDER
 
 
 def _drawn(name: str) -> dict[str, int]:
@@ -163,14 +174,21 @@ def objective(model: nn.Module, generator: torch.Generator, index: int, *, data:
     return {"loss": classification_loss(model(x), target).mean()}
 
 
-def training(name: str, *, seed: int = 0) -> Training:
+def rehearsed(name: str) -> Recipe:
+    """A set's recipe; of what is not committed, in a rehearsal a smaller one."""
+    recipe, least = RECIPES[name], {"steps": 2, "batch_size": 8, "statistics": 1}
+    changes = rehearsal.scaled({key: getattr(recipe, key) for key in least}, least) if name in LARGE else {}
+    return recipe.model_copy(update=changes)
+
+
+def training(name: str, *, seed: int = 0, device: torch.device | str = "cpu") -> Training:
     """The training of a set's classifier by its recipe, at its start."""
-    recipe, data = RECIPES[name], _images(name, "train")
+    recipe, data = rehearsed(name), _images(name, "train").to(device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, f"classifier/{name}", "init").initial_seed())
         model = build(name)
     run = Training(
-        model,
+        model.to(device),
         partial(objective, data=data, recipe=recipe),
         steps=recipe.steps,
         lr=recipe.lr,
@@ -203,16 +221,17 @@ def take_statistics(model: nn.Module, data: Images, recipe: Recipe, generator: t
 
 def snapshot_file(name: str, seed: int) -> Path:
     """Where a run's snapshot stands: another recipe or seed has another file."""
-    key = hashlib.sha256(f"{RECIPES[name].model_dump_json()} {seed}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{rehearsed(name).model_dump_json()} {seed}".encode()).hexdigest()[:12]
     return build_folder() / "classifiers" / f"{name}-{key}.pt"
 
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Logits [N, outputs] of uint8 images [N, C, H, W]."""
+    """Logits [N, outputs], on the CPU, of uint8 images [N, C, H, W], seen where the model is."""
     need_images("images", images)
-    parts = (model_input(part).contiguous(memory_format=torch.channels_last) for part in images.split(batch_size))
-    return torch.cat([model(part) for part in parts])
+    device = next((p.device for p in model.parameters()), images.device)
+    parts = (model_input(part.to(device)) for part in images.split(batch_size))
+    return torch.cat([model(part.contiguous(memory_format=torch.channels_last)).cpu() for part in parts])
 
 
 def confusion(model: nn.Module, data: Images) -> Tensor:
@@ -225,17 +244,17 @@ def confusion(model: nn.Module, data: Images) -> Tensor:
     return torch.stack([torch.bincount(column, minlength=4).reshape(2, 2) for column in cells.T])
 
 
-def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
+def make(name: str, *, seed: int = 0, folder: Path | None = None) -> Path:
     """Train, round, evaluate as rounded, and write the checkpoint and its card."""
-    recipe = RECIPES[name]
-    run, snapshot = training(name, seed=seed), snapshot_file(name, seed)
+    recipe, device = rehearsed(name), pick_device()
+    run, snapshot = training(name, seed=seed, device=device), snapshot_file(name, seed)
     for step in Resumable(run, snapshot):
         if step.index % 500 == 0:
             say(f"{name}: update {step.index} of {run.steps}, loss {step.losses['loss']:.3f}, {step.seconds:.0f} s")
     model = run.model.eval()
     if recipe.statistics:
         draws = generator(seed, f"classifier/{name}/statistics", "data")
-        take_statistics(model, _images(name, "train"), recipe, draws)
+        take_statistics(model, _images(name, "train").to(device), recipe, draws)
     model.load_state_dict({key: value.float() for key, value in checkpoints.rounded(model).items()})
     data = _images(name, "test")
     table = confusion(model, data)
@@ -253,7 +272,7 @@ def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path
         "names": list(data.classes or data.attributes),
         "confusion": table.tolist(),
     }
-    file = checkpoints.save(model, f"classifier-{name}", card, folder)
+    file = checkpoints.save(model, f"classifier-{name}", card, folder or folder_of(name))
     snapshot.unlink(missing_ok=True)
     return file
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from companion import warm
+from companion import rehearsal, warm
 from companion.code import CHECKOUT
 from companion.environment import fix_environment
 from companion.folders import build_folder, run_folder
@@ -66,7 +66,7 @@ def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
     An unknown parameter, and a value of another kind than the page's own, is an error here, before anything runs.
     """
     merged = _normalised(page, parameters)
-    if merged == _normalised(page, {"profile": merged["profile"]}):
+    if rehearsal.factor() == 1 and merged == _normalised(page, {"profile": merged["profile"]}):
         return build_folder() / "pages" / merged["profile"] / f"{page}.ipynb"
     return run_folder(build_folder(), page, merged) / f"{page}.ipynb"
 

@@ -25,7 +25,7 @@ from companion.rows import Row, row
 from paperlib.data.splits import forgotten
 from paperlib.likelihood.recipes import needs_recipe
 
-__all__ = ["distance", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ufid", "ur"]
+__all__ = ["distance", "fid", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ufid", "ur"]
 
 SIDES = {"D_g": "retain", "D_f": "forget"}
 
@@ -42,41 +42,58 @@ def _row(model: Model, found: Result, metric: str, forget: str, seed: int, unit:
     return row(found.value, metric=metric, n=found.n, seed=seed, interval=found.interval, unit=unit, **facts)
 
 
-def _drawing(n: int, evaluations: int, seed: int) -> dict[str, Any]:
-    return {"n": n, "evaluations": evaluations, "seed": seed}
+def _drawing(n: int, evaluations: int, seed: int, sampler: str) -> dict[str, Any]:
+    return {"n": n, "evaluations": evaluations, "seed": seed, "sampler": sampler}
 
 
-def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int) -> Row:
+def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
     """UR: the share of ``n`` free samples that show ``forget``, in the classifier's eyes, in percent. ``floor`` is the
     share of real retained test images that it takes for it."""
-    found = measured(model, ("ur",), forget, **_drawing(n, evaluations, seed))["UR"]
-    told = {"sampler": "iPNDM", "sampler_evaluations": evaluations, "floor": found.details["floor"]}
+    found = measured(model, ("ur",), forget, **_drawing(n, evaluations, seed, sampler))["UR"]
+    told = {"sampler": sampler, "sampler_evaluations": evaluations, "floor": found.details["floor"]}
     return _row(model, found, "ur", forget, seed, **told)
 
 
-def pul(model: Model, before: Model, forget: str, *, n: int, evaluations: int, seed: int) -> Row:
+def pul(
+    model: Model, before: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM"
+) -> Row:
     """PUL: 100 - 100 UR / UR of the model ``before``, in percent."""
-    told = _drawing(n, evaluations, seed) | {"before": before.checkpoint()}
+    told = _drawing(n, evaluations, seed, sampler) | {"before": before.checkpoint()}
     found = measured(model, ("pul",), forget, **told)["PUL"]
-    return _row(model, found, "pul", forget, seed, sampler="iPNDM", sampler_evaluations=evaluations)
+    return _row(model, found, "pul", forget, seed, sampler=sampler, sampler_evaluations=evaluations)
 
 
-def distance(model: Model, forget: str, *, n: int, evaluations: int, seed: int) -> Row:
+def distance(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
     """The Frechet distance, in the classifier's features, of the samples that do not show ``forget`` from real images
     without it: what became of the rest. Not an FID, whose features are Inception's."""
-    results = measured(model, ("rest-frechet",), forget, **_drawing(n, evaluations, seed))
+    results = measured(model, ("rest-frechet",), forget, **_drawing(n, evaluations, seed, sampler))
     found = next(one for name, one in results.items() if name.startswith("rest-Frechet distance"))
-    told = {"sampler": "iPNDM", "sampler_evaluations": evaluations, "unit": "squared distance"}
+    told = {"sampler": sampler, "sampler_evaluations": evaluations, "unit": "squared distance"}
     return _row(model, found, "rest-frechet", forget, seed, **told)
 
 
-def ufid(model: Model, forget: str, *, features: str = "inception", n: int, evaluations: int, seed: int) -> Row:
+def ufid(
+    model: Model,
+    forget: str,
+    *,
+    features: str = "inception",
+    n: int,
+    evaluations: int,
+    seed: int,
+    sampler: str = "iPNDM",
+) -> Row:
     """VDU's u-FID: the Frechet distance of all samples, those that show ``forget`` among them, from real images that do
     not. In the features of the "classifier" it is no FID, and its metric is "u-frechet"."""
     seen = {"inception": ("u-fid", "ufid", ""), "classifier": ("u-frechet", "u-frechet", "squared distance")}
     asked, metric, unit = seen[features]
-    (found,) = measured(model, (asked,), forget, **_drawing(n, evaluations, seed)).values()
-    return _row(model, found, metric, forget, seed, unit, sampler="iPNDM", sampler_evaluations=evaluations)
+    (found,) = measured(model, (asked,), forget, **_drawing(n, evaluations, seed, sampler)).values()
+    return _row(model, found, metric, forget, seed, unit, sampler=sampler, sampler_evaluations=evaluations)
+
+
+def fid(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
+    """FID of ``n`` samples, nothing being forgotten."""
+    (found,) = measured(model, ("fid",), "", **_drawing(n, evaluations, seed, sampler)).values()
+    return _row(model, found, "fid", "", seed, sampler=sampler, sampler_evaluations=evaluations)
 
 
 def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int, recipe: str = "flow") -> Iterator[Row]:

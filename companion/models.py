@@ -133,11 +133,14 @@ class Model:
         return found | ({"model_forgot": self.forgot} if self.forgot else {})
 
 
-def base(name: str) -> Model:
-    """A committed base model by its name; without a checkpoint, a recipe that says so."""
+def base(name: str, called: str = "standard") -> Model:
+    """A base model by its name, in tables ``called`` so; without a checkpoint, a recipe that says so."""
     if name not in BASES:
-        return Model("", missing=f"there is no base model {name!r}; there are: {', '.join(BASES)}")
+        return Model("", called, missing=f"there is no base model {name!r}; there are: {', '.join(BASES)}")
     if bases.card(name) is None:
         network = BASES[name].network.name
-        return Model(name, missing=f"{network} has not been trained: python -m companion campaign --only {network}")
-    return Model(name)
+        why = f"{network} has not been trained: python -m companion campaign --only {network}"
+        if BASES[name].paper:
+            why += f", or, with weights of others, python -m companion weights {network} SOURCE"
+        return Model(name, called, missing=why)
+    return Model(name, called)

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from companion import claims
+from companion import claims, rehearsal
 from companion.claims import Claim
 from companion.code import CHECKOUT
 from companion.folders import build_folder, page_store, run_folder
@@ -74,7 +74,7 @@ class Page:
         self.parameters = normalised(own, given)
         self.profile = check_profile(self.parameters.pop("profile", "smoke"))
         own.pop("profile", None)
-        self.is_default = self.parameters == own
+        self.is_default = self.parameters == own and rehearsal.factor() == 1
         self.computes = self.profile != "recorded"
         self.recorded = recorded(name)
         if not self.computes and self.recorded is None:
@@ -97,7 +97,7 @@ class Page:
     def budget(self, *, smoke: dict, laptop: dict, paper: dict) -> SimpleNamespace:
         """The profile's amounts, by name; a parameter of the same name that is set (not 0, not empty) goes before them
         in every profile. ``seeds`` among them is how many the profile has where the parameter names none."""
-        amounts = {"smoke": smoke, "laptop": laptop, "paper": paper}
+        amounts = {"smoke": smoke, "laptop": laptop, "paper": rehearsal.scaled(paper, smoke)}
         chosen = dict(amounts[self.recorded.profile if self.profile == "recorded" else self.profile])
         few = chosen.pop("seeds", 1)
         if "seeds" in self.parameters:
@@ -140,6 +140,9 @@ class Page:
             values = gather((one for one in found if isinstance(one, Row)), self.name, tables, by)
             values += [one for one in found if not isinstance(one, Row)]
             values += self._missing(values, tables, missing)
+            if self.profile == "paper" and not any(isinstance(one, Value) for one in values):
+                why = dict.fromkeys(one.reason for one in values if isinstance(one, NotRun))
+                raise FileNotFoundError(f"{self.name}: nothing can be measured: {'; '.join(why) or 'no data'}")
             sheets = dict(images() if images else {})
             files = [self._save(name, sheet) for name, sheet in sheets.items()]
             self.write(values=values, series=dict(series() if series else {}), images=files)

@@ -4,10 +4,13 @@ Snakemake decides what is stale and runs it; this module holds the lock, shows t
 """
 
 import argparse
+import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,12 +29,13 @@ __all__ = ["Progress", "drop_stale_stamps", "make_book"]
 class Progress(logging.Filter):
     """Listens to Snakemake's log and says in one line what starts and what ended; nothing else is shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, retried: bool = False) -> None:
         super().__init__()
         self.running: dict[int, tuple[str, float]] = {}
         self.failed: dict[str, str] = {}  # name -> log file
         self.errors: list[str] = []  # Snakemake's own, about the workflow
         self.left = 0
+        self.retried = retried  # whether what failed is begun again
         self.interrupted = False
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -46,12 +50,14 @@ class Progress(logging.Filter):
         elif event == "JOB_FINISHED":
             name, start = self.running.pop(record.job_id)
             self.left -= 1
+            self.failed.pop(name, None)  # it was tried again
             print(f"{name}: {time.monotonic() - start:.0f} s, {self.left} left", flush=True)
         elif event == "JOB_ERROR" and not self.interrupted:
             name, start = self.running.pop(record.jobid)
-            self.left -= 1
+            self.left -= not self.retried
             self.failed[name] = record.log[0]
-            print(f"{name}: FAILED after {time.monotonic() - start:.0f} s, {self.left} left", flush=True)
+            again = ", it may be tried again" if self.retried else ""
+            print(f"{name}: FAILED after {time.monotonic() - start:.0f} s, {self.left} left{again}", flush=True)
         elif event in (None, "ERROR") and record.levelno >= logging.ERROR:
             self.errors.append(record.getMessage())
         return False
@@ -83,19 +89,30 @@ def drop_stale_stamps(build: Path) -> None:
             stamp.unlink()
 
 
-def make_book(profile: str, jobs: int, solutions: str) -> int:
-    """Compute what is stale and build the book; return the exit status."""
+def slurm(build: Path, jobs: int) -> list[str]:
+    """Snakemake's options for jobs of Slurm. What a node loses is begun again, twice; account and partition are
+    ``sbatch``'s own, SBATCH_ACCOUNT and SBATCH_PARTITION in the environment."""
+    command = ["--executor", "slurm", "--jobs", str(jobs), "--retries", "2", "--latency-wait", "60"]
+    command += ["--seconds-between-status-checks", "20"]
+    accounts = shutil.which("sacct") and subprocess.run(["sacct", "-n"], capture_output=True).returncode == 0
+    command += ["--slurm-status-command", "sacct" if accounts else "squeue"]  # without accounting sacct answers nothing
+    return [*command, "--slurm-no-account", "--slurm-logdir", str(build / "logs" / "slurm")]
+
+
+def make_book(profile: str, jobs: int, solutions: str, cluster: str = "no", only: str = "") -> int:
+    """Compute what is stale and build the book, or compute ``only`` some pages; return the exit status."""
     from snakemake import cli
     from snakemake.logging import logger
 
-    build, progress = build_folder(), Progress()
+    build, progress = build_folder(), Progress(retried=cluster == "slurm")
     drop_stale_stamps(build)
     logger.addFilter(progress)
     signal.signal(signal.SIGINT, progress.interrupt)
     # Our own lock ends with this process, whatever ends it; Snakemake's would have to be removed by hand.
-    command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--cores", str(jobs), "--nolock"]
-    command += ["--workflow-profile", "none"]
-    command += ["--keep-going", "--rerun-incomplete", "--config", f"profile={profile}", f"solutions={solutions}"]
+    command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--nolock"]
+    command += slurm(build, jobs) if cluster == "slurm" else ["--cores", str(jobs)]
+    command += ["--workflow-profile", "none", "--keep-going", "--rerun-incomplete"] + (["pages"] if only else [])
+    command += ["--config", f"profile={profile}", f"solutions={solutions}", f"only={only}"]
     try:
         cli.main(command)
     except SystemExit as end:
@@ -105,6 +122,8 @@ def make_book(profile: str, jobs: int, solutions: str) -> int:
     index = build / "html" / "index.html"
     if status:
         progress.report()
+    elif only:
+        print(f"The pages: {os.path.relpath(build / 'pages' / profile)}")
     elif not (index.is_file() and (build / "steps" / "html").is_file()):
         print(f"no book was built: {index} is not there, though nothing failed", file=sys.stderr)
         return 1
@@ -119,9 +138,15 @@ def main() -> int:
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
+    parser.add_argument("--cluster", choices=["no", "slurm"], default="no", help="pages and steps as jobs of Slurm")
+    parser.add_argument("--only", default="", help="pages, with commas between; the book is not built")
     options = parser.parse_args()
     fix_environment()
-    os.environ["PAPERLIB_WORKFLOW"] = str(os.getpid())  # the pages end when this process ends
+    pages = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+    if unknown := [page for page in filter(None, options.only.split(",")) if page not in pages]:
+        parser.error(f"--only {unknown[0]} is not one of {', '.join(pages)}")
+    if options.cluster == "no":
+        os.environ["PAPERLIB_WORKFLOW"] = str(os.getpid())  # the pages end when this process ends
     os.chdir(ROOT)
     build = build_folder()
     build.mkdir(parents=True, exist_ok=True)
@@ -131,8 +156,8 @@ def main() -> int:
     except Timeout:
         print("Another `make book` is at work here; waiting for it to end ...", flush=True)
         lock.acquire()
-    with lock, warm.server():
-        return make_book(options.profile, options.jobs, options.solutions)
+    with lock, warm.server() if options.cluster == "no" else contextlib.nullcontext():
+        return make_book(options.profile, options.jobs, options.solutions, options.cluster, options.only)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ budget = page.budget(
     laptop=dict(base="mnist-ddpm-labels", forget="3", steps=60, batch_size=32)
     | dict(n=300, evaluations=10),
     # the public code's 4 x 2 x 36 updates; 500 images as in Table 1; iPNDM is ours
-    paper=dict(base="cifar10-ddpm-labels", forget="airplane", steps=288, batch_size=128)
+    paper=dict(base="erasediff-cifar10-ddpm-labels", forget="airplane", steps=288, batch_size=128)
     | dict(n=500, evaluations=50),
 )
 

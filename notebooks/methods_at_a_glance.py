@@ -39,7 +39,7 @@ budget = page.budget(
     smoke={"evaluations": 16, "batch": 8, "n": 100, "sampler": 5, "fisher": 4},
     laptop={"evaluations": 1000, "batch": 64, "n": 2000, "sampler": 20, "fisher": 20},
     # no paper has these digits: the amounts are ours
-    paper={"evaluations": 1000, "batch": 64, "n": 2000, "sampler": 20, "fisher": 20},
+    paper={"evaluations": 4000, "batch": 64, "n": 10_000, "sampler": 100, "fisher": 200},
 )
 (seed,) = page.seeds  # this page looks at one
 forget = page.parameters["forget"]

@@ -24,6 +24,8 @@ profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"
 dataset = "all"  # all | mnist | cifar10 | stl10 | celeba: rows of the table
 forget = ""  # other classes than the row's own; takes one dataset
+process = ""  # ve | vp | ddpm in place of the row's own
+start = ""  # retrain | finetune (Table 5); empty: at paper as Table 2, from fresh weights
 alpha = 0.99  # weight of L_g: the public code's; the paper prints none
 variant = "paper"  # paper | code | corrected: the reading of L_f
 lr = 2e-4  # Adam's; the public code's
@@ -36,7 +38,9 @@ page = Page("sgu_tab2_unlearning_and_nll", vars())
 budget = page.budget(
     smoke=dict(steps=2, batch_size=4, n=40, sampler=4, images=2, tolerance=0.1),
     laptop=dict(steps=300, batch_size=32, n=2000, sampler=10, images=128, tolerance=1e-3, seeds=3),
-    paper=dict(steps=80_000, batch_size=400, n=10_000, sampler=1000, images=10_000, tolerance=1e-5),
+    # updates, batches, sampler: each row's own (below); n: text; images: the whole test set,
+    # tolerance: score_sde's, on whose code the public one rests
+    paper=dict(steps=0, batch_size=0, n=10_000, sampler=1000, images=10_000, tolerance=1e-5),
 )
 
 # %% tags=["hide-input", "key"]
@@ -78,27 +82,28 @@ page.verdict(
 # | training | from fresh weights, with {eq}`eq-tab2-sgu` from the start | text | from the trained model (as its Table 5) |
 # | $\alpha$ | 0.99 | public code | the same |
 # | batches | 400 + 400 (CIFAR-10), 150 + 150 (CelebA), 400 + 100 (STL-10) | public code | 32 + 32 |
-# | updates | 80,000 | public code | 300 |
+# | updates | 660,000 (CIFAR-10), 1,300,001 (others); fine-tuning 80,000 (VP), 30,000 (DDPM) | public code; Table 5 | 300 |
 # | rate | 2e-4, warm-up 5,000 | public code | 2e-4 |
-# | samples | 10,000 | text | 2,000 |
+# | samples | 10,000, by 1,000 steps of Euler-Maruyama | text, public code | 2,000, by iPNDM |
 # | classifier | external, or CLIP | text | our own |
 #
 # ## The models
 #
-# A row is a data set and what is forgotten of it. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name.
+# A row is a data set and what is forgotten of it. At `paper` each has the network, training and sampler of the text and the public code (`companion/studies/sgu_rows.py`). Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
+from companion.studies.sgu_rows import drawing
 
 chosen = page.chosen("dataset", ROWS)
-data = "drawn" if profile == "smoke" else "real"
 
 
 def models(row, seed):
     """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler)
-    return sgu_models(row, data=data, forget=page.parameters["forget"], **run)
+    run |= dict(process=process, start=start)
+    return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
 
 
 # %% [markdown]
@@ -116,12 +121,13 @@ def rows():
     """Every number of the table."""
     for row in chosen:
         for seed in page.seeds:
-            draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
             solve = dict(images=budget.images, tolerance=budget.tolerance, seed=seed)
             for model, D_f in models(row, seed):
                 if model.missing:
                     continue
                 words = D_f.split(",")
+                draw = drawing(model, budget.sampler, profile)
+                draw |= dict(n=budget.n, seed=seed)
                 for word in dict.fromkeys([*words, D_f]):  # 3, then 7, then 3,7
                     yield ur(model, word, **draw)
                 yield distance(model, D_f, **draw)
@@ -150,7 +156,8 @@ def missing(claim):
 
 
 # %%
-TABLES = ["sgu.tab2_ur", "sgu.tab2_nll"]
+table = 5 if start == "finetune" else 2
+TABLES = [f"sgu.tab{table}_ur", f"sgu.tab{table}_nll"]
 result = page.measure(rows, series=curves, tables=TABLES, missing=missing)
 
 # %% [markdown]

@@ -38,8 +38,9 @@ page = Page("sgu_tab3_inpainting", vars())
 budget = page.budget(
     smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, stops=2, resamples=2),
     laptop=dict(steps=300, batch_size=32, evaluations=10, n=100, stops=50, resamples=3, seeds=3),
-    # updates, batches: public code; images: Table 3; stops: score_sde's N, RePaint's own T, r
-    paper=dict(steps=80_000, batch_size=400, evaluations=10, n=5000, stops=1000, resamples=10),
+    # updates, batches: each row's own, as in Table 2, whose models these are; images: Table 3;
+    # stops: score_sde's N; resamples: RePaint's own r
+    paper=dict(steps=0, batch_size=0, evaluations=1000, n=5000, stops=1000, resamples=10),
 )
 
 # %% tags=["hide-input", "key"]
@@ -97,14 +98,13 @@ for draw in (replacement, repaint):
 from companion.studies.sgu_models import ROWS, sgu_models
 
 chosen = page.chosen("dataset", ROWS)
-data = "drawn" if profile == "smoke" else "real"
 
 
 def models(row, seed):
     """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations)
-    return sgu_models(row, data=data, forget=page.parameters["forget"], **run)
+    return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
 
 
 # %% [markdown]
@@ -115,6 +115,7 @@ def models(row, seed):
 # %%
 import itertools
 
+from companion.machine import pick_device
 from companion.studies.inpainting_measures import accuracy, clean, clip_distance, drawn
 from paperlib.metrics import clip
 
@@ -125,7 +126,7 @@ WAYS = {
 }
 WAYS["RePaint"]["steps"] = min(budget.stops, 250)
 SIDES = {"D_g": "retain", "D_f": "forget"}
-judge = clip.load(weights=clip_weights) if clip_weights else None
+judge = clip.load(weights=clip_weights, device=pick_device()) if clip_weights else None
 
 
 def present(row, seed):

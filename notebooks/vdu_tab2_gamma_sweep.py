@@ -27,24 +27,14 @@ forget = ""  # such as "3,7"; empty: the paper's, "ship" of cifar10, else "1"
 gamma = ""  # such as "0.1,0.8", between 0 and 1; empty: as many as the profile has
 lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
 normalised = False  # means in place of Eq. 3's sums
+table = 2  # 2: the sweep; 1: one gamma, 0.1, and Selective Amnesia beside it
 
 # %%
 from companion.page import Page
+from companion.studies.vdu_amounts import amounts
 
 page = Page("vdu_tab2_gamma_sweep", vars())
-few = dict(base="digits-ddpm", models=2, steps=8, n=20, images=60)  # of the posterior's section
-many = few | dict(models=5, steps=1500, n=500, images=300)
-theirs = many | dict(base="mnist-ddpm", steps=37_500, lr=1e-4)  # 5 models of 40 epochs: App. 6.2.2
-fine, printed = "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99", "0.1,0.3,0.6,0.8"
-smoke = dict(dataset="digits", gamma="0.1,0.8", rates=[1e-4], looks=20, held_out=60, study=few)
-smoke |= dict(n=60, sampler=6, batch_size=40, epochs=1, apart=1, features=["classifier"])
-laptop = dict(dataset="mnist", gamma=fine, rates=[3e-6, 1e-5, 3e-5, 1e-4], looks=60, held_out=400)
-laptop |= dict(n=2000, sampler=10, batch_size=128, epochs=1, apart=10, features=["classifier"])
-laptop |= dict(study=many)
-paper = laptop | dict(gamma=printed, features=["inception", "classifier"])  # App. 6.2.3, Sec. 4.3
-paper |= dict(n=5000, sampler=1000, batch_size=128)  # Sec. 4.3; T and batches: App. 6.2.3
-paper |= dict(epochs=4 if dataset == "cifar10" else 1, study=theirs, seeds=3)  # App. 6.2.3
-budget = page.budget(smoke=smoke, laptop=laptop, paper=paper)
+budget = page.budget(**amounts(dataset))  # the paper's, each with its source
 
 # %% tags=["hide-input", "key"]
 from companion import plots
@@ -101,19 +91,31 @@ import math
 from companion import bases
 from companion.models import base
 from paperlib.data.splits import forgotten
+from paperlib.unlearning.selective_amnesia import selective_amnesia
 from paperlib.unlearning.vdu import vdu
 
 PAPER_LR = 1e-6  # App. 6.2.3
-start = base(f"{budget.dataset}-ddpm")
+start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
 D_f = forget or {"cifar10": "ship"}.get(budget.dataset, "1")
 print(start.missing or f"{start.name} is to forget {D_f}")
+
+
+def passes(epochs):
+    """Updates of so many passes over D_f."""
+    images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
+    return epochs * math.ceil(images / budget.batch_size)
+
+
+def amnesia(seed):
+    """Table 1's Selective Amnesia: two epochs (Sec. 4.4; of D_f, as we read it), else its own."""
+    run = dict(updates=passes(2), lr=1e-4, seed=seed, batch_size=budget.batch_size)
+    return start.unlearn(selective_amnesia, D_f, **run, **budget.amnesia)
 
 
 def unlearned(gamma, rate, seed):
     """Some epochs of VDU on D_f. Only what has the paper's loss and rate is called its method."""
     called = "vdu" if rate == PAPER_LR and not normalised else "vdu_ours"
-    images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
-    run = dict(updates=budget.epochs * math.ceil(images / budget.batch_size), lr=rate, seed=seed)
+    run = dict(updates=passes(budget.epochs), lr=rate, seed=seed)
     run |= dict(batch_size=budget.batch_size, apart=budget.apart, looks=budget.looks)
     return start.unlearn(vdu, D_f, called=called, gamma=gamma, normalised=float(normalised), **run)
 
@@ -137,9 +139,9 @@ def tried():
 
 def sweep():
     """VDU with every gamma, at the paper's rate and at the chosen one."""
-    gammas = sorted(float(word) for word in budget.gamma.split(","))
-    chosen = lr or min(tried(), key=tried().get)
-    for rate, one, seed in itertools.product(dict.fromkeys([PAPER_LR, chosen]), gammas, page.seeds):
+    gammas = sorted(float(word) for word in budget.gamma.split(",")) if table == 2 else [0.1]
+    rates = [PAPER_LR, lr or min(tried(), key=tried().get)] if table == 2 else [PAPER_LR]
+    for rate, one, seed in itertools.product(dict.fromkeys(rates), gammas, page.seeds):
         yield unlearned(one, rate, seed), seed
 
 
@@ -149,15 +151,20 @@ def sweep():
 # The *distance* is u-FID in the features of our classifier; that of the *rest* leaves out the samples that show the forgotten class, so it says what became of the others. Every model draws from the same noise.
 
 # %%
-from companion.measures import distance, pul, ufid
+from companion.measures import distance, fid, pul, ufid
 from companion.studies.posteriors import Study, study
 from companion.studies.vdu_runs import both_terms, moved
 
 
 def rows():
     """PUL and both distances of every model; nothing where there is no base model."""
-    for model, seed in [] if start.missing else sweep():
-        draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
+    draw = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
+    runs = [] if start.missing else list(sweep())
+    runs += [(amnesia(seed), seed) for seed in page.seeds] if runs and table == 1 else []
+    if runs and "inception" in budget.features:
+        yield fid(start, seed=page.seeds[0], **draw)
+    for model, seed in runs:
+        draw |= dict(seed=seed)
         yield pul(model, start, D_f, **draw)
         for features in budget.features:
             yield ufid(model, D_f, features=features, **draw)
@@ -169,7 +176,7 @@ def missing(claim):
     why = f"this run forgets {D_f} of {budget.dataset}"
     if claim.metric == "ufid" and "inception" not in budget.features:
         why = "u-FID takes Inception's features; profile paper has them"
-    return base(f"{claim.dataset}-ddpm").missing or why
+    return base(f"{budget.of}{claim.dataset}-ddpm").missing or why
 
 
 # %%
@@ -178,7 +185,7 @@ def curves():
     if start.missing:
         return {}
     seed = page.seeds[0]
-    draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
+    draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed, sampler=budget.by)
     found = dict(start=ufid(start, D_f, features="classifier", **draw).value)
     found |= dict(start_rest=distance(start, D_f, **draw).value)
     facts = [(m.facts, moved(m)) for m, its_seed in sweep() if its_seed == seed]
@@ -190,13 +197,14 @@ def curves():
     return found | dict(terms=both_terms(start, D_f, seed=seed))
 
 
-result = page.measure(rows, series=curves, tables=["vdu.tab2"], missing=missing, by=["lr"])
+TABLES = [f"vdu.tab{table}", "vdu.pretrained_fid"]
+result = page.measure(rows, series=curves, tables=TABLES, missing=missing, by=["lr"])
 
 # %% [markdown]
 # ## The paper's cells, and ours
 
 # %%
-page.compare("vdu.tab2")
+page.compare(*TABLES)
 
 # %% [markdown]
 # All gammas. *Rule*: forgotten, where PUL is two thirds or more; kept, where the distance of the rest is at most 1.5 times the base model's.

@@ -9,9 +9,11 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave the tests of the real data sets out where ``PAPERLIB_DATA`` does not say where those are."""
-    if "PAPERLIB_DATA" not in os.environ:
-        left_out = [item for item in items if item.get_closest_marker("realdata")]
+    """Leave out the tests of the real data sets where ``PAPERLIB_DATA`` does not say where those are, and those of a
+    GPU where there is none."""
+    absent = {"realdata": "PAPERLIB_DATA" not in os.environ, "gpu": not torch.cuda.is_available()}
+    left_out = [item for item in items if any(gone and item.get_closest_marker(mark) for mark, gone in absent.items())]
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 

@@ -21,7 +21,8 @@ MACHINERY = [
     {"models", "measures"},
     {"studies"},
     {"campaign"},
-    {"evaluate"},
+    {"evaluate", "rehearse"},
+    {"cost", "reaching"},
 ]
 # The machinery stands on the science, never the other way round.
 FLOORS = [{f"paperlib.{name}" for name in floor} for floor in SCIENCE]

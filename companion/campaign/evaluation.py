@@ -55,7 +55,7 @@ class BaseEvaluation(Step):
 
     def minutes(self) -> float:
         """An estimate for two idle CPU cores."""
-        return MINUTES[self.base.dataset]
+        return MINUTES.get(self.base.dataset, 240.0)
 
     def work(self) -> None:
         """Measure and write. What was stopped goes on from the store."""

@@ -44,15 +44,16 @@ class Run(Protocol):
         """Work until the end, or until ``time.monotonic()`` reaches the deadline. True at the end."""
 
 
-def runs(device: torch.device, folder: Path) -> list[Run]:
+def runs(device: torch.device, folder: Path, paper: bool = False) -> list[Run]:
     """Every recorded run, in the order of its worth: each base model, and what it draws; the comparison, seed by seed;
-    then the base models' evaluations."""
+    then the base models' evaluations. Of ``paper`` the base models of the papers' size alone, with their training."""
 
     def of_bases(*kinds: type) -> list[Run]:
-        return [kind(base, device, folder) for base in trained for kind in kinds]
+        return [kind(base, device, base.folder if paper else folder) for base in trained for kind in kinds]
 
-    trained = [base for base in BASES.values() if not base.of]
-
+    trained = [base for base in BASES.values() if not base.of and bool(base.paper) == paper]
+    if paper:
+        return of_bases(Pretraining, BaseEvaluation)
     return [*of_bases(Pretraining, SampleCheck), *bench_runs(device, folder), *of_bases(BaseEvaluation)]
 
 
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m companion campaign", description=main.__doc__)
     parser.add_argument("--minutes", type=float, help="stop after so many, with a snapshot; the default is to finish")
     parser.add_argument("--plan", action="store_true", help="print what is done and what is next, and do nothing")
+    parser.add_argument("--profile", choices=["laptop", "paper"], default="laptop", help="paper: the papers' models")
     parser.add_argument("--only", nargs="+", metavar="RUN", help="some of the runs, by the names that --plan prints")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
     parser.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="where checkpoints go")
@@ -84,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     device = PartialState(cpu=device.type == "cpu").device
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
-    chosen = runs(device, options.folder)
+    chosen = runs(device, options.folder, options.profile == "paper")
     if options.only:
+        chosen = [run for paper in (False, True) for run in runs(device, options.folder, paper)]
         names = [run.name for run in chosen]
         if unknown := sorted(set(options.only) - set(names)):
             parser.error(f"--only {unknown[0]} is not one of {', '.join(names)}")

@@ -166,5 +166,5 @@ class Pretraining:
             "loss": curve[-1][1] if curve else None,
             "curve": curve,
         }
-        file = checkpoints.save(run.model, self.name, card, folder)
+        file = checkpoints.save(run.model, self.name, card, folder, precise=bool(self.base.paper))
         say(f"{self.name}: {seen:,} images, {run.seconds / 60:.0f} minutes, {file}")

@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import torch
 from pydantic import Field
 
-from companion import bases, checkpoints
+from companion import bases
 from companion.bases import Base
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import Course, course
@@ -30,6 +29,7 @@ from companion.evaluation.report import Evaluation, evaluate, prepare
 from companion.evaluation.samples import find
 from companion.evaluation.subject import Protocol
 from companion.folders import build_folder
+from companion.machine import pick_device
 from companion.parameters import PROFILES, defaults, seed_list
 from companion.settings import Settings
 from companion.store import Entry, Store
@@ -136,7 +136,7 @@ def retrained(bench: Bench) -> str:
     asked = forgotten_classes(sets.load(bench.kind.dataset, "test"), bench.forget)
     for name, base in bases.BASES.items():
         alike = bench.kind.model_copy(update={"unseen": base.unseen}) == base
-        if base.unseen and alike and checkpoints.card(name):
+        if base.unseen and alike and bases.card(name):
             if forgotten_classes(sets.load(base.dataset, "test"), base.unseen) == asked:
                 return name
     return ""
@@ -187,7 +187,7 @@ def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str,
 
 
 def _measure(folder: Path, wanted: _Measuring) -> None:
-    subject = prepare(wanted.checkpoint, wanted.protocol, device=torch.device("cpu"), store=Store(wanted.store))
+    subject = prepare(wanted.checkpoint, wanted.protocol, device=pick_device(), store=Store(wanted.store))
     found = evaluate(subject).model_dump_json(by_alias=True)
     (folder / "evaluation.json").write_text(json.dumps(json.loads(found)), encoding="utf-8")
 

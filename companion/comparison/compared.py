@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from companion.comparison.bench import Bench, measure, run, settings, wanted
@@ -11,6 +10,7 @@ from companion.comparison.course_memory import peak_mb
 from companion.comparison.course_results import cost, looks, stopped, without_gaps
 from companion.comparison.entrants import ENTRANTS
 from companion.evaluation.samples import draw, drawn, find
+from companion.machine import pick_device
 from companion.store import Store
 
 __all__ = ["MEASURES", "first_samples", "protocol", "titles", "ways"]
@@ -66,4 +66,4 @@ def ways(store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int])
 def first_samples(store: Store, bench: Bench, checkpoint: str, seed: int, count: int) -> Tensor:
     """The first of the samples that were measured; every model's begin at the same noise."""
     how = {"sampler": "iPNDM", "evaluations": bench.sampler, "guidance": 0.0, "classes": ()}
-    return drawn(draw(store, find(checkpoint), torch.device("cpu"), n=bench.n, seed=seed, **how))[:count]
+    return drawn(draw(store, find(checkpoint), pick_device(), n=bench.n, seed=seed, **how))[:count]

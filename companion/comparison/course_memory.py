@@ -8,6 +8,7 @@ from pathlib import Path
 
 from companion import bases
 from companion.comparison.courses import Course, begin
+from companion.machine import pick_device
 from companion.memory import peak_bytes
 from companion.store import Store
 from paperlib.data.splits import split
@@ -25,7 +26,8 @@ def peak_mb(store: Store, wanted: Course) -> float:
 
 def _count(folder: Path, wanted: Course) -> None:
     kind = bases.BASES[wanted.base]
-    model, train = bases.load(wanted.base), bases.images(kind.dataset, "train")
+    device = pick_device()
+    model, train = bases.load(wanted.base).to(device), bases.images(kind.dataset, "train").to(device)
     retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
 
     def work() -> object:
@@ -34,4 +36,4 @@ def _count(folder: Path, wanted: Course) -> None:
             list(islice(run, 2))
         return run
 
-    (folder / "memory.json").write_text(json.dumps({"peak_mb": peak_bytes(work) / 1e6}), encoding="utf-8")
+    (folder / "memory.json").write_text(json.dumps({"peak_mb": peak_bytes(work, device) / 1e6}), encoding="utf-8")

@@ -20,6 +20,7 @@ from companion import bases, checkpoints
 from companion.comparison.probes import Probe
 from companion.comparison.schedule import Looks
 from companion.evaluation.eye import Eye
+from companion.machine import pick_device
 from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
 from companion.store import Entry, Store
@@ -73,18 +74,21 @@ def done(store: Store, wanted: Course) -> bool:
 
 
 def _inputs(wanted: Course) -> list[str]:
-    """The weights that it starts from, and those of the classifier that negation reads."""
+    """The weights that it starts from, and those of the classifier that negation reads; on a GPU that too, since it
+    rounds otherwise than a CPU."""
     used = [bases.card(wanted.base)]
     if wanted.method == "negate":
         used.append(checkpoints.card(f"noisy-classifier-{bases.BASES[wanted.base].dataset}"))
-    return [card["sha256"] for card in used if card]
+    kind = pick_device().type
+    return [*(card["sha256"] for card in used if card), *([] if kind == "cpu" else [kind])]
 
 
 def _run(folder: Path, wanted: Course) -> None:
     kind = bases.BASES[wanted.base]
     if kind.labels:
         raise ValueError(f"base={wanted.base!r} is conditional; a course is of an unconditional model")
-    model, (train, _) = bases.load(wanted.base), _parts(wanted.base, wanted.held_out)
+    device = pick_device()
+    model, train = bases.load(wanted.base).to(device), _parts(wanted.base, wanted.held_out)[0].to(device)
     retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
     eye, (first, drawn) = _before(
         wanted.base, wanted.forget, wanted.n, wanted.evaluations, wanted.seed, wanted.held_out
@@ -92,7 +96,7 @@ def _run(folder: Path, wanted: Course) -> None:
     seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
     pictures, stopped = [drawn[:KEPT]], ""
     run, spent, seconds = begin(wanted, model, forget, retain, bases.examples(kind, train))
-    draws = generator(wanted.seed, "course/probe", "evaluation")
+    draws = generator(wanted.seed, "course/probe", "evaluation", device)
     probe = Probe(run, retain, forget, PROBE_ROWS * wanted.batch_size, draws, spent=spent)
     each, left, ended = METHODS[wanted.method].passes, list(wanted.looks), False
     marks = [wanted.looks[-1] * k / wanted.probes for k in range(wanted.probes)]
@@ -132,7 +136,7 @@ def _before(
     base: str, forget: str, n: int, evaluations: int, seed: int, held_out: bool
 ) -> tuple[Eye, tuple[dict[str, Any], Tensor]]:
     """The eye of all runs that are looked at alike, and what it sees of the base model: once, not once a run."""
-    model, stream = bases.load(base), "course/held-out" if held_out else "course"
+    model, stream = bases.load(base).to(pick_device()), "course/held-out" if held_out else "course"
     settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
     eye = Eye(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
     return eye, _look(eye, model, n, seed)
@@ -158,21 +162,20 @@ def begin(
 ) -> tuple[Training, int, float]:
     """The run before its first update, and what its preparation outside of it has cost: evaluations and seconds."""
     stream = f"course/{wanted.base}/{wanted.method}"
-    common = {"batch_size": wanted.batch_size, "ema": 0.0}
+    common, device = {"batch_size": wanted.batch_size, "ema": 0.0}, next(model.parameters()).device
     settings, spent, seconds = _preparation(wanted) | wanted.settings, 0, 0.0
     if wanted.method == "vdu" and "posterior" not in settings:
-        draws = generator(wanted.seed, f"{stream}/posterior", "data")
+        draws = generator(wanted.seed, f"{stream}/posterior", "data", device)
         apart = wanted.apart or max(1, wanted.looks[-1] // 12 // SNAPSHOTS)
         steps = SNAPSHOTS * apart
         way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
         settings["posterior"] = posterior(snapshots(way, every=apart))
         spent, seconds = way.gradient_evaluations, way.seconds
     if wanted.method == "negate":  # trained once, for all models and choices: no part of the run's cost
-        settings["classifier"] = noisy_classifier(bases.BASES[wanted.base].dataset)
-    draws = generator(wanted.seed, stream, "data")
-    run = METHODS[wanted.method].call(
-        model, forget, retain, generator=draws, steps=wanted.looks[-1], lr=wanted.lr, **common, **settings
-    )
+        settings["classifier"] = noisy_classifier(bases.BASES[wanted.base].dataset).to(device)
+    draws, whole = generator(wanted.seed, stream, "data", device), wanted.looks[-1]
+    settings = {"steps": whole, "lr": wanted.lr, **common} | settings
+    run = METHODS[wanted.method].call(model, forget, retain, generator=draws, **settings)
     return run, spent, seconds
 
 
@@ -185,7 +188,8 @@ def _look(eye: Eye, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any],
     distance = eye.distance(images[~shown]) if int((~shown).sum()) > 3 else None
     found |= {"distance": distance and distance.value, "distance_interval": distance and list(distance.interval)}
     for name, side in {"L_g": eye.retained, "L_f": eye.forgotten}.items():
-        data, draws = bases.examples(eye.kind, side), generator(seed, "course/loss", "evaluation")
+        data = bases.examples(eye.kind, side.to(next(model.parameters()).device))
+        draws = generator(seed, "course/loss", "evaluation")
         found[name] = _loss(model, data, min(n, LOSS_ROWS), draws)
     return found, images
 

@@ -17,6 +17,7 @@ from companion.bases import Base
 from companion.comparison.schedule import Looks
 from companion.evaluation.eye import Eye
 from companion.evaluation.samples import find
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.store import Store
 from paperlib.data.splits import split
@@ -58,17 +59,18 @@ def back(seen: list[dict[str, Any]], enough: float) -> int | None:
 
 
 def _run(folder: Path, wanted: _Relearning) -> None:
-    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder)
+    device = pick_device()
+    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder).to(device)
     settings = {"n": wanted.n, "evaluations": wanted.evaluations, "seed": wanted.seed, "stream": "relearning"}
     eye = Eye(model, wanted.base, wanted.forget, **settings)
-    retain, forget = split(bases.images(wanted.base.dataset, "train"), wanted.forget)
+    retain, forget = split(bases.images(wanted.base.dataset, "train").to(device), wanted.forget)
     if wanted.images > len(forget):
         raise ValueError(f"images={wanted.images}: there are {len(forget)} images to forget")
     order = torch.randperm(len(forget), generator=generator(wanted.seed, "relearning/images", "data"))
     data = bases.examples(wanted.base, forget.only(order[: wanted.images]) if wanted.images else retain)
     seen = [_look(eye, model, 0)]
     if back(seen, wanted.enough) is None:
-        draws = generator(wanted.seed, "relearning", "data")
+        draws = generator(wanted.seed, "relearning", "data", device)
         common = {"steps": wanted.looks[-1], "batch_size": wanted.batch_size, "lr": wanted.lr, "ema": 0.0}
         run = finetune(model, None, data, generator=draws, **common)
         for step in run:

@@ -10,6 +10,7 @@ from torch import Tensor
 from companion.bases import Base, images
 from companion.classifiers import classifier, predict
 from companion.evaluation.judge import shows
+from companion.machine import pick_device
 from companion.seeds import generator
 from paperlib.data.images import Images, to_uint8
 from paperlib.data.splits import forgotten_classes, split
@@ -58,7 +59,7 @@ class Eye:
         self.forget = forget
         self.retained, self.forgotten = split(self.test, forget)
         self.noise = prior(model, (n, *model.net.shape), generator(seed, stream, "noise"))
-        self.classifier = classifier(kind.dataset)
+        self.classifier = classifier(kind.dataset).to(pick_device())
         self.network: Network = penultimate(self.classifier, f"the {kind.dataset} classifier")
         self.reference = Statistics.of(features(self.retained.images, self.network, BATCH), self.network.name)
 
@@ -80,7 +81,7 @@ class Eye:
         ).x
         images = to_uint8(torch.nan_to_num(x), dequantised=self.kind.dequantised)
         images[~torch.isfinite(x)] = GREY
-        return images
+        return images.cpu()
 
     def shown(self, images: Tensor) -> Tensor:
         """Which of the images show what is to be forgotten, in the classifier's eyes, bool [n]."""

@@ -15,6 +15,7 @@ import torch
 
 from companion import checkpoints
 from companion.bases import images
+from companion.classifiers import folder_of
 from companion.evaluation.measures import METRICS, Result
 from companion.evaluation.samples import Checkpoint, check_drawing, find, timing
 from companion.evaluation.subject import Protocol, Subject
@@ -121,10 +122,10 @@ def _check_amounts(checkpoint: Checkpoint, protocol: Protocol) -> None:
 
 
 def _check_classifier(dataset: str) -> None:
-    if checkpoints.card(f"classifier-{dataset}", checkpoints.FOLDER) is None:
+    folder = folder_of(dataset)
+    if checkpoints.card(f"classifier-{dataset}", folder) is None:
         raise FileNotFoundError(
-            f"there is no classifier of {dataset} in {checkpoints.FOLDER}. To train it: "
-            f"python -m companion classifier {dataset}"
+            f"there is no classifier of {dataset} in {folder}. To train it: python -m companion classifier {dataset}"
         )
 
 

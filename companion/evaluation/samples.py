@@ -48,8 +48,8 @@ class Checkpoint:
 
 def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
     """A base model by its name, or a ``.safetensors`` file by its path, its card beside it."""
-    folder = folder or checkpoints.FOLDER
     if checkpoint in BASES:
+        folder = folder or BASES[checkpoint].folder
         weights, card = BASES[checkpoint].network.name, bases.card(checkpoint, folder)
         if card is None:
             raise FileNotFoundError(

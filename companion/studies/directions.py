@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from companion import bases, checkpoints
+from companion import bases
 from companion.evaluation.eye import Eye
 from companion.machine import pick_device
 from companion.seeds import generator
@@ -54,7 +54,8 @@ class Run(Settings):
             raise ValueError(f"there is no base model {self.base!r}; there are: {', '.join(bases.BASES)}")
         if not self.kind.labels:
             raise ValueError(f"base={self.base!r} is unconditional; EraseDiff's figure is of a conditional model")
-        if checkpoints.card(name := self.kind.network.name) is None:
+        if bases.card(self.base) is None:
+            name = self.kind.network.name
             raise ValueError(f"{name} has not been trained: python -m companion campaign --only {name}")
         if self.method == "erasediff" and self.K < (self.variant == "corrected"):
             raise ValueError(f"K={self.K} inner steps are too few for variant={self.variant!r}")
@@ -93,7 +94,7 @@ class Run(Settings):
 
 def follow(store: Store, run: Run) -> Entry:
     """Run it, or find it in the store."""
-    return store.step("directions", run, _follow, inputs=[checkpoints.card(run.kind.network.name)["sha256"]])
+    return store.step("directions", run, _follow, inputs=[bases.card(run.base)["sha256"]])
 
 
 def updates(entry: Entry) -> list[dict[str, float]]:
@@ -137,8 +138,8 @@ def _follow(folder: Path, run: Run) -> None:
             one = {f"{name}_{term[-1]}": of[term] for name, of in cosines.items() for term in ("L_r", "L_f")}
             one |= {term: step.losses[term] for term in ("L_r", "L_f")}
             found.append(one | {"by": step.multipliers.get("L_f", run.lam)})
-        end = training.model.cpu()
-    text = json.dumps({"updates": found, "seen": _look(run, end)})
+        end = training.model
+    text = json.dumps({"updates": found, "seen": _look(run, end.to(pick_device()))})
     (folder / "updates.json").write_text(text, encoding="utf-8")
     np.savez(folder / "weights.npz", start=start, end=_flat(end))
 

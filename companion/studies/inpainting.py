@@ -15,15 +15,20 @@ from companion.bases import Base
 from companion.classifiers import classifier, predict
 from companion.evaluation.judge import right
 from companion.evaluation.samples import find
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry, Store
-from paperlib.data.images import model_input, to_uint8
+from paperlib.data.images import Images, model_input, to_uint8
 from paperlib.data.splits import evenly, split
+from paperlib.denoiser import Denoiser
 from paperlib.editing import half, repaint, replacement
 from paperlib.metrics.intervals import share
+from paperlib.sampling.walk import State
 
 __all__ = ["Inpainting", "inpaint", "originals", "restored", "results"]
+
+BATCH = 250  # images at once
 
 
 class Inpainting(Settings):
@@ -77,21 +82,16 @@ def results(entry: Entry) -> dict[str, Any]:
 
 
 def _run(folder: Path, wanted: _Inpainting) -> None:
-    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder)
+    device = pick_device()
+    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder).to(device)
     data, begun = originals(wanted.base.dataset, wanted), time.perf_counter()
-    draws = generator(wanted.seed, f"inpainting/{wanted.side}", "noise")
-    known = model_input(data.images, draws, dequantise=wanted.base.dequantised)
-    mask, settings = half(data.shape, wanted.known), {"generator": draws, "steps": wanted.steps}
-    settings["cond"] = data.labels if wanted.base.labels else None
-    if wanted.way == "replacement":
-        chain = replacement(model, known, mask, corrections=wanted.corrections, **settings)
-    else:
-        chain = repaint(model, known, mask, resamples=wanted.resamples, **settings)
-    for state in chain:
-        pass
-    drawn = to_uint8(torch.nan_to_num(state.x), dequantised=wanted.base.dequantised)
-    images = torch.where(mask, data.images, drawn)
-    eye = classifier(wanted.base.dataset)
+    draws, parts = generator(wanted.seed, f"inpainting/{wanted.side}", "noise"), []
+    mask = half(data.shape, wanted.known)
+    for rows in torch.arange(len(data)).split(BATCH):
+        state = _chain(model, data.only(rows).to(device), mask.to(device), draws, wanted)
+        parts.append(to_uint8(torch.nan_to_num(state.x), dequantised=wanted.base.dequantised).cpu())
+    images = torch.where(mask, data.images, torch.cat(parts))
+    eye = classifier(wanted.base.dataset).to(device)
     restored, clean = (share(right(predict(eye, x), data, wanted.forget)) for x in (images, data.images))
     facts = {
         "accuracy": 100 * restored.value,
@@ -103,3 +103,16 @@ def _run(folder: Path, wanted: _Inpainting) -> None:
     }
     np.savez(folder / "images.npz", images=images.numpy())
     (folder / "results.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _chain(model: Denoiser, data: Images, mask: Tensor, draws: torch.Generator, wanted: _Inpainting) -> State:
+    """The last state of a batch's chain."""
+    known = model_input(data.images, draws, dequantise=wanted.base.dequantised)
+    settings = {"generator": draws, "steps": wanted.steps, "cond": data.labels if wanted.base.labels else None}
+    if wanted.way == "replacement":
+        chain = replacement(model, known, mask, corrections=wanted.corrections, **settings)
+    else:
+        chain = repaint(model, known, mask, resamples=wanted.resamples, **settings)
+    for state in chain:
+        pass
+    return state

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from companion.bases import BASES
 from companion.evaluation.samples import draw, drawn, find
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.store import Store
 from paperlib.data import sets
@@ -146,7 +147,7 @@ def _images(store: Store, source: str, test: Images, takes: list[tuple[list[int]
         raise ValueError(f"source={source!r} is not one of real, {', '.join(able)}")
     labels = [classes[k % len(classes)] for classes, count in takes for k in range(count)]
     settings = {"sampler": "iPNDM", "evaluations": EVALUATIONS, "guidance": 0.0, "seed": seed}
-    entry = draw(store, find(source), torch.device("cpu"), n=len(labels), classes=tuple(labels), **settings)
+    entry = draw(store, find(source), pick_device(), n=len(labels), classes=tuple(labels), **settings)
     return Images(source, drawn(entry), classes=test.classes, labels=torch.tensor(labels))
 
 

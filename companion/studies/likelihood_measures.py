@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from companion import bases, checkpoints
+from companion import bases
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry, Store
@@ -62,15 +63,15 @@ def nll(store: Store, measured: Measured) -> ImageNLL:
 def _nll(folder: Path, measured: Measured) -> None:
     draws = generator(measured.seed, f"nll/{measured.base}", "evaluation")
     found = image_nll(
-        bases.load(measured.base),
-        test_images(measured.base, measured.n).images,
+        bases.load(measured.base).to(pick_device()),
+        test_images(measured.base, measured.n).images.to(pick_device()),
         generator=draws,
         recipe=measured.recipe,
         dequantisations=measured.repeats,
         tolerance=measured.tolerance,
     )
     spent = {"evaluations": found.evaluations, "derivatives": found.derivatives}
-    np.savez(folder / "values.npz", values=found.values.numpy(), **spent)
+    np.savez(folder / "values.npz", values=found.values.cpu().numpy(), **spent)
 
 
 def bound(store: Store, measured: Measured) -> ImageBound:
@@ -81,10 +82,10 @@ def bound(store: Store, measured: Measured) -> ImageBound:
 
 def _bound(folder: Path, measured: Measured) -> None:
     draws = generator(measured.seed, f"bound/{measured.base}", "evaluation")
-    images = test_images(measured.base, measured.n).images
-    found = image_bound(bases.load(measured.base), images, generator=draws, strata=measured.strata)
+    images = test_images(measured.base, measured.n).images.to(pick_device())
+    found = image_bound(bases.load(measured.base).to(pick_device()), images, generator=draws, strata=measured.strata)
     parts = {"prior": found.prior, "steps": found.steps, "times": found.times, "decoder": found.decoder}
-    arrays = {name: part.numpy() for name, part in parts.items()}
+    arrays = {name: part.cpu().numpy() for name, part in parts.items()}
     np.savez(folder / "values.npz", **arrays, evaluations=found.evaluations)
 
 
@@ -124,15 +125,15 @@ def inpaint(store: Store, inpainting: Inpainting) -> Tensor:
 
 
 def _inpaint(folder: Path, wanted: Inpainting) -> None:
-    model, base = bases.load(wanted.base), bases.BASES[wanted.base]
+    model, base = bases.load(wanted.base).to(pick_device()), bases.BASES[wanted.base]
     draws = generator(wanted.seed, f"inpainting/{wanted.base}/{wanted.way}", "noise")
-    images = test_images(wanted.base, wanted.n).images
+    images = test_images(wanted.base, wanted.n).images.to(pick_device())
     known = model_input(images, draws, dequantise=base.dequantised)
     turns = {"replacement": {"corrections": wanted.turns}, "RePaint": {"resamples": wanted.turns}}[wanted.way]
     way = {"replacement": replacement, "RePaint": repaint}[wanted.way]
     for state in way(model, known, half(model.net.shape), steps=wanted.steps, generator=draws, **turns):
         pass
-    np.savez(folder / "values.npz", images=to_uint8(state.x, dequantised=base.dequantised).numpy())
+    np.savez(folder / "values.npz", images=to_uint8(state.x, dequantised=base.dequantised).cpu().numpy())
 
 
 def _arrays(entry: Entry) -> dict[str, Tensor]:
@@ -142,5 +143,5 @@ def _arrays(entry: Entry) -> dict[str, Tensor]:
 
 
 def _pinned(base: str) -> list[str]:
-    card = checkpoints.card(base)
+    card = bases.card(base)
     return [card["sha256"]] if card else []

@@ -14,6 +14,7 @@ from torch import nn
 
 from companion import bases, checkpoints
 from companion.evaluation.eye import Eye
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Store
@@ -76,24 +77,26 @@ def _train(folder: Path, wanted: _Seed) -> None:
     """A model of another seed, as the base model was trained, but for the number of updates and the rate."""
     base = bases.BASES[wanted.base]
     changes = {"steps": wanted.steps, "warmup": wanted.steps // 8} | ({"lr": wanted.lr} if wanted.lr else {})
-    budget = bases.budget(base, "cpu").model_copy(update=changes)
-    run = bases.training(base, budget, seed=wanted.seed)
+    budget = bases.budget(base, pick_device()).model_copy(update=changes)
+    run = bases.training(base, budget, seed=wanted.seed, device=pick_device())
     checkpoints.save(run.run(), "model", {"base": base.model_dump(), "steps": wanted.steps}, folder, precise=True)
 
 
 def _members(wanted: _Way) -> Iterator[nn.Module]:
     kind = bases.BASES[wanted.base]
     if wanted.way == "seeds":
-        yield from (checkpoints.load(bases.architecture(kind), "model", folder) for folder in wanted.folders)
+        for folder in wanted.folders:
+            yield checkpoints.load(bases.architecture(kind), "model", folder).to(pick_device())
         return
-    everything = bases.examples(kind, bases.images(kind.dataset, "train"))
+    everything = bases.examples(kind, bases.images(kind.dataset, "train").to(pick_device()))
     settings = {"steps": wanted.models * wanted.apart, "batch_size": wanted.batch_size, "lr": wanted.rate, "ema": 0.0}
-    way = finetune(bases.load(wanted.base), None, everything, generator=generator(0, "posterior", "data"), **settings)
+    start, draws = bases.load(wanted.base).to(pick_device()), generator(0, "posterior", "data", pick_device())
+    way = finetune(start, None, everything, generator=draws, **settings)
     yield from snapshots(way, every=wanted.apart)
 
 
 def _examine(folder: Path, wanted: _Way) -> None:
-    kind, base, first = bases.BASES[wanted.base], bases.load(wanted.base), None
+    kind, base, first = bases.BASES[wanted.base], bases.load(wanted.base).to(pick_device()), None
     eye = Eye(base, kind, wanted.forget, n=wanted.n, evaluations=wanted.sampler, seed=0, stream="posterior")
 
     def followed() -> Iterator[nn.Module]:
@@ -119,7 +122,7 @@ def _examine(folder: Path, wanted: _Way) -> None:
 
 def _mean_model(base: str, gaussian: Posterior) -> Denoiser:
     """A model whose weights are the Gaussian's mean."""
-    model = bases.load(base)
+    model = bases.load(base).to(pick_device())
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(gaussian.mean[name])
@@ -131,7 +134,7 @@ def _seen(eye: Eye, model: Denoiser, images: int) -> dict[str, Any]:
     """Loss on test images, and the distance of all that it draws from real retained ones."""
     model.eval()
     distance = eye.distance(eye.draw(model))
-    data = bases.examples(eye.kind, eye.test)
+    data = bases.examples(eye.kind, eye.test.to(next(model.parameters()).device))
     loss = batch_loss(model, data, images, generator(0, "posterior/loss", "evaluation")).mean().item()
     facts = {"distance": distance.value, "distance_interval": list(distance.interval)}
     return {"loss": loss / eye.noise[0].numel(), **facts}

@@ -11,6 +11,7 @@ from torch import Tensor
 from companion.bases import BASES
 from companion.classifiers import classifier
 from companion.evaluation.samples import draw, drawn, find, timing
+from companion.machine import pick_device
 from companion.seeds import generator
 from companion.store import Entry, Store
 from paperlib.data import sets
@@ -36,7 +37,7 @@ def reference(dataset: str) -> Statistics:
 def draws(store: Store, base: str, sampler: str, evaluations: int, *, n: int, seed: int = 0) -> Entry:
     """``n`` images of a base model without labels; every sampler starts from the same noise."""
     settings = {"sampler": sampler, "evaluations": evaluations, "n": n, "seed": seed}
-    return draw(store, find(base), torch.device("cpu"), **settings, guidance=0, classes=())
+    return draw(store, find(base), pick_device(), **settings, guidance=0, classes=())
 
 
 def distances(

@@ -8,6 +8,7 @@ from companion import bases
 from companion.comparison.course_results import looks
 from companion.comparison.courses import course
 from companion.evaluation.samples import find
+from companion.machine import pick_device
 from companion.models import Model
 from paperlib.data.splits import split
 from paperlib.metrics.rule import score
@@ -35,14 +36,15 @@ def moved(model: Model) -> tuple[float, float]:
 def both_terms(model: Model, forget: str, *, seed: int) -> dict[str, list[float]]:
     """VDU's A and B before any update, for a posterior from whose mean every weight of the model is one sigma away: by
     "<data>, <sums or means>", the data all of D_f or every fourth image of it."""
-    start, everything = bases.load(model.name), bases.images(model.kind.dataset, "train")
+    device = pick_device()
+    start, everything = bases.load(model.name).to(device), bases.images(model.kind.dataset, "train").to(device)
     around = Posterior.isotropic(start, 1e-3)
     off = replace(around, mean={name: mean + 1e-3 for name, mean in around.mean.items()})
     images, found = split(everything, forget).forget, {}
     for name, each in {"all of D_f": 1, "a quarter": 4}.items():
         data = bases.examples(model.kind, images.only(torch.arange(len(images)) % each == 0))
         for kind, means in {"sums": False, "means": True}.items():
-            draws = torch.Generator().manual_seed(seed)
+            draws = torch.Generator(device).manual_seed(seed)
             settings = {"posterior": off, "normalised": means, "batch_size": 64, "lr": 1e-6}
             losses = next(iter(vdu(start, data, generator=draws, steps=1, **settings))).losses
             found[f"{name}, {kind}"] = [losses["plasticity"], losses["stability"]]

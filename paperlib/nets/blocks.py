@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Attention", "Residual", "Up", "ZeroConv2d", "norm", "resampled"]
+__all__ = ["Attention", "Down", "Residual", "Up", "ZeroConv2d", "norm", "resampled"]
 
 
 def norm(channels: int, per_group: int = 4) -> nn.GroupNorm:
@@ -116,6 +116,21 @@ class Up(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] -> [B, C, 2 H, 2 W]."""
         return super().forward(resampled(x, "up"))
+
+
+class Down(nn.Conv2d):
+    """Half the size, by a 3 x 3 convolution of stride 2.
+
+    ``padding``: "even" pads one pixel on every side; "end", as the public DDPMs do, below and on the right alone.
+    """
+
+    def __init__(self, channels: int, padding: str = "even"):
+        super().__init__(channels, channels, 3, stride=2, padding=1 if padding == "even" else 0)
+        self.end = padding == "end"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, 2 H, 2 W] -> [B, C, H, W]."""
+        return super().forward(F.pad(x, (0, 1, 0, 1)) if self.end else x)
 
 
 class Layers(nn.ModuleList):

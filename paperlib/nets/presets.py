@@ -47,12 +47,17 @@ PRESETS = {
     "shared-cifar10": Preset(
         "clear-nus/selective-amnesia, ddpm/configs/cifar10_sample.yml; also SalUn's and EraseDiff's",
         38_632_323,
-        dict(size=32, attention=(16,), dropout=0.1, classes=10),
+        dict(size=32, attention=(16,), dropout=0.1, classes=10, clock=(1.0, -1.0), padding="end"),
+    ),
+    "score-sde-ddpm": Preset(
+        "yang-song/score_sde_pytorch, models/ddpm.py; SGU's network: its public code, configs/vp/ddpm/*_continuous.py",
+        35_746_307,
+        dict(size=32, attention=(16,), dropout=0.1, clock=(0.999, 0.0), padding="end"),
     ),
     "score-sde-ddpm++": Preset(
         "yang-song/score_sde_pytorch, configs/vp/cifar10_ddpmpp_continuous.py; the deep one has blocks=8",
         61_804_419,
-        dict(size=32, blocks=4, attention=(16,), dropout=0.1, layout="ddpm++"),
+        dict(size=32, blocks=4, attention=(16,), dropout=0.1, layout="ddpm++", clock=(0.999, 0.0)),
     ),
     # shared-cifar10 at 56 channels for 128: with its ten classes 7.4 M, in fp16 a checkpoint of 15 MB.
     "small-cifar10": Preset(
@@ -79,4 +84,5 @@ def unet(name: str, *, predicts: str, **changes: Any) -> UNet:
         raise ValueError(f"{name!r} is not one of {', '.join(PRESETS)}")
     if predicts not in FREQUENCIES:
         raise ValueError(f"predicts={predicts!r} is not one of {', '.join(FREQUENCIES)}")
-    return UNet(**{**PRESETS[name].settings, "frequency": FREQUENCIES[predicts], **changes})
+    own = {"clock": (1.0, 0.0)} if predicts == "preconditioned" else {}  # its time is no number of a step
+    return UNet(**{**PRESETS[name].settings, "frequency": FREQUENCIES[predicts], **own, **changes})

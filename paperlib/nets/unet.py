@@ -1,9 +1,9 @@
 """The U-Net: residual blocks on the way down and up again, with shortcuts across.
 
 One network for every image experiment, laid out as in Ho et al. (2020, Appendix B), Nichol and Dhariwal (2021) or, with
-``layout="ddpm++"``, Song et al. (2021, Appendix H). It differs from the public code of each in small things that no
-parameter count shows: the last layer of a block, the projection of an attention and the output start at zero in all;
-strided convolutions pad one pixel on every side. :mod:`paperlib.nets.presets` names the networks of the papers.
+``layout="ddpm++"``, Song et al. (2021, Appendix H). The last layer of a block, the projection of an attention and the
+output start at zero in all. :mod:`paperlib.nets.presets` names the networks of the papers, and
+:mod:`paperlib.nets.published` fills them with weights that others have trained.
 """
 
 import math
@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from paperlib.nets.blocks import Attention, Layers, Residual, Up, ZeroConv2d, norm
+from paperlib.nets.blocks import Attention, Down, Layers, Residual, Up, ZeroConv2d, norm
 
-__all__ = ["LAYOUTS", "UNet", "drop_labels", "time_features"]
+__all__ = ["LAYOUTS", "PADDINGS", "UNet", "drop_labels", "time_features"]
 
 LAYOUTS = ("ddpm", "ddpm++")
+PADDINGS = ("even", "end")
 
 
 def time_features(time: Tensor, features: int, frequency: float) -> Tensor:
@@ -64,6 +65,9 @@ class UNet(nn.Module):
         frequency: the largest of the time's sines, in radians per unit of ``time``. DDPM's is 1, for its time 1000 t;
             for log(sigma / alpha) / 4, whose whole range is about 3, take 16. Either way the network is smooth in
             time, as the probability-flow ODE needs it.
+        clock: (a, b): the sines are of a time + b. DDPM's code counts its steps from 0, so that step k is told k - 1:
+            (1, -1); score_sde's runs to 999: (0.999, 0).
+        padding: of the convolutions that halve, "even" or "end" (:class:`~paperlib.nets.blocks.Down`).
 
     The weights are channels_last in memory, and activations follow: faster, the same numbers to rounding.
     """
@@ -84,6 +88,8 @@ class UNet(nn.Module):
         scale_shift: bool = False,
         per_group: int = 4,
         frequency: float = 1.0,
+        clock: tuple[float, float] = (1.0, 0.0),
+        padding: str = "even",
     ):
         super().__init__()
         halvings = len(multipliers) - 1
@@ -96,8 +102,11 @@ class UNet(nn.Module):
             raise ValueError(f"channels={channels} is not a multiple of per_group={per_group}")
         if layout not in LAYOUTS:
             raise ValueError(f"layout={layout!r} is not one of {', '.join(LAYOUTS)}")
+        if padding not in PADDINGS:
+            raise ValueError(f"padding={padding!r} is not one of {', '.join(PADDINGS)}")
         self.shape = (image_channels, size, size)
         self.channels, self.classes, self.known, self.frequency = channels, classes, classes, frequency
+        self.clock = clock
         plus = layout == "ddpm++"
         widths = [channels * multiplier for multiplier in multipliers]
         embedding = 8 * channels if classes else 4 * channels  # of the time, and of the class beside it
@@ -117,7 +126,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()  # what each of these gives is kept for the way up
         for level, width in enumerate(widths):
             if level:
-                halve = residual(c, c, "down") if plus else nn.Conv2d(c, c, 3, stride=2, padding=1)
+                halve = residual(c, c, "down") if plus else Down(c, padding)
                 self.down.append(Layers([halve]))
                 kept.append(c)
             for _ in range(blocks):
@@ -164,7 +173,8 @@ class UNet(nn.Module):
 
     def embed(self, time: Tensor, cond: Tensor | None) -> Tensor:
         """time [B], and labels [B] beside it where there are classes -> [B, E]."""
-        features = time_features(time, self.channels, self.frequency).to(self.first.weight.dtype)
+        a, b = self.clock
+        features = time_features(a * time + b, self.channels, self.frequency).to(self.first.weight.dtype)
         if not self.classes and cond is not None:
             raise ValueError("this U-Net is unconditional, but cond was given")
         if not self.known:

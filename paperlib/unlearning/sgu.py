@@ -124,6 +124,7 @@ def sgu(
     start: str = "finetune",
     every: int = 1,
     batch_size: int = 400,
+    forget_batch: int = 0,
     lr: float = 2e-4,
     antithetic: bool = False,
     **training,
@@ -143,6 +144,7 @@ def sgu(
         start: "retrain" from fresh weights, or "finetune" from the model's own.
         every: L_f joins at every so-many-th update (the public code: 4); in between only alpha L_g is minimised.
         batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
+        forget_batch: of D_f's side where it has others (STL-10: 400 and 100); 0: ``batch_size``.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "sgu")
@@ -151,8 +153,9 @@ def sgu(
             raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha={alpha} is not in (0, 1]")
-    if every < 1:
-        raise ValueError(f"every={every} is below 1")
+    for name, value, least in (("every", every, 1), ("forget_batch", forget_batch, 0)):
+        if value < least:
+            raise ValueError(f"{name}={value} is below {least}")
     weight(model.process, torch.ones(1), weighting)  # refuses a wrong one before any work
     given = copy.deepcopy(model).eval() if (loss, variant) == ("orthogonal", "corrected") else None
     settings = {"weighting": weighting, "antithetic": antithetic}
@@ -162,7 +165,7 @@ def sgu(
         L_g = batch_loss(model, retain, batch_size, generator, **settings).mean()
         if index % every:
             return {"loss": alpha * L_g, "L_g": L_g}
-        x_f, labels = draw(forget, batch_size, generator)
+        x_f, labels = draw(forget, forget_batch or batch_size, generator)
         cond = condition(model, labels, generator)
         L_f = forget_loss(model, x_f, generator, cond=cond, **turned).mean()
         return {"loss": alpha * L_g + (1 - alpha) * L_f, "L_g": L_g, "L_f": L_f}

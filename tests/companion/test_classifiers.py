@@ -117,8 +117,8 @@ def test_the_classifiers_of_the_real_sets_reach_their_goals_and_what_their_cards
 
 
 def test_an_unknown_set_is_named():
-    with pytest.raises(ValueError, match="no classifier of 'stl10'; there are: digits"):
-        classifiers.build("stl10")
+    with pytest.raises(ValueError, match="no classifier of 'svhn'; there are: digits"):
+        classifiers.build("svhn")
 
 
 def test_training_is_repeatable_and_dropout_draws_from_the_runs_own_generator(monkeypatch):

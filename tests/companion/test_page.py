@@ -164,6 +164,13 @@ def test_profile_recorded_needs_a_record():
         page("recorded")
 
 
+def test_a_run_at_paper_that_can_measure_nothing_says_what_would_bring_it(checkout):
+    why = "x has not been trained: python -m companion campaign --only x"
+    rows = [NotRun(claim="ours.example/a/b", reason=why)]
+    with pytest.raises(FileNotFoundError, match=f"example: nothing can be measured: {why}"):
+        page(profile="paper").measure(lambda: rows)
+
+
 def test_recorded_is_paper_else_laptop_and_never_smoke(checkout):
     made = page().measure(lambda: [NotRun(claim="ours.example/a/b", reason="no time")])
     for profile, expected in (("smoke", None), ("laptop", "laptop"), ("paper", "paper")):

@@ -1,0 +1,228 @@
+"""What a run costs before it is spent: ``make book PROFILE=paper PLAN=yes``.
+
+Hours, memory and disk of every page and of the base models that it starts from, and what is at hand. The rates of the
+papers' networks are measured on this device, a few updates of each, and kept in the build folder; a drawn image costs a
+third of a trained one for each evaluation of the network, and a likelihood, which differentiates, as much as a trained
+one. A page whose models are our own small ones is estimated from its record: the seconds that it took, times how much
+more ``paper`` asks for.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from companion import bases, classifiers, rehearsal
+from companion.code import CHECKOUT
+from companion.folders import build_folder
+from companion.machine import pick_device
+from companion.memory import peak_bytes
+from companion.page import recorded
+from companion.rehearse import cells
+from companion.studies import sgu_rows
+from paperlib.data import cache, sources
+from paperlib.data.images import Images
+
+__all__ = ["Rate", "Work", "main", "plan", "rate", "works"]
+
+SOLVER = 150  # evaluations of an ODE's solver an image at a tolerance of 1e-5: score_sde's own count is of this size
+
+
+@dataclass(frozen=True)
+class Work:
+    """Images that pass through a base model's network: in training, and drawn, times the evaluations of each."""
+
+    base: str
+    trained: float = 0
+    drawn: float = 0
+    batch: int = 1
+    models: int = 0  # that are stored
+    images: float = 0  # that are stored
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Of one network on this device."""
+
+    seconds: float  # of a trained image
+    bytes_an_image: float  # of memory, in training
+    parameters: int
+    pixels: int = field(default=3072)
+
+
+def rate(name: str, device: torch.device) -> Rate:
+    """Measured, once for a kind of network and device."""
+    base = bases.BASES[name].network
+    key = "-".join([base.preset, str(bases.architecture(base).net.shape), base.process, device.type])
+    file = build_folder() / "rates.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if key not in known:
+        known[key] = _measured(base, device)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return Rate(**known[key])
+
+
+def _measured(base: bases.Base, device: torch.device) -> dict[str, float]:
+    batch = 64 if device.type == "cuda" else 2
+    changes = {"batch_size": batch, "steps": 3, "compiled": False, "warmup": 0}
+    budget = bases.budget(base, device).model_copy(update=changes)
+    C, size, _ = bases.architecture(base).net.shape
+    grey = torch.full((8, C, size, size), 128, dtype=torch.uint8)
+    images = Images("grey", grey, classes=tuple("0123456789"), labels=torch.zeros(8, dtype=torch.long))
+    seconds: list[float] = []
+
+    def work() -> None:
+        run = bases.training(base, budget, device=device, images=images)
+        seconds.extend(step.seconds for step in run)
+
+    peak = peak_bytes(work, device)
+    parameters = sum(p.numel() for p in bases.architecture(base).parameters())
+    each = (seconds[-1] - seconds[0]) / (len(seconds) - 1) / batch
+    weights = 4 * 5 * parameters  # with gradients, Adam's moments and the average
+    return dict(seconds=each, bytes_an_image=max(0, peak - weights) / batch, parameters=parameters, pixels=C * size**2)
+
+
+# What each page on the papers' networks does, of its amounts at ``paper``.
+
+
+def _sgu(amounts: SimpleNamespace, likelihoods: bool, asked: Mapping[str, Any]) -> Iterator[Work]:
+    sets = sgu_rows.ROWS if asked["dataset"] == "all" else asked["dataset"].split(",")
+    for name in sets:
+        base, _ = sgu_rows.row_of(name, "paper", asked.get("process", ""))
+        if base not in bases.BASES:
+            continue
+        kind = bases.BASES[base]
+        whole, (batch, forgotten) = bases.budget(kind, "cpu").steps, sgu_rows.BATCHES[name]
+        if asked.get("start") == "finetune":
+            whole = sgu_rows.FINETUNING.get(kind.process, 80_000)
+        updates = asked["steps"] or whole
+        trained = 2 * updates * (batch + forgotten) + updates * 2 * batch  # two of SGU, and redirect
+        if likelihoods:
+            draws = 5 * amounts.n * sgu_rows.SAMPLERS[kind.process][1] * amounts.sampler
+            solved = 5 * amounts.images * SOLVER
+            yield Work(base, trained + solved, draws, batch + forgotten, models=3, images=5 * amounts.n)
+        else:  # of both sides, by replacement with one correction, and by RePaint
+            draws = 5 * 2 * amounts.n * (2 * amounts.stops + amounts.resamples * min(amounts.stops, 250))
+            yield Work(base, trained, draws, batch + forgotten, models=3, images=5 * 4 * amounts.n)
+
+
+def _vdu(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
+    base, count = f"{amounts.of}{amounts.dataset}-ddpm", len(amounts.gamma.split(",")) * 2 * 3
+    images = 6000 if amounts.dataset == "mnist" else 5000
+    updates = amounts.epochs * images + 5 * amounts.apart * amounts.batch_size
+    draws = (count + 1) * amounts.n * amounts.sampler
+    yield Work(base, count * updates, draws, amounts.batch_size, models=count, images=count * amounts.n)
+    study = amounts.study
+    yield Work(study["base"], study["models"] * study["steps"] * 64, 0, 64, models=study["models"])
+
+
+def _erasediff(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
+    runs = 4 + 2 * 2 * 3  # four, and a pair for each variant and optimiser
+    trained = runs * amounts.steps * amounts.batch_size * 4
+    yield Work(amounts.base, trained, (runs + 1) * 2 * amounts.n * amounts.evaluations, amounts.batch_size, runs)
+
+
+WORKS: dict[str, Callable[..., Iterator[Work]]] = {
+    "sgu_tab2_unlearning_and_nll": lambda amounts, asked: _sgu(amounts, True, asked),
+    "sgu_tab3_inpainting": lambda amounts, asked: _sgu(amounts, False, asked),
+    "vdu_tab2_gamma_sweep": _vdu,
+    "erasediff_fig2_gradient_conflict": _erasediff,
+}
+
+
+def works(page: str) -> list[Work]:
+    """What a page on the papers' networks does; nothing of other pages."""
+    if page not in WORKS:
+        return []
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for source, tags in cells(page):
+        if "budget = page.budget(" in source or "parameters" in tags:
+            exec(compile(source, page, "exec"), names)
+            if "parameters" in tags:
+                names["profile"] = "paper"
+        if "budget" in names:
+            break
+    return list(WORKS[page](names["budget"], names["page"].parameters))
+
+
+def _from_record(page: str) -> float:
+    """Hours: the record's seconds, times the largest ratio of ``paper``'s amounts to its own."""
+    record = recorded(page)
+    return record.provenance.seconds / 3600 if record else math.nan
+
+
+def plan(device: torch.device | None = None) -> str:
+    """The table for every page, and what is at hand."""
+    device = device or pick_device()
+    pages = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.py"))
+    rows, total, needed = [], 0.0, {}
+    for page in pages:
+        found = works(page)
+        hours = disk = memory = 0.0
+        for work in found:
+            one = rate(work.base, device)
+            hours += one.seconds * (work.trained + work.drawn / 3) / 3600
+            memory = max(memory, 20 * one.parameters + one.bytes_an_image * work.batch)
+            disk += 4 * one.parameters * work.models + one.pixels * work.images
+            network = bases.BASES[work.base].network
+            twins = [base for base in bases.BASES.values() if base.model_copy(update={"unseen": ""}) == network]
+            needed |= {base.name: base for base in twins}
+        said = [f"{hours:,.1f}", f"{memory / 1e9:.1f}", f"{disk / 1e9:.1f}"] if found else [_recorded(page), "", ""]
+        done = (build_folder() / "pages" / "paper" / f"{page}.ipynb").is_file()
+        rows.append(f"| {page} | {' | '.join(said)} | {'done' if done else 'to do'} |")
+        total += hours * (not done)
+    head = [f"Rates measured on this device: {_name(device)}.", "", "| page | hours | memory, GB | disk, GB | state |"]
+    rows.append(f"| all that is to do on the papers' networks | {total:,.1f} | | | |")
+    return "\n".join([*head, "|---|---|---|---|---|", *rows, "", *_at_hand(needed, device)])
+
+
+def _recorded(page: str) -> str:
+    hours = _from_record(page)
+    return f"{hours:.1f} on one core at laptop" if math.isfinite(hours) else "unknown"
+
+
+def _at_hand(needed: Mapping[str, bases.Base], device: torch.device) -> list[str]:
+    """Base models, data sets and classifiers: there, or the command that brings them."""
+    rows = ["| needed | hours | disk, GB | state |", "|---|---|---|---|"]
+    for name, base in needed.items():
+        one, there = rate(name, device), bases.card(name) is not None
+        hours = one.seconds * bases.budget(base, device).samples / 3600
+        state = "there" if there else f"python -m companion campaign --only {name}"
+        rows.append(f"| {name} | {hours:,.1f} | {4 * one.parameters / 1e9:.2f} | {state} |")
+    for dataset in dict.fromkeys(base.dataset for base in needed.values()):
+        there = all(cache.find(sources.file_stem(dataset, part)) for part in sources.SOURCES[dataset].parts)
+        rows.append(f"| {dataset} | | | {'there' if there else sources.command(dataset)} |")
+        if dataset in classifiers.LARGE:
+            there = (classifiers.folder_of(dataset) / f"classifier-{dataset}.json").is_file()
+            state = "there" if there else f"python -m companion classifier {dataset}"
+            rows.append(f"| its classifier | | | {state} |")
+    return rows
+
+
+def _name(device: torch.device) -> str:
+    what = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
+    return what + (", rehearsed" if rehearsal.factor() > 1 else "")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m companion cost", description=__doc__.partition("\n")[0])
+    parser.add_argument("--profile", default="paper")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
+    options = parser.parse_args(arguments)
+    if options.profile != "paper":
+        print(f"PLAN=yes is of PROFILE=paper; {options.profile} takes minutes to hours (README.md)", file=sys.stderr)
+        return 2
+    print(plan(pick_device(options.device)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""See what every page reaches: ``python -m companion reach`` writes ``results/reach.json`` (:mod:`companion.reach`)."""
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from companion import bases, measures
+from companion.claims import load
+from companion.evaluation.measures import Result
+from companion.models import Model
+from companion.page import Page
+from companion.parameters import defaults, normalised
+from companion.reach import FILE
+from companion.rehearse import ROWS, cells, rehearsing
+from companion.rows import Row, gather
+from companion.studies import inpainting_measures, vdu_runs
+from paperlib.metrics.intervals import Measured
+
+__all__ = ["every", "main", "reaches"]
+
+NAMES = {"ur": "UR", "pul": "PUL", "fid": "FID", "u-fid": "u-FID", "rest-frechet": "rest-Frechet distance"}
+
+
+class _Reached(Exception):
+    """The page has measured; nothing after it is of interest."""
+
+
+def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:
+    """In the place of a computation: a result of every name."""
+    names = [NAMES.get(metric, metric) for metric in metrics if metric != "nll"]
+    names += ["NLL D_g", "NLL D_f"] if "nll" in metrics else []
+    made = (Result(name=name, value=1.0, interval=None, unit="", n=10, details={"floor": 0.0}) for name in names)
+    return {one.name: one for one in made}
+
+
+def _rows_alone(
+    page: Page, rows: Callable[[], Iterable[Any]], *, tables: tuple[str, ...] = (), by: tuple[str, ...] = (), **_: Any
+) -> None:
+    values = gather((one for one in rows() if isinstance(one, Row)), page.name, tables, by)
+    raise _Reached({value.claim for value in values} & load().keys())
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Every model is there, and every measure answers at once."""
+    drawn = {"accuracy": 50.0, "interval": [40.0, 60.0], "clean": 90.0, "n": 10, "evaluations": 1, "seconds": 1.0}
+    stubs = [
+        (bases, "card", lambda name, folder=None: {"sha256": "0" * 64, "samples_seen": 1}),
+        (Model, "checkpoint", lambda self: self.name),
+        (measures, "measured", _measured),
+        (vdu_runs, "held_out_score", lambda run, n: run.facts["lr"]),
+        (inpainting_measures, "inpaint", lambda *_: None),
+        (inpainting_measures, "results", lambda _: drawn),
+        (inpainting_measures, "drawn", lambda *_, **__: (None, None)),
+        (inpainting_measures, "classifier", lambda name: None),
+        (inpainting_measures, "predict", lambda eye, images: torch.zeros(len(images), 40)),
+        (inpainting_measures.clip, "clip_distance", lambda *_: Measured(1.0, None, 10)),
+        (Page, "measure", _rows_alone),
+    ]
+    with contextlib.ExitStack() as changed:
+        for where, name, stub in stubs:
+            changed.enter_context(patch.object(where, name, stub))
+        yield
+
+
+def reaches(page: str, parameters: Mapping[str, Any]) -> set[str]:
+    """The printed cells that a page's rows are of, with these parameters. Call it inside of :func:`rehearsing`."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with _answering(), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            for source, tags in cells(page):
+                if "parameters" in tags:
+                    names |= normalised(defaults(page), {"profile": "paper", **parameters})
+                else:
+                    exec(compile(source, page, "exec"), names)
+        except _Reached as found:
+            return set(found.args[0])
+    raise ValueError(f"{page} measures nothing")
+
+
+def every(rows: Mapping[str, list[dict[str, Any]]] = ROWS) -> list[dict[str, Any]]:
+    """Of each page and row: the parameters and the cells that they reach."""
+    with tempfile.TemporaryDirectory() as folder, rehearsing(Path(folder)):
+        found = [
+            {"page": page, "parameters": parameters, "cells": sorted(reaches(page, parameters))}
+            for page, several in rows.items()
+            for parameters in several
+        ]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the file; return the exit status."""
+    FILE.write_text(json.dumps(every(), indent=1) + "\n", encoding="utf-8")
+    print(FILE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

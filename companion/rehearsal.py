@@ -1,0 +1,69 @@
+"""Rehearsals: the path of a ``paper`` run with every amount divided by one number.
+
+``PAPERLIB_REHEARSAL=100000`` in the environment divides updates, batches, images, samples, sampler steps and widths of
+profile ``paper``; none falls below what ``smoke`` has, which is known to be enough for every step of the way. A
+solver's tolerance grows instead. All else is the paper's: data sets, networks, processes, methods, measures. What
+is computed stands apart from real runs, and nothing of it can be recorded.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from companion.budgets import Constant
+
+__all__ = ["VARIABLE", "budget", "factor", "fewer", "scaled", "width"]
+
+VARIABLE = "PAPERLIB_REHEARSAL"
+NARROWEST = 16  # channels: four groups of GroupNorm, and as many heads as any network here has
+
+
+def factor() -> int:
+    """What the amounts are divided by; 1 where nothing is rehearsed."""
+    text = os.environ.get(VARIABLE) or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{VARIABLE}={text!r} is not a positive number")
+    return int(text)
+
+
+def scaled(paper: Mapping[str, Any], smoke: Mapping[str, Any]) -> dict[str, Any]:
+    """A page's amounts at ``paper``, divided; ``smoke`` has the least of each."""
+    return {name: _divided(value, smoke.get(name)) for name, value in paper.items()}
+
+
+def fewer(amount: int, least: int = 1) -> int:
+    """One amount, divided."""
+    return _divided(amount, least)
+
+
+def _divided(value: Any, least: Any) -> Any:
+    by = factor()
+    if by == 1 or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Mapping):
+        return scaled(value, least if isinstance(least, Mapping) else {})
+    if isinstance(value, Sequence):
+        return type(value)(sorted({_divided(one, None) for one in value})) if value and _whole(value[0]) else value
+    if _whole(value):
+        return min(value, max(least if _whole(least) else 1, value // by))
+    if isinstance(value, float) and isinstance(least, float) and value < least:  # a tolerance
+        return min(least, value * by)
+    return value
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def budget(paper: "Constant") -> "Constant":
+    """A base model's training, divided: two updates of four images at least."""
+    least = {"steps": 2, "batch_size": 4, "warmup": 0}
+    changes = scaled({name: getattr(paper, name) for name in least}, least)
+    return paper.model_copy(update=changes if factor() > 1 else {})
+
+
+def width(changes: Mapping[str, Any], channels: int = 128) -> dict[str, Any]:
+    """The changes to a paper's network, and in a rehearsal its channels."""
+    narrow = max(NARROWEST, channels // factor() // 4 * 4)
+    return dict(changes) | ({"channels": narrow} if factor() > 1 else {})

@@ -1,0 +1,200 @@
+"""Rehearse pages at ``paper``: ``python -m companion rehearse [PAGE ...] [-p NAME VALUE ...]``.
+
+The page's own cells run in this process, on small made-up files in the layout of the real sets' caches, from base
+models that are trained on them for a few updates, with every amount divided (:mod:`companion.rehearsal`). What it
+measures is worth nothing; that the way from the data to the record is whole, and which printed cells it reaches, is
+what is learnt. FID's network and CLIP are small random ones, so that no weights need be here. What a classifier says is
+read from a random projection of the pixels: of what untrained models draw, every class must be seen somewhere.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from companion import bases, classifiers, rehearsal
+from companion.campaign.pretraining import Pretraining
+from companion.code import CHECKOUT
+from companion.evaluation import features, report
+from companion.page import Page
+from companion.parameters import defaults, normalised
+from companion.records import Record
+from paperlib.data import cache, sources
+from paperlib.metrics import clip
+from paperlib.metrics.features import INCEPTION, Network, rgb
+from paperlib.nets.classifier import CifarResNet, SmallCNN
+
+__all__ = ["DIVISOR", "ROWS", "cells", "made_up", "main", "rehearse", "rehearsing"]
+
+DIVISOR = 100_000
+IMAGES = {"train": 120, "test": 60}  # of each part of a set; every class and attribute among them
+SIZES = {"mnist": (28, 1), "cifar10": (32, 3), "stl10": (96, 3), "celeba": (64, 3)}
+#: What is rehearsed of each page that has rows to choose; the others have one rehearsal, of their own parameters.
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "sgu_tab2_unlearning_and_nll": [
+        *({"dataset": name} for name in ("mnist", "cifar10", "stl10", "celeba")),
+        *({"dataset": "cifar10", "start": "finetune", "process": process} for process in ("", "ddpm")),
+        {"dataset": "celeba", "start": "finetune"},
+    ],
+    "sgu_tab3_inpainting": [
+        *({"dataset": name} for name in ("mnist", "celeba")),
+        *({"dataset": name, "clip_weights": "openai"} for name in ("cifar10", "stl10")),
+    ],
+    "vdu_tab2_gamma_sweep": [
+        *({"dataset": name} for name in ("mnist", "cifar10")),
+        *({"dataset": "mnist", "forget": forget, "table": 1} for forget in ("0", "1", "8")),
+        *({"dataset": "cifar10", "forget": forget, "table": 1} for forget in ("automobile", "frog", "ship")),
+    ],
+}
+
+
+def made_up(folder: Path) -> None:
+    """Small files as ``python -m paperlib.data`` leaves them: a pattern for each class, and noise on it."""
+    draws = np.random.default_rng(0)
+    for name, (size, channels) in SIZES.items():
+        patterns = draws.integers(0, 256, (10, size, size, channels))
+        for part in sources.SOURCES[name].parts:
+            count = IMAGES.get(part, 20)
+            labels = draws.permutation(count) % 10
+            images = 0.7 * patterns[labels] + draws.integers(0, 77, (count, size, size, channels))
+            arrays = {"images": images.astype(np.uint8)}
+            if name == "celeba":
+                named = np.array(["Bangs", *(f"Attribute_{k}" for k in range(1, 40))])
+                values = np.where(labels[:, None] < np.arange(40) % 9 + 1, 1, -1).astype(np.int8)
+                arrays |= {"attributes": values, "names": named, "ids": np.arange(count)}
+            else:
+                arrays["labels"] = labels.astype(np.int64)
+            cache.write(folder, sources.file_stem(name, part), arrays)
+
+
+@contextlib.contextmanager
+def rehearsing(folder: Path, divisor: int = DIVISOR) -> Iterator[None]:
+    """An environment in which ``paper`` is small, its data are made up, and nothing of the real runs is touched."""
+    variables = {rehearsal.VARIABLE: str(divisor), "PAPERLIB_DATA": str(folder / "data"), "PAPERLIB_BUILD": str(folder)}
+    with contextlib.ExitStack() as changed:
+        changed.enter_context(patch.dict(os.environ, variables))
+        changed.enter_context(patch.dict(cache.KNOWN_SHA256, clear=True))
+        changed.enter_context(patch.object(clip, "load", _small_clip))
+        for network in (SmallCNN, CifarResNet):
+            changed.enter_context(patch.object(network, "forward", _seen))
+        for user in (features, report):
+            changed.enter_context(patch.object(user, "inception", _projection))
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if not (folder / "data").is_dir():
+                made_up(folder / "draft")
+                (folder / "draft").rename(folder / "data")
+        yield
+
+
+def _projection(device: torch.device | str = "cpu") -> Network:
+    """In the place of FID's network: 32 random features of 8 x 8 pixels."""
+    W = torch.randn(3 * 8 * 8, 32, generator=torch.Generator().manual_seed(0))
+
+    def extract(images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(rgb(images).float() / 255, 8).flatten(1) @ W
+
+    return Network(INCEPTION, extract)
+
+
+def _seen(self: SmallCNN | CifarResNet, x: torch.Tensor) -> torch.Tensor:
+    """Logits in the place of a classifier's."""
+    z = torch.nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)
+    z = (z - z.mean(1, keepdim=True)) / (z.std(1, keepdim=True) + 1e-6)
+    W = torch.randn(z.shape[1], self.head.out_features, generator=torch.Generator().manual_seed(0))
+    return z @ W.to(x) + 0 * self.head(self.features(x))  # a training needs its gradient
+
+
+def _small_clip(*_: Any, **__: Any) -> clip.Clip:
+    """In the place of CLIP: a small network of its class, its weights random."""
+    import open_clip
+
+    vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 8, "head_width": 16}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    model = open_clip.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=text)
+    return clip.Clip(model.eval(), open_clip.get_tokenizer("ViT-B-32"), "CLIP, small and random")
+
+
+def rehearse(page: str, **parameters: Any) -> Record:
+    """The record of a rehearsal. Call it inside of :func:`rehearsing`."""
+    own = normalised(defaults(page), {"profile": "paper", **parameters})
+    for name in _needed(page, own):
+        _model(name)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for source, tags in cells(page):
+        if "parameters" in tags:
+            names |= own
+        elif "solution" not in tags:
+            exec(compile(source, page, "exec"), names)
+    return next(value for value in names.values() if isinstance(value, Page)).run
+
+
+def cells(page: str) -> Iterator[tuple[str, set[str]]]:
+    """Source and tags of a page's cells of code."""
+    import jupytext
+
+    for cell in jupytext.read(CHECKOUT / "notebooks" / f"{page}.py").cells:
+        if cell.cell_type == "code":
+            yield cell.source, set(cell.metadata.get("tags", []))
+
+
+def _needed(page: str, parameters: Mapping[str, Any]) -> list[str]:
+    """The papers' base models that a page may start from: those of its own paper, of the sets that it is asked for."""
+    paper, asked = page.partition("_")[0], str(parameters.get("dataset") or "all")
+    every = [base for base in bases.BASES.values() if base.paper == paper and not base.of]
+    return [base.name for base in every if asked == "all" or base.dataset in asked.split(",")]
+
+
+def _model(name: str) -> None:
+    """A base model and its set's classifier, trained for a few updates, where they are not there yet."""
+    base = bases.BASES[name]
+    dataset = base.dataset
+    if dataset in classifiers.LARGE and not (classifiers.folder_of(dataset) / f"classifier-{dataset}.json").is_file():
+        classifiers.make(dataset)
+    run = Pretraining(base, torch.device("cpu"), base.folder)
+    if run.left():
+        run.go_on(None)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    from papermill.cli import _resolve_type as resolve_type  # as `make page` reads parameters
+
+    from companion.folders import build_folder
+
+    pages = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.py"))
+    parser = argparse.ArgumentParser(prog="python -m companion rehearse", description=__doc__.partition("\n")[0])
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="default: all of them")
+    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("--divisor", type=int, default=DIVISOR, help=f"of all amounts (default: {DIVISOR})")
+    options = parser.parse_args(arguments)
+    if unknown := [page for page in options.pages if page not in pages]:
+        parser.error(f"{unknown[0]} is not one of {', '.join(pages)}")
+    given, failed = {name: resolve_type(value) for name, value in options.parameter}, 0
+    with rehearsing(build_folder() / "rehearsal", options.divisor):
+        for page in options.pages or pages:
+            for row in [given] if given else ROWS.get(page, [{}]):
+                said, start = " ".join([page, *(f"{name}={value}" for name, value in row.items())]), time.monotonic()
+                try:
+                    with contextlib.redirect_stdout(io.StringIO()):
+                        reached = {value.claim for value in rehearse(page, **row).values if hasattr(value, "value")}
+                    printed = sum(not claim.startswith("ours.") for claim in reached)
+                    print(f"{said}: {time.monotonic() - start:.0f} s, {printed} printed cells", flush=True)
+                except Exception as error:  # whatever a page fails with: the others are rehearsed too
+                    failed += 1
+                    print(f"{said}: FAILED, {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

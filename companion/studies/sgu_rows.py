@@ -1,0 +1,49 @@
+"""The rows of SGU's tables: base model and D_f of each, and at ``paper`` the settings of its text and public code."""
+
+from typing import Any
+
+from companion import bases
+from companion.models import Model
+
+__all__ = ["ROWS", "drawing", "row_of", "training"]
+
+ROWS = {  # data set of the tables -> base model and D_f: real, the paper's own network, and drawn in its place
+    "mnist": {"real": ("mnist-ve", "3,7"), "drawn": ("digits-ve", "3,7")},
+    "cifar10": {"real": ("cifar10-vp", "dog,automobile"), "drawn": ("shapes-vp", "square,disc")},
+    "stl10": {"real": ("stl10-vp", "airplane"), "drawn": ("shapes-vp", "arrow")},
+    "celeba": {"real": ("celeba-vp", "bangs"), "drawn": ("avatars-vp", "bangs")},
+}
+# Updates when Standard is fine-tuned: the caption of Table 5.
+FINETUNING = {"vp": 80_000, "ddpm": 30_000}
+# Rows of D_g and of D_f an update: the public code, configs/default_<set>_configs.py. It has none for MNIST: ours.
+BATCHES = {"mnist": (128, 128), "cifar10": (400, 400), "stl10": (400, 100), "celeba": (150, 150)}
+# configs/vp/ddpm: 1,000 steps of Euler-Maruyama. score_sde's choice for VE; Ho et al.'s for a DDPM.
+SAMPLERS = {"vp": ("Euler-Maruyama", 1), "ve": ("predictor-corrector", 2), "ddpm": ("DDPM", 1)}
+
+
+def row_of(name: str, profile: str, process: str = "") -> tuple[str, str]:
+    """The base model of a row, and what it is to forget; ``process`` in place of the row's own."""
+    base, forget = ROWS[name]["drawn" if profile == "smoke" else "real"]
+    if process:
+        base = f"{base.partition('-')[0]}-{process}"
+    return (f"sgu-{base}" if profile == "paper" else base), forget
+
+
+def training(model: Model, start: str, updates: int = 0) -> dict[str, Any]:
+    """The paper's settings of a run: as long as Standard's training where it is made anew, else Table 5's; averaged and
+    warmed up as the public code does. ``updates`` that are not 0 go before."""
+    kind = model.kind
+    budget, (batch, forgotten) = bases.budget(kind, "cpu"), BATCHES[kind.dataset]
+    if start == "finetune":
+        budget = bases.rehearsal.budget(budget.model_copy(update={"steps": FINETUNING.get(kind.process, 80_000)}))
+    batch, forgotten = (bases.rehearsal.fewer(size, 4) for size in (batch, forgotten))
+    found = {"updates": updates or budget.steps, "batch_size": batch, "forget_batch": forgotten}
+    return found | {"start": start, "ema": budget.ema, "warmup": min(budget.warmup, found["updates"])}
+
+
+def drawing(model: Model, steps: int, profile: str) -> dict[str, Any]:
+    """So many steps: at ``paper`` of the public code's sampler, else of iPNDM."""
+    if profile != "paper":
+        return {"evaluations": steps}
+    name, cost = SAMPLERS[model.kind.process]
+    return {"sampler": name, "evaluations": cost * steps}

@@ -1,0 +1,41 @@
+"""What each profile of VDU's sweep takes; of ``paper``, where the paper says so."""
+
+from typing import Any
+
+__all__ = ["amounts"]
+
+# The section on the posterior: both ways to five models, on a base model's data.
+FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
+MANY = FEW | {"models": 5, "steps": 1500, "n": 500, "images": 300}
+THEIRS = MANY | {"base": "vdu-mnist-ddpm", "steps": 37_500, "lr": 1e-4}  # App. 6.2.2: 5 models of 40 epochs each
+
+SMOKE = {
+    **{"of": "", "dataset": "digits", "gamma": "0.1,0.8", "rates": [1e-4], "looks": 20, "held_out": 60, "study": FEW},
+    **{"n": 60, "sampler": 6, "by": "iPNDM", "batch_size": 40, "epochs": 1, "apart": 1, "features": ["classifier"]},
+    "amnesia": {"replays": 4, "fisher_samples": 3, "fisher_times": 4},
+}
+LAPTOP = {
+    **{"of": "", "dataset": "mnist", "gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"},
+    **{"rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "study": MANY},
+    **{"n": 2000, "sampler": 10, "by": "iPNDM", "batch_size": 128, "epochs": 1, "apart": 10},
+    **{"features": ["classifier"], "amnesia": {"fisher_samples": 500, "fisher_times": 100}},
+}
+
+
+def amounts(dataset: str) -> dict[str, dict[str, Any]]:
+    """By profile; the paper's CIFAR-10 has other epochs and steps than its MNIST."""
+    cifar = dataset == "cifar10"
+    paper = LAPTOP | {
+        "of": "vdu-",  # its networks and their training: App. 6.2.1, 6.2.2
+        "gamma": "0.1,0.3,0.6,0.8",  # Table 2
+        "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's are ours
+        "n": 5000,  # Sec. 4.3
+        "sampler": 500 if cifar else 1000,  # App. 6.2.3: T, every step of which is drawn
+        "by": "DDPM",
+        "batch_size": 128,  # App. 6.2.3
+        "epochs": 4 if cifar else 1,  # App. 6.2.3
+        "study": THEIRS,
+        "amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # SA's own
+        "seeds": 3,  # ours
+    }
+    return {"smoke": SMOKE, "laptop": LAPTOP, "paper": paper}

@@ -1,0 +1,63 @@
+"""Give a base model weights that others have trained: ``python -m companion weights NAME SOURCE``.
+
+``NAME`` is a base model of a paper's size, such as ``erasediff-cifar10-ddpm-labels``; ``SOURCE`` a diffusers folder,
+the name of one on its hub (``google/ddpm-cifar10-32``, which needs a network), or a checkpoint in the layout of SA,
+SalUn and EraseDiff or of score_sde (:mod:`paperlib.nets.published`). The weights are copied beside the data, with a
+card that says where they come from; every page then starts from them, and the campaign has nothing left to train.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from companion import bases, checkpoints
+from companion.bases import BASES
+from paperlib.nets.published import layout_of, read, renamed
+
+__all__ = ["bring", "main"]
+
+
+def bring(name: str, source: str) -> Path:
+    """Copy the weights at ``source`` to where the base model ``name`` is looked for."""
+    able = [base.name for base in BASES.values() if base.paper and not base.of]
+    if name not in able:
+        raise ValueError(f"name={name!r} is not one of {', '.join(able)}")
+    state = read(_local(source))
+    model = bases.architecture(BASES[name])
+    model.net.load_state_dict(renamed(state, model.net))
+    budget = bases.budget(BASES[name], "cpu")
+    card = {
+        "base": BASES[name].model_dump(),
+        "network": BASES[name].preset,
+        "source": source,
+        "layout": layout_of(state),
+        "samples_seen": budget.samples,  # what the campaign would show it: it has nothing left to do
+    }
+    return checkpoints.save(model, name, card, BASES[name].folder, precise=True)
+
+
+def _local(source: str) -> Path:
+    """A folder or file as it is; else a hub's folder, fetched."""
+    if Path(source).exists() or source.count("/") != 1 or source.startswith("."):
+        return Path(source)
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, allow_patterns=["*.json", "*.safetensors", "*.bin"]))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m companion weights", description=__doc__.partition("\n")[0])
+    parser.add_argument("name", help="the base model")
+    parser.add_argument("source", help="a folder, a file, or a name on the hub")
+    options = parser.parse_args(arguments)
+    try:
+        print(bring(options.name, options.source))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

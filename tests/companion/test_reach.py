@@ -1,0 +1,45 @@
+"""What a page reaches is seen and not asserted; no printed cell on pixels is left out."""
+
+import json
+
+import pytest
+
+from companion.claims import load
+from companion.reach import FILE, WITHOUT_A_PAGE, needs, on_pixels, reach_page, reached
+from companion.reaching import every
+from companion.rehearse import ROWS
+
+
+def test_the_committed_file_is_of_every_row_and_is_what_the_pages_reach(monkeypatch):
+    """One row of each page is seen again here; `python -m companion reach` sees them all."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    committed = json.loads(FILE.read_text())
+    rows = [{"page": page, "parameters": parameters} for page, several in ROWS.items() for parameters in several]
+    assert [{name: one[name] for name in ("page", "parameters")} for one in committed] == rows
+    for one in every({page: several[-1:] for page, several in ROWS.items()}):
+        assert one in committed, "python -m companion reach"
+
+
+def test_every_printed_cell_on_pixels_is_reached_by_a_page_or_named_as_without_one():
+    known = reached()
+    lacking = {claim.id for claim in load().values() if on_pixels(claim)} - known.keys()
+    assert {cell.partition("/")[0] for cell in lacking} == set(WITHOUT_A_PAGE), sorted(lacking)
+    assert not {cell.partition("/")[0] for cell in known} & set(WITHOUT_A_PAGE)  # a page has come: take it off the list
+
+
+def test_the_table_of_what_is_reached_has_a_line_for_every_cell():
+    text, cells = reach_page(), [claim for claim in load().values() if on_pixels(claim)]
+    assert text.count("\n| ") - text.count("| cell |") == len(cells)
+    assert text.count("| no page yet |") == sum(claim.id.partition("/")[0] in WITHOUT_A_PAGE for claim in cells)
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"),
+    [
+        ("sgu.tab2_ur/stl10/vpsde/airplane/unseen", {"stl10", "sgu-stl10-vp-unseen-airplane", "a classifier"}),
+        ("vdu.tab1/cifar10/ship/sa_ufid", {"cifar10", "vdu-cifar10-ddpm4000", "FID's Inception"}),
+        ("sgu.tab3_clip/cifar10/D_g/standard", {"cifar10", "sgu-cifar10-vp", "CLIP"}),
+    ],
+)
+def test_what_a_cell_needs_is_named(cell, wanted):
+    assert wanted <= set(needs(load()[cell]))

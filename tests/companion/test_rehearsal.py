@@ -1,0 +1,72 @@
+"""Rehearsals: one number divides what is an amount, and nothing else; a page at ``paper`` goes its whole way."""
+
+import matplotlib
+import pytest
+import torch
+
+from companion import bases, rehearsal
+from companion.budgets import PAPER
+from companion.models import base
+from companion.rehearse import rehearse, rehearsing
+from paperlib.nets.presets import unet
+
+matplotlib.use("Agg")
+
+
+def test_amounts_are_divided_down_to_smoke_s_and_nothing_else_is(monkeypatch):
+    paper = {"n": 10_000, "steps": 80_000, "tolerance": 1e-5, "dataset": "mnist", "looks": (5, 400, 800)}
+    paper |= {"study": {"models": 5, "lr": 1e-4}, "by": "DDPM", "flag": True, "rates": [1e-4, 1e-5]}
+    smoke = {"n": 40, "steps": 2, "tolerance": 0.1, "dataset": "digits", "study": {"models": 2, "lr": 1e-4}}
+    assert rehearsal.scaled(paper, smoke) == paper
+    monkeypatch.setenv(rehearsal.VARIABLE, "100")
+    found = rehearsal.scaled(paper, smoke)
+    assert (found["n"], found["steps"], found["looks"]) == (100, 800, (1, 4, 8))
+    assert found["tolerance"] == pytest.approx(1e-3) and found["study"] == {"models": 2, "lr": 1e-4}
+    assert {name: found[name] for name in ("dataset", "by", "flag", "rates")} == {
+        name: paper[name] for name in ("dataset", "by", "flag", "rates")
+    }
+    monkeypatch.setenv(rehearsal.VARIABLE, "1000000")
+    assert rehearsal.scaled(paper, smoke)["n"] == 40 and rehearsal.scaled(paper, smoke)["tolerance"] == 0.1
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "many"])
+def test_a_divisor_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv(rehearsal.VARIABLE, value)
+    with pytest.raises(ValueError, match=f"PAPERLIB_REHEARSAL='{value}' is not a positive number"):
+        rehearsal.factor()
+
+
+def test_a_rehearsed_network_has_the_paper_s_layers_and_fewer_channels(monkeypatch):
+    for one in (one for one in bases.BASES.values() if one.paper and not one.unseen):
+        made = PAPER[one.paper, one.dataset]
+        with torch.device("meta"):
+            whole = unet(made.preset, predicts=one.predicts, classes=10 if one.labels else 0, **made.changes)
+        monkeypatch.setenv(rehearsal.VARIABLE, "1000")
+        small = bases.architecture(one).net
+        assert small.state_dict().keys() == whole.state_dict().keys() and small.shape == whole.shape
+        assert sum(p.numel() for p in small.parameters()) < 1e6 < sum(p.numel() for p in whole.parameters())
+
+
+def test_every_paper_s_training_is_divided(monkeypatch):
+    whole = PAPER["sgu", "cifar10"].budget
+    monkeypatch.setenv(rehearsal.VARIABLE, "1000")
+    part = bases.budget(bases.BASES["sgu-cifar10-vp"], "cpu")
+    assert (part.steps, part.batch_size, part.warmup) == (660, 4, 5) and part.lr == whole.lr and not part.decay
+
+
+def test_a_page_at_paper_goes_its_whole_way(tmp_path):
+    """One row of one page, which trains, unlearns, draws, judges and solves for likelihoods; `make rehearse` goes
+    through every page and row."""
+    with rehearsing(tmp_path):
+        record = rehearse("sgu_tab2_unlearning_and_nll", dataset="mnist")
+    assert record.profile == "paper" and not (tmp_path / "records").exists()  # nothing that could be recorded
+    measured = {value.claim: value for value in record.values if hasattr(value, "value")}
+    assert {"sgu.tab2_ur/mnist/vesde/3+7/sgu_obtuse", "sgu.tab2_nll/mnist/vesde/D_f/unseen"} <= measured.keys()
+    facts = measured["sgu.tab2_ur/mnist/vesde/3+7/sgu_obtuse"].protocol
+    assert (facts["start"], facts["sampler"], facts["base"]) == ("retrain", "predictor-corrector", "sgu-mnist-ve")
+
+
+def test_what_is_not_at_hand_is_refused_with_the_command_that_brings_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path))
+    for name in ("sgu-cifar10-vp", "vdu-mnist-ddpm", "erasediff-cifar10-ddpm-labels"):
+        assert f"python -m companion campaign --only {name}" in base(name).missing
