@@ -129,8 +129,8 @@ pd.DataFrame(card["levels"]).round(3)
 # \end{aligned}
 # ```
 #
-# With $w = 1$ and a perfect classifier both squares have one minimiser, the score of the retained data. In a target the pull has a longest length, that of noise: at low noise, amid forgotten images, no network follows further. *Without data* both terms are regressions at noised samples of the old model itself, sorted by the classifier, with
-# $\epsilon_g$ as the target of both.
+# With $w = 1$ and a perfect classifier both squares have one minimiser, the score of the retained data. In a target the pull has a longest length, that of noise: at low noise, amid forgotten images, no network follows further. *Without data*, as SFD {cite}`sfd` (Chen et al., 2025) works with another target, both terms are regressions at noised samples of the old model itself,
+# sorted by the classifier, with $\epsilon_g$ as the target of both.
 #
 # ## The models
 #
@@ -319,7 +319,7 @@ page.say(
 # ## What it cannot do
 #
 # - **A class that the classifier cannot see stays.** Everything hangs on $\pi_f(x_t)$. What it confuses is kept or lost with what it takes it for.
-# - **It forgets a class, not an image.** For single images there is no $\pi_f$ that a classifier could learn; SISS {cite}`siss` and ReTrack {cite}`retrack` are made for that.
+# - **It forgets a class, not an image.** For single images there is no $\pi_f$ that a classifier could learn; SISS {cite}`siss` and ReTrack {cite}`retrack` are made for that ({py:mod}`paperlib.unlearning.siss`, {py:mod}`paperlib.unlearning.retrack`).
 # - **It does not hide.** The weights have moved a little, and how fast the class comes back under fine-tuning is another question ({ref}`compare-relearning`). At sampling time nothing is forgotten at all: whoever has the model has the class.
 # - **The classifier costs.** Its training, 4,000 gradient evaluations of a smaller network on MNIST, is not in the budget of 240. It is paid once for a data set, whatever is forgotten later and of which model.
 # - **Prompts.** For text there is no list of classes whose probabilities sum to one; negative prompting and ESD put a constant there.
