@@ -390,7 +390,7 @@ def test_the_forget_loss_joins_at_every_so_manyth_update():
 
 def test_the_defaults_are_the_public_code_s_but_for_the_printed_loss():
     defaults = {"loss": "orthogonal", "alpha": 0.99, "variant": "paper", "start": "finetune", "every": 1}
-    defaults |= {"batch_size": 400, "lr": 2e-4, "weighting": "simple", "antithetic": False}
+    defaults |= {"batch_size": 400, "lr": 2e-4, "weighting": "simple", "antithetic": False, "shared_lambda": False}
     assert sgu.__kwdefaults__ == defaults
 
 
