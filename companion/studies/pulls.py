@@ -48,9 +48,9 @@ class Comparing(Settings):
 def compared_pulls(model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int) -> list[dict]:
     """A row for each side ("forget", "retain") and noise level sigma / alpha, over ``n`` noisy test images.
 
-    ``w``: the multiple of the classifier's pull u that is nearest to u*, <u*, u> / |u|^2; ``cosine`` between both, the
-    mean; ``pull``, ``exact`` and ``model``, root mean squares a pixel of u, of u*, and of what the model's own eps is
-    off from the training set's.
+    ``w``: the multiple of the classifier's pull u that is nearest to the exact one, ``<u*, u> / |u|^2``; ``cosine``
+    between both, the mean; ``pull``, ``exact`` and ``model``: root mean squares a pixel of the two, and of what the
+    model's own eps is off from the training set's.
     """
     wanted = Comparing(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
     judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]
