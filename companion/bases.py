@@ -86,13 +86,13 @@ class Base(Settings):
 
     @property
     def folder(self) -> Path:
-        """Where its checkpoint is: committed, or of a paper's size, and then beside the data."""
+        """The folder of its checkpoint, which is committed, or of a paper's size and then beside the data."""
         return models_folder() if self.paper else checkpoints.FOLDER
 
     @property
     def preset(self) -> str:
-        """The name of its network: a paper's, or ours, about 0.6 M parameters for digits, 4 M for CIFAR-10, 1 to 1.5 M
-        for others."""
+        """The name of its network, a paper's or ours. Ours have about 0.6 M parameters for digits, 4 M for CIFAR-10,
+        and 1 to 1.5 M for others."""
         if self.paper:
             return PAPER[self.paper, self.dataset].preset
         names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}

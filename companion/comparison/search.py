@@ -84,7 +84,7 @@ class Search(Settings):
 
     @property
     def noise(self) -> float:
-        """The standard error of a score of 1 that UR decides, by the images of a look: candidates whose scores differ
+        """The standard error of a score of 1 that UR decides, by the images of a look. Candidates whose scores differ
         by less than twice that are not told apart."""
         before = self.ur / 100
         share = before / FEWER

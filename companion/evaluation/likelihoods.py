@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from companion import bases, checkpoints
+from companion import bases
 from companion.bases import Base
-from companion.evaluation.samples import Checkpoint
+from companion.evaluation.samples import Checkpoint, loaded
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Store
@@ -36,6 +36,7 @@ class Likelihood(Settings):
     side: Literal["all", "retain", "forget"] = "all"
     name: str = Field(exclude=True)  # of the weights, which are an input of the step, by their sha256
     folder: Path = Field(exclude=True)
+    sha256: str = Field(exclude=True)
 
 
 def test_images(wanted: Likelihood) -> Images:
@@ -47,13 +48,14 @@ def test_images(wanted: Likelihood) -> Images:
 def likelihood(store: Store, checkpoint: Checkpoint, device: torch.device, **wanted: Any) -> Tensor:
     """Bits a dimension of every image, [n]. A model with labels is told each image's class."""
     facts = {"base": checkpoint.base, "name": checkpoint.name, "folder": checkpoint.folder, "device": device.type}
+    facts["sha256"] = checkpoint.sha256
     setting = Likelihood.checked(**wanted, **facts)
     entry = store.step("likelihood", setting, _measure, inputs=[checkpoint.sha256])
     return torch.from_numpy(np.load(entry.path / "bits.npy"))
 
 
 def _measure(folder: Path, wanted: Likelihood) -> None:
-    model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder).to(wanted.device)
+    model = loaded(wanted.base, wanted.name, wanted.folder, wanted.sha256, wanted.device)
     data, draws = test_images(wanted), generator(wanted.seed, f"likelihood/{wanted.kind}", "evaluation")
     settings = {"generator": draws, "cond": data.labels.to(wanted.device) if wanted.base.labels else None}
     images = data.images.to(wanted.device)

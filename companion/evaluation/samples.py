@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,13 @@ class Checkpoint:
 
     def load(self, device: torch.device | str = "cpu") -> Denoiser:
         """The model, checked against its card."""
-        return checkpoints.load(bases.architecture(self.base), self.name, self.folder).to(device)
+        return loaded(self.base, self.name, self.folder, self.sha256, str(device))
+
+
+@lru_cache(maxsize=4)
+def loaded(base: Base, name: str, folder: Path, sha256: str, device: str) -> Denoiser:
+    """A checkpoint's model, kept for the next measure of it; whoever trains one copies it."""
+    return checkpoints.load(bases.architecture(base), name, folder).to(device)
 
 
 def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
@@ -85,6 +92,7 @@ class Drawing(Settings):
     # The weights are an input of the step, by their sha256; where they stand is no part of its key.
     name: str = Field(exclude=True)
     folder: Path = Field(exclude=True)
+    sha256: str = Field(exclude=True)
 
 
 def check_drawing(model: Denoiser, sampler: str, evaluations: int, guidance: float) -> None:
@@ -110,11 +118,12 @@ def draw(store: Store, checkpoint: Checkpoint, device: torch.device, **drawing: 
     """The images of a :class:`Drawing`, from the store or drawn now. A run that was stopped goes on after its last
     whole batch."""
     facts = {"base": checkpoint.base, "name": checkpoint.name, "folder": checkpoint.folder, "device": device.type}
+    facts["sha256"] = checkpoint.sha256
     return store.step("drawn", Drawing.checked(**drawing, **facts), _draw, inputs=[checkpoint.sha256])
 
 
 def _draw(folder: Path, drawing: Drawing) -> None:
-    model = checkpoints.load(bases.architecture(drawing.base), drawing.name, drawing.folder).to(drawing.device)
+    model = loaded(drawing.base, drawing.name, drawing.folder, drawing.sha256, drawing.device)
     starts = range(0, drawing.n, BATCH)
     files = [folder / f"resume-{start}.npz" for start in starts]
     for start, file in zip(starts, files):

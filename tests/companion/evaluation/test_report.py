@@ -235,7 +235,7 @@ def test_test_images_come_from_all_classes_in_turn():
     assert len(evenly(data, 10_000)) == len(data)
     settings = {"kind": "nll", "n": 6, "seed": 0, "device": "cpu", "base": bases.BASES["digits-ve"], "forget": "0,2"}
     for side, labels in {"retain": [1, 3, 4, 5, 6, 7], "forget": [0, 2, 0, 2, 0, 2]}.items():
-        wanted = Likelihood(side=side, name="x", folder="x", **settings)
+        wanted = Likelihood(side=side, name="x", folder="x", sha256="x", **settings)
         assert likelihoods.test_images(wanted).labels.tolist() == labels
 
 
