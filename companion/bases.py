@@ -5,7 +5,7 @@ is what every unlearning method starts from, and the twin is what they are compa
 """
 
 import math
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -184,7 +184,13 @@ def data(base: Base) -> Images:
 
 def images(dataset: str, part: str) -> Images:
     """A part of a set at its base models' size."""
-    return sets.load(dataset, part, size=SIZES.get(dataset))
+    return _drawn(dataset, part) if dataset in SIZES else sets.load(dataset, part)
+
+
+@cache
+def _drawn(dataset: str, part: str) -> Images:
+    """A drawn set is drawn, and resized, once a process."""
+    return sets.load(dataset, part, size=SIZES[dataset])
 
 
 def examples(base: Base, data: Images) -> Examples:

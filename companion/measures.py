@@ -15,8 +15,8 @@ from torch import Tensor
 
 from companion import bases
 from companion.evaluation.likelihoods import likelihood
-from companion.evaluation.measures import Result
-from companion.evaluation.report import evaluate, prepare
+from companion.evaluation.measures import METRICS, Result
+from companion.evaluation.report import prepare
 from companion.evaluation.samples import find
 from companion.evaluation.subject import Protocol
 from companion.machine import pick_device
@@ -34,7 +34,7 @@ def measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: An
     """The results of ``companion.evaluate``'s metrics, by name: what stands behind every measure here."""
     asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
     subject = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
-    return {one.name: one for one in evaluate(subject).results}
+    return {one.name: one for name in metrics for one in METRICS[name][0](subject)}
 
 
 def _row(model: Model, found: Result, metric: str, forget: str, seed: int, unit: str = "", **facts: Any) -> Row:
