@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 
 import torch
 from torch import Tensor
@@ -24,18 +24,22 @@ __all__ = [
 ]
 
 
-def checked(method: Callable[..., Training]) -> Callable[..., Training]:
-    """Decorate a method so that it refuses, when it is called, empty data and a batch of no rows: what it would meet
-    at the first update, in a library's words."""
+def checked(
+    method: Callable[..., Training] | None = None, *, data: tuple[str, ...] = ("forget", "retain")
+) -> Callable[..., Training]:
+    """Decorate a method so that it refuses, when it is called, empty ``data`` and a batch of no rows: what it would
+    meet at the first update, in a library's words."""
+    if method is None:
+        return partial(checked, data=data)
     signature = inspect.signature(method)
 
     @wraps(method)
     def call(*arguments, **settings) -> Training:
         given = signature.bind(*arguments, **settings)
         given.apply_defaults()
-        for name in ("forget", "retain"):
-            data = given.arguments[name]
-            if data is not None and not len(data):
+        for name in data:
+            rows = given.arguments[name]
+            if rows is not None and not len(rows):
                 raise ValueError(f"{name} is empty: {method.__name__} has nothing to draw from")
         not_below(1, batch_size=given.arguments["batch_size"])
         return method(*arguments, **settings)

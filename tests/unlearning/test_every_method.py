@@ -92,6 +92,8 @@ def refuses_empty_data_and_a_batch_of_no_rows_at_once(method):
         ({"batch_size": 0}, "batch_size=0 is below 1"),
         ({"batch_size": -3}, "batch_size=-3 is below 1"),
     ):
+        if "retain" in wrong and method.retained == "unused":
+            continue
         with pytest.raises(ValueError, match=message):
             call(method, **wrong)
 

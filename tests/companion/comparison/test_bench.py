@@ -119,7 +119,7 @@ def test_a_run_is_the_course_of_an_entrant_with_the_benchs_budget(budget, looks,
 
 
 def test_a_twin_has_not_seen_the_same_classes_in_any_order(monkeypatch):
-    monkeypatch.setattr(checkpoints, "card", lambda name: {"sha256": name})
+    monkeypatch.setattr(checkpoints, "card", lambda name, folder=None: {"sha256": name})
     expected = {
         ("digits-ddpm", "1"): "digits-ddpm-unseen-1",
         ("digits-ve", "3,7"): "digits-ve-unseen-3-7",
@@ -130,7 +130,7 @@ def test_a_twin_has_not_seen_the_same_classes_in_any_order(monkeypatch):
         ("digits-vp", "3,7"): "",
     }
     assert {key: retrained(tiny(*key)) for key in expected} == expected
-    monkeypatch.setattr(checkpoints, "card", lambda name: None)
+    monkeypatch.setattr(checkpoints, "card", lambda name, folder=None: None)
     assert retrained(tiny("digits-ve", "3,7")) == ""
 
 

@@ -45,7 +45,8 @@ def test_ways_are_of_every_entrant_with_every_seed_and_a_record_takes_them(fakes
 def test_a_measures_protocol_is_its_own():
     """Of a likelihood how many images, of samples how they are drawn; no two rows of a model have one id."""
     bench = tiny()
-    assert protocol(bench, "bits D_f") == {"test": "D_f", "images": 4, "strata": 4, "shared": "test images"}
+    told = {"test": "D_f", "images": 4, "strata": 4, "shared": "test images", "recipe": "bound"}
+    assert protocol(bench, "bits D_f") == told
     assert protocol(bench, "UR") == {"sampler": 3}
     made = [row(1.0, metric=m, n=5, unit="x", **bench.facts("vdu") | protocol(bench, m)) for m in MEASURES]
     assert len(gather(made, "compare_all_methods")) == len(MEASURES)

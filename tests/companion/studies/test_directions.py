@@ -81,6 +81,6 @@ def test_what_cannot_be_is_refused_before_it_is_run(more, why):
 
 
 def test_a_base_model_that_was_not_trained_is_refused(monkeypatch):
-    monkeypatch.setattr(directions.checkpoints, "card", lambda name: None)
+    monkeypatch.setattr(directions.bases, "card", lambda name: None)
     with pytest.raises(ValueError, match="digits-ddpm-labels has not been trained"):
         asked()

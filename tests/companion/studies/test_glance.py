@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from companion.comparison.entrants import chosen
 from companion.evaluation.eye import GREY
 from companion.plots.glance import strip_of
 from companion.plots.images import save_sheet
@@ -116,14 +115,10 @@ def test_the_same_noise_for_every_base_model_of_a_kind_and_another_for_another_s
 
 
 def test_names_are_all_methods_and_both_losses_of_sgu():
-    assert chosen("all") == list(TITLES)
     assert [name for name in TITLES if not name.startswith("sgu")] == [
         name for name, one in METHODS.items() if name != "sgu" and one.serving(conditional=False) is not None
     ]
     assert TITLES["sgu_obtuse"] == "SGU obtuse" and "sgu_orthogonal" in TITLES
-    assert chosen("redirect, salun") == ["salun", "redirect"]
-    with pytest.raises(ValueError, match="methods='SalUn' is not one of all, unseen"):
-        chosen("SalUn")
     with pytest.raises(ValueError, match="n=5 is below 20"):
         Glance("digits-ve", "3", n=5, evaluations=6, seed=0)
 

@@ -59,7 +59,9 @@ def test_a_second_study_trains_nothing(found, monkeypatch):
 def test_a_model_of_another_seed_is_trained_at_the_rate_that_is_asked_for(found, monkeypatch):
     store, _ = found
     rates = []
-    monkeypatch.setattr(posteriors.bases, "training", lambda kind, budget, seed: rates.append(budget.lr) or 1 / 0)
+    monkeypatch.setattr(
+        posteriors.bases, "training", lambda kind, budget, seed, **device: rates.append(budget.lr) or 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         study(store, Study(**TINY | {"lr": 1e-4}))
     assert rates == [1e-4]
