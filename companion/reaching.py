@@ -72,7 +72,7 @@ def _answering() -> Iterator[None]:
 
 
 def reaches(page: str, parameters: Mapping[str, Any]) -> set[str]:
-    """The printed cells that a page's rows are of, with these parameters. Call it inside of :func:`rehearsing`."""
+    """The printed cells that a page's rows are of, with these parameters. Call it inside of ``rehearsing``."""
     names: dict[str, Any] = {"__name__": "__main__"}
     with _answering(), contextlib.redirect_stdout(io.StringIO()):
         try:
