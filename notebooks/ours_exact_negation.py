@@ -17,7 +17,7 @@
 # (ours-negation)=
 # # Exact negation
 #
-# Most methods push a model away from what it is to forget, and then repair what the push broke. But the score of what is to be kept is *known*: it is the model's own score and the gradient of a classifier. Dynamic negative guidance {cite}`dng` (Koulischer et al., 2025) uses it while sampling, with the classifier read off a
+# Most methods push a model away from what it is to forget, and then repair what the push broke. But the score of what is to be kept is *known*: it is the model's own score and the gradient of a classifier. Dynamic negative guidance {cite}`dng` uses it while sampling, with the classifier read off a
 # conditional model ({py:mod}`paperlib.dng`); ESD {cite}`esd` teaches a model a cruder form of it, with one constant in the place of the classifier. Here it is distilled into the weights of any model. As far as we have found nobody has done that.
 
 # %% tags=["parameters"]
