@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from companion import bases
 from companion.evaluation.samplers import SAMPLERS
 from companion.seeds import generator
-from companion.studies.sampler_measures import eye, real_distance, reference
+from companion.studies.sampler_measures import feature_network, real_distance, reference
 from paperlib.data import cache
 from paperlib.data.images import to_uint8
 from paperlib.denoiser import Denoiser
@@ -61,7 +61,7 @@ class Draws:
 
     def distance(self, dataset: str) -> Frechet:
         """Of all that was drawn, from the test images."""
-        network, values = eye(dataset), torch.cat(self.images)
+        network, values = feature_network(dataset), torch.cat(self.images)
         resampling = generator(0, "bench/bootstrap", "evaluation")
         return frechet(features(values, network), reference(dataset), network=network.name, generator=resampling)
 

@@ -61,7 +61,7 @@ def _answering() -> Iterator[None]:
         (inpainting_measures, "results", lambda _: drawn),
         (inpainting_measures, "drawn", lambda *_, **__: (None, None)),
         (inpainting_measures, "classifier", lambda name: None),
-        (inpainting_measures, "predict", lambda eye, images: torch.zeros(len(images), 40)),
+        (inpainting_measures, "predict", lambda judge, images: torch.zeros(len(images), 40)),
         (inpainting_measures.clip, "clip_distance", lambda *_: Measured(1.0, None, 10)),
         (Page, "measure", _rows_alone),
     ]

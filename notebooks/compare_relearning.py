@@ -246,7 +246,7 @@ page.say(
 import torch
 
 from companion import bases
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from paperlib.data import sets
 from paperlib.data.splits import split
 from paperlib.losses import batch_loss
@@ -256,7 +256,7 @@ kind, model = bases.BASES["digits-ddpm"], bases.load("digits-ddpm-unseen-1")
 retain, remove = split(sets.load("digits"), "1")
 D_g = bases.examples(kind, retain)
 few = bases.examples(kind, remove.only(torch.arange(16)))
-eye = Eye(model, kind, "1", n=100, evaluations=8, seed=0, stream="mixed")
+observer = SameNoise(model, kind, "1", n=100, evaluations=8, seed=0, stream="mixed")
 
 
 def objective(sides):
@@ -266,9 +266,9 @@ def objective(sides):
 for name, sides in {"forgotten alone": [few], "mixed": [D_g, few]}.items():
     draw = torch.Generator().manual_seed(0)
     run = Training(model, objective(sides), steps=16, lr=lr, ema=0.0, generator=draw)
-    drawn = eye.draw(run.run())
-    shown = eye.shown(drawn)
-    ur, rest = eye.ratio(shown).value, eye.distance(drawn[~shown]).value
+    drawn = observer.draw(run.run())
+    shown = observer.shown(drawn)
+    ur, rest = observer.ratio(shown).value, observer.distance(drawn[~shown]).value
     print(f"{name}: UR {ur:.1f} %, distance of the others {rest:.2f}")
 
 # %% [markdown] tags=["solution"]

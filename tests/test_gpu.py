@@ -96,5 +96,5 @@ def test_samples_likelihoods_and_inpaintings_agree_with_the_cpu():
     assert abs(bits[0].mean - bits[1].mean) < 0.02
     asked = Inpainting.checked(forget="1", side="retain", n=4, steps=5)
     assert restored(inpaint(page_store(), NAME, asked)).shape == (4, *data.shape)
-    eye = classifier("digits")
-    assert torch.equal(predict(eye, data.images).argmax(1), predict(eye.cuda(), data.images).argmax(1))
+    judge = classifier("digits")
+    assert torch.equal(predict(judge, data.images).argmax(1), predict(judge.cuda(), data.images).argmax(1))

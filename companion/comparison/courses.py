@@ -19,7 +19,7 @@ from torch import Tensor
 from companion import bases, checkpoints
 from companion.comparison.probes import Probe
 from companion.comparison.schedule import Looks
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
@@ -90,7 +90,7 @@ def _run(folder: Path, wanted: Course) -> None:
     device = pick_device()
     model, train = bases.load(wanted.base).to(device), _parts(wanted.base, wanted.held_out)[0].to(device)
     retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
-    eye, (first, drawn) = _before(
+    observer, (first, drawn) = _before(
         wanted.base, wanted.forget, wanted.n, wanted.evaluations, wanted.seed, wanted.held_out
     )
     seen = [{"update": 0, "gradient_evaluations": 0, "seconds": 0.0} | first]
@@ -111,7 +111,7 @@ def _run(folder: Path, wanted: Course) -> None:
             ended = now >= left[-1] or (wanted.unit == "evaluations" and now + each > left[-1])
             if now >= left[0] or ended:
                 cost = {"gradient_evaluations": evaluations, "seconds": seconds + step.seconds}
-                found, drawn = _look(eye, run.model.eval(), wanted.n, wanted.seed)
+                found, drawn = _look(observer, run.model.eval(), wanted.n, wanted.seed)
                 seen.append({"update": step.index, **cost, **found})
                 pictures.append(drawn[:KEPT])
                 left = [mark for mark in left if mark > now]
@@ -134,12 +134,12 @@ def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
 @lru_cache(maxsize=2)
 def _before(
     base: str, forget: str, n: int, evaluations: int, seed: int, held_out: bool
-) -> tuple[Eye, tuple[dict[str, Any], Tensor]]:
-    """The eye of all runs that are looked at alike, and what it sees of the base model: once, not once a run."""
+) -> tuple[SameNoise, tuple[dict[str, Any], Tensor]]:
+    """The observer of all runs that are looked at alike, and what it sees of the base model: once, not once a run."""
     model, stream = bases.load(base).to(pick_device()), "course/held-out" if held_out else "course"
     settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
-    eye = Eye(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
-    return eye, _look(eye, model, n, seed)
+    observer = SameNoise(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
+    return observer, _look(observer, model, n, seed)
 
 
 def _preparation(wanted: Course) -> dict[str, int]:
@@ -179,16 +179,16 @@ def begin(
     return run, spent, seconds
 
 
-def _look(eye: Eye, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:
+def _look(observer: SameNoise, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:
     """What is seen of the model, and the images that it drew."""
-    images = eye.draw(model)
-    shown = eye.shown(images)
-    ur = eye.ratio(shown)
+    images = observer.draw(model)
+    shown = observer.shown(images)
+    ur = observer.ratio(shown)
     found = {"ur": ur.value, "ur_interval": list(ur.interval), "floor": ur.floor.value}
-    distance = eye.distance(images[~shown]) if int((~shown).sum()) > 3 else None
+    distance = observer.distance(images[~shown]) if int((~shown).sum()) > 3 else None
     found |= {"distance": distance and distance.value, "distance_interval": distance and list(distance.interval)}
-    for name, side in {"L_g": eye.retained, "L_f": eye.forgotten}.items():
-        data = bases.examples(eye.kind, side.to(next(model.parameters()).device))
+    for name, side in {"L_g": observer.retained, "L_f": observer.forgotten}.items():
+        data = bases.examples(observer.kind, side.to(next(model.parameters()).device))
         draws = generator(seed, "course/loss", "evaluation")
         found[name] = _loss(model, data, min(n, LOSS_ROWS), draws)
     return found, images

@@ -15,7 +15,7 @@ from pydantic import Field
 from companion import bases, checkpoints
 from companion.bases import Base
 from companion.comparison.schedule import Looks
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.evaluation.samples import find
 from companion.machine import pick_device
 from companion.seeds import generator
@@ -62,28 +62,28 @@ def _run(folder: Path, wanted: _Relearning) -> None:
     device = pick_device()
     model = checkpoints.load(bases.architecture(wanted.base), wanted.name, wanted.folder).to(device)
     settings = {"n": wanted.n, "evaluations": wanted.evaluations, "seed": wanted.seed, "stream": "relearning"}
-    eye = Eye(model, wanted.base, wanted.forget, **settings)
+    observer = SameNoise(model, wanted.base, wanted.forget, **settings)
     retain, forget = split(bases.images(wanted.base.dataset, "train").to(device), wanted.forget)
     if wanted.images > len(forget):
         raise ValueError(f"images={wanted.images}: there are {len(forget)} images to forget")
     order = torch.randperm(len(forget), generator=generator(wanted.seed, "relearning/images", "data"))
     data = bases.examples(wanted.base, forget.only(order[: wanted.images]) if wanted.images else retain)
-    seen = [_look(eye, model, 0)]
+    seen = [_look(observer, model, 0)]
     if back(seen, wanted.enough) is None:
         draws = generator(wanted.seed, "relearning", "data", device)
         common = {"steps": wanted.looks[-1], "batch_size": wanted.batch_size, "lr": wanted.lr, "ema": 0.0}
         run = finetune(model, None, data, generator=draws, **common)
         for step in run:
             if step.index in wanted.looks:
-                seen.append(_look(eye, run.model, step.index))
+                seen.append(_look(observer, run.model, step.index))
                 if back(seen, wanted.enough) is not None:
                     break
     (folder / "looks.json").write_text(json.dumps(seen), encoding="utf-8")
 
 
-def _look(eye: Eye, model: torch.nn.Module, update: int) -> dict[str, Any]:
-    images = eye.draw(model.eval())
-    shown = eye.shown(images)
-    ur = eye.ratio(shown)
-    distance = eye.distance(images[~shown]).value if int((~shown).sum()) > 3 else None
+def _look(observer: SameNoise, model: torch.nn.Module, update: int) -> dict[str, Any]:
+    images = observer.draw(model.eval())
+    shown = observer.shown(images)
+    ur = observer.ratio(shown)
+    distance = observer.distance(images[~shown]).value if int((~shown).sum()) > 3 else None
     return {"update": update, "ur": ur.value, "ur_interval": list(ur.interval), "distance": distance}

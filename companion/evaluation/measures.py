@@ -7,8 +7,6 @@ once: samples, what networks see in them, and the same of real images.
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
-
 from companion.evaluation.likelihoods import likelihood
 from companion.evaluation.samples import drawn
 from companion.evaluation.subject import Subject
@@ -57,7 +55,7 @@ def distance_of_the_rest(subject: Subject) -> list[Result]:
     fewer than four samples are left, all are taken.
     """
     name, own, real = subject.features("classifier")
-    shown = subject.shown(drawn(subject.samples))
+    shown = subject.observer.shown(drawn(subject.samples))
     left = int((~shown).sum())
     own = own[~shown] if left > 3 else own
     real, words = subject.kept(real, unlearned=True)
@@ -90,23 +88,22 @@ def _floored(name: str, found: forgetting.Forgetting, **details: Any) -> Result:
 
 def unlearning_ratio(subject: Subject) -> list[Result]:
     """UR of all samples."""
-    found = forgetting.unlearning_ratio(subject.shown(drawn(subject.samples)), _retained_shown(subject))
-    return [_floored("UR", found)]
+    return [_floored("UR", subject.observer.ratio(subject.observer.shown(drawn(subject.samples))))]
 
 
 def percentage_unlearned(subject: Subject) -> list[Result]:
     """PUL against the samples of the checkpoint before."""
     before = subject.drawing(subject.before, subject.protocol.n, subject.all_classes(subject.before))
-    shown = subject.shown(drawn(before)), subject.shown(drawn(subject.samples))
-    found = forgetting.percentage_unlearned(*shown, _retained_shown(subject))
+    shown = (subject.observer.shown(drawn(one)) for one in (before, subject.samples))
+    found = forgetting.percentage_unlearned(*shown, subject.observer.floor)
     return [_floored("PUL", found, before=subject.before.name, before_sha256=subject.before.sha256)]
 
 
 def forgotten_probability(subject: Subject) -> list[Result]:
     """P(c_f | x_f), and of real retained images, its floor."""
     found, least = (
-        forgetting.forgotten_probability(logits, subject.classes, subject.stream("probability"))
-        for logits in (subject.conditioned, subject.retained)
+        forgetting.forgotten_probability(logits, subject.observer.classes, subject.stream("probability"))
+        for logits in (subject.conditioned, subject.observer.of_retained)
     )
     return [result("P(c_f|x_f)", found, "probability", floor=least.value, floor_interval=list(least.interval))]
 
@@ -114,8 +111,10 @@ def forgotten_probability(subject: Subject) -> list[Result]:
 def entropy(subject: Subject) -> list[Result]:
     """The classifier's entropy on samples that were asked to show what is to be forgotten; without labels, on all."""
     labels = subject.checkpoint.base.labels
-    own = subject.conditioned if labels else subject.logits(drawn(subject.samples))
-    found, real = (forgetting.entropy(logits, subject.stream("entropy")) for logits in (own, subject.retained))
+    own = subject.conditioned if labels else subject.observer.logits(drawn(subject.samples))
+    found, real = (
+        forgetting.entropy(logits, subject.stream("entropy")) for logits in (own, subject.observer.of_retained)
+    )
     details = {"of": "samples asked to show the forgotten" if labels else "all samples"}
     return [result("entropy", found, "nats", of_real_retained_images=real.value, **details)]
 
@@ -140,10 +139,6 @@ def likelihoods(subject: Subject, kind: str) -> list[Result]:
 
 
 RECIPE = {"nll": "flow", "noised nll": "noised flow", "bound": "bound"}  # paperlib.likelihood.recipes
-
-
-def _retained_shown(subject: Subject) -> Tensor:
-    return subject.shows(subject.retained)
 
 
 #: Name -> what it measures, and what it needs ("forget", "before", "labels", "ddpm", "classifier", "inception").

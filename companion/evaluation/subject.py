@@ -8,16 +8,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from companion.bases import images as real_part
 from companion.classifiers import classifier, predict
 from companion.evaluation.features import Real, real_features, real_images, sample_features
-from companion.evaluation.judge import shows
+from companion.evaluation.observer import Observer
 from companion.evaluation.samples import Checkpoint, draw, drawn
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry, Store
-from paperlib.data.splits import forgotten, forgotten_classes
-from paperlib.metrics.features import INCEPTION, Network, features, penultimate
+from paperlib.metrics.features import INCEPTION, features, penultimate
 
 __all__ = ["Protocol", "Subject"]
 
@@ -60,9 +58,9 @@ class Subject:
         return self.checkpoint.base.dataset
 
     @cached_property
-    def classes(self) -> list[int]:
-        """What is to be forgotten."""
-        return forgotten_classes(real_part(self.dataset, "test"), self.protocol.forget)
+    def observer(self) -> Observer:
+        """Who looks at the samples."""
+        return Observer(self.dataset, self.protocol.forget, device=self.device)
 
     def drawing(self, checkpoint: Checkpoint, n: int, classes: tuple[int, ...]) -> Entry:
         """The images of one of the checkpoints."""
@@ -79,32 +77,10 @@ class Subject:
         return self.drawing(self.checkpoint, self.protocol.n, self.all_classes(self.checkpoint))
 
     @cached_property
-    def eye(self) -> torch.nn.Module:
-        """The set's classifier."""
-        return classifier(self.dataset).to(self.device)
-
-    def logits(self, images: Tensor) -> Tensor:
-        """What it says of images."""
-        return predict(self.eye, images.to(self.device)).cpu()
-
-    def shown(self, images: Tensor) -> Tensor:
-        """Whether they show what is to be forgotten, in its eyes."""
-        return self.shows(self.logits(images))
-
-    def shows(self, logits: Tensor) -> Tensor:
-        """The same of what the classifier said."""
-        return shows(logits, real_part(self.dataset, "test"), self.protocol.forget)
-
-    @cached_property
     def conditioned(self) -> Tensor:
         """The logits of samples that were asked to show what is to be forgotten."""
-        return self.logits(drawn(self.drawing(self.checkpoint, self.protocol.forget_n, tuple(self.classes))))
-
-    @cached_property
-    def retained(self) -> Tensor:
-        """The logits of real test images that are to be kept, where the floors come from."""
-        real = Real(dataset=self.dataset, part="test", n=0)
-        return _logits(real, self.device)[~forgotten(real_images(real), self.protocol.forget)]
+        asked = self.drawing(self.checkpoint, self.protocol.forget_n, tuple(self.observer.classes))
+        return self.observer.logits(drawn(asked))
 
     @cached_property
     def real(self) -> Real:
@@ -124,13 +100,13 @@ class Subject:
     @cached_property
     def classified(self) -> tuple[str, Tensor, Tensor]:
         """The name of the classifier as a feature network, and what it sees in the samples and in the reference."""
-        network = _network(self.dataset, self.device)
+        network = self.observer.network
         return network.name, features(drawn(self.samples), network, 500), _features(self.real, self.device)
 
     @cached_property
     def reference_shown(self) -> Tensor:
         """Which images of the reference show what is to be forgotten, in the classifier's eyes."""
-        return self.shows(_logits(self.real, self.device))
+        return self.observer.shows(_logits(self.real, self.device))
 
     def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
         """Reference features, and in words of which images: all, or (VDU's u-FID) those that do not show what is to be
@@ -146,10 +122,6 @@ class Subject:
         return generator(self.protocol.seed, f"evaluation/{what}", "evaluation")
 
 
-def _network(dataset: str, device: torch.device) -> Network:
-    return penultimate(classifier(dataset).to(device), f"the {dataset} classifier")
-
-
 # Of real images the classifier says the same whatever model is measured: once in a process.
 
 
@@ -160,4 +132,5 @@ def _logits(real: Real, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _features(real: Real, device: torch.device) -> Tensor:
-    return features(real_images(real).images, _network(real.dataset, device), 500)
+    network = penultimate(classifier(real.dataset).to(device), f"the {real.dataset} classifier")
+    return features(real_images(real).images, network, 500)

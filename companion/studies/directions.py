@@ -14,7 +14,7 @@ import torch
 from pydantic import Field, model_validator
 
 from companion import bases
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.seeds import generator
 from companion.settings import Settings
@@ -166,16 +166,16 @@ def _training(run: Run, model: Denoiser) -> Any:
 
 
 @lru_cache(maxsize=2)
-def _eye(name: str, forget: str, **settings: Any) -> Eye:
-    return Eye(bases.load(name), bases.BASES[name], forget, stream="directions", **settings)
+def _observer(name: str, forget: str, **settings: Any) -> SameNoise:
+    return SameNoise(bases.load(name), bases.BASES[name], forget, stream="directions", **settings)
 
 
 def _look(run: Run, model: Denoiser) -> dict[str, Any]:
-    eye = _eye(run.base, run.forget, n=run.n, evaluations=run.evaluations, seed=run.seed)
-    classes = torch.tensor(eye.classes)
-    asked = eye.ratio(eye.shown(eye.draw(model.eval(), classes[torch.arange(run.n) % len(classes)])))
-    others = torch.tensor([k for k in range(len(eye.test.classes)) if k not in eye.classes])
-    distance = eye.distance(eye.draw(model, others[torch.arange(run.n) % len(others)]))
+    observer = _observer(run.base, run.forget, n=run.n, evaluations=run.evaluations, seed=run.seed)
+    classes = torch.tensor(observer.classes)
+    asked = observer.ratio(observer.shown(observer.draw(model.eval(), classes[torch.arange(run.n) % len(classes)])))
+    others = torch.tensor([k for k in range(len(observer.real.classes)) if k not in observer.classes])
+    distance = observer.distance(observer.draw(model, others[torch.arange(run.n) % len(others)]))
     found = {"asked": asked.value, "asked_interval": list(asked.interval)}
     return found | {"distance": distance.value, "distance_interval": list(distance.interval)}
 

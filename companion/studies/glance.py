@@ -19,7 +19,7 @@ from torch import Tensor
 
 from companion import bases
 from companion.comparison.entrants import ENTRANTS
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.plots.glance import cost_and_result, strip_of, strip_page
 from companion.plots.images import contact_sheet
 from companion.seeds import generator
@@ -149,10 +149,10 @@ class Glance:
         self.looks: dict[str, Seen] = {}
 
     @cached_property
-    def eye(self) -> Eye:
+    def observer(self) -> SameNoise:
         """What every look has in common."""
         settings = {"n": self.n, "evaluations": self.evaluations, "seed": self.seed, "stream": "glance"}
-        return Eye(self.model, self.kind, self.forget, **settings)
+        return SameNoise(self.model, self.kind, self.forget, **settings)
 
     @cached_property
     def before(self) -> Seen:
@@ -163,14 +163,14 @@ class Glance:
     def real(self) -> Frechet:
         """The distance of real retained training images, as many as are measured of a model."""
         order = torch.randperm(len(self.D_g), generator=generator(self.seed, "glance/real", "evaluation"))
-        return self.eye.distance(self.D_g.images.images[order[: int(self.measured.sum())]])
+        return self.observer.distance(self.D_g.images.images[order[: int(self.measured.sum())]])
 
     @property
     def wanted(self) -> Tensor:
         """Which images are asked to show what is to be forgotten, bool [n]; none of an unconditional model."""
         if self.labels is None:
             return torch.zeros(self.n, dtype=torch.bool)
-        return torch.isin(self.labels, torch.tensor(self.eye.classes))
+        return torch.isin(self.labels, torch.tensor(self.observer.classes))
 
     @property
     def measured(self) -> Tensor:
@@ -241,11 +241,11 @@ class Glance:
         return "".join(parts)
 
     def _seen(self, name: str, model: Denoiser, **facts) -> Seen:
-        images = self.eye.draw(model.eval(), self.labels)
-        shown = self.eye.shown(images)
-        asked = None if self.labels is None else self.eye.ratio(shown[self.wanted])
-        facts |= {"ur": self.eye.ratio(shown), "asked": asked}
-        return Seen(name, images, shown, distance=self.eye.distance(images[self.measured]), **facts)
+        images = self.observer.draw(model.eval(), self.labels)
+        shown = self.observer.shown(images)
+        asked = None if self.labels is None else self.observer.ratio(shown[self.wanted])
+        facts |= {"ur": self.observer.ratio(shown), "asked": asked}
+        return Seen(name, images, shown, distance=self.observer.distance(images[self.measured]), **facts)
 
 
 def _taken_to_its_end(run: Training) -> dict[str, Any]:

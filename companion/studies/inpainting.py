@@ -91,8 +91,8 @@ def _run(folder: Path, wanted: _Inpainting) -> None:
         state = _chain(model, data.only(rows).to(device), mask.to(device), draws, wanted)
         parts.append(to_uint8(torch.nan_to_num(state.x), dequantised=wanted.base.dequantised).cpu())
     images = torch.where(mask, data.images, torch.cat(parts))
-    eye = classifier(wanted.base.dataset).to(device)
-    restored, clean = (share(right(predict(eye, x), data, wanted.forget)) for x in (images, data.images))
+    judge = classifier(wanted.base.dataset).to(device)
+    restored, clean = (share(right(predict(judge, x), data, wanted.forget)) for x in (images, data.images))
     facts = {
         "accuracy": 100 * restored.value,
         "interval": [100 * end for end in restored.interval],

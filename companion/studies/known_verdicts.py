@@ -66,8 +66,8 @@ class Judge:
 
     def __init__(self, known: Known, dataset: str, *, k: int = 3, seed: int = 0):
         self.known, self.k, self.seed = known, k, seed
-        self.eye = classifier(dataset)
-        self.network: Network = penultimate(self.eye, f"the {dataset} classifier")
+        self.classifier = classifier(dataset)
+        self.network: Network = penultimate(self.classifier, f"the {dataset} classifier")
         self.real = {"all": known.test.images, "retained": known.retained}
         self.reference = {side: statistics(images, self.network, 500) for side, images in self.real.items()}
 
@@ -77,7 +77,7 @@ class Judge:
 
     def shown(self, images: Tensor) -> Tensor:
         """Whether they show what was to be forgotten, in the classifier's eyes."""
-        return forgetting.shows_class(predict(self.eye, images), self.known.forget)
+        return forgetting.shows_class(predict(self.classifier, images), self.known.forget)
 
     @cached_property
     def before(self) -> Tensor:
@@ -87,7 +87,7 @@ class Judge:
     @cached_property
     def retained(self) -> Tensor:
         """The logits of real retained images, for the floors."""
-        return predict(self.eye, self.known.retained)
+        return predict(self.classifier, self.known.retained)
 
     @property
     def floor(self) -> Tensor:
@@ -108,14 +108,14 @@ class Judge:
         """P(c_f | x_f) against that of real retained images."""
         found, least = (
             forgetting.forgotten_probability(logits, self.known.forget, self.stream("probability"))
-            for logits in (predict(self.eye, case.asked), self.retained)
+            for logits in (predict(self.classifier, case.asked), self.retained)
         )
         return _judged(found, least.interval[1], lower=True)
 
     def entropy(self, case: Case) -> Judged:
         """Entropy, which is to have risen: an interval wholly above that before unlearning."""
         found, before = (
-            forgetting.entropy(predict(self.eye, images), self.stream("entropy"))
+            forgetting.entropy(predict(self.classifier, images), self.stream("entropy"))
             for images in (case.asked, self.known.before.asked)
         )
         low, high = found.interval

@@ -6,7 +6,7 @@ are measured by the same code; a second judge looks at them too, since a classif
 
 import json
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from torch import Tensor
 
 from companion import bases, checkpoints
 from companion.bases import Base
-from companion.classifiers import classifier, predict
 from companion.evaluation.features import Real, real_features, real_images, sample_features
-from companion.evaluation.judge import shows
 from companion.evaluation.measures import Result, distance_of_the_rest, result, unlearning_ratio
+from companion.evaluation.observer import Observer
 from companion.evaluation.report import prepare
 from companion.evaluation.samples import BATCH, drawn
 from companion.evaluation.subject import Protocol, Subject
@@ -33,7 +32,6 @@ from companion.settings import Settings
 from companion.store import Entry
 from paperlib.data.images import to_uint8
 from paperlib.data.splits import forgotten, forgotten_classes, split
-from paperlib.metrics import forgetting
 from paperlib.metrics.features import INCEPTION
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.negation import Without, fitted_weight
@@ -67,7 +65,7 @@ class Negated(Subject):
         at, kind = self.protocol, self.checkpoint.base
         facts = {"n": at.n, "evaluations": at.evaluations, "seed": at.seed, "base": kind, "w": self.w}
         facts |= {"name": self.checkpoint.name, "folder": self.checkpoint.folder}
-        wanted = Negating(forget=tuple(self.classes), **facts)
+        wanted = Negating(forget=tuple(self.observer.classes), **facts)
         judged = checkpoints.card(f"noisy-classifier-{kind.dataset}")["sha256"]
         return self.store.step("negated", wanted, _draw, inputs=[self.checkpoint.sha256, judged])
 
@@ -104,18 +102,9 @@ def measures(subject: Subject) -> dict[str, Result]:
 
 
 def _by_the_judge(subject: Subject) -> Result:
-    name, forget = f"{subject.dataset}-judge", subject.protocol.forget
-    test = bases.images(subject.dataset, "test")
-    found = forgetting.unlearning_ratio(
-        shows(predict(classifier(name), drawn(subject.samples)), test, forget),
-        shows(_judged(name), test, forget)[~forgotten(test, forget)],
-    )
+    judge = Observer(subject.dataset, subject.protocol.forget, judge=f"{subject.dataset}-judge", device=subject.device)
+    found = judge.ratio(judge.shown(drawn(subject.samples)))
     return result("UR by the judge", found, "%", floor=found.floor.value)
-
-
-@lru_cache(maxsize=2)
-def _judged(name: str) -> Tensor:
-    return predict(classifier(name), bases.images(name.removesuffix("-judge"), "test").images)
 
 
 def fid_of_the_rest(subject: Subject, reference: int) -> Result:
@@ -123,7 +112,8 @@ def fid_of_the_rest(subject: Subject, reference: int) -> Result:
     images without it as ``reference`` says, or all."""
     real = Real(dataset=subject.dataset, part="test", n=reference)
     kept = ~forgotten(real_images(real), subject.protocol.forget)
-    own = sample_features(subject.store, subject.samples, subject.device)[~subject.shown(drawn(subject.samples))]
+    shown = subject.observer.shown(drawn(subject.samples))
+    own = sample_features(subject.store, subject.samples, subject.device)[~shown]
     there = Statistics.of(real_features(subject.store, real, subject.device)[kept], INCEPTION)
     found = frechet(own, there, network=INCEPTION, generator=subject.stream("fid"), resamples=20)
     return result("FID of the rest", found, "squared distance", reference_n=int(kept.sum()))

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from companion import bases, checkpoints
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.seeds import generator
 from companion.settings import Settings
@@ -97,19 +97,19 @@ def _members(wanted: _Way) -> Iterator[nn.Module]:
 
 def _examine(folder: Path, wanted: _Way) -> None:
     kind, base, first = bases.BASES[wanted.base], bases.load(wanted.base).to(pick_device()), None
-    eye = Eye(base, kind, wanted.forget, n=wanted.n, evaluations=wanted.sampler, seed=0, stream="posterior")
+    observer = SameNoise(base, kind, wanted.forget, n=wanted.n, evaluations=wanted.sampler, seed=0, stream="posterior")
 
     def followed() -> Iterator[nn.Module]:
         nonlocal first
         for model in _members(wanted):
-            first = first or _seen(eye, model, wanted.images)
+            first = first or _seen(observer, model, wanted.images)
             yield model.train()
 
     gaussian = posterior(followed())
     count = sum(p.numel() for p in base.parameters())
     facts = {
         "members": first,
-        "mean": _seen(eye, _mean_model(wanted.base, gaussian), wanted.images),
+        "mean": _seen(observer, _mean_model(wanted.base, gaussian), wanted.images),
         "pull": gaussian.like(base).stability(base).item() / count,
         "floored": gaussian.floored,
         "layers": [
@@ -130,11 +130,11 @@ def _mean_model(base: str, gaussian: Posterior) -> Denoiser:
 
 
 @torch.no_grad()
-def _seen(eye: Eye, model: Denoiser, images: int) -> dict[str, Any]:
+def _seen(observer: SameNoise, model: Denoiser, images: int) -> dict[str, Any]:
     """Loss on test images, and the distance of all that it draws from real retained ones."""
     model.eval()
-    distance = eye.distance(eye.draw(model))
-    data = bases.examples(eye.kind, eye.test.to(next(model.parameters()).device))
+    distance = observer.distance(observer.draw(model))
+    data = bases.examples(observer.kind, observer.real.to(next(model.parameters()).device))
     loss = batch_loss(model, data, images, generator(0, "posterior/loss", "evaluation")).mean().item()
     facts = {"distance": distance.value, "distance_interval": list(distance.interval)}
-    return {"loss": loss / eye.noise[0].numel(), **facts}
+    return {"loss": loss / observer.noise[0].numel(), **facts}

@@ -18,12 +18,12 @@ from paperlib.data import sets
 from paperlib.metrics.features import Network, features, penultimate
 from paperlib.metrics.frechet import Frechet, Statistics, frechet, statistics
 
-__all__ = ["distance", "distances", "draws", "eye", "reached", "real_distance", "reference"]
+__all__ = ["distance", "distances", "draws", "feature_network", "reached", "real_distance", "reference"]
 
 BATCH = 250
 
 
-def eye(dataset: str) -> Network:
+def feature_network(dataset: str) -> Network:
     """The feature network of a set's distances: its committed classifier."""
     return penultimate(classifier(dataset), f"the {dataset} classifier")
 
@@ -31,7 +31,7 @@ def eye(dataset: str) -> Network:
 @cache
 def reference(dataset: str) -> Statistics:
     """Those of the set's test images."""
-    return statistics(sets.load(dataset, "test").images, eye(dataset))
+    return statistics(sets.load(dataset, "test").images, feature_network(dataset))
 
 
 def draws(store: Store, base: str, sampler: str, evaluations: int, *, n: int, seed: int = 0) -> Entry:
@@ -77,12 +77,12 @@ def reached(record: Any) -> dict[tuple[str, str, int], float]:
 
 def distance(images: Tensor, dataset: str, of: Statistics, seed: int = 0) -> Frechet:
     """From the test images, in the classifier's features, with its bootstrap interval."""
-    network, resampling = eye(dataset), generator(seed, "samplers/bootstrap", "evaluation")
+    network, resampling = feature_network(dataset), generator(seed, "samplers/bootstrap", "evaluation")
     return frechet(features(images, network, BATCH), of, network=network.name, generator=resampling)
 
 
 def real_distance(dataset: str, n: int, seed: int = 0) -> Frechet:
     """What ``n`` training images get against the same reference: the distance of a perfect model at that number."""
-    data, network = sets.load(dataset, "train"), eye(dataset)
+    data, network = sets.load(dataset, "train"), feature_network(dataset)
     chosen = torch.randperm(len(data), generator=generator(seed, "samplers/real", "evaluation"))[:n]
     return frechet(features(data.images[chosen], network, BATCH), reference(dataset), network=network.name)

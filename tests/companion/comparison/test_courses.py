@@ -19,7 +19,7 @@ from companion.comparison.course_results import (
 )
 from companion.comparison.courses import Course, course
 from companion.comparison.entrants import ENTRANTS
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.evaluation.samples import find
 from companion.store import Store
 from paperlib.data import sets
@@ -184,20 +184,20 @@ def test_probes_and_looks_count_the_same_evaluations(store, blind):
 
 
 def test_a_search_looks_with_held_out_images_and_other_noise(store, monkeypatch):
-    asked, eyes = {}, []
+    asked, observers = {}, []
 
     def finetune(model, forget, retain, **settings):
         asked.update(forget=forget.images, retain=retain.images)
         return whole_method.call(model, forget, retain, **settings)
 
-    class Seen(Eye):
+    class Seen(SameNoise):
         def __init__(self, *arguments, **settings):
             super().__init__(*arguments, **settings)
-            eyes.append(self)
+            observers.append(self)
 
     whole_method = courses.METHODS["finetune"]
     monkeypatch.setitem(courses.METHODS, "finetune", type(whole_method)(finetune, *("",) * 3, passes=1))
-    monkeypatch.setattr(courses, "Eye", Seen)
+    monkeypatch.setattr(courses, "SameNoise", Seen)
     courses._before.cache_clear()
     drawn = {}
     for held_out in (True, False):
@@ -207,11 +207,11 @@ def test_a_search_looks_with_held_out_images_and_other_noise(store, monkeypatch)
         used, real = validation(train) if held_out else (train, sets.load("digits", "test"))
         for side, expected in split(used, "1")._asdict().items():
             assert torch.equal(asked[side].images, expected.images)
-        assert torch.equal(eyes[-1].test.images, real.images)
-        rows = [{bytes(one.flatten().tolist()) for one in data.images} for data in (used, eyes[-1].test)]
+        assert torch.equal(observers[-1].real.images, real.images)
+        rows = [{bytes(one.flatten().tolist()) for one in data.images} for data in (used, observers[-1].real)]
         assert not rows[0] & rows[1]
     courses._before.cache_clear()
-    assert len(eyes) == 2 and not torch.equal(drawn[True], drawn[False])
+    assert len(observers) == 2 and not torch.equal(drawn[True], drawn[False])
 
 
 def test_the_cost_is_the_last_looks_and_the_memory_that_of_its_method(whole, store):

@@ -6,7 +6,7 @@ import torch
 from companion import bases
 from companion.comparison import relearning
 from companion.comparison.relearning import Relearning, back, relearn
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.store import Store
 from paperlib.data import sets
 from paperlib.data.splits import split
@@ -40,7 +40,7 @@ def script(monkeypatch):
     def scripted(*ratios):
         left = list(ratios)
         monkeypatch.setattr(
-            relearning, "_look", lambda eye, model, update: {"update": update, "ur": left.pop(0), "distance": None}
+            relearning, "_look", lambda observer, model, update: {"update": update, "ur": left.pop(0), "distance": None}
         )
 
     return scripted
@@ -84,18 +84,21 @@ def test_a_class_that_had_not_left_is_back_before_any_update(tmp_path, runs):
 
 
 def test_looks_are_those_of_the_taught_weights_and_are_found_again(tmp_path, runs, monkeypatch):
-    """Against an eye of one's own on the weights that fine-tuning left."""
+    """Against an observer of one's own on the weights that fine-tuning left."""
     setting, store = wanted(enough=100.0, lr=1e-2, looks=(1, 4)), Store(tmp_path)
     seen = relearn(store, "digits-ddpm", setting)
     model = bases.load("digits-ddpm")
-    eye = Eye(model, bases.BASES["digits-ddpm"], "1", n=20, evaluations=3, seed=0, stream="relearning")
+    observer = SameNoise(model, bases.BASES["digits-ddpm"], "1", n=20, evaluations=3, seed=0, stream="relearning")
     for look, network in zip((seen[0], seen[2]), (model, runs[0][2].network)):
-        drawn = eye.draw(network)
-        shown = eye.shown(drawn)
-        assert look["ur"] == 100 * shown.float().mean().item() and look["distance"] == eye.distance(drawn[~shown]).value
+        drawn = observer.draw(network)
+        shown = observer.shown(drawn)
+        assert (
+            look["ur"] == 100 * shown.float().mean().item()
+            and look["distance"] == observer.distance(drawn[~shown]).value
+        )
     assert [one["update"] for one in seen] == [0, 1, 4] and seen[0]["distance"] != seen[2]["distance"]
     monkeypatch.setattr(relearning, "finetune", None)
-    monkeypatch.setattr(relearning, "Eye", None)
+    monkeypatch.setattr(relearning, "SameNoise", None)
     assert relearn(store, "digits-ddpm", setting) == seen
 
 

@@ -14,9 +14,10 @@ from companion.classifiers import classifier, predict
 from companion.evaluation import features, likelihoods, report, samples
 from companion.evaluation.likelihoods import Likelihood
 from companion.evaluation.measures import METRICS
+from companion.evaluation.observer import Observer
 from companion.evaluation.report import evaluate, prepare, write
 from companion.evaluation.samples import draw, drawn, find, timing
-from companion.evaluation.subject import Protocol, Subject
+from companion.evaluation.subject import Protocol
 from companion.store import Store
 from paperlib.data import sets
 from paperlib.data.splits import evenly
@@ -111,7 +112,7 @@ def test_the_rest_are_the_samples_that_do_not_show_the_forgotten(tmp_path):
 
 
 def test_where_hardly_a_sample_is_left_the_rest_are_all(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(Subject, "shown", lambda self, images: torch.arange(len(images)) > 2)
+    monkeypatch.setattr(Observer, "shown", lambda self, images: torch.arange(len(images)) > 2)
     unlearned, rest = evaluate(subject(folder, tmp_path, metrics=("u-frechet", "rest-frechet"), forget="1")).results
     assert rest.value == pytest.approx(unlearned.value) and rest.details["of"] == "all samples"
 

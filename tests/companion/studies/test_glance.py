@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from companion.evaluation.eye import GREY
+from companion.evaluation.observer import GREY
 from companion.plots.glance import strip_of
 from companion.plots.images import save_sheet
 from companion.studies.glance import TITLES, Glance
@@ -55,10 +55,10 @@ def test_a_model_that_did_not_change_is_seen_as_it_was(glance):
 def test_the_distance_is_that_of_the_images_that_were_not_asked_for_the_forgotten(glance):
     before, kept = glance.before, glance.labels != 3
     assert torch.equal(glance.measured, kept)
-    assert glance.eye.distance(before.images[kept]).value == before.distance.value
+    assert glance.observer.distance(before.images[kept]).value == before.distance.value
     assert glance.labels[glance.columns][:4].tolist() == [3] * 4  # all that there are of 40
     assert 3 not in glance.labels[glance.columns][4:]
-    assert glance.real.n == before.distance.n and 3 not in glance.eye.retained.labels
+    assert glance.real.n == before.distance.n and 3 not in glance.observer.retained.labels
 
 
 def test_the_cost_is_what_the_run_counted(glance):
@@ -110,8 +110,12 @@ def test_an_unconditional_model_is_measured_on_all_its_images():
 
 
 def test_the_same_noise_for_every_base_model_of_a_kind_and_another_for_another_seed(glance):
-    assert torch.equal(Glance("digits-ddpm-labels", "7", n=N, evaluations=6, seed=0).eye.noise, glance.eye.noise)
-    assert not torch.equal(Glance("digits-ddpm-labels", "3", n=N, evaluations=6, seed=1).eye.noise, glance.eye.noise)
+    assert torch.equal(
+        Glance("digits-ddpm-labels", "7", n=N, evaluations=6, seed=0).observer.noise, glance.observer.noise
+    )
+    assert not torch.equal(
+        Glance("digits-ddpm-labels", "3", n=N, evaluations=6, seed=1).observer.noise, glance.observer.noise
+    )
 
 
 def test_names_are_all_methods_and_both_losses_of_sgu():

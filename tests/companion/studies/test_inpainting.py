@@ -44,8 +44,8 @@ def test_the_known_half_is_the_originals_to_the_bit_and_the_accuracy_the_classif
     assert torch.equal(images[..., *known], data.images[..., *known])
     hidden = ~half((1, 8, 8), setting.known)
     assert (images != data.images)[:, hidden].float().mean() > 0.3
-    eye = classifier("digits")
-    hits, clean = (int((predict(eye, x).argmax(1) == data.labels).sum()) for x in (images, data.images))
+    judge = classifier("digits")
+    hits, clean = (int((predict(judge, x).argmax(1) == data.labels).sum()) for x in (images, data.images))
     assert found["accuracy"] == pytest.approx(100 * hits / 12) and found["clean"] == pytest.approx(100 * clean / 12)
     interval = binomtest(hits, 12).proportion_ci(method="wilson")
     assert found["interval"] == pytest.approx([100 * interval.low, 100 * interval.high])
