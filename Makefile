@@ -76,6 +76,7 @@ rehearse: $(READY)
 test: $(READY)
 	$(BIN)/ruff check paperlib companion tests notebooks benchmarks
 	$(BIN)/ruff format --check --quiet paperlib companion tests notebooks benchmarks
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser --ignore=tests/cluster tests
 
 test-browser: $(READY)

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from functools import cache
 from statistics import fmean
 
+from scipy.special import stdtrit
+
 __all__ = ["Z", "added", "positive_interval", "share_interval", "t_interval", "t_quantile", "wilson"]
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
@@ -93,24 +95,6 @@ def added(value: float, *intervals: Interval) -> Interval:
 
 
 @cache
-def t_quantile(freedom: int, inside: float = 0.95) -> float:
-    """Return the t for which ``P(|T| < t) = inside``, by bisection."""
-    low, high = 0.0, 1e6
-    while high - low > 1e-12 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _inside(middle, freedom) < inside else (low, middle)
-    return high
-
-
-def _inside(t: float, freedom: int) -> float:
-    """P(|T| < t): Abramowitz and Stegun, 26.7.3 and 26.7.4."""
-    angle = math.atan(t / math.sqrt(freedom))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    first = freedom % 2 + 2
-    term = total = cosine if freedom % 2 else 1.0
-    for k in range(first, freedom - 1, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    if freedom % 2:
-        return 2 / math.pi * (angle + sine * total * (freedom > 1))
-    return sine * total
+def t_quantile(freedom: int) -> float:
+    """The t for which P(|T| < t) = 95 %."""
+    return float(stdtrit(freedom, 0.975))
