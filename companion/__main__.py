@@ -16,7 +16,7 @@ COMMANDS = {
     "rehearse": ("companion.rehearse", "go the way of paper with every amount divided (make rehearse)"),
     "weights": ("companion.weights", "give a base model of a paper's size weights that others have trained"),
     "trials": ("companion.campaign.trials", "short trainings at equal time, to find a base model's recipe"),
-    "classifier": ("companion.classifiers", "train the classifier of a data set"),
+    "classifier": ("companion.classifier_training", "train the classifier of a data set"),
     "noisy-classifier": ("companion.noisy_classifiers", "train the classifier of noisy images of a data set"),
     "evaluate": ("companion.evaluate", "measure a checkpoint: FID, UR, likelihoods and the rest"),
     "search": ("companion.comparison.search", "search every method's settings on held-out images"),

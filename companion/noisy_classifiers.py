@@ -5,7 +5,6 @@ and calibration at several noise levels. One network serves every process (:mod:
 every choice of classes to forget. A snapshot in the build folder lets a run that was stopped go on, to the bit.
 """
 
-import argparse
 import hashlib
 import math
 from functools import partial
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from companion import bases, checkpoints
+from companion.classifier_training import train_named
 from companion.folders import build_folder
 from companion.machine import say
 from companion.seeds import generator
@@ -163,12 +163,7 @@ def card(name: str, model: NoisyClassifier, run: Training, seed: int) -> dict[st
 
 def main() -> None:
     """Train the classifiers of noisy images of the sets named."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("sets", nargs="+", choices=RECIPES)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    for name in arguments.sets:
-        make(name, seed=arguments.seed)
+    train_named(make, RECIPES, main.__doc__)
 
 
 if __name__ == "__main__":

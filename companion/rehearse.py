@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from companion import bases, classifiers, rehearsal
+from companion import bases, classifier_training, classifiers, rehearsal
 from companion.campaign.pretraining import Pretraining
 from companion.code import CHECKOUT
 from companion.evaluation import features, report
@@ -160,7 +160,7 @@ def _model(name: str) -> None:
     base = bases.BASES[name]
     dataset = base.dataset
     if dataset in classifiers.LARGE and not (classifiers.folder_of(dataset) / f"classifier-{dataset}.json").is_file():
-        classifiers.make(dataset)
+        classifier_training.make(dataset)
     run = Pretraining(base, torch.device("cpu"), base.folder)
     if run.left():
         run.go_on(None)

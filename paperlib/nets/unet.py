@@ -68,6 +68,8 @@ class UNet(nn.Module):
         clock: (a, b): the sines are of a time + b. DDPM's code counts its steps from 0, so that step k is told k - 1:
             (1, -1); score_sde's runs to 999: (0.999, 0).
         padding: of the convolutions that halve, "even" or "end" (:class:`~paperlib.nets.blocks.Down`).
+        patch: the network's pixels are squares of so many by so many of the image's, whose values are its channels, as
+            in a transformer of patches: a quarter of the work at 2. ``attention`` names resolutions of its own pixels.
 
     The weights are channels_last in memory, and activations follow: faster, the same numbers to rounding.
     """
@@ -90,12 +92,16 @@ class UNet(nn.Module):
         frequency: float = 1.0,
         clock: tuple[float, float] = (1.0, 0.0),
         padding: str = "even",
+        patch: int = 1,
     ):
         super().__init__()
         halvings = len(multipliers) - 1
-        sizes = [size // 2**level for level in range(halvings + 1)]
-        if size % 2**halvings:
-            raise ValueError(f"size={size} cannot be halved {halvings} times, as multipliers={multipliers} asks")
+        if patch < 1 or size % patch:
+            raise ValueError(f"size={size} cannot be cut into patches of patch={patch}")
+        sizes = [size // patch // 2**level for level in range(halvings + 1)]
+        if size // patch % 2**halvings:
+            cut = f", in patches of {patch}," if patch > 1 else ""
+            raise ValueError(f"size={size}{cut} cannot be halved {halvings} times, as multipliers={multipliers} asks")
         if not set(attention) <= set(sizes):
             raise ValueError(f"attention={attention} names a resolution that is not among {sizes}")
         if channels % per_group or channels < per_group:
@@ -104,7 +110,7 @@ class UNet(nn.Module):
             raise ValueError(f"layout={layout!r} is not one of {', '.join(LAYOUTS)}")
         if padding not in PADDINGS:
             raise ValueError(f"padding={padding!r} is not one of {', '.join(PADDINGS)}")
-        self.shape = (image_channels, size, size)
+        self.shape, self.patch = (image_channels, size, size), patch
         self.channels, self.classes, self.known, self.frequency = channels, classes, classes, frequency
         self.clock = clock
         plus = layout == "ddpm++"
@@ -121,7 +127,7 @@ class UNet(nn.Module):
         self.embed_time = _mlp(channels)
         if classes:
             self.labels, self.embed_class = nn.Embedding(classes + 1, channels), _mlp(channels)
-        self.first = nn.Conv2d(image_channels, channels, 3, padding=1)
+        self.first = nn.Conv2d(image_channels * patch**2, channels, 3, padding=1)
         c, kept = channels, [channels]
         self.down = nn.ModuleList()  # what each of these gives is kept for the way up
         for level, width in enumerate(widths):
@@ -142,7 +148,7 @@ class UNet(nn.Module):
                 double = [residual(width, width, "up") if plus else Up(width)] if level and last else []
                 self.up.append(Layers([residual(c + kept.pop(), width), *attend(width, here), *double]))
                 c = width
-        self.last_norm, self.last = norm(c, per_group), ZeroConv2d(c, image_channels, 3, padding=1)
+        self.last_norm, self.last = norm(c, per_group), ZeroConv2d(c, image_channels * patch**2, 3, padding=1)
         self.to(memory_format=torch.channels_last)
 
     @property
@@ -161,6 +167,8 @@ class UNet(nn.Module):
         if x.shape[1:] != self.shape:
             raise ValueError(f"this U-Net is for images {self.shape}, not {tuple(x.shape[1:])}")
         embedding = F.silu(self.embed(time, cond))
+        if self.patch > 1:
+            x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
         h = self.first(x)
         kept = [h]
         for layers in self.down:
@@ -169,7 +177,7 @@ class UNet(nn.Module):
         h = self.middle(h, embedding)
         for layers in self.up:
             h = layers(torch.cat([h, kept.pop()], dim=1), embedding)
-        return self.last(F.silu(self.last_norm(h)))
+        return F.pixel_shuffle(self.last(F.silu(self.last_norm(h))), self.patch)
 
     def embed(self, time: Tensor, cond: Tensor | None) -> Tensor:
         """time [B], and labels [B] beside it where there are classes -> [B, E]."""

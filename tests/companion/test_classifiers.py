@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from companion import checkpoints, classifiers
+from companion import checkpoints, classifier_training, classifiers
 from companion.folders import build_folder
 from companion.snapshots import Resumable
 from paperlib.data import sets
@@ -14,7 +14,7 @@ from tests.oracles import seeded
 def test_the_committed_classifiers_reach_their_goals_on_held_out_images(name, goal):
     model = classifiers.classifier(name)
     data = sets.load(name, "test", **classifiers._drawn(name))
-    table = classifiers.confusion(model, data)
+    table = classifier_training.confusion(model, data)
     right = table.diagonal(dim1=-2, dim2=-1).sum(-1) / table.sum((-2, -1))
     assert (right >= goal).all()
 
@@ -26,22 +26,22 @@ def test_the_confusion_table_counts_by_hand():
         def forward(self, x):
             return torch.eye(10)[torch.full((len(x),), 3)]
 
-    table = classifiers.confusion(Always(), data)
+    table = classifier_training.confusion(Always(), data)
     assert table.sum() == 30 and table[:, 3].sum() == 30
     assert torch.equal(table[:, 3], torch.bincount(data.labels, minlength=10))
 
 
 def test_a_shift_moves_whole_pixels_and_keeps_the_size():
     x = torch.randn(2, 1, 6, 6, generator=seeded(1))
-    seen = {tuple(classifiers.shifted(x, 1, seeded(k))[0, 0, 2, 2:4].tolist()) for k in range(40)}
+    seen = {tuple(classifier_training.shifted(x, 1, seeded(k))[0, 0, 2, 2:4].tolist()) for k in range(40)}
     neighbours = {tuple(x[0, 0, 2 + i, 2 + j : 4 + j].tolist()) for i in (-1, 0, 1) for j in (-1, 0, 1)}
     assert seen == neighbours
-    assert torch.equal(classifiers.shifted(x, 0, seeded()), x)
+    assert torch.equal(classifier_training.shifted(x, 0, seeded()), x)
 
 
 def test_each_image_may_be_shifted_by_its_own_displacement():
     x = torch.randn(300, 3, 5, 6, generator=seeded(1))
-    moved = classifiers.shifted(x, 1, seeded(2), each=True)
+    moved = classifier_training.shifted(x, 1, seeded(2), each=True)
     padded = torch.nn.functional.pad(x, [1] * 4, mode="replicate")
     windows = torch.stack([padded[:, :, i : i + 5, j : j + 6] for i in range(3) for j in range(3)], 1)
     matches = (windows == moved[:, None]).flatten(2).all(2)
@@ -56,7 +56,7 @@ def test_sgd_takes_the_step_of_its_formula(monkeypatch):
     few = dict(size=8, steps=5, width=4, network="CifarResNet")
     recipe = classifiers.Recipe(optimizer="SGD", lr=0.1, clip=0, weight_decay=decay, **few)
     monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
-    run = classifiers.training("digits")
+    run = classifier_training.training("digits")
     start, rate = [p.clone() for p in run.network.parameters()], run.rate(0)
     next(iter(run))
     for before, p in zip(start, run.network.parameters()):
@@ -69,8 +69,8 @@ def test_statistics_are_the_means_over_fresh_batches():
     before = {name: p.clone() for name, p in model.named_parameters()}
     draws = seeded(3)
     with torch.no_grad():
-        seen = [model.layers[0][0](classifiers.drawn(data, recipe, draws)[0]) for _ in range(3)]
-    classifiers.take_statistics(model, data, recipe, seeded(3))
+        seen = [model.layers[0][0](classifier_training.drawn(data, recipe, draws)[0]) for _ in range(3)]
+    classifier_training.take_statistics(model, data, recipe, seeded(3))
     norm = model.layers[0][1]
     assert torch.allclose(norm.running_mean, torch.stack([h.mean((0, 2, 3)) for h in seen]).mean(0), atol=1e-6)
     assert torch.allclose(norm.running_var, torch.stack([h.var((0, 2, 3)) for h in seen]).mean(0), rtol=1e-4)
@@ -82,19 +82,19 @@ def test_a_run_that_was_stopped_ends_in_the_checkpoint_of_one_that_was_not(monke
     few = dict(size=8, steps=6, statistics=2, batch_size=16, width=4, network="CifarResNet")
     recipe = classifiers.Recipe(optimizer="SGD", shift=1, each=True, flip=True, weight_decay=0.1, **few)
     monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
-    whole = classifiers.make("digits", folder=tmp_path / "whole")
+    whole = classifier_training.make("digits", folder=tmp_path / "whole")
 
-    stopped = Resumable(classifiers.training("digits"), classifiers.snapshot_file("digits", 0))
+    stopped = Resumable(classifier_training.training("digits"), classifier_training.snapshot_file("digits", 0))
     for _ in zip(range(3), stopped):
         pass
     stopped.save()
-    again = classifiers.make("digits", folder=tmp_path / "again")
+    again = classifier_training.make("digits", folder=tmp_path / "again")
     assert again.read_bytes() == whole.read_bytes()
     assert list((build_folder() / "classifiers").iterdir()) == []
 
     card = json.loads(again.with_suffix(".json").read_text())
     model = checkpoints.load(classifiers.build("digits"), "classifier-digits", tmp_path / "again")
-    table = classifiers.confusion(model, sets.load("digits", "test"))
+    table = classifier_training.confusion(model, sets.load("digits", "test"))
     assert card["confusion"] == table.tolist() and card["recipe"] == recipe.model_dump()
     assert card["samples_seen"] == 6 * 16
     assert card["accuracy"] == pytest.approx((table.diagonal().sum() / table.sum()).item())
@@ -109,7 +109,7 @@ def test_the_networks_of_the_real_sets_can_be_had_without_their_images(name, par
 @pytest.mark.realdata
 @pytest.mark.parametrize(("name", "goal"), [("mnist", 0.993), ("cifar10", 0.90)])
 def test_the_classifiers_of_the_real_sets_reach_their_goals_and_what_their_cards_say(name, goal):
-    table = classifiers.confusion(classifiers.classifier(name), sets.load(name, "test"))
+    table = classifier_training.confusion(classifiers.classifier(name), sets.load(name, "test"))
     right = (table.diagonal().sum() / table.sum()).item()
     assert right >= goal
     # another machine's rounding may turn an image that lies between two classes
@@ -123,9 +123,9 @@ def test_an_unknown_set_is_named():
 
 def test_training_is_repeatable_and_dropout_draws_from_the_runs_own_generator(monkeypatch):
     monkeypatch.setitem(classifiers.RECIPES, "digits", classifiers.Recipe(size=8, steps=5, width=4, shift=1))
-    first = checkpoints.rounded(classifiers.training("digits").run())
+    first = checkpoints.rounded(classifier_training.training("digits").run())
     torch.manual_seed(999)  # the global generator is neither read nor moved
     before = torch.get_rng_state()
-    again = checkpoints.rounded(classifiers.training("digits").run())
+    again = checkpoints.rounded(classifier_training.training("digits").run())
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(value, again[name]) for name, value in first.items())

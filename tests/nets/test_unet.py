@@ -18,6 +18,7 @@ KINDS = {
     "ddpm++": {"layout": "ddpm++"},
     "scale-shift, heads": {"scale_shift": True, "heads": 2},
     "unconditional, no attention": {"classes": 0, "attention": ()},
+    "patches": {"patch": 2, "attention": (2,)},
 }
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
@@ -123,6 +124,18 @@ def test_rescaled_sums_are_divided_by_the_root_of_two():
     assert torch.allclose(rescaled(x), plain(x) / 2**0.5)
 
 
+def test_a_network_of_patches_is_the_small_one_of_their_values():
+    net = small(patch=2, attention=(2,))
+    inner = small(size=4, image_channels=12, attention=(2,))
+    inner.load_state_dict(net.state_dict())
+    x, time, cond = arguments(net)
+    # a patch's values become channels: those of a colour stay together, row by row
+    cut = torch.stack([x[:, c, i::2, j::2] for c in range(3) for i in (0, 1) for j in (0, 1)], 1)
+    drawn = inner(cut, time, cond)
+    for k, (c, i, j) in enumerate((c, i, j) for c in range(3) for i in (0, 1) for j in (0, 1)):
+        assert torch.allclose(net(x, time, cond)[:, c, i::2, j::2], drawn[:, k], atol=1e-6)
+
+
 def test_groups_divide_the_channels_and_hold_enough_of_them():
     assert [norm(c, 8).num_groups for c in (8, 32, 96, 144, 384)] == [1, 4, 12, 18, 32]
     net = UNet(**{**SMALL, "per_group": 8})
@@ -174,6 +187,8 @@ def test_dropout_acts_in_training_only():
     [
         ({"size": 9}, "size=9 cannot be halved 1 times"),
         ({"size": 28, "multipliers": (1, 2, 2, 2)}, "size=28 cannot be halved 3 times"),
+        ({"patch": 3}, "size=8 cannot be cut into patches of patch=3"),
+        ({"patch": 4, "multipliers": (1, 2, 2), "attention": ()}, "size=8, in patches of 4, cannot be halved 2 times"),
         ({"attention": (16,)}, r"attention=\(16,\) names a resolution that is not among \[8, 4\]"),
         ({"channels": 6}, "channels=6 is not a multiple of per_group=4"),
         ({"layout": "biggan"}, "layout='biggan' is not one of ddpm, ddpm"),
