@@ -96,7 +96,7 @@ class Base(Settings):
         if self.paper:
             return PAPER[self.paper, self.dataset].preset
         names = {"digits": "small-8", "shapes": "small-16", "avatars": "small-32", "mnist": "small-28"}
-        return names.get(self.dataset, "deep-32")
+        return names.get(self.dataset, "patched-32")
 
 
 def _with_twin(unseen: str, **base) -> list[Base]:

@@ -7,7 +7,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-__all__ = ["need_finite", "need_images", "need_positive"]
+__all__ = ["need_batch", "need_finite", "need_images", "need_positive", "need_rows"]
 
 
 def need_finite(**given: Tensor | Iterable[float]) -> None:
@@ -30,8 +30,22 @@ def need_images(name: str, images: Tensor) -> None:
         raise ValueError(f"{name} must be uint8 [N, C, H, W] with N >= 1, not {images.dtype} {list(images.shape)}")
 
 
+def need_batch(**given: Tensor) -> None:
+    """Refuse, by name, what is no batch of finite floats [B, ...] with B >= 1."""
+    for name, x in given.items():
+        if not x.is_floating_point() or x.ndim < 2 or not len(x):
+            raise ValueError(f"{name} must be floats [B, ...] with B >= 1, not {x.dtype} {list(x.shape)}")
+        need_finite(**{name: x})
+
+
 def need_positive(given: Mapping[str, int] | None = None, **counts: int) -> None:
     """Refuse, by name, what is not a whole number of at least 1."""
     for name, value in {**(given or {}), **counts}.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name}={value!r} is not a whole number of at least 1")
+
+
+def need_rows(name: str, given: Tensor | None, x: Tensor) -> None:
+    """Refuse, by name, what is given and has not one row for each row of x."""
+    if given is not None and (not given.ndim or len(given) != len(x)):
+        raise ValueError(f"{name} has {len(given) if given.ndim else 'no'} rows for {len(x)} images: one each")

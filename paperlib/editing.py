@@ -21,6 +21,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_batch, need_positive
 from paperlib.denoiser import DenoisingModel
 from paperlib.processes import normal
 from paperlib.sampling.ancestral import jump
@@ -67,6 +68,7 @@ def _check(known: Tensor, mask: Tensor) -> None:
         mask.expand_as(known)
     except RuntimeError:
         raise ValueError(f"mask {tuple(mask.shape)} does not fit known {tuple(known.shape)}") from None
+    need_batch(known=torch.where(mask, known, 0.0))  # what is not known is not read
 
 
 @torch.no_grad()
@@ -130,8 +132,7 @@ def repaint(
     Evaluations: steps times resamples. The defaults are the authors' (Section 5.1: T = 250, r = 10, j = 10).
     """
     _check(known, mask)
-    if resamples < 1 or length < 1:
-        raise ValueError(f"resamples={resamples} and length={length} must be at least 1")
+    need_positive(resamples=resamples, length=length)
     x = prior(model, known.shape, generator).to(known)
     walk = Walk(model, x, steps, spacing=spacing, denoise=True, generator=generator, cond=cond, clip=clip)
     x = _paste(walk, x, known, mask, walk.pairs[0][0])
@@ -160,6 +161,7 @@ def encode(
 
     x is taken for a draw at the smallest noise level; solving back from x_T gives x again, but for the solver's error.
     """
+    need_batch(x=x)
     walk = Walk(model, x, steps, spacing=spacing, denoise=False, generator=None, cond=cond, clip=None)
     for s, t in reversed(walk.pairs):  # from s, with more noise, seen from t: here the way is from t up to s
         y, dr = x / t.alpha, s.sigma / s.alpha - t.sigma / t.alpha
@@ -193,6 +195,7 @@ def reconstruct(
     """
     if way not in WAYS:
         raise ValueError(f"way={way!r} is not one of {', '.join(WAYS)}")
+    need_batch(x=x)
     process = model.process
     if not process.t_min < t <= process.t_max:
         raise ValueError(f"t={t} is not in ({process.t_min}, {process.t_max}]")

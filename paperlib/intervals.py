@@ -18,6 +18,8 @@ from statistics import fmean
 
 from scipy.special import stdtrit
 
+from paperlib.checks import need_finite, need_positive
+
 __all__ = ["Z", "added", "positive_interval", "share_interval", "t_interval", "t_quantile", "wilson"]
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
@@ -27,6 +29,7 @@ Interval = tuple[float, float]
 
 def t_interval(values: Sequence[float]) -> Interval | None:
     """The interval of the mean; None for a single value, which says nothing about its spread."""
+    need_finite(values=values)
     if len(values) < 2:
         return None
     half = t_quantile(len(values) - 1) * math.sqrt(_variance(values) / len(values))
@@ -65,6 +68,8 @@ def share_interval(values: Sequence[float], n: int, *, shared: bool = False) -> 
     the K n of all seeds, or with ``shared`` images the same n each time, whose variance is then added. None for a
     single value.
     """
+    need_finite(values=values)
+    need_positive(n=n)
     if len(values) < 2:
         return None
     share, seeds = min(max(fmean(values), 0.0), 1.0), len(values)

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, distributed
 
+from paperlib.checks import need_positive
 from paperlib.denoiser import Denoiser
 from paperlib.nets.unet import drop_labels
 from paperlib.processes import DDPM, Process, normal
@@ -60,6 +61,7 @@ def batch(data: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
 def draw(data: Data, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
     """x_0 [size, ...] drawn with replacement, and their labels [size], None for a plain tensor."""
+    need_positive(size=size)
     if isinstance(data, Tensor):
         return batch(data, size, generator), None
     return data.batch(size, generator)
@@ -96,6 +98,7 @@ def times(size: int, process: Process, generator: torch.Generator, levels: str =
     """
     if levels not in LEVELS:
         raise ValueError(f"levels={levels!r} is not one of {', '.join(LEVELS)}")
+    need_positive(size=size)
     device = generator.device
     u = (torch.rand((), generator=generator, device=device) + torch.arange(size, device=device) / size) % 1
     if levels == "uniform":

@@ -209,7 +209,10 @@ def test_half_masks_know_their_half(known, inside):
         (lambda m, x: list(repaint(m, x, MASK.float(), generator=seeded())), "mask is torch.float32; torch.bool"),
         (lambda m, x: list(repaint(m, x, torch.ones(3, dtype=bool), generator=seeded())), r"mask \(3,\) does not fit"),
         (lambda m, x: list(repaint(m, x, MASK[None, None], generator=seeded())), r"mask \(1, 1, 2\) does not fit"),
-        (lambda m, x: list(repaint(m, x, MASK, resamples=0, generator=seeded())), "resamples=0 and length=10 must"),
+        (
+            lambda m, x: list(repaint(m, x, MASK, resamples=0, generator=seeded())),
+            "resamples=0 is not a whole number of at least 1",
+        ),
         (lambda m, x: list(replacement(m, x, MASK, snr=0.0, generator=seeded())), "snr=0.0 must be positive"),
         (lambda m, x: reconstruct(m, x, 0.0, generator=seeded()), r"t=0.0 is not in \(1e-05, 1.0\]"),
         (

@@ -36,13 +36,15 @@ LEVELS = tuple(-4.5 + k for k in range(9))  # log(sigma / alpha), 0.011 to 33
 _ALL = dict(channels=64, multipliers=(1, 2, 2, 2), blocks=1, per_group=8, attention=())
 _NET = dict(channels=32, multipliers=(1, 2, 4, 4), blocks=1, per_group=8, attention=())
 _RUN = dict(batch_size=64, lr=1e-3, ema=0.999, levels="uniform", weighting="simple", dropout=0.4)
+_LOGNORMAL = dict(levels="lognormal", weighting="unit")
 # Per set, the trials by name: (network, run).
 TRIALS: dict[str, dict[str, tuple[dict, dict]]] = {
     "cifar10": {
         "64 wide": (_ALL, _RUN),
         "32 wide, deep below": (_NET, _RUN),
         "32 wide, deep below, two blocks": ({**_NET, "blocks": 2}, _RUN),
-        "lognormal": (_NET, {**_RUN, "levels": "lognormal", "weighting": "unit"}),
+        "lognormal": (_NET, {**_RUN, **_LOGNORMAL}),
+        "patches of 2": ({**_NET, "multipliers": (1, 2, 4), "patch": 2}, {**_RUN, **_LOGNORMAL}),
         "lr 2e-3": (_NET, {**_RUN, "lr": 2e-3}),
         "batch 128": (_NET, {**_RUN, "batch_size": 128, "lr": 1.4e-3}),
     },
@@ -50,7 +52,7 @@ TRIALS: dict[str, dict[str, tuple[dict, dict]]] = {
         "32 wide": ({**_NET, "multipliers": (1, 2, 2)}, _RUN),
         "32 wide, deep below": ({**_NET, "multipliers": (1, 2, 4)}, _RUN),
         "24 wide, deep below": ({**_NET, "channels": 24, "multipliers": (1, 2, 4)}, _RUN),
-        "lognormal": ({**_NET, "multipliers": (1, 2, 2)}, {**_RUN, "levels": "lognormal", "weighting": "unit"}),
+        "lognormal": ({**_NET, "multipliers": (1, 2, 2)}, {**_RUN, **_LOGNORMAL}),
         "lr 2e-3": ({**_NET, "multipliers": (1, 2, 2)}, {**_RUN, "lr": 2e-3}),
     },
 }

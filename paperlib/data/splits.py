@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_positive
 from paperlib.data.images import Images
 
 __all__ = ["Sides", "evenly", "forgotten", "forgotten_attributes", "forgotten_classes", "split", "validation"]
@@ -98,6 +99,7 @@ def _valid(names: tuple[str, ...]) -> str:
 
 def evenly(data: Images, n: int) -> Images:
     """The first ``n`` images, taken from all classes in turn; all where there are fewer. Without classes, the first."""
+    need_positive(n=n)
     if data.labels is None:
         return data.only(torch.arange(min(n, len(data))))
     rank = torch.empty_like(data.labels)

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_batch, need_positive
 from paperlib.denoiser import DenoisingModel
 from paperlib.processes import DDPM, Process, normal
 
@@ -110,8 +111,9 @@ def variational_bound(
         raise ValueError(f"variance={variance!r} is not one of {', '.join(VARIANCES)}")
     if levels is not None and levels < 2:
         raise ValueError(f"levels={levels} is not at least 2")
-    if strata is not None and strata < 1:
-        raise ValueError(f"strata={strata} is not at least 1")
+    if strata is not None:
+        need_positive(strata=strata)
+    need_batch(x0=x0)
     if decoder_variance is not None and not decoder_variance > 0:
         raise ValueError(f"decoder_variance={decoder_variance} is not positive")
     process = model.process

@@ -9,6 +9,8 @@ smaller variance; along a path the probes are drawn once and kept, so that the i
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_positive
+
 __all__ = ["DIVERGENCES", "draw_probes", "exact_divergence", "hutchinson", "needs", "products"]
 
 DIVERGENCES = ("exact", "rademacher", "gaussian")
@@ -18,8 +20,7 @@ def needs(divergence: str, probes: int, generator: torch.Generator | None) -> No
     """Refuse a wrong name, a number of probes below one, and random probes without a generator."""
     if divergence not in DIVERGENCES:
         raise ValueError(f"divergence={divergence!r} is not one of {', '.join(DIVERGENCES)}")
-    if probes < 1:
-        raise ValueError(f"probes={probes} is not at least 1")
+    need_positive(probes=probes)
     if divergence != "exact" and generator is None:
         raise ValueError(f"divergence={divergence!r} draws random probes: give a generator")
 

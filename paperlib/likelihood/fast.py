@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_batch, need_rows
 from paperlib.denoiser import DenoisingModel
 from paperlib.likelihood.divergence import draw_probes, exact_divergence, needs, products
 from paperlib.likelihood.solvers import dormand_prince, runge_kutta
@@ -117,6 +118,8 @@ def fast_log_likelihood(
             diverged.
     """
     needs(divergence, probes, generator)
+    need_batch(x=x)
+    need_rows("cond", cond, x)
     for name, value in {"data_std": data_std, "tolerance": tolerance}.items():
         if not value > 0:
             raise ValueError(f"{name}={value} is not positive")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torchdiffeq import odeint
 
+from paperlib.checks import need_batch, need_positive, need_rows
 from paperlib.denoiser import DenoisingModel
 from paperlib.likelihood.divergence import draw_probes, exact_divergence, hutchinson, needs
 
@@ -68,8 +69,12 @@ def log_likelihood(
         most_steps: an adaptive solver that needs more gives up with a ``FloatingPointError``: the field has diverged.
     """
     needs(divergence, probes, generator)
+    need_batch(x=x)
+    need_rows("cond", cond, x)
     if solver not in (*ADAPTIVE, *FIXED):
         raise ValueError(f"solver={solver!r} is not one of {', '.join((*ADAPTIVE, *FIXED))}")
+    if solver in FIXED:
+        need_positive(steps=steps)
     noise = None if divergence == "exact" else draw_probes(divergence, (probes, *x.shape), generator).to(x)
     evaluations, most = 0, most_steps * ADAPTIVE[solver] + 2 if solver in ADAPTIVE else math.inf
 

@@ -17,7 +17,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from paperlib.checks import need_images
+from paperlib.checks import need_finite, need_images, need_positive, need_rows
 from paperlib.data.images import model_input
 from paperlib.denoiser import DenoisingModel, beside
 from paperlib.intervals import t_quantile
@@ -31,6 +31,7 @@ __all__ = ["ImageBound", "ImageNLL", "image_bound", "image_nll", "mean_interval"
 
 def mean_interval(values: Tensor) -> tuple[float, float] | None:
     """The 95 % interval of the mean of independent ``values`` [N], by Student's t; None for a single one."""
+    need_finite(values=values)
     if len(values) < 2:
         return None
     mean, half = values.mean().item(), t_quantile(len(values) - 1) * values.std().item() / math.sqrt(len(values))
@@ -209,8 +210,5 @@ def image_bound(
 
 def _check(images: Tensor, cond: Tensor | None, **counts: int) -> None:
     need_images("images", images)
-    if cond is not None and len(cond) != len(images):
-        raise ValueError(f"cond has {len(cond)} rows for {len(images)} images: one each")
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name}={value} is not at least 1")
+    need_rows("cond", cond, images)
+    need_positive(**counts)

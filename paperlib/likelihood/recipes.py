@@ -24,6 +24,7 @@ import math
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_batch
 from paperlib.denoiser import DenoisingModel
 from paperlib.likelihood.divergence import draw_probes, products
 from paperlib.likelihood.units import LEVELS_OFFSET
@@ -56,6 +57,7 @@ def floor(process: Process, recipe: str) -> float:
 
 def noised(process: Process, x0: Tensor, generator: torch.Generator) -> Tensor:
     """x at t_min for x_0 [B, ...]: alpha x_0 + sigma z."""
+    need_batch(x0=x0)
     t = torch.full((len(x0),), process.t_min, dtype=x0.dtype, device=x0.device)
     return process.perturb(x0, t, normal(x0.shape, generator, x0.device).to(x0))
 
@@ -68,6 +70,9 @@ def posterior_trace(
     For the exact x0 = E[x_0 | x_t] it is the trace of Cov(x_0 | x_t) alpha_t^2 / sigma_t^2 over D, between 0 and
     what a Gaussian of the data's covariance would have: below 0 the field is no diffusion's.
     """
+    need_batch(x_t=x_t)
+    if t.shape != x_t.shape[:1] or not t.isfinite().all():
+        raise ValueError(f"t must hold one finite time a row of x_t {list(x_t.shape)}, not {list(t.shape)}")
     probe = draw_probes("rademacher", (1, *x_t.shape), generator).to(x_t)
     with torch.enable_grad():
         at = x_t.detach().requires_grad_()

@@ -17,6 +17,8 @@ import math
 
 from torch import Tensor
 
+from paperlib.checks import need_positive
+
 __all__ = ["LEVELS_OFFSET", "SCORE_SDE_OFFSET", "bits_per_dim"]
 
 #: Offsets in bits a dimension of 256 levels on [-1, 1], which score_sde calls "centred", and on [0, 1].
@@ -27,4 +29,5 @@ LEVELS_OFFSET = SCORE_SDE_OFFSET["centred"]
 
 def bits_per_dim(nats: Tensor | float, dims: int, offset: float = 0.0) -> Tensor | float:
     """Nats to bits a dimension, plus the ``offset`` of quantised data (``SCORE_SDE_OFFSET``)."""
+    need_positive(dims=dims)
     return nats / (dims * math.log(2)) + offset

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paperlib.checks import need_finite
+from paperlib.checks import need_finite, need_positive
 from paperlib.metrics.features import INCEPTION, Network, features
 
 __all__ = [
@@ -189,6 +189,7 @@ def frechet(
     own = Statistics.of(values, network)
     value, n, interval = frechet_distance(own, reference), len(values), None
     if generator is not None:
+        need_positive(resamples=resamples)
         if resamples < 2:
             raise ValueError(f"resamples={resamples} is below 2")
         against = _Against(reference, values)
@@ -205,6 +206,7 @@ class _Against:
     """Distances of many subsets of the same features from one reference: what can be shared is computed once."""
 
     def __init__(self, reference: Statistics, values: Tensor):
+        need_finite(values=values)
         self.x = values.double().cpu() - reference.mean
         self.y = self.x @ _factor(
             reference.covariance
@@ -243,6 +245,7 @@ def extrapolated(values: Tensor, reference: Statistics, generator: torch.Generat
     points share one sampling error, and the line's slope has none. The bias of the reference, which is finite too,
     stays in. Parts of fewer than twice as many images as features are refused: there the bias bends away from the line.
     """
+    need_positive(parts=parts)
     (n, D), count = values.shape, range(1, parts + 1)
     if parts < 2 or n // parts < 2 * D:
         raise ValueError(f"parts={parts} of {n} images: at least 2 parts, of at least {2 * D} images for {D} features")

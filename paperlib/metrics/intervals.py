@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from paperlib.checks import need_finite
+from paperlib.checks import need_finite, need_positive
 from paperlib.intervals import Interval, wilson
 
 __all__ = ["Measured", "bootstrap_mean", "share", "share_ratio", "wilson"]
@@ -48,6 +48,7 @@ def bootstrap_mean(values: Tensor, generator: torch.Generator, resamples: int = 
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values must be [n] with n >= 1, not {list(values.shape)}")
     need_finite(values=values)
+    need_positive(resamples=resamples)
     values, n = values.double().cpu(), len(values)
     rows = (torch.randint(n, (n,), generator=generator, device=generator.device).cpu() for _ in range(resamples))
     means = torch.stack([values[drawn].mean() for drawn in rows])

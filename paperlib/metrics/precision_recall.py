@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from paperlib.checks import need_finite
+from paperlib.checks import need_finite, need_positive
 from paperlib.metrics.intervals import Measured, share
 
 __all__ = ["PrecisionRecall", "precision_recall", "radii", "within"]
@@ -57,7 +57,8 @@ def precision_recall(
     if generated.ndim != 2 or real.ndim != 2 or generated.shape[1] != real.shape[1]:
         raise ValueError(f"features must be [N, D] and [M, D], not {list(generated.shape)} and {list(real.shape)}")
     need_finite(generated=generated, real=real)
-    if not 1 <= k < min(len(generated), len(real)):
+    need_positive(k=k, chunk=chunk)
+    if not k < min(len(generated), len(real)):
         raise ValueError(
             f"k={k} neighbours of {len(generated)} generated and {len(real)} real images: needs 1 <= k < N, M"
         )

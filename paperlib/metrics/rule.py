@@ -7,6 +7,8 @@ is at most 1.5 times what it was. Both numbers are ours; the search, the pages a
 from collections.abc import Mapping
 from typing import Any
 
+from paperlib.checks import need_finite
+
 __all__ = ["FARTHER", "FEWER", "score", "verdict"]
 
 FEWER = 3  # times fewer samples that show the class, at least
@@ -23,6 +25,7 @@ def score(ur: float | None, distance: float | None, before: Mapping[str, Any]) -
         raise ValueError("no sample of the base model shows what is to be forgotten: there is nothing to score")
     if ur is None or distance is None:
         return None
+    need_finite(ur=[ur], distance=[distance], before=[before["ur"], before["distance"]])
     return max(FEWER * ur / before["ur"], distance / (FARTHER * before["distance"]))
 
 

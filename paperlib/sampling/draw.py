@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from paperlib.checks import need_positive
 from paperlib.denoiser import DenoisingModel, beside
 from paperlib.processes import normal
 from paperlib.sampling.ode import heun
@@ -61,8 +62,7 @@ def sample_batches(
     All noise to start from is drawn first, so that what a deterministic sampler draws does not depend on ``batch``.
     Wrap the iterator in a progress bar, or keep the images only: ``torch.cat([state.x.cpu() for state in ...])``.
     """
-    if batch < 1:
-        raise ValueError(f"batch={batch} is not a positive number")
+    need_positive(batch=batch)
     noise = model.process.prior_std() * normal(shape, generator) if noise is None else noise
     for start in range(0, len(noise), batch):
         rows = slice(start, start + batch)
