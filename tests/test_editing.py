@@ -214,9 +214,9 @@ def test_half_masks_know_their_half(known, inside):
             "resamples=0 is not a whole number of at least 1",
         ),
         (lambda m, x: list(replacement(m, x, MASK, snr=0.0, generator=seeded())), "snr=0.0 must be positive"),
-        (lambda m, x: reconstruct(m, x, 0.0, generator=seeded()), r"t=0.0 is not in \(1e-05, 1.0\]"),
+        (lambda m, x: reconstruct(m, x.nan_to_num(), 0.0, generator=seeded()), r"t=0.0 is not in \(1e-05, 1.0\]"),
         (
-            lambda m, x: reconstruct(m, x, 0.5, way="pixels", generator=seeded()),
+            lambda m, x: reconstruct(m, x.nan_to_num(), 0.5, way="pixels", generator=seeded()),
             "way='pixels' is not one of image, latent",
         ),
     ],

@@ -21,6 +21,7 @@ from companion.folders import build_folder
 from companion.machine import say, use_of_machine
 from companion.snapshots import Resumable
 from paperlib.data.images import Images
+from paperlib.nets.presets import PRESETS
 from paperlib.training import PRECISIONS, Training
 
 __all__ = ["INTERVAL", "Pretraining"]
@@ -43,6 +44,7 @@ class Pretraining:
     def __post_init__(self):
         self.budget: Budget = bases.budget(self.base, self.device)
         facts = [self.base.model_dump(exclude_defaults=True), self.budget.model_dump(), self.seed, self.device.type]
+        facts.append(PRESETS[self.base.preset].settings)
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         self.snapshot = build_folder() / "campaign" / f"{self.name}-{key}.pt"
 
@@ -72,7 +74,8 @@ class Pretraining:
             saved = torch.load(self.snapshot, weights_only=True, map_location="cpu", mmap=True)
             return saved["training"]["progress"][0]
         card = checkpoints.card(self.name, self.unfinished) or {}
-        return card["samples_seen"] // self.budget.batch_size if card.get("budget") == self.budget.model_dump() else 0
+        same = (card.get("budget"), card.get("network")) == (self.budget.model_dump(), self.base.preset)
+        return card["samples_seen"] // self.budget.batch_size if same else 0
 
     def minutes(self) -> float:
         """From three updates here and now, after a first one; not compiled, so a bound from above on a GPU."""

@@ -1,5 +1,6 @@
 """The campaign on a base model that takes seconds: stopped, killed and taken up again, it ends at the same model."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from companion import bases, checkpoints
 from companion.bases import Budget
 from companion.campaign import plan, pretraining, samples
 from companion.campaign.pretraining import Pretraining
+from paperlib.nets.presets import PRESETS
 
 NAME = "digits-ve"
 TINY = Budget(steps=12, batch_size=4, lr=1e-3, warmup=2)
@@ -123,6 +125,16 @@ def test_a_lost_snapshot_goes_on_from_the_committed_weights(tmp_path):
         one["from_update"] for one in card["machines"]
     ] == [1, 2]
     assert not list((tmp_path / "out" / "unfinished").glob("*"))
+
+
+def test_another_network_begins_anew(tmp_path, monkeypatch):
+    make(tmp_path, "--minutes", "0")
+    assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() < 1
+    wider = dataclasses.replace(PRESETS["small-8"], settings=PRESETS["small-8"].settings | {"channels": 16})
+    monkeypatch.setitem(PRESETS, "small-8", wider)
+    assert not Pretraining(bases.BASES[NAME], CPU, tmp_path).snapshot.is_file()
+    monkeypatch.setattr(bases.Base, "preset", "small-16")
+    assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() == 1  # nor do the weights of the old one count
 
 
 def test_two_processes_do_not_do_a_run_twice(tmp_path, capsys):
