@@ -188,13 +188,13 @@ def test_a_gpu_that_is_not_there_is_said_so(monkeypatch):
 
 
 def test_the_campaign_needs_few_libraries(tmp_path):
-    """On a GPU image without the book's libraries: torch, and and what comes with accelerate."""
+    """On a GPU image without the book's libraries: what pyproject.toml calls the core."""
     program = """
         import sys
         from importlib.abc import MetaPathFinder
 
         ALLOWED = {"torch", "numpy", "accelerate", "safetensors", "pydantic", "torchdiffeq"}
-        ALLOWED |= {"yaml", "filelock", "paperlib", "companion"} | sys.stdlib_module_names
+        ALLOWED |= {"scipy", "yaml", "filelock", "paperlib", "companion"} | sys.stdlib_module_names
 
         class Refuse(MetaPathFinder):
             def find_spec(self, name, path=None, target=None):
