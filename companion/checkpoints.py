@@ -13,6 +13,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from companion.provenance import CHECKOUT, device, git_state, versions
+from paperlib.files import whole
 
 __all__ = ["FOLDER", "LARGEST", "DamagedCheckpoint", "amend", "card", "load", "rounded", "save"]
 
@@ -41,14 +42,11 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
     ``precise`` keeps the weights as they are, where a step of the store goes on from them: fp16 would round away what
     a small learning rate did, or where the file is not to be committed: it may have any size then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
-    partial = target.with_suffix(".partial")
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     data = to_bytes(state if precise else rounded(model))  # its save_file makes a file that nobody else may read
     if len(data) > LARGEST and not precise:
         raise ValueError(f"{name} has {len(data)} bytes; a checkpoint has {LARGEST} at most")
-    partial.write_bytes(data)
     commit, dirty = git_state(CHECKOUT)
     facts = {
         **facts,
@@ -60,8 +58,10 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    partial.replace(target)
-    _write(target.with_suffix(".json"), facts)  # last: without its card, or with an older one, a file is not read
+    # Both are written before either is moved, and the card is moved last: with an older one a file is not read.
+    with whole(target.with_suffix(".json")) as card_draft, whole(target) as draft:
+        card_draft.write_text(_text(facts), encoding="utf-8")
+        draft.write_bytes(data)
     return target
 
 
@@ -81,13 +81,12 @@ def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
 
 def amend(name: str, folder: Path = FOLDER, **facts: Any) -> None:
     """Add what was measured later to a checkpoint's card."""
-    _write(folder / f"{name}.json", {**(card(name, folder) or {}), **facts})
+    with whole(folder / f"{name}.json") as draft:
+        draft.write_text(_text({**(card(name, folder) or {}), **facts}), encoding="utf-8")
 
 
-def _write(file: Path, facts: dict[str, Any]) -> None:
-    partial = file.with_suffix(".json.partial")
-    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(file)
+def _text(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
 
 def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:

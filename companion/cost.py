@@ -28,6 +28,7 @@ from companion.rehearse import cells
 from companion.studies import sgu_rows
 from paperlib.data import cache, sources
 from paperlib.data.images import Images
+from paperlib.files import write_whole
 
 __all__ = ["Rate", "Work", "main", "plan", "rate", "works"]
 
@@ -64,8 +65,7 @@ def rate(name: str, device: torch.device) -> Rate:
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if key not in known:
         known[key] = _measured(base, device)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        write_whole(file, json.dumps(known, indent=1))
     return Rate(**known[key])
 
 

@@ -27,6 +27,7 @@ from companion.folders import build_folder, run_folder
 from companion.page import recorded
 from companion.parameters import PROFILES, check_profile, defaults, normalised
 from companion.records import Record
+from paperlib.files import write_whole
 
 __all__ = ["PageError", "clean", "execute", "load", "output_path", "write_stamp"]
 
@@ -226,8 +227,7 @@ def end_with(process: int) -> None:
 
 def write_stamp(stamp: Path, made: Path) -> None:
     """Write that ``made`` is up to date, with its sha256, so that a lost or altered file is seen."""
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made.relative_to(build_folder())}\n")
+    write_whole(stamp, f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made.relative_to(build_folder())}")
 
 
 def main(arguments: list[str] | None = None) -> int:

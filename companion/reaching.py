@@ -22,6 +22,7 @@ from companion.reach import FILE
 from companion.rehearse import ROWS, cells, rehearsing
 from companion.rows import Row, gather
 from companion.studies import inpainting_measures, vdu_runs
+from paperlib.files import write_whole
 from paperlib.metrics.intervals import Measured
 
 __all__ = ["every", "main", "reaches"]
@@ -99,7 +100,7 @@ def every(rows: Mapping[str, list[dict[str, Any]]] = ROWS) -> list[dict[str, Any
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the file; return the exit status."""
-    FILE.write_text(json.dumps(every(), indent=1) + "\n", encoding="utf-8")
+    write_whole(FILE, json.dumps(every(), indent=1))
     print(FILE)
     return 0
 

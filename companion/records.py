@@ -7,7 +7,6 @@ method, metric and unit. Everything else belongs to the page, ``ours.<page>/<row
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import pydantic
 from companion import claims
 from companion.claims.names import data_title
 from companion.units import WITHOUT, seed_interval, sources
+from paperlib.files import write_whole
 
 __all__ = ["NotRun", "Provenance", "Record", "RecordError", "Value", "interval_over_seeds", "measured", "plain"]
 
@@ -185,11 +185,7 @@ class Record(_Strict, populate_by_name=True):
 
     def write(self, path: Path) -> None:
         """Write the record in one move: a reader sees the old file or the new one."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(_layout(self.model_dump(mode="json", by_alias=True)) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        write_whole(Path(path), _layout(self.model_dump(mode="json", by_alias=True)))
 
 
 def measured(

@@ -1,6 +1,5 @@
 """Training that survives a kill: iterate a run from its snapshot, and leave a new one every so many seconds."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import torch
 from accelerate.utils import reduce
 
+from paperlib.files import whole
 from paperlib.training import Step, Training
 
 __all__ = ["Resumable"]
@@ -72,7 +72,5 @@ class Resumable:
         """Write the snapshot: everything that the run needs to go on to the bit."""
         if not self.run.processes.is_main_process:
             return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.file.with_suffix(".partial")
-        torch.save({"training": self.run.state_dict(), "curve": self.curve, "sum": self._sum}, partial)
-        os.replace(partial, self.file)
+        with whole(self.file) as draft:
+            torch.save({"training": self.run.state_dict(), "curve": self.curve, "sum": self._sum}, draft)

@@ -10,7 +10,6 @@ import hashlib
 import inspect
 import json
 import logging
-import os
 import re
 import shutil
 import warnings
@@ -24,6 +23,7 @@ import filelock
 import pydantic
 
 from companion.code import imported_files, source_sha256
+from paperlib.files import write_whole
 
 __all__ = ["Entry", "Store", "file_sha256"]
 
@@ -192,9 +192,9 @@ def _seal(folder: Path, facts: dict[str, Any]) -> None:
     if MANIFEST in names:
         raise ValueError(f"the step {facts['name']} wrote {MANIFEST}, a name that the store needs")
     files = {name: file_sha256(folder / name) for name in names}
-    draft = folder / f".{MANIFEST}"
-    draft.write_text(json.dumps({**facts, "files": files, "sha256": _sum(files)}, indent=1, sort_keys=True) + "\n")
-    os.replace(draft, folder / MANIFEST)
+    write_whole(
+        folder / MANIFEST, json.dumps({**facts, "files": files, "sha256": _sum(files)}, indent=1, sort_keys=True)
+    )
 
 
 def _sum(files: dict[str, str]) -> str:

@@ -23,6 +23,7 @@ from companion.provenance import CHECKOUT, device
 from companion.seeds import generator
 from paperlib.data.images import Examples, model_input
 from paperlib.denoiser import Denoiser, reinitialise
+from paperlib.files import write_whole
 from paperlib.losses import batch_loss
 from paperlib.nets.unet import UNet
 from paperlib.processes import VP, normal
@@ -132,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
         with FileLock(f"{file}.lock"):
             kept = json.loads(file.read_text()) if file.is_file() else {"levels": LEVELS, "trials": {}}
             kept["trials"][name] = found
-            file.write_text(json.dumps(kept, indent=1) + "\n")
+            write_whole(file, json.dumps(kept, indent=1))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from companion.settings import Settings
 from companion.store import Store
 from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
+from paperlib.files import write_whole
 from paperlib.metrics.rule import FEWER, score
 
 __all__ = ["BUDGETS", "FOLDER", "Budget", "Candidate", "Search", "candidate", "committed", "main", "search", "write"]
@@ -169,10 +170,7 @@ def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
 
 def write(found: Search, folder: Path) -> Path:
     """Write a search where :func:`committed` finds it."""
-    file = _file(found.base, found.forget, folder)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return file
+    return write_whole(_file(found.base, found.forget, folder), found.model_dump_json(indent=1))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,6 +15,7 @@ from companion.bases import images
 from companion.settings import Settings
 from companion.store import Entry, Store
 from paperlib.data.images import Images
+from paperlib.files import whole
 from paperlib.metrics.features import features, inception
 
 __all__ = ["Real", "real_features", "real_images", "sample_features"]
@@ -61,9 +62,8 @@ def _write(folder: Path, images: Tensor, device: str) -> None:
     for k, part in enumerate(images.split(CHUNK)):
         files.append(folder / f"resume-{k}.npy")
         if not files[-1].is_file():
-            draft = folder / f".{files[-1].name}"
-            np.save(draft, features(part, network).numpy())
-            draft.replace(files[-1])
+            with whole(files[-1]) as draft:
+                np.save(draft, features(part, network).numpy())
     np.save(folder / "features.npy", np.concatenate([np.load(file) for file in files]))
 
 

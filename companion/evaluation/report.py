@@ -6,7 +6,6 @@ for further metrics, nothing is computed twice, and what was stopped goes on.
 """
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from companion.records import Provenance, plain
 from companion.settings import Settings
 from companion.store import Store
 from paperlib.data.splits import forgotten
+from paperlib.files import write_whole
 from paperlib.metrics.features import MissingWeights, inception
 
 __all__ = ["Evaluation", "evaluate", "prepare", "write"]
@@ -165,8 +165,4 @@ def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
 
 def write(evaluation: Evaluation, file: Path) -> Path:
     """As JSON, in one move: a reader sees the old file or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(evaluation.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
-    os.replace(draft, file)
-    return file
+    return write_whole(file, evaluation.model_dump_json(indent=1, by_alias=True))

@@ -20,6 +20,7 @@ from companion.settings import Settings
 from companion.store import Entry, Store
 from paperlib.data.images import to_uint8
 from paperlib.denoiser import Denoiser
+from paperlib.files import whole
 from paperlib.guidance import Guided
 from paperlib.sampling import prior, sample
 
@@ -152,9 +153,8 @@ def _batch(model: Denoiser, drawing: Drawing, start: int, file: Path) -> None:
     x = torch.nan_to_num(state.x)  # what is no number any more is grey
     images = to_uint8(x, dequantised=drawing.base.dequantised).cpu().numpy()
     facts = {"seconds": time.perf_counter() - begun, "evaluations": state.evaluations}
-    partial = file.with_name(f".{file.name}")
-    np.savez(partial, images=images, **facts)
-    partial.replace(file)
+    with whole(file) as draft:
+        np.savez(draft, images=images, **facts)
 
 
 def drawn(entry: Entry) -> Tensor:

@@ -32,6 +32,7 @@ from companion.settings import Settings
 from companion.store import Entry
 from paperlib.data.images import to_uint8
 from paperlib.data.splits import forgotten, forgotten_classes, split
+from paperlib.files import whole
 from paperlib.metrics.features import INCEPTION
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.negation import Without, fitted_weight
@@ -80,7 +81,8 @@ def _draw(folder: Path, wanted: Negating) -> None:
             shape = (min(BATCH, wanted.n - start), *model.net.shape)
             noise = model.process.prior_std() * torch.randn(shape, generator=stream)
             x = sample(model, shape, noise=noise, sampler=ipndm, steps=wanted.evaluations, generator=stream).x
-            np.save(file, to_uint8(torch.nan_to_num(x), dequantised=wanted.base.dequantised).numpy())
+            with whole(file) as draft:
+                np.save(draft, to_uint8(torch.nan_to_num(x), dequantised=wanted.base.dequantised).numpy())
         parts.append(np.load(file))
     np.savez_compressed(folder / "images.npz", images=np.concatenate(parts))
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from paperlib.files import whole, write_whole
+
 __all__ = ["KNOWN_SHA256", "DamagedData", "MissingData", "content_sha256", "find", "folders", "read", "record", "write"]
 
 #: Content hashes of the official arrays, in the official order.
@@ -84,11 +86,9 @@ def write(folder: Path, part: str, arrays: Arrays) -> str:
     if (expected := KNOWN_SHA256.get(part, got)) != got:
         raise DamagedData(f"{part}: the content hash is {got}, not {expected}: these are not the official images")
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{part}.lock"):
-        temporary = folder / f".{part}.tmp.npz"
-        np.savez(temporary, **arrays)
+    with FileLock(folder / f".{part}.lock"), whole(folder / f"{part}.npz") as draft:
+        np.savez(draft, **arrays)
         _write_hash(folder / f"{part}.npz", got)
-        temporary.replace(folder / f"{part}.npz")
     return got
 
 
@@ -165,6 +165,4 @@ def _expected_sha256(path: Path) -> str | None:
 
 def _write_hash(path: Path, sha256: str) -> None:
     if path.stem not in KNOWN_SHA256:
-        temporary = path.with_name(f".{path.stem}.tmp.sha256")  # a full disk leaves this one empty, and not the hash
-        temporary.write_text(f"{sha256}  content of {path.name}\n")
-        temporary.replace(path.with_suffix(".sha256"))
+        write_whole(path.with_suffix(".sha256"), f"{sha256}  content of {path.name}")

@@ -3,7 +3,9 @@
 Downloads land in the data folder, in the layout that torchvision gives them, and files that lie there already are used.
 """
 
-from collections.abc import Iterable, Sequence
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 from paperlib.data import cache
 
 __all__ = ["SOURCES", "DownloadFailed", "Source", "prepare"]
+
+SECONDS = 60.0  # of a server's silence
 
 
 class DownloadFailed(RuntimeError):
@@ -82,7 +86,8 @@ def prepare(name: str, part: str, folder: Path) -> str:
     if source.loader == "CelebA":
         _need_gdown(folder)
     try:
-        loaded = getattr(torchvision.datasets, source.loader)(folder, download=True, **source.parts[part])
+        with _patience(SECONDS):
+            loaded = getattr(torchvision.datasets, source.loader)(folder, download=True, **source.parts[part])
     except Exception as error:  # whatever the network, gdown, or a damaged file leads to
         what = f"{name}: neither found in {folder} nor downloaded ({type(error).__name__}: {error}). "
         if (place := folder / source.place).exists():  # torchvision takes what it finds there, cut or whole
@@ -96,6 +101,17 @@ def prepare(name: str, part: str, folder: Path) -> str:
         images, targets = _squares(stem, loaded, source.resize)
         arrays = {"images": images} | (_labels(targets) if source.classes else _attributes(loaded, targets))
     return cache.write(folder, stem, arrays)
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """A server that says nothing for so long is given up; torchvision alone would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _labels(targets: Sequence[int]) -> dict[str, np.ndarray]:

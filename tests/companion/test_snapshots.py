@@ -47,7 +47,7 @@ def test_no_snapshot_is_written_before_its_time_but_one_at_the_end(tmp_path):
     followed = Resumable(run(), file, every=1000)
     seen = [(step.index, file.exists()) for step in followed]
     assert seen == [(k, k == 10) for k in range(1, 11)]
-    assert followed.finished and not list(file.parent.glob("*.partial"))
+    assert followed.finished and list(file.parent.iterdir()) == [file]
     assert list(Resumable(run(), file)) == []
 
 

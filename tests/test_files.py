@@ -1,0 +1,116 @@
+"""Files that are whole or not there: on a full disk what was there before stays, and the next try succeeds."""
+
+import json
+import resource
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+
+from companion import checkpoints
+from companion.snapshots import Resumable
+from companion.store import Store
+from paperlib.data import cache
+from paperlib.files import whole, write_whole
+from tests.companion.test_records import record
+from tests.companion.test_snapshots import run
+
+
+@contextmanager
+def full_disk(left: int = 40):
+    """No file can grow beyond so many bytes: a write fails as on a full disk, in the middle."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (left, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path):
+    file = write_whole(tmp_path / "new" / "a.json", "old")
+    with whole(file) as draft:
+        draft.write_text("new")
+        assert file.read_text() == "old\n" and draft.parent == file.parent and draft.suffix == ".json"
+    assert file.read_text() == "new" and list(file.parent.iterdir()) == [file]
+
+
+def test_a_draft_that_fails_is_gone_and_the_file_stays(tmp_path):
+    file = write_whole(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError), whole(file) as draft:
+        draft.write_text("half")
+        raise RuntimeError
+    assert file.read_text() == "old\n" and list(tmp_path.iterdir()) == [file]
+
+
+def save_checkpoint(folder, value):
+    model = torch.nn.Linear(3, 5)
+    torch.nn.init.constant_(model.weight, value)
+    checkpoints.save(model, "m", {"images": value}, folder)
+
+
+def read_checkpoint(folder):
+    return checkpoints.load(torch.nn.Linear(3, 5), "m", folder).weight[0, 0].item()
+
+
+def save_snapshot(folder, value):
+    followed = Resumable(run(steps=20), folder / "a.pt")
+    followed.run.optimizer.param_groups[0]["lr"] = value
+    followed.save()
+
+
+def read_snapshot(folder):
+    return torch.load(folder / "a.pt", weights_only=True)["training"]["optimizer"]["param_groups"][0]["lr"]
+
+
+def save_set(folder, value):
+    images = np.full((20, 28, 28, 1), int(value), np.uint8)
+    cache.write(folder, "a-set", {"images": images, "labels": np.arange(20) % 10})
+
+
+def read_set(folder):
+    arrays = np.load(folder / "a-set.npz")
+    recorded = (folder / "a-set.sha256").read_text()[:64]
+    assert cache.content_sha256(dict(arrays)) == recorded
+    return float(arrays["images"][0, 0, 0, 0])
+
+
+def save_record(folder, value):
+    record(series={"a": [value] * 200}).write(folder / "a.json")
+
+
+def read_record(folder):
+    return json.loads((folder / "a.json").read_text())["series"]["a"][0]
+
+
+WRITERS = {
+    "checkpoint": (save_checkpoint, read_checkpoint),
+    "snapshot": (save_snapshot, read_snapshot),
+    "set": (save_set, read_set),
+    "record": (save_record, read_record),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("left", [0, 40, 400])
+def test_on_a_full_disk_what_was_there_stays_and_later_the_new_is_written(tmp_path, name, left):
+    save, read = WRITERS[name]
+    save(tmp_path, 1.0)
+    names = sorted(tmp_path.iterdir())
+    with pytest.raises((OSError, RuntimeError)), full_disk(left):
+        save(tmp_path, 2.0)
+    assert read(tmp_path) == 1.0 and sorted(tmp_path.iterdir()) == names
+    save(tmp_path, 3.0)
+    assert read(tmp_path) == 3.0
+
+
+def test_a_step_on_a_full_disk_is_computed_again(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(OSError), full_disk():
+        store.step("example", {"n": 3}, write_numbers)
+    assert json.loads((store.step("example", {"n": 3}, write_numbers).path / "numbers.json").read_text()) == [7] * 300
+
+
+def write_numbers(folder, config):
+    (folder / "numbers.json").write_text(json.dumps([7] * 300))
