@@ -66,7 +66,8 @@ def another_protocol(claim: Claim, value: Any, profile: str) -> str:
     if metrics()[claim.metric].compared == "differences":
         said.append(f"{metrics()[claim.metric].label} of another network")
     if value.method not in GIVEN and profile != "paper":
-        amounts = (f"{value.protocol.get(key)} {word}" for key, word in (("updates", "updates of"), ("batch_size", "")))
+        words = {"updates": "updates of", "evaluations": "gradient evaluations of", "batch_size": ""}
+        amounts = (f"{value.protocol[key]} {word}" for key, word in words.items() if key in value.protocol)
         start = "from the trained model" if value.protocol.get("start", "finetune") == "finetune" else ""
         said.append(" ".join(filter(None, [*amounts, start])).replace("  ", " "))
         if claim.unprinted:
@@ -78,7 +79,8 @@ def cost(value: Any, record: Any) -> float | None:
     """How many times as far from real images the samples that do not show the forgotten are as the model's before;
     None where the record does not say."""
     far = [one for one in record.values if hasattr(one, "value") and one.protocol.get("metric") == "rest-frechet"]
-    far = [one for one in far if one.dataset == value.dataset]
+    same = [value.dataset, value.protocol.get("forget")]  # what a distance leaves out
+    far = [one for one in far if [one.dataset, one.protocol.get("forget")] == same]
     own = [one for one in far if one.method == value.method and _model(one) == _model(value)]
     start = [one.value for one in far if one.method in BEFORE] or [record.series.get("start_rest")]
     return own[0].value / start[0] if own and start[0] else None

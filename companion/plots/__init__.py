@@ -32,7 +32,7 @@ from companion.plots.vdu import (
     sweep_table,
     terms_table,
 )
-from companion.plots.vdu_rivals import rivals_plane, rivals_table, same_noise_table, short_title
+from companion.plots.vdu_rivals import rival_pairs, rivals_plane, rivals_table, same_noise_table, short_title, ways_at
 
 __all__ = [
     "ablation_curves",
@@ -43,7 +43,9 @@ __all__ = [
     "erased_table",
     "obeyed_table",
     "protocol_moves",
+    "rival_pairs",
     "rivals_plane",
+    "ways_at",
     "rivals_table",
     "same_noise_table",
     "short_title",

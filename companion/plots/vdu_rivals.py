@@ -1,6 +1,7 @@
 """The figure and the table of VDU's Table 1: two numbers at once, printed and measured."""
 
 from collections.abc import Iterator
+from statistics import fmean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
-__all__ = ["rivals_plane", "rivals_table", "same_noise_table", "short_title"]
+__all__ = ["rival_pairs", "rivals_plane", "rivals_table", "same_noise_table", "short_title", "ways_at"]
 
 LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
 LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
@@ -36,6 +37,24 @@ def ends(record: Any) -> Iterator[tuple[Any, Any, Any, dict[str, float]]]:
 
 def _one(values: list[Any], few: bool) -> Any:
     return next(one for one in values if few or "images" not in one.protocol)
+
+
+def rival_pairs(record: Any) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """By class and method: PUL, and the distances of all and of the rest in those before."""
+    return {
+        (pul.protocol["forget"], pul.method): (pul.value, whole.value / before["all"], rest.value / before["rest"])
+        for pul, whole, rest, before in ends(record)
+        if "images" not in pul.protocol
+    }
+
+
+def ways_at(record: Any, evaluations: int) -> dict[str, tuple[float, float]]:
+    """By method: PUL and the distance of the rest in that before, after so many evaluations, the means of the seeds."""
+    found = {}
+    for name, seeds in record.series["ways"].items():
+        there = [one for way in seeds for one in way if one["evaluations"] == evaluations]
+        found[name] = tuple(fmean(one[key] for one in there) for key in ("pul", "rest"))
+    return found
 
 
 def rivals_table(record: Any) -> Any:
