@@ -154,7 +154,7 @@ def same_noise_table(record: Any) -> Any:
         before = record.find(metric="ur", method="pretrained", **of)
         for method, found in methods.items():
             after, left, others = (record.find(metric=m, method=method, **of) for m in ("ur", "left", "others changed"))
-            became = ", ".join(f"{word} {count}" for word, count in list(found["went"].items())[:4])
+            became = ", ".join(f"{word}: {count}" for word, count in list(found["went"].items())[:4])
             lines[D_f, method_title(method)] = {
                 "UR before, %": over_interval(before.value, *(before.interval or (before.value,) * 2), 1),
                 "after": over_interval(after.value, *(after.interval or (after.value,) * 2), 1),
