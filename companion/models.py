@@ -18,9 +18,9 @@ from companion import bases
 from companion.bases import BASES
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import SNAPSHOTS, Course, course
+from companion.comparison.unlearned import unlearned
 from companion.folders import page_store
 from companion.store import Entry, Store
-from companion.unlearned import unlearned
 from paperlib.data.splits import forgotten
 from paperlib.unlearning.methods import METHODS
 

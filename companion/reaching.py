@@ -12,9 +12,9 @@ from unittest.mock import patch
 
 import torch
 
-from companion import bases, measures, unlearned
+from companion import bases, measures
 from companion.claims import load
-from companion.comparison import course_memory
+from companion.comparison import course_memory, unlearned
 from companion.evaluation.measures import Result
 from companion.models import Model
 from companion.page import Page

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from companion import bases
 from companion.comparison.courses import Course, begin
-from companion.evaluation.eye import Eye
+from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.settings import Settings
 from companion.store import Store
@@ -66,11 +66,11 @@ def _run(folder: Path, wanted: Until) -> None:
     train = bases.images(kind.dataset, "train").to(device)
     retain, forget = (bases.examples(kind, side) for side in split(train, asked.forget))
     settings = {"n": wanted.n, "evaluations": wanted.steps, "seed": asked.seed, "stream": "until"}
-    eye = Eye(model, kind, asked.forget, **settings)
-    labels = torch.tensor(eye.classes)[torch.arange(wanted.n) % len(eye.classes)]
+    observer = SameNoise(model, kind, asked.forget, **settings)
+    labels = torch.tensor(observer.classes)[torch.arange(wanted.n) % len(observer.classes)]
 
     def share(model: Any) -> float:
-        return eye.ratio(eye.shown(eye.draw(model.eval(), labels))).value
+        return observer.ratio(observer.shown(observer.draw(model.eval(), labels))).value
 
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     before, mark = share(model), clock()

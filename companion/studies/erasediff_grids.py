@@ -18,9 +18,9 @@ def _by_class(model: Model, forget: str, drawing: dict[str, Any]) -> dict[str, t
     subject = kept(model, forget, ("p-forget",), **drawing)
     names, asked = bases.images(subject.dataset, "test").classes, {}
     retained = subject.all_classes(subject.checkpoint)
-    forgotten = drawn(subject.drawing(subject.checkpoint, subject.protocol.forget_n, tuple(subject.classes)))
-    for classes, images in ((retained, drawn(subject.samples)), (tuple(subject.classes), forgotten)):
-        said = subject.logits(images).argmax(1)
+    forgotten = drawn(subject.drawing(subject.checkpoint, subject.protocol.forget_n, tuple(subject.observer.classes)))
+    for classes, images in ((retained, drawn(subject.samples)), (tuple(subject.observer.classes), forgotten)):
+        said = subject.observer.logits(images).argmax(1)
         for k, label in enumerate(classes):
             asked[label] = images[k :: len(classes)], said[k :: len(classes)]
     return {names[label]: asked[label] for label in sorted(asked)}

@@ -29,7 +29,7 @@ class Kept(Subject):
 
     def all_classes(self, checkpoint: Checkpoint) -> tuple[int, ...]:
         """The retained ones."""
-        return tuple(k for k in super().all_classes(checkpoint) if k not in self.classes)
+        return tuple(k for k in super().all_classes(checkpoint) if k not in self.observer.classes)
 
     def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
         """Those of the reference with retained labels; VDU's u-FID goes by a classifier instead."""

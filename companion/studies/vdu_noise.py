@@ -30,7 +30,7 @@ def words(model: Model, D_f: str, **draw: Any) -> list[str]:
     """The classifier's word for each of them."""
     subject = _subject(model, D_f, draw)
     names = bases.images(subject.dataset, "test").classes
-    return [names[k] for k in subject.logits(drawn(subject.samples)).argmax(1).tolist()]
+    return [names[k] for k in subject.observer.logits(drawn(subject.samples)).argmax(1).tolist()]
 
 
 def changes(before: list[str], after: list[str], D_f: str) -> dict[str, Any]:

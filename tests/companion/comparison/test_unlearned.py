@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from companion import unlearned as module
+from companion.comparison import unlearned as module
+from companion.comparison.unlearned import cost, unlearned
 from companion.models import base
 from companion.store import Store
-from companion.unlearned import cost, unlearned
 from paperlib.unlearning.erasediff import erasediff
 from paperlib.unlearning.neggrad import neggrad
 from paperlib.unlearning.salun import salun
