@@ -37,7 +37,7 @@ $(error PAGE='$(PAGE)' is not the name of a page: $(basename $(notdir $(wildcard
 endif
 endif
 
-.PHONY: help book page record rehearse test test-browser test-cluster bench pair lock clean
+.PHONY: help book page record rehearse test test-browser test-cluster test-long bench pair lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -48,6 +48,7 @@ help:
 	@echo 'make rehearse [PAGE=X]                                               the paths of PROFILE=paper, every amount divided'
 	@echo 'make test                                                            style, notebook pairs, tests'
 	@echo 'make test-browser                                                    look at the built book in Chromium'
+	@echo 'make test-long                                                       work killed at fifty random moments each (ten minutes)'
 	@echo 'make test-cluster                                                    two pages as jobs of a Slurm on this machine (root, slurm-wlm)'
 	@echo 'make book CLUSTER=slurm [JOBS=20] [ONLY="page page"]                 pages and steps as jobs of Slurm'
 	@echo 'make bench                                                           side by side with public libraries, on an idle machine'
@@ -77,13 +78,16 @@ test: $(READY)
 	$(BIN)/ruff check paperlib companion tests notebooks benchmarks
 	$(BIN)/ruff format --check --quiet paperlib companion tests notebooks benchmarks
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser --ignore=tests/cluster tests
+	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser --ignore=tests/cluster --ignore=tests/long tests
 
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser
 
 test-cluster: $(READY)
 	$(BIN)/python -m pytest -q -p no:xdist tests/cluster
+
+test-long: $(READY)
+	$(BIN)/python -m pytest -q -p no:xdist tests/long
 
 bench: $(READY)
 	@$(BIN)/python benchmarks

@@ -48,6 +48,16 @@ variety. Hours are by the clock, on machines that had other work beside; `--plan
 
 """
 
+CLASSES = """
+## Conditional models: is the class there?
+
+Can a model forget what it does not draw? Of a conditional model each class was asked for, with the same noise for every
+weight of guidance. *As asked* is the share of samples in which the classifier sees the class that was asked for. A
+class is *there*, so that unlearning it means something, if at least twice as many of its samples show it as show any
+other.
+
+"""
+
 EVALUATIONS = """\
 
 ## Base models, measured
@@ -77,6 +87,9 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
         n = max(card.get("samples", {}).get("n", 0) for card in bases.values())
         head = ("model", "network", "parameters", "images seen", "hours", "on", "confidence", "shares")
         text += "\n" + BASES.format(n=f"{n:,}") + _table(head, (_base(name, card) for name, card in bases.items()))
+        if asked := {name: card["classes"] for name, card in bases.items() if _current(card, "classes")}:
+            head = ("model", "samples of each", "guidance", "as asked", "there", "not there")
+            text += CLASSES + _table(head, (row for name, found in asked.items() for row in _classes(name, found)))
         text += "".join(
             f"\n```{{figure}} {pictures}/{name}.png\n:width: 60%\n\nSamples of `{name}`, not chosen.\n```\n"
             for name in bases
@@ -88,9 +101,9 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
     return text
 
 
-def _current(card: dict[str, Any]) -> bool:
+def _current(card: dict[str, Any], what: str = "evaluation") -> bool:
     """Whether a card has measures, and of the checkpoint that it is the card of."""
-    return card.get("evaluation", {}).get("sha256", "") == card["sha256"]
+    return card.get(what, {}).get("sha256", "") == card["sha256"]
 
 
 def _protocol(measured: dict[str, dict[str, Any]]) -> str:
@@ -144,6 +157,13 @@ def _noisy(name: str, card: dict[str, Any]) -> list[str]:
     seen = [f"{at[level]['accuracy']:.1%} ({at[level]['temperature']:.2f})" for level in SHOWN]
     numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}"
     return [name.removeprefix("noisy-classifier-"), card["network"], *numbers, *seen]
+
+
+def _classes(name: str, found: dict[str, Any]) -> Iterable[list[str]]:
+    for one in found["found"]:
+        lacking = ", ".join(word for word in found["names"] if word not in one["there"])
+        count = f"{len(one['there'])} of {len(found['names'])}"
+        yield [f"`{name}`", str(found["each"]), f"{one['guidance']:g}", f"{one['right']:.1%}", count, lacking]
 
 
 def _base(name: str, card: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from accelerate import PartialState
 
 from companion import checkpoints
 from companion.bases import BASES
+from companion.campaign.classes import ClassCheck
 from companion.campaign.comparison import bench_runs
 from companion.campaign.evaluation import BaseEvaluation
 from companion.campaign.pretraining import Pretraining
@@ -45,16 +46,18 @@ class Run(Protocol):
 
 
 def runs(device: torch.device, folder: Path, paper: bool = False) -> list[Run]:
-    """Every recorded run, in the order of its worth: each base model, and what it draws; the comparison, seed by seed;
-    then the base models' evaluations. Of ``paper`` the base models of the papers' size alone, with their training."""
+    """Every recorded run, in the order of its worth: each base model, what it draws, and which classes it has where it
+    is conditional; the comparison, seed by seed; then the base models' evaluations. Of ``paper`` the base models of the
+    papers' size alone, with their training and their evaluation."""
 
     def of_bases(*kinds: type) -> list[Run]:
-        return [kind(base, device, base.folder if paper else folder) for base in trained for kind in kinds]
+        made = [(kind, base) for base in trained for kind in kinds if base.labels or kind is not ClassCheck]
+        return [kind(base, device, base.folder if paper else folder) for kind, base in made]
 
     trained = [base for base in BASES.values() if not base.of and bool(base.paper) == paper]
     if paper:
-        return of_bases(Pretraining, BaseEvaluation)
-    return [*of_bases(Pretraining, SampleCheck), *bench_runs(device, folder), *of_bases(BaseEvaluation)]
+        return of_bases(Pretraining, ClassCheck, BaseEvaluation)
+    return [*of_bases(Pretraining, SampleCheck, ClassCheck), *bench_runs(device, folder), *of_bases(BaseEvaluation)]
 
 
 def plan(runs: Sequence[Run]) -> str:

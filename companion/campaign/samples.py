@@ -16,7 +16,7 @@ from companion.campaign.step import Step
 from companion.machine import say
 from companion.seeds import generator
 from paperlib.data.images import to_uint8
-from paperlib.denoiser import Denoiser
+from paperlib.denoiser import DenoisingModel
 from paperlib.sampling import ipndm, sample_batches
 
 __all__ = ["SampleCheck", "check", "draw"]
@@ -25,12 +25,15 @@ SAMPLES, STEPS, GRID = 1000, 20, 64
 
 
 def draw(
-    model: Denoiser, n: int, generator: torch.Generator, *, labels: Tensor | None = None, dequantised: bool = False
+    model: DenoisingModel,
+    shape: tuple[int, ...],
+    generator: torch.Generator,
+    *,
+    labels: Tensor | None = None,
+    dequantised: bool = False,
 ) -> Tensor:
-    """``n`` images of a model, uint8 [n, C, H, W] on the CPU, by iPNDM with ``STEPS`` evaluations."""
-    states = sample_batches(
-        model, (n, *model.net.shape), batch=250, generator=generator, cond=labels, sampler=ipndm, steps=STEPS
-    )
+    """Images of a model, uint8 of ``shape`` [n, C, H, W] on the CPU, by iPNDM with ``STEPS`` steps."""
+    states = sample_batches(model, shape, batch=250, generator=generator, cond=labels, sampler=ipndm, steps=STEPS)
     return torch.cat([to_uint8(state.x, dequantised=dequantised).cpu() for state in states])
 
 
@@ -76,7 +79,7 @@ class SampleCheck(Step):
         model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
         draws = generator(0, f"samples/{self.base.name}", "evaluation")
         labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
-        images = draw(model, SAMPLES, draws, labels=labels, dequantised=self.base.dequantised)
+        images = draw(model, (SAMPLES, *model.net.shape), draws, labels=labels, dequantised=self.base.dequantised)
         found = check(images, self.base.dataset, labels)
         sha256 = (checkpoints.card(self.base.name, self.folder) or {})["sha256"]
         protocol = {"n": SAMPLES, "sampler": "iPNDM", "evaluations": STEPS, "sha256": sha256}

@@ -18,6 +18,17 @@ def test_the_page_says_what_the_cards_say(tmp_path):
     assert "look at 1,000 samples" in page and "_models/tiny-ve.png" in page
 
 
+def test_a_conditional_model_says_which_classes_are_there(tmp_path):
+    checkpoints.save(SmallCNN(1, 3, width=4), "tiny-ve-labels", BASE, tmp_path)
+    found = [{"guidance": 2.0, "right": 0.625, "there": ["cat"], "counts": []}]
+    facts = {"each": 50, "names": ["cat", "dog"], "found": found}
+    checkpoints.amend("tiny-ve-labels", tmp_path, classes=facts | {"sha256": "of other weights"})
+    assert "is the class there" not in models_page(tmp_path)
+    sha256 = checkpoints.card("tiny-ve-labels", tmp_path)["sha256"]
+    checkpoints.amend("tiny-ve-labels", tmp_path, classes=facts | {"sha256": sha256})
+    assert "| `tiny-ve-labels` | 50 | 2 | 62.5% | 1 of 2 | dog |" in models_page(tmp_path)
+
+
 def test_models_that_nobody_has_looked_at_yet_have_empty_cells(tmp_path):
     checkpoints.save(SmallCNN(1, 3, width=4), "tiny-ve", BASE, tmp_path)
     page = models_page(tmp_path)
