@@ -16,6 +16,7 @@ from companion import checkpoints, rehearsal
 from companion.classifiers import LARGE, RECIPES, Recipe, build, dataset, folder_of, images_of, predict
 from companion.folders import build_folder
 from companion.machine import pick_device, say
+from companion.options import natural_int
 from companion.seeds import generator
 from companion.snapshots import Resumable
 from paperlib.data.images import Images
@@ -153,7 +154,7 @@ def train_named(make: Callable[..., Path], recipes: Iterable[str], what: str) ->
     """A command that makes the classifiers of the sets that it is given."""
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("sets", nargs="+", choices=list(recipes))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=natural_int, default=0)
     arguments = parser.parse_args()
     for name in arguments.sets:
         make(name, seed=arguments.seed)

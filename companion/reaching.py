@@ -1,5 +1,6 @@
 """See what every page reaches: ``python -m companion reach`` writes ``results/reach.json`` (:mod:`companion.reach`)."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -115,6 +116,7 @@ def every(rows: Mapping[str, list[dict[str, Any]]] = ROWS) -> list[dict[str, Any
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the file; return the exit status."""
+    argparse.ArgumentParser(prog="python -m companion reach", description=main.__doc__).parse_args(arguments)
     write_whole(FILE, json.dumps(every(), indent=1))
     print(FILE)
     return 0

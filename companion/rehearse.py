@@ -26,6 +26,7 @@ from companion import bases, classifier_training, classifiers, rehearsal
 from companion.campaign.pretraining import Pretraining
 from companion.code import CHECKOUT
 from companion.evaluation import features, report
+from companion.options import positive_int
 from companion.page import Page
 from companion.parameters import defaults, normalised
 from companion.records import Record
@@ -175,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m companion rehearse", description=__doc__.partition("\n")[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="default: all of them")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    parser.add_argument("--divisor", type=int, default=DIVISOR, help=f"of all amounts (default: {DIVISOR})")
+    parser.add_argument("--divisor", type=positive_int, default=DIVISOR, help=f"of all amounts (default: {DIVISOR})")
     options = parser.parse_args(arguments)
     if unknown := [page for page in options.pages if page not in pages]:
         parser.error(f"{unknown[0]} is not one of {', '.join(pages)}")

@@ -21,6 +21,7 @@ from companion import warm
 from companion.environment import fix_environment
 from companion.execute import ANSI, ROOT
 from companion.folders import build_folder
+from companion.options import positive_int
 from companion.parameters import PROFILES
 
 __all__ = ["Progress", "drop_stale_stamps", "make_book"]
@@ -136,7 +137,7 @@ def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m companion book", description="Make the book.")
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=positive_int, default=2)
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
     parser.add_argument("--cluster", choices=["no", "slurm"], default="no", help="pages and steps as jobs of Slurm")
     parser.add_argument("--only", default="", help="pages, with commas between; the book is not built")

@@ -26,6 +26,7 @@ from companion.campaign.evaluation import BaseEvaluation
 from companion.campaign.pretraining import Pretraining
 from companion.campaign.samples import SampleCheck
 from companion.machine import pick_device, say
+from companion.options import folder_path, non_negative
 
 __all__ = ["Run", "main", "plan", "runs"]
 
@@ -75,12 +76,14 @@ def plan(runs: Sequence[Run]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the recorded runs that are missing, in their order."""
     parser = argparse.ArgumentParser(prog="python -m companion campaign", description=main.__doc__)
-    parser.add_argument("--minutes", type=float, help="stop after so many, with a snapshot; the default is to finish")
+    parser.add_argument(
+        "--minutes", type=non_negative, help="stop after so many, with a snapshot; the default is to finish"
+    )
     parser.add_argument("--plan", action="store_true", help="print what is done and what is next, and do nothing")
     parser.add_argument("--profile", choices=["laptop", "paper"], default="laptop", help="paper: the papers' models")
     parser.add_argument("--only", nargs="+", metavar="RUN", help="some of the runs, by the names that --plan prints")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
-    parser.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="where checkpoints go")
+    parser.add_argument("--folder", type=folder_path, default=checkpoints.FOLDER, help="where checkpoints go")
     options = parser.parse_args(arguments)
     try:
         device = pick_device(options.device)

@@ -19,6 +19,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from companion import bases
+from companion.options import non_negative
 from companion.provenance import CHECKOUT, device
 from companion.seeds import generator
 from paperlib.data.images import Examples, model_input
@@ -122,9 +123,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Run trials and keep what they find."""
     parser = argparse.ArgumentParser(prog="python -m companion trials", description=main.__doc__)
     parser.add_argument("dataset", choices=TRIALS)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of processor time, a trial")
+    parser.add_argument("--minutes", type=non_negative, default=10.0, help="of processor time, a trial")
     parser.add_argument("--only", nargs="+", metavar="TRIAL")
     options = parser.parse_args(arguments)
+    for name in options.only or ():
+        if name not in TRIALS[options.dataset]:
+            parser.error(f"--only {name!r} is not one of {', '.join(TRIALS[options.dataset])}")
     torch.set_num_threads(1)
     file = CHECKOUT / "results" / "search" / f"{options.dataset}-recipes.json"
     for name in options.only or TRIALS[options.dataset]:

@@ -20,6 +20,7 @@ from companion.comparison.course_results import looks
 from companion.comparison.courses import Course, course
 from companion.comparison.entrants import ENTRANTS, Entrant
 from companion.folders import build_folder
+from companion.options import folder_path
 from companion.provenance import CHECKOUT, Origin
 from companion.records import Provenance
 from companion.settings import Settings
@@ -180,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("base", choices=unconditional)
     parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")
     parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the result goes")
+    parser.add_argument("--folder", type=folder_path, default=FOLDER, help="where the result goes")
     options = parser.parse_args(arguments)
     try:
         file = _file(options.base, options.forget, options.folder)

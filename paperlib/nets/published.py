@@ -13,12 +13,15 @@ What does not fit the network in names or shapes is refused.
 """
 
 import json
+import pickle
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from paperlib.nets.blocks import Attention, Layers, Residual
@@ -73,11 +76,15 @@ def read(source: str | Path) -> dict[str, Tensor]:
         path = next((name for name in names if name.is_file()), names[0])
     if not path.is_file():
         raise FileNotFoundError(f"there are no weights at {path}")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    return _averaged(torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as weights ({str(error).splitlines()[0]})") from error
+    if not isinstance(found, Mapping | list | tuple) or not found:
+        raise ValueError(f"{path} holds no weights, but a {type(found).__name__}")
+    return _averaged(found)
 
 
 def _check_diffusers(config: Path) -> None:
