@@ -12,7 +12,7 @@ from companion.plots.courses import course_curves, courses_table, endings, neede
 from companion.plots.directions import conflict_table, direction_panels, inner_table
 from companion.plots.erasediff import erased_plane, erased_table, obeyed_table, protocol_moves
 from companion.plots.erasediff_ablation import ablation_curves, ablation_table
-from companion.plots.erasediff_cost import cost_bars, cost_table
+from companion.plots.erasediff_cost import cost_bars, cost_table, ratio
 from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
@@ -39,6 +39,7 @@ __all__ = [
     "ablation_table",
     "cost_bars",
     "cost_table",
+    "ratio",
     "erased_plane",
     "erased_table",
     "obeyed_table",
