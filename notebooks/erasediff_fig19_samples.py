@@ -91,9 +91,8 @@ def models(seed):
 # ## The run
 
 # %%
-from companion import plots
 from companion.rows import row
-from companion.studies.erasediff_grids import obeyed, rows_by_class
+from companion.studies.erasediff_grids import obeyed
 
 drawing = dict(n=budget.n, forget_n=budget.asked, sampler=budget.sampler, guidance=budget.guidance)
 drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
@@ -108,6 +107,7 @@ def rows():
                 yield row(found["share"], asked=name, forget=budget.forget, **told, **model.facts)
 
 
+# %%
 def curves():
     """The word for each row that the classifier says most often, of the first seed."""
     if start.missing:
@@ -116,6 +116,11 @@ def curves():
     found = {model.method: obeyed(model, budget.forget, **told) for model in models(page.seeds[0])}
     words = {name: {row: one["word"] for row, one in rows.items()} for name, rows in found.items()}
     return dict(words=words, forget=budget.forget)
+
+
+# %%
+from companion import plots
+from companion.studies.erasediff_grids import rows_by_class
 
 
 def sheets():

@@ -44,8 +44,6 @@ budget = page.budget(
 )
 
 # %% tags=["hide-input", "key"]
-from companion import plots
-
 if page.recorded:
     spent = {one.method: one for one in page.recorded.all(metric="evaluations until")}
     counted = {k: sum(v.values()) for k, v in page.recorded.series["counts"].items()}
@@ -160,6 +158,7 @@ def everything():
     yield from minutes()
 
 
+# %%
 def curves():
     """The counts of the public codes."""
     counted = {
@@ -186,6 +185,8 @@ page.compare("erasediff.tab4")
 # ## What came of it
 
 # %% mystnb={"figure": {"caption": "Left: the published runs on CIFAR-10, counted from the public code, by stage. Right: measured, until a third is left, a bar a method (mean of the seeds) and a point a seed; an open point did not get there. {run}.", "name": "fig-erasediff-cost"}, "image": {"alt": "Cost of three methods by stage", "width": "720px"}} tags=["key"]
+from companion import plots
+
 page.figure(plots.cost_bars)
 
 # %%
