@@ -210,6 +210,8 @@ spent, seconds, left, memory = (
 fewer = plots.ratio(spent["erasediff"].per_seed, spent["salun"].per_seed)
 faster = plots.ratio(seconds["erasediff"].per_seed, seconds["salun"].per_seed)
 bare = counts["salun"]["updates"] / counts["erasediff"]["updates"]
+
+# %% tags=["hide-input"]
 page.say(
     f"**Eleven and two are no counts.** All that passes through the network is {total['selective_amnesia'] / total['erasediff']:.0f} and {total['salun'] / total['erasediff']:.1f} times EraseDiff's; by updates alone SalUn's are {bare:.1f} times. The printed 2.2 lies between. Selective Amnesia's 140 minutes cannot hold its published run (the exercise).",
     f"**What goes before is small for one method only.** SalUn's mask is {share['salun', 'mask']:.0f} % of its run. EraseDiff's inner loop is {share['erasediff', 'inner loop']:.0f} % of its own, and Selective Amnesia's Fisher information and replay are {share['selective_amnesia', 'Fisher information'] + share['selective_amnesia', 'replay']:.0f} %.",
