@@ -144,6 +144,7 @@ class Model:
             run = self.run
             found |= {"base": self.name, "start": "finetune", run.unit: run.looks[-1], "batch_size": run.batch_size}
             found |= {"lr": run.lr} | run.settings | ({"images": self.images} if self.images else {})
+            found |= {"held_out": True} if run.held_out else {}
             if run.method == "vdu" and "posterior" not in run.settings:
                 found |= {"posterior": f"{SNAPSHOTS} snapshots"} | ({"apart": run.apart} if run.apart else {})
         return found | ({"model_forgot": self.forgot} if self.forgot else {})

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -23,7 +24,7 @@ from companion.parameters import defaults, normalised
 from companion.reach import FILE
 from companion.rehearse import ROWS, cells, rehearsing
 from companion.rows import Row, gather
-from companion.studies import erasediff_cost, erasediff_measures, inpainting_measures, vdu_runs
+from companion.studies import erasediff_cost, erasediff_measures, inpainting_measures, reconstruction, vdu_runs
 from paperlib.files import write_whole
 from paperlib.metrics.intervals import Measured
 
@@ -39,6 +40,7 @@ class _Reached(Exception):
 def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:
     """In the place of a computation: a result of every name."""
     sides = {"nll": ["NLL D_g", "NLL D_f"], "noised-nll": ["noised NLL D_g", "noised NLL D_f"]}
+    sides["bound"] = ["bound D_g", "bound D_f"]
     names = [name for metric in metrics for name in sides.get(metric, [NAMES.get(metric, metric)])]
     made = (Result(name=name, value=1.0, interval=None, unit="", n=10, details={"floor": 0.0}) for name in names)
     return {one.name: one for one in made}
@@ -79,6 +81,10 @@ def _answering() -> Iterator[None]:
         (inpainting_measures, "drawn", lambda *_, **__: (None, None)),
         (inpainting_measures, "classifier", lambda name: None),
         (inpainting_measures, "predict", lambda judge, images: torch.zeros(len(images), 40)),
+        (reconstruction, "kept", lambda *_: Measured(50.0, (40.0, 60.0), 10)),
+        (reconstruction, "apart", lambda *_: Measured(1.0, None, 10)),
+        (reconstruction, "originals", lambda *_: SimpleNamespace(images=None)),
+        (reconstruction, "returned", lambda *_: None),
         (inpainting_measures.clip, "clip_distance", lambda *_: Measured(1.0, None, 10)),
         (Page, "measure", _rows_alone),
     ]

@@ -51,6 +51,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         *({"dataset": name} for name in ("mnist", "celeba")),
         *({"dataset": name, "clip_weights": "openai"} for name in ("cifar10", "stl10")),
     ],
+    "sgu_tab4_reconstruction": [{"dataset": "cifar10", "clip_weights": "openai"}],
     "vdu_tab2_gamma_sweep": [
         *({"dataset": name} for name in ("mnist", "cifar10")),
     ],

@@ -3,7 +3,7 @@
 The search of the comparison pages (:mod:`companion.comparison.search`: held-out images, the book's rule) among the
 readings of SGU's two losses. Each has the same number of tries, at the same places of one axis, c, what the loss
 leaves of the answer where both sides look alike (:mod:`paperlib.unlearning.shrinkage`). Fine-tuning alone, alpha = 1,
-is the control; exact negation has a weight of its own, and fewer tries. Kept in ``results/search/sgu/``.
+is the control; exact negation, at its exact weight, stands beside them. Kept in ``results/search/sgu/``.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from paperlib.unlearning.shrinkage import shrinkage, weight_of
 __all__ = ["ANSWERS", "BUDGET", "LOSSES", "alpha_of", "dims", "entrants", "main", "negation_of", "searched"]
 
 LR = 2e-4  # Adam's, the public code's; not searched
-ANSWERS = (0.98, 0.95, 0.87, 0.65, 0.3)  # c: 1 - c on a logarithm, neighbours less than a factor of 3 apart
-PULLS = (1.0, 2.0, 4.0)  # negation's w; 1 is exact
+ANSWERS = (0.98, 0.95, 0.87)  # c: 1 - c on a logarithm, neighbours less than a factor of 3 apart
+PULLS = (1.0,)  # negation's w: the exact one, not searched
 LOSSES = {
     f"sgu_{loss}_{variant}": {"loss": loss, "variant": variant}
     for variant in ("paper", "code", "corrected")
@@ -28,7 +28,10 @@ LOSSES = {
     if (loss, variant) != ("obtuse", "code")  # it aligns what it should turn away: c > 1
 }
 BUDGET = Budget(evaluations=120, batch_size=16, n=200)  # 60 updates of 16 + 16: what one core does in a minute
-KNOWN = "mnist-ve", "3,7"  # the search whose c other models take over, where they have none of their own
+KNOWN, KNOWN_DIMS = (
+    ("mnist-ve", "3,7"),
+    28 * 28,
+)  # the search whose c other models take over, where they have none of their own
 SUPPOSED = 0.95  # c, where nothing was searched
 
 
@@ -70,7 +73,7 @@ def alpha_of(base: str, forget: str, loss: str, variant: str) -> float:
     reading, known = {"loss": loss, "variant": variant}, _best(base, forget, f"sgu_{loss}_{variant}")
     if known and known[0] == base:
         return known[1]["alpha"]
-    c = shrinkage(known[1]["alpha"], dims=784, **reading) if known else SUPPOSED
+    c = shrinkage(known[1]["alpha"], dims=KNOWN_DIMS, **reading) if known else SUPPOSED
     return _rounded(weight_of(2 - c if (loss, variant) == ("obtuse", "code") else c, dims=dims(base), **reading))
 
 

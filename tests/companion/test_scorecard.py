@@ -130,7 +130,7 @@ def test_a_new_record_changes_it_by_itself(tmp_path, interval, word):
 def test_the_command_has_the_record_s_seeds_and_what_is_not_the_page_s_own():
     record = next(one for one in scorecard.records() if one.page == "sgu_tab3_inpainting")
     assert scorecard.command(record) == (
-        'make page PAGE=sgu_tab3_inpainting PROFILE=laptop ARGS="-p seeds 0,1,2 -p dataset mnist,celeba"'
+        'make page PAGE=sgu_tab3_inpainting PROFILE=laptop ARGS="-p seeds 0,1,2 -p dataset mnist,celeba -p alpha 0.99"'
     )
 
 

@@ -1,0 +1,68 @@
+"""What becomes of a model for every alpha: the search's own runs, with the likelihoods of test images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from companion.comparison.search import Budget, candidate, search
+from companion.measures import nll
+from companion.models import Model, base
+from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, dims, entrants, searched
+from paperlib.metrics.rule import score
+from paperlib.unlearning.shrinkage import shrinkage
+
+__all__ = ["at", "best", "rises", "sweep"]
+
+
+def sweep(
+    name: str, forget: str, answers: Sequence[float], *, budget: Budget = BUDGET, images: int, tolerance: float
+) -> dict[str, Any]:
+    """Of each reading that the committed search has, at each c: alpha, UR and distance with held-out images, and bits
+    a dimension of ``images`` test images a side. A base model without a search takes MNIST's readings.
+
+    Returns {"dataset", "process", "forget", "before": {...}, "budget": {...}, "runs": [{"entrant", "alpha" and "c" or
+    "w", "ur", "distance", "score", "D_g", "D_f"}]}. What is no number is left out.
+    """
+    among, known = entrants(name, answers), searched(name, forget) or searched(*KNOWN)
+    names = [one for one in [*LOSSES, "control", "negate"] if not known or one in known.entrants]
+    standard, runs = base(name), []
+    solve = dict(images=images, tolerance=tolerance, seed=0)
+    found = search(standard.store, name, forget, budget, names, lambda text: None, among)
+    for one in found.candidates:
+        run = candidate(name, forget, budget, among[one.entrant], one.settings)
+        model, weight = Model(name, one.entrant, forget, run), {k: v for k, v in one.settings.items() if k != "lr"}
+        if one.entrant in LOSSES:
+            weight["c"] = shrinkage(weight["alpha"], dims=dims(name), **LOSSES[one.entrant])
+        seen = {"ur": one.ur, "distance": one.distance, "score": one.score} | _bits(model, forget, **solve)
+        told = {key: value for key, value in seen.items() if value is not None}
+        runs.append({"entrant": one.entrant} | weight | told)
+    before = {"ur": found.ur, "distance": found.distance} | _bits(standard, forget, **solve)
+    before["score"] = score(before["ur"], before["distance"], before)
+    told = {"dataset": standard.kind.dataset, "process": standard.kind.process, "forget": forget}
+    return told | {"before": before, "budget": budget.model_dump(), "runs": runs}
+
+
+def _bits(model: Model, forget: str, **solve: Any) -> dict[str, float]:
+    return {one.facts["test"]: one.value for one in nll(model, forget, **solve)}
+
+
+def rises(found: dict[str, Any]) -> dict[str, Any]:
+    """A sweep whose runs have likelihoods as they rose over Standard's, and the distance in times of Standard's."""
+    before = found["before"]
+
+    def told(one: dict[str, Any]) -> dict[str, Any]:
+        bits = {side: one[side] - before[side] for side in ("D_g", "D_f") if side in one}
+        return one | bits | ({"distance": one["distance"] / before["distance"]} if "distance" in one else {})
+
+    return found | {"runs": [told(one) for one in found["runs"]]}
+
+
+def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each loss of a sweep the run that the rule's score prefers, by the entrant's name."""
+    names = dict.fromkeys(one["entrant"] for one in found["runs"])
+    tried = {name: [one for one in found["runs"] if one["entrant"] == name] for name in names}
+    return {name: min(runs, key=lambda one: one.get("score", float("inf"))) for name, runs in tried.items()}
+
+
+def at(found: dict[str, Any], c: float) -> list[dict[str, Any]]:
+    """Both printed losses, orthogonal first, where they leave c."""
+    return [one for one in found["runs"] if one["entrant"].endswith("_paper") and abs(one["c"] - c) < 0.02]
