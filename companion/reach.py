@@ -18,7 +18,7 @@ __all__ = ["FILE", "WITHOUT_A_PAGE", "needs", "on_pixels", "reach_page", "reache
 
 FILE = CHECKOUT / "results" / "reach.json"
 #: Tables on pixels that no page computes yet.
-WITHOUT_A_PAGE = ("erasediff.text_entropy",)
+WITHOUT_A_PAGE: tuple[str, ...] = ()
 
 INTRODUCTION = """\
 # What can be reached

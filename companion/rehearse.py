@@ -58,6 +58,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "vdu_tab1_against_selective_amnesia": [{"dataset": name} for name in ("mnist", "cifar10")],
     "erasediff_tab1_cifar10": [{}],
     "erasediff_tab4_cost": [{}],
+    "erasediff_fig5_ablation": [{}],
 }
 
 
