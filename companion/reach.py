@@ -14,7 +14,7 @@ from companion.claims import Claim, load, split
 from companion.claims.names import data_title, method_title
 from companion.code import CHECKOUT
 
-__all__ = ["FILE", "WITHOUT_A_PAGE", "needs", "on_pixels", "reach_page", "reached"]
+__all__ = ["FILE", "WITHOUT_A_PAGE", "needs", "on_images", "on_pixels", "reach_page", "reached"]
 
 FILE = CHECKOUT / "results" / "reach.json"
 #: Tables on pixels that no page computes yet.
@@ -34,6 +34,11 @@ others `python -m companion weights NAME SOURCE`. Classifiers that are not commi
 """
 
 
+def on_images(claim: Claim) -> bool:
+    """Whether a printed number is of a model of images."""
+    return claim.dataset != "mixture"
+
+
 def on_pixels(claim: Claim) -> bool:
     """Whether a printed number is of a model of small images, neither the mixture nor Stable Diffusion."""
     return claim.process != "sd14" and claim.dataset != "mixture"
@@ -50,6 +55,10 @@ def reached() -> dict[str, tuple[str, Mapping[str, Any]]]:
 
 def needs(claim: Claim) -> list[str]:
     """What has to be at hand for a printed cell: data, the paper's base model and its twin, weights of others."""
+    if claim.process == "sd14":
+        judges = {"ua": ["ResNet-50 of ImageNet"], "clip_score": ["CLIP"]}.get(claim.metric, ["FID's Inception"])
+        own = [claim.dataset] if claim.dataset == "imagenette" else ["COCO's prompts and statistics"]
+        return ["Stable Diffusion 1.4", *own, *judges]
     if not on_pixels(claim):
         return []
     paper, process = claim.id.partition(".")[0], {"vesde": "ve", "vpsde": "vp"}.get(claim.process, claim.process)
@@ -62,10 +71,10 @@ def needs(claim: Claim) -> list[str]:
 
 
 def _lines() -> Iterator[tuple[str, str]]:
-    """(table, its line) of every cell on pixels."""
+    """(table, its line) of every cell of a model of images."""
     known = reached()
     for claim in load().values():
-        if not on_pixels(claim):
+        if not on_images(claim):
             continue
         table = split(claim.id)[0]
         page, parameters = known.get(claim.id, ("", {}))

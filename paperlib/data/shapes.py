@@ -12,7 +12,7 @@ from torch import Tensor
 from paperlib.data.drawing import Canvas, Draws, ellipse, hsv, polygon, rectangle
 from paperlib.data.images import Images
 
-__all__ = ["CLASSES", "draw", "sample"]
+__all__ = ["CLASSES", "draw", "outline", "sample"]
 
 #: In the order of the labels.
 CLASSES = ("disc", "square", "triangle", "star", "plus", "ring", "heart", "moon", "arrow", "leaf")
@@ -37,8 +37,9 @@ PLUS = [(-A, -B), (A, -B), (A, -A), (B, -A), (B, A), (A, A), (A, B), (-A, B), (-
 ARROW = [(-1.0, -0.3), (0.05, -0.3), (0.05, -0.85), (1.05, 0.0), (0.05, 0.85), (0.05, 0.3), (-1.0, 0.3)]
 
 
-def _distance(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
-    """The outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1] varies rings and moons."""
+def outline(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
+    """The signed distance to the outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1]
+    varies rings and moons."""
     match CLASSES[label]:
         case "disc":
             return ellipse(x, y, 0.92, 0.92)
@@ -97,7 +98,7 @@ def _draw(labels: Tensor, generator: torch.Generator, size: int) -> Tensor:
     distance = torch.empty(n, size, size)
     for label in range(len(CLASSES)):
         chosen = labels == label
-        distance[chosen] = _distance(label, x[chosen], y[chosen], thickness[chosen])
+        distance[chosen] = outline(label, x[chosen], y[chosen], thickness[chosen])
     rim = u.chance(0.35) * u.between(0.06, 0.14)  # a third have a rim
     rim_colour = u.colour((0, 1), (0, 0.6), (0, 1))
     posed.paint(distance - rim, rim_colour, u.between(0.6, 1))
