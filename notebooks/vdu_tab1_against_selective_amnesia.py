@@ -17,7 +17,7 @@
 # (vdu-tab1)=
 # # VDU, Table 1: against Selective Amnesia
 #
-# VDU {cite}`vdu` forgets a class from its images alone. Table 1 holds it against Selective Amnesia {cite}`sa`, which also needs something of what is to be kept: PUL, the share of the class's samples that is gone, and u-FID, an FID of all samples against real images of the other classes. The table has two methods. Here it has the model before, the retrained one, and a rival that is older and simpler than either: NegGrad, which ascends on the forgotten images and does nothing else.
+# VDU {cite}`vdu` forgets a class from its images alone. Table 1 holds it against Selective Amnesia {cite}`heng2023`, which also needs something of what is to be kept: PUL, the share of the class's samples that is gone, and u-FID, an FID of all samples against real images of the other classes. The table has two methods. Here it has the model before, the retrained one, and a rival that is older and simpler than either: NegGrad, which ascends on the forgotten images and does nothing else.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper

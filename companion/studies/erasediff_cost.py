@@ -19,7 +19,7 @@ from paperlib.metrics.rule import FEWER
 
 __all__ = ["COUNTS", "Until", "passes", "until"]
 
-#: Images that pass through the network on CIFAR-10, by stage: with a gradient, and without.
+#: Images that pass through the network on CIFAR-10, by stage, with a gradient and without.
 COUNTS: dict[str, dict[str, tuple[int, int]]] = {
     "selective_amnesia": {  # Heng and Soh's code
         "Fisher information": (5000 * 1000, 0),  # a gradient of each of 1,000 steps of 5,000 samples

@@ -23,8 +23,8 @@ from companion.store import Store
 
 KILLS = int(os.environ.get("PAPERLIB_KILLS", "50"))
 NAME = "digits-ve"
-SALUN = dict(base="digits-ddpm", method="salun", forget="1", lr=1e-4)
-COURSE = Course(**SALUN, looks=(2, 4, 6), batch_size=4, n=20, evaluations=2)
+NEGGRAD = dict(base="digits-ddpm", method="neggrad", forget="1", lr=1e-4)
+COURSE = Course(**NEGGRAD, looks=(2, 4, 6), batch_size=4, n=20, evaluations=2)
 
 
 @pytest.fixture(autouse=True)
