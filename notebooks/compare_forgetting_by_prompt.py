@@ -35,7 +35,9 @@ page = Page("compare_forgetting_by_prompt", vars())
 budget = page.budget(
     smoke=dict(updates=2, batch_size=8, n=6, evaluations=4, lr=1e-3),
     laptop=dict(updates=40, batch_size=32, n=24, evaluations=8, lr=1e-3),
-    paper=dict(updates=40, batch_size=32, n=300, evaluations=20, lr=1e-3, seeds=3),  # no paper has it
+    paper=dict(
+        updates=40, batch_size=32, n=300, evaluations=20, lr=1e-3, seeds=3
+    ),  # no paper has it
 )
 chosen = page.chosen("methods", METHODS)
 
