@@ -147,7 +147,7 @@ result = page.measure(
 # %% tags=["key"]
 from companion import plots
 
-page.show(plots.cost_table)
+page.show(plots.latent_cost_table)
 
 # %% [markdown]
 # ## The table

@@ -189,7 +189,7 @@ page.show(plots.cast_table)
 # `papermill notebooks/erasediff_tab3_imagenette.ipynb out.ipynb -p profile paper -p forget tench -p lora 16 -p batch_size 4`
 
 # %%
-page.show(plots.cost_table)
+page.show(plots.latent_cost_table)
 
 # %% [markdown]
 # ## The tables

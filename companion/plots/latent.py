@@ -9,7 +9,7 @@ from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
-__all__ = ["cast_table", "cost_table", "prompts_plane", "prompts_table"]
+__all__ = ["cast_table", "latent_cost_table", "prompts_plane", "prompts_table"]
 
 ASKED = {
     "name": "by name",
@@ -73,7 +73,7 @@ def cast_table(record: Any) -> Any:
     return table(rows, f"Frechet distance. {where}. {record.caption}")
 
 
-def cost_table(record: Any) -> Any:
+def latent_cost_table(record: Any) -> Any:
     """Weights trained, memory and hours of Stable Diffusion's runs."""
     rows = {}
     for one in record.all(metric="memory"):
