@@ -20,6 +20,7 @@ from companion.comparison.course_results import model_file
 from companion.comparison.courses import SNAPSHOTS, Course, course
 from companion.folders import page_store
 from companion.store import Store
+from companion.unlearned import unlearned
 from paperlib.data.splits import forgotten
 from paperlib.unlearning.methods import METHODS
 
@@ -36,6 +37,7 @@ class Model:
         forgot: what was forgotten, as a page's parameter.
         run: of a model that unlearning made, everything that makes it what it is.
         missing: why there is no such model; empty where there is.
+        images: of D_f that the run is given, the first ones; 0: all.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Model:
     forgot: str = ""
     run: Course | None = None
     missing: str = ""
+    images: int = 0
     store: Store = field(default_factory=page_store, compare=False)
 
     def unlearn(
@@ -58,6 +61,8 @@ class Model:
         looks: int = 20,
         evaluations: int = 10,
         apart: int = 0,
+        unit: str = "updates",
+        images: int = 0,
         **settings: Any,
     ) -> "Model":
         """This model made to forget, from its own weights.
@@ -71,6 +76,8 @@ class Model:
             looks: samples of the look at the end of the run.
             evaluations: of the network, for each of them.
             apart: updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run.
+            unit: what ``updates`` counts; "evaluations" of a gradient include what precedes the first update.
+            images: of D_f that it is given, the first ones; 0: all.
             settings: the method's own.
         """
         name = next((name for name, one in METHODS.items() if one.call is method), "")
@@ -89,9 +96,10 @@ class Model:
             n=looks,
             evaluations=evaluations,
             apart=apart,
+            unit=unit,
             settings=settings,
         )
-        return replace(self, method=called or name, forgot=forget, run=run)
+        return replace(self, method=called or name, forgot=forget, run=run, images=images)
 
     def retrained(self, *, without: str, called: str = "unseen") -> "Model":
         """The twin that was trained in the same way on D_g alone, where one is committed."""
@@ -115,7 +123,11 @@ class Model:
         """What :mod:`companion.evaluation` measures: a committed name, or a file, made now if need be."""
         if self.missing:
             raise FileNotFoundError(f"{self.method}: {self.missing}")
-        return str(model_file(course(self.store, self.run))) if self.run else self.name
+        if self.run is None:
+            return self.name
+        if self.kind.labels or self.images:
+            return str(model_file(unlearned(self.store, self.run, self.images)))
+        return str(model_file(course(self.store, self.run)))
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -126,8 +138,8 @@ class Model:
             found |= {"checkpoint": self.name, "images_seen": card.get("samples_seen", 0)}
         else:
             run = self.run
-            found |= {"base": self.name, "start": "finetune", "updates": run.looks[-1], "batch_size": run.batch_size}
-            found |= {"lr": run.lr} | run.settings
+            found |= {"base": self.name, "start": "finetune", run.unit: run.looks[-1], "batch_size": run.batch_size}
+            found |= {"lr": run.lr} | run.settings | ({"images": self.images} if self.images else {})
             if run.method == "vdu" and "posterior" not in run.settings:
                 found |= {"posterior": f"{SNAPSHOTS} snapshots"} | ({"apart": run.apart} if run.apart else {})
         return found | ({"model_forgot": self.forgot} if self.forgot else {})

@@ -29,8 +29,11 @@ from companion.plots.vdu import (
     sweep_table,
     terms_table,
 )
+from companion.plots.vdu_rivals import rivals_plane, rivals_table
 
 __all__ = [
+    "rivals_plane",
+    "rivals_table",
     "inner_table",
     "inpainting_table",
     "restored_images",

@@ -1,8 +1,8 @@
-"""What each profile of VDU's sweep takes; of ``paper``, where the paper says so."""
+"""What each profile of VDU's tables takes; of ``paper``, where the paper says so."""
 
 from typing import Any
 
-__all__ = ["amounts"]
+__all__ = ["amounts", "rivals"]
 
 # The section on the posterior: both ways to five models, on a base model's data.
 FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
@@ -39,3 +39,22 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
         "seeds": 3,  # ours
     }
     return {"smoke": SMOKE, "laptop": LAPTOP, "paper": paper}
+
+
+def rivals(dataset: str) -> dict[str, dict[str, Any]]:
+    """Table 1's, by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's passes over D_f,
+    ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only; ``few``: who runs
+    with how few of its images."""
+    small = {"dataset": "digits", "forget": "0;1", "evaluations": 12, "epochs": 0, "batch_size": 8, "fisher": {}}
+    small |= {"of": "", "methods": "vdu,selective_amnesia,neggrad", "full": "1", "also": "finetune"}
+    small |= {"few": {"vdu": [10]}, "n": 60, "sampler": 6, "by": "iPNDM", "features": ["classifier"], "apart": 0}
+    laptop = small | {"dataset": "mnist", "forget": "0;1;8", "evaluations": 120, "batch_size": 32, "n": 500}
+    laptop |= {"sampler": 10, "also": "finetune,negate_own", "few": {"vdu": [100, 10], "neggrad": [10]}}
+    given = amounts(dataset)["paper"]
+    same = ("of", "n", "sampler", "by", "batch_size", "epochs", "features", "apart", "seeds")
+    paper = laptop | {name: given[name] for name in same} | {"evaluations": 0, "fisher": given["amnesia"]}
+    paper |= {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
+    if dataset == "cifar10":
+        theirs = {"forget": "automobile;frog;ship", "full": "ship", "also": "finetune"}  # Table 1
+        return {"smoke": small, "laptop": laptop | theirs, "paper": paper | theirs}
+    return {"smoke": small, "laptop": laptop, "paper": paper}

@@ -1,0 +1,121 @@
+"""The figure and the table of VDU's Table 1: two numbers at once, printed and measured."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+from companion import claims
+from companion.claims.names import method_title
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
+from paperlib.metrics.rule import FARTHER, FEWER, verdict
+
+__all__ = ["rivals_plane", "rivals_table"]
+
+LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
+LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
+LOOKS |= {"negate_own": (COLOURS["signed"], "^"), "unseen": ("#000000", "*")}
+METRIC = {"all": "u-frechet", "rest": "rest-frechet"}
+TICKS = [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
+
+
+def ends(record: Any) -> Iterator[tuple[Any, Any, Any, dict[str, float]]]:
+    """Of every model that forgot: PUL, both distances, and the model's before by "all" and "rest"."""
+    for pul in record.all(metric="pul"):
+        facts = {"method": pul.method, "forget": pul.protocol["forget"]}
+        facts |= {key: pul.protocol[key] for key in ("images",) if key in pul.protocol}
+        of = {"method": "pretrained", "forget": pul.protocol["forget"]}
+        before = {name: record.find(metric=m, **of).value for name, m in METRIC.items()}
+        found = [_one(record.all(metric=m, **facts), "images" in facts) for m in METRIC.values()]
+        yield pul, *found, before
+
+
+def _one(values: list[Any], few: bool) -> Any:
+    return next(one for one in values if few or "images" not in one.protocol)
+
+
+def rivals_table(record: Any) -> Any:
+    """A row a class and method: PUL, both distances, how often that before, and what the rule says."""
+    lines: dict[Any, dict[str, str]] = {}
+    for pul, whole, rest, before in ends(record):
+        many = pul.protocol.get("images")
+        name = {"unseen": "retrained in full"}.get(pul.method, method_title(pul.method.removesuffix("_few")))
+        name += f", {many} images" if many else ""
+        lines[pul.protocol["forget"], name] = {
+            "PUL, %": over_interval(pul.value, *(pul.interval or (pul.value,) * 2), 1),
+            "distance of all": f"{whole.value:.2f}<br><small>{whole.value / before['all']:.2f} times</small>",
+            "of the rest": f"{rest.value:.2f}<br><small>{rest.value / before['rest']:.2f} times</small>",
+            "rule": verdict(100 - pul.value, rest.value, {"ur": 100.0, "distance": before["rest"]}),
+        }
+    return table(dict(sorted(lines.items(), key=lambda one: one[0][0])), f"{record.title}.", size=0.75)
+
+
+def rivals_plane(record: Any, *, title: str) -> Figure:
+    """Printed and measured pairs of every class; and the ways of the comparison page's runs, where there are any.
+
+    Reads the series ``ways`` and ``tries`` (:mod:`companion.studies.vdu_rivals`).
+    """
+    use_style()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.8, 4.3), sharey=True)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for pul, whole, _, before in ends(record):
+        if pul.method not in LOOKS:
+            continue
+        (colour, marker), x = LOOKS[pul.method], whole.value / before["all"]
+        left.plot(x, pul.value, marker, color=colour, ms=11 if marker == "*" else 8, label=_title(pul.method))
+        left.annotate(pul.protocol["forget"], (x, pul.value), (5, 4), textcoords="offset points", fontsize=8)
+        if pul.method in ("vdu", "selective_amnesia"):
+            pairs.setdefault(pul.protocol["forget"], []).append((x, pul.value))
+    for points in pairs.values():
+        left.plot(*zip(*points), color="#aaaaaa", lw=1)
+    _printed(left, record)
+    for name, seeds in record.series["ways"].items():
+        for k, way in enumerate(seeds):
+            xs, ys = zip(*((one["rest"], one["pul"]) for one in way))
+            right.plot(xs, ys, "o-", ms=2.5, lw=1.2, color=LOOKS[name][0], label=None if k else _title(name))
+    for one in record.series["tries"]:
+        right.plot(one["rest"], one["pul"], LOOKS[one["method"]][1], ms=5, mfc="none", mec=LOOKS[one["method"]][0])
+    low = 100 - 100 / FEWER
+    right.add_patch(Rectangle((0.1, low), FARTHER - 0.1, 105 - low, fc="#009E73", alpha=0.1, lw=0))
+    for axes, what in ((left, "of all samples"), (right, "of the rest")):
+        axes.set(xscale="log", xlabel=f"distance {what}, in that before")
+        axes.xaxis.set_major_locator(FixedLocator(TICKS))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    right.set_xlim(0.5, 60)
+    left.set(ylabel="PUL, % (high: forgotten)", ylim=(-60, 105))
+    known = {}
+    for axes in (right, left):
+        handles, labels = axes.get_legend_handles_labels()
+        known |= dict(zip(labels, handles))
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def _title(method: str) -> str:
+    return {"unseen": "retrained"}.get(method, method_title(method))
+
+
+def _printed(axes: Any, record: Any) -> None:
+    """The paper's pairs of the record's data set, u-FID in the printed FID of the model before."""
+    cells, dataset = claims.load(), record.all(metric="pul")[0].dataset
+    if f"vdu.pretrained_fid/{dataset}/pretrained" not in cells:
+        return
+    before = cells[f"vdu.pretrained_fid/{dataset}/pretrained"].value
+    rows = {one.row for one in cells.values() if claims.split(one.id)[0] == "vdu.tab1" and one.dataset == dataset}
+    for row in sorted(rows):
+        points = []
+        for short, name in (("sa", "selective_amnesia"), ("vdu", "vdu")):
+            x, y = (cells[f"vdu.tab1/{row}/{short}_{metric}"].value for metric in ("ufid", "pul"))
+            points.append((x / before, y))
+            axes.plot(*points[-1], LOOKS[name][1], mfc="white", mec=LOOKS[name][0], ms=8)
+            axes.annotate(
+                row.rpartition("/")[2], points[-1], (5, 4), textcoords="offset points", fontsize=8, color="#777777"
+            )
+        axes.plot(*zip(*points), color="#aaaaaa", lw=1, ls="--", label="printed (open)" if row == min(rows) else None)

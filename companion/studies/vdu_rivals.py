@@ -1,0 +1,66 @@
+"""What stands beside VDU's Table 1: settings that a search chose, its tries, and other pages' runs on the same task."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from companion.comparison.entrants import ENTRANTS
+from companion.comparison.search import committed
+from companion.page import recorded
+
+__all__ = ["beside", "named_settings", "tries", "ways"]
+
+Settings = Mapping[str, Any]
+
+
+def named_settings(base: str, forget: str, name: str, papers: Settings | None = None) -> Iterator[tuple[str, Settings]]:
+    """What a method is called and its settings: the paper's where they are given, and, where they are others, those
+    that the committed search for this base model chose. Without a search they are its first try."""
+    entrant, found = ENTRANTS[name], committed(base, forget)
+    searched = found.best(name).settings if found and name in found.entrants else entrant.candidates()[0]
+    if papers:
+        yield name, entrant.settings() | papers
+    if not papers or papers != searched:
+        yield (f"{name}_ours" if papers else name), entrant.settings() | searched
+
+
+def tries(base: str, forget: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """All tries of the committed search for exactly this task: ``method``, ``settings``, PUL in percent (``pul``) and
+    the distance of the rest in that before (``rest``), on held-out images. What drew nothing to measure is left out."""
+    found = committed(base, forget)
+    if not found or found.forget != forget:
+        return []
+    return [
+        {"method": one.entrant, "settings": dict(one.settings)}
+        | {"pul": 100 * (1 - one.ur / found.ur), "rest": one.distance / found.distance}
+        for one in found.candidates
+        if one.entrant in names and one.distance is not None
+    ]
+
+
+def ways(base: str, forget: str, names: tuple[str, ...]) -> dict[str, list[list[dict[str, float]]]]:
+    """By method, for each seed: PUL and the distance of the rest, as in :func:`tries`, at every look of the comparison
+    page's recorded runs; nothing where these are of another task."""
+    record = recorded("compare_all_methods")
+    bench = record.series["bench"] if record else {}
+    if (bench.get("base"), bench.get("forget")) != (base, forget):
+        return {}
+    return {
+        name: [[_point(one, seen[0]) for one in seen if "distance" in one] for seen in record.series["courses"][name]]
+        for name in names
+        if name in record.series["courses"]
+    }
+
+
+def _point(one: Mapping[str, float], first: Mapping[str, float]) -> dict[str, float]:
+    found = {"pul": 100 * (1 - one["ur"] / first["ur"]), "rest": one["distance"] / first["distance"]}
+    return found | {"evaluations": one["gradient_evaluations"]}
+
+
+def beside(base: str, forget: str) -> list[dict[str, Any]]:
+    """The ends of the comparison page's recorded runs: ``method``, ``pul``, ``rest``, each the mean of its seeds."""
+    record = recorded("compare_all_methods")
+    bench = record.series["bench"] if record else {}
+    if (bench.get("base"), bench.get("forget")) != (base, forget):
+        return []
+    puls, far = ({one.method: one.value for one in record.all(metric=what)} for what in ("PUL", "distance"))
+    return [{"method": name, "pul": puls[name], "rest": far[name] / far["before"]} for name in puls if name != "before"]
