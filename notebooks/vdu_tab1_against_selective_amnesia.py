@@ -89,8 +89,8 @@ NEGATE = dict(points="own", w=2.0, lr=2e-4)  # teaches the model's own samples, 
 
 def models(D_f, seed):
     """What each method makes of the model before."""
-    also = budget.also.split(",") if D_f == budget.full else []
-    for name in [*budget.methods.split(","), *also]:
+    also = budget.also if D_f == budget.full else ""
+    for name in filter(None, f"{budget.methods},{also}".split(",")):
         run = dict(seed=seed) | amounts(name, D_f)
         run |= budget.fisher if name == "selective_amnesia" else {}
         if name == "negate_own":

@@ -1,0 +1,100 @@
+"""EraseDiff's measures of a conditional model: images of the retained classes beside real ones, and images that were
+asked to show the forgotten class."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from companion.evaluation.features import real_images
+from companion.evaluation.measures import METRICS, Result
+from companion.evaluation.report import prepare
+from companion.evaluation.samples import Checkpoint
+from companion.evaluation.subject import Protocol, Subject
+from companion.machine import pick_device
+from companion.models import Model
+from companion.rows import Row, row
+from paperlib.data.splits import forgotten
+from paperlib.metrics.frechet import Statistics, frechet
+
+__all__ = ["Kept", "kept", "measured", "moves", "rows_of"]
+
+
+@dataclass
+class Kept(Subject):
+    """A conditional checkpoint whose samples are asked for the retained classes in turn, and are held against real
+    images with these labels: EraseDiff's FID, precision and recall (Table 1's caption)."""
+
+    def all_classes(self, checkpoint: Checkpoint) -> tuple[int, ...]:
+        """The retained ones."""
+        return tuple(k for k in super().all_classes(checkpoint) if k not in self.classes)
+
+    def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
+        """Those of the reference with retained labels; VDU's u-FID goes by a classifier instead."""
+        mask = ~forgotten(real_images(self.real), self.protocol.forget)
+        return real[mask], f"those of {len(real)} images of {self.dataset}-{self.protocol.reference} with these labels"
+
+
+def kept(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> Kept:
+    """The model under a :class:`~companion.evaluation.subject.Protocol`."""
+    asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
+    found = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
+    return Kept(found.checkpoint, asked, found.store, found.device)
+
+
+def measured(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> dict[str, Result]:
+    """The results of these metrics, by the names of :mod:`companion.evaluation.measures`."""
+    subject = kept(model, forget, metrics, **protocol)
+    found = (one for name in metrics for one in METRICS[name][0](subject))
+    return {one.name.partition(" distance")[0]: one for one in found}
+
+
+def rows_of(model: Model, forget: str, *, features: str, **protocol: Any) -> Iterator[Row]:
+    """Table 1's rows: FID with Inception's ``features``, precision and recall in them, P(c_f | x_f); and in every case
+    the Frechet distance in the classifier's features, ``rest-frechet``, and the entropy. What is no Inception's has
+    other names, so that no printed number is compared with it."""
+    network = "inception" if features == "inception" else "classifier"
+    asked = (("u-fid",) if network == "inception" else ()) + ("u-frechet", "u-precision-recall", "p-forget", "entropy")
+    found = measured(model, forget, asked, features=network, **protocol)
+    plain = "" if network == "inception" else "classifier "
+    names = {"u-FID": ("fid", "FID"), "u-Frechet": ("rest-frechet", "squared distance")}
+    names |= {f"u-{word}": (plain + word, "fraction") for word in ("precision", "recall")}
+    names |= {"P(c_f|x_f)": ("p_forget", "probability"), "entropy": ("entropy", "nats")}
+    facts = model.facts | {"forget": forget, "sampler": protocol["sampler"], "guidance": protocol["guidance"]}
+    facts |= {"sampler_evaluations": protocol["evaluations"]}
+    for name, one in found.items():
+        metric, unit = names[name]
+        told = {"metric": metric, "unit": unit, "n": one.n, "interval": one.interval, "seed": protocol["seed"]}
+        yield row(one.value, **told, **facts)
+
+
+def moves(
+    model: Model,
+    forget: str,
+    *,
+    features: str,
+    steps: Sequence[int],
+    guidances: Sequence[float],
+    ns: Sequence[int],
+    sampler: str,
+    seed: int,
+) -> list[dict[str, float]]:
+    """How the distance of one model's images of the retained classes moves: by ``steps`` of the sampler, guidance, and
+    how many of the same images are taken. Guidance doubles a step's evaluations, so that they are counted apart."""
+    found = []
+    for guidance in guidances:
+        for count in steps:
+            told = {"n": max(ns), "evaluations": count * (2 if guidance else 1), "guidance": guidance}
+            subject = kept(model, forget, ("u-frechet",), sampler=sampler, seed=seed, **told)
+            name, own, real = subject.features("inception" if features == "inception" else "classifier")
+            reference = Statistics.of(subject.kept(real, True)[0], name)
+            for n in ns:
+                draws = torch.Generator().manual_seed(seed)
+                one = frechet(own[:n], reference, network=name, generator=draws, resamples=40)
+                low, high = one.interval
+                found.append(
+                    {"steps": count, "guidance": guidance, "n": n, "value": one.value, "low": low, "high": high}
+                )
+    return found
