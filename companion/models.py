@@ -19,7 +19,7 @@ from companion.bases import BASES
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import SNAPSHOTS, Course, course
 from companion.folders import page_store
-from companion.store import Store
+from companion.store import Entry, Store
 from companion.unlearned import unlearned
 from paperlib.data.splits import forgotten
 from paperlib.unlearning.methods import METHODS
@@ -119,15 +119,19 @@ class Model:
         """Of what kind it is."""
         return BASES[self.name]
 
+    def made(self) -> Entry:
+        """What unlearning left in the store, made now if need be."""
+        if self.run is None:
+            raise ValueError(f"{self.method} is a base model: no run has made it")
+        if self.kind.labels or self.images:
+            return unlearned(self.store, self.run, self.images)
+        return course(self.store, self.run)
+
     def checkpoint(self) -> str:
         """What :mod:`companion.evaluation` measures: a committed name, or a file, made now if need be."""
         if self.missing:
             raise FileNotFoundError(f"{self.method}: {self.missing}")
-        if self.run is None:
-            return self.name
-        if self.kind.labels or self.images:
-            return str(model_file(unlearned(self.store, self.run, self.images)))
-        return str(model_file(course(self.store, self.run)))
+        return str(model_file(self.made())) if self.run else self.name
 
     @cached_property
     def facts(self) -> dict[str, Any]:

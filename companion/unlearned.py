@@ -5,6 +5,7 @@ is only made; what it draws is for measures to say.
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def unlearned(store: Store, run: Course, images: int = 0) -> Entry:
 
 def cost(entry: Entry) -> dict[str, Any]:
     """What a run took: ``updates``; ``evaluations`` and ``seconds``, all together; ``preparation`` and
-    ``preparation_seconds``, the part of both before the first update; ``stopped``, why it ended early, or empty."""
+    ``preparation_seconds``, the part of both before the first update; ``stopped``, why it ended early, or empty.
+    Seconds are the processor's where there is no GPU: what else runs on the machine does not count."""
     return json.loads((entry.path / "cost.json").read_text(encoding="utf-8"))
 
 
@@ -49,23 +51,34 @@ def _run(folder: Path, wanted: Unlearning) -> None:
     train = bases.images(kind.dataset, "train")
     sides = split(train, asked.forget)
     forgotten = _first(sides.forget, wanted.images)
-    data = (bases.examples(kind, side.to(device)) for side in (forgotten, sides.retain, train))
-    run, spent, seconds = begin(asked, bases.load(asked.base).to(device), *data)
-    whole, each, first, stopped = asked.looks[-1], METHODS[asked.method].passes, None, ""
+    data = [bases.examples(kind, side.to(device)) for side in (forgotten, sides.retain, train)]
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    begun, each = clock(), METHODS[asked.method].passes
+    run, spent, _ = begin(asked, bases.load(asked.base).to(device), *data)
+    marks, stopped = [], ""  # evaluations and seconds after each update
     try:
         for step in run:
-            if first is None:  # what the first update alone would not have cost
-                first = spent + step.gradient_evaluations - each, seconds + step.seconds
-            now = step.index if asked.unit == "updates" else spent + step.gradient_evaluations + each - 1
-            if now >= whole:
+            marks.append((spent + step.gradient_evaluations, clock() - begun))
+            now = step.index if asked.unit == "updates" else marks[-1][0] + each - 1
+            if now >= asked.looks[-1]:
                 break
     except FloatingPointError as error:
         stopped = str(error)
-    found = {"updates": run.index, "evaluations": spent + run.gradient_evaluations, "seconds": seconds + run.seconds}
-    found |= {"preparation": (first or (0, 0.0))[0], "preparation_seconds": (first or (0, 0.0))[1], "stopped": stopped}
+    found = {"updates": run.index, "stopped": stopped} | _cost(marks)
     (folder / "cost.json").write_text(json.dumps(found), encoding="utf-8")
     facts = {"base": kind.model_dump(), "unlearning": wanted.model_dump(mode="json"), "updates": run.index}
     checkpoints.save(run.model, "model", facts, folder, precise=True)
+
+
+def _cost(marks: list[tuple[int, float]]) -> dict[str, float]:
+    """The whole, and what the first update alone would not have cost: the preparation, by the mean of the others."""
+    if not marks:
+        return {"evaluations": 0, "seconds": 0.0, "preparation": 0, "preparation_seconds": 0.0}
+    (first, started), (last, ended) = marks[0], marks[-1]
+    later = max(len(marks) - 1, 1)
+    prepared = first - (last - first) / later, started - (ended - started) / later
+    found = {"evaluations": last, "seconds": ended}
+    return found | {"preparation": max(0, round(prepared[0])), "preparation_seconds": max(0.0, prepared[1])}
 
 
 def _first(images: Any, count: int) -> Any:

@@ -58,29 +58,11 @@ page.verdict(claim="open", found="open", verdict="open")
 # In profile `laptop` every run has the same budget of gradient evaluations, snapshots and Fisher information included. VDU and Selective Amnesia have their papers' own settings; the others those that a search on held-out images chose ({ref}`compare-all-methods`). The same search, with six tries for each, chose the papers' settings for these two as well, so that each has one row.
 
 # %%
-import math
-
-from companion import bases
 from companion.models import base
-from paperlib.data.splits import forgotten
-
-start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
-
-
-def amounts(name, D_f):
-    """A run's length: the budget of evaluations, or so many passes over D_f."""
-    run = dict(batch_size=budget.batch_size, apart=budget.apart)
-    if budget.evaluations:
-        return run | dict(updates=budget.evaluations, unit="evaluations")
-    epochs = 2 if name == "selective_amnesia" else budget.epochs  # Sec. 4.4
-    images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
-    return run | dict(updates=epochs * math.ceil(images / budget.batch_size))
-
-
-# %%
-from companion.studies.vdu_rivals import named_settings
+from companion.studies.vdu_rivals import length, named_settings
 from paperlib.unlearning.methods import METHODS
 
+start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
 PAPERS = dict(  # VDU, App. 6.2.3 and Table 1; Heng and Soh, 2023
     vdu=dict(lr=1e-6, gamma=0.1), selective_amnesia=dict(lr=1e-4, lam=10.0)
 )
@@ -91,8 +73,7 @@ def models(D_f, seed):
     """What each method makes of the model before."""
     also = budget.also if D_f == budget.full else ""
     for name in filter(None, f"{budget.methods},{also}".split(",")):
-        run = dict(seed=seed) | amounts(name, D_f)
-        run |= budget.fisher if name == "selective_amnesia" else {}
+        run = dict(seed=seed) | length(budget, name, D_f)
         if name == "negate_own":
             yield start.unlearn(METHODS["negate"].call, D_f, called=name, **run, **NEGATE)
             continue
@@ -111,7 +92,8 @@ def few(seed):
     for name, counts in budget.few.items():
         _, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
         for count in counts:
-            run = dict(seed=seed, images=count, called=f"{name}_few") | amounts(name, D_f)
+            run = dict(seed=seed, images=count, called=f"{name}_few")
+            run |= length(budget, name, D_f)
             yield start.unlearn(METHODS[name].call, D_f, **run, **own)
 
 

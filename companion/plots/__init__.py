@@ -10,6 +10,9 @@ need("book", "matplotlib", "pandas")  # said before a figure's own import fails
 from companion.plots.comparison import compared_plane, conflict_panels, course_panels, relearning_grid
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
 from companion.plots.directions import conflict_table, direction_panels, inner_table
+from companion.plots.erasediff import erased_plane, erased_table, obeyed_table, protocol_moves
+from companion.plots.erasediff_ablation import ablation_curves, ablation_table
+from companion.plots.erasediff_cost import cost_bars, cost_table
 from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
@@ -29,11 +32,21 @@ from companion.plots.vdu import (
     sweep_table,
     terms_table,
 )
-from companion.plots.vdu_rivals import rivals_plane, rivals_table
+from companion.plots.vdu_rivals import rivals_plane, rivals_table, same_noise_table, short_title
 
 __all__ = [
+    "ablation_curves",
+    "ablation_table",
+    "cost_bars",
+    "cost_table",
+    "erased_plane",
+    "erased_table",
+    "obeyed_table",
+    "protocol_moves",
     "rivals_plane",
     "rivals_table",
+    "same_noise_table",
+    "short_title",
     "inner_table",
     "inpainting_table",
     "restored_images",

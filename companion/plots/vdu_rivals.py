@@ -14,7 +14,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
-__all__ = ["rivals_plane", "rivals_table"]
+__all__ = ["rivals_plane", "rivals_table", "same_noise_table", "short_title"]
 
 LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
 LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
@@ -119,3 +119,28 @@ def _printed(axes: Any, record: Any) -> None:
                 row.rpartition("/")[2], points[-1], (5, 4), textcoords="offset points", fontsize=8, color="#777777"
             )
         axes.plot(*zip(*points), color="#aaaaaa", lw=1, ls="--", label="printed (open)" if row == min(rows) else None)
+
+
+def short_title(method: str) -> str:
+    """A method's name where there is little room."""
+    return {"selective_amnesia": "SA"}.get(method, _title(method))
+
+
+def same_noise_table(record: Any) -> Any:
+    """A row a class and method: UR before and after, what still shows the class, what else changed, and what the
+    class's samples became (the series ``went``)."""
+    lines: dict[Any, dict[str, str]] = {}
+    for D_f, methods in record.series["went"].items():
+        of = {"forget": D_f}
+        before = record.find(metric="ur", method="pretrained", **of)
+        for method, found in methods.items():
+            after, left, others = (record.find(metric=m, method=method, **of) for m in ("ur", "left", "others changed"))
+            became = ", ".join(f"{word} {count}" for word, count in list(found["went"].items())[:4])
+            lines[D_f, method_title(method)] = {
+                "UR before, %": over_interval(before.value, *(before.interval or (before.value,) * 2), 1),
+                "after": over_interval(after.value, *(after.interval or (after.value,) * 2), 1),
+                "of its samples, left, %": f"{left.value:.0f}<br><small>of {left.n}</small>",
+                "others changed, %": f"{others.value:.1f}<br><small>of {others.n}, {found['came']} into it</small>",
+                "became": became,
+            }
+    return table(lines, f"{record.title}.", size=0.75)

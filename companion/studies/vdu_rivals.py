@@ -1,13 +1,16 @@
 """What stands beside VDU's Table 1: settings that a search chose, its tries, and other pages' runs on the same task."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from companion import bases
 from companion.comparison.entrants import ENTRANTS
 from companion.comparison.search import committed
 from companion.page import recorded
+from paperlib.data.splits import forgotten
 
-__all__ = ["beside", "named_settings", "tries", "ways"]
+__all__ = ["beside", "length", "named_settings", "tries", "ways"]
 
 Settings = Mapping[str, Any]
 
@@ -64,3 +67,15 @@ def beside(base: str, forget: str) -> list[dict[str, Any]]:
         return []
     puls, far = ({one.method: one.value for one in record.all(metric=what)} for what in ("PUL", "distance"))
     return [{"method": name, "pul": puls[name], "rest": far[name] / far["before"]} for name in puls if name != "before"]
+
+
+def length(budget: Any, name: str, D_f: str) -> dict[str, Any]:
+    """How long a run of Table 1 is: the budget of gradient evaluations, or the paper's passes over D_f, two for
+    Selective Amnesia (Sec. 4.4), on batches of one size."""
+    run = {"batch_size": budget.batch_size, "apart": budget.apart}
+    run |= budget.fisher if name == "selective_amnesia" else {}
+    if budget.evaluations:
+        return run | {"updates": budget.evaluations, "unit": "evaluations"}
+    epochs = 2 if name == "selective_amnesia" else budget.epochs
+    images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
+    return run | {"updates": epochs * math.ceil(images / budget.batch_size)}

@@ -1,0 +1,101 @@
+"""The figures and tables of EraseDiff's pages."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from companion.claims.names import method_title
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
+
+__all__ = ["erased_plane", "erased_table", "obeyed_table", "protocol_moves"]
+
+LOOKS = {"unscrubbed": ("#000000", "o"), "unseen": ("#000000", "*"), "finetune": ("#777777", "o")}
+LOOKS |= {"neggrad": ("#777777", "v"), "blindspot": ("#777777", "s"), "negate": (COLOURS["signed"], "^")}
+LOOKS |= {"selective_amnesia": (COLOURS["obtuse"], "D"), "salun": (COLOURS["orthogonal"], "s")}
+LOOKS |= {"erasediff_rl": (COLOURS["standard"], "P"), "erasediff_noise": (COLOURS["unseen"], "P")}
+COLUMNS = {"FID": ("fid", 2), "distance": ("rest-frechet", 2), "precision": ("precision", 2), "recall": ("recall", 2)}
+COLUMNS |= {"P(c_f|x_f)": ("p_forget", 2), "entropy, nats": ("entropy", 2)}
+
+
+def _value(record: Any, metric: str, method: str) -> Any:
+    found = record.all(metric=metric, method=method) or record.all(metric=f"classifier {metric}", method=method)
+    return found[0] if found else None
+
+
+def erased_table(record: Any) -> Any:
+    """A row a model: how good the retained classes are, and what is left of the forgotten one."""
+    rows: dict[str, dict[str, str]] = {}
+    for one in record.all(metric="p_forget"):
+        cells = {}
+        for head, (metric, decimals) in COLUMNS.items():
+            if value := _value(record, metric, one.method):
+                cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
+        rows[method_title(one.method)] = cells
+    return table(rows, f"{record.title}.", size=0.75)
+
+
+def erased_plane(record: Any, *, title: str) -> Figure:
+    """What is left of the forgotten class against the distance of the retained ones, with 95 % intervals."""
+    use_style()
+    figure, axes = plt.subplots(figsize=(7.2, 4.4))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for one in record.all(metric="p_forget"):
+        (colour, marker), far = LOOKS[one.method], record.find(metric="rest-frechet", method=one.method)
+        bars = {f"{axis}err": _bar(value) for axis, value in (("x", far), ("y", one)) if value.interval}
+        own = {"fmt": marker, "color": colour, "ms": 9, "elinewidth": 0.8, "label": method_title(one.method)}
+        axes.errorbar(far.value, one.value, **bars, **own)
+    axes.set(
+        xscale="log", xlabel="Fréchet distance of the retained classes", ylabel=r"$P(c_f \mid x_f)$", ylim=(-0.03, 1.03)
+    )
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=9.5)
+    return figure
+
+
+def _bar(value: Any) -> list[list[float]]:
+    low, high = value.interval
+    return [[value.value - low], [high - value.value]]
+
+
+def protocol_moves(record: Any, *, title: str) -> Figure:
+    """The distance of one model by steps, a line a guidance and number of images; dotted: the methods of the table.
+
+    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`).
+    """
+    use_style()
+    moves = record.series["moves"]
+    figure, axes = plt.subplots(figsize=(7.2, 3.9))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    ns = sorted({one["n"] for one in moves})
+    for guidance, colour in zip(sorted({one["guidance"] for one in moves}), (COLOURS["standard"], COLOURS["obtuse"])):
+        for n, style in zip(ns, (":", "--", "-")[-len(ns) :]):
+            line = [one for one in moves if (one["guidance"], one["n"]) == (guidance, n)]
+            xs, ys = [one["steps"] for one in line], [one["value"] for one in line]
+            own = {"color": colour, "ls": style, "marker": "o", "ms": 4, "label": f"w = {guidance:g}, n = {n:,}"}
+            axes.plot(xs, ys, **own)
+            if n == ns[-1]:
+                axes.fill_between(
+                    xs, [one["low"] for one in line], [one["high"] for one in line], color=colour, alpha=0.12
+                )
+    axes.set(xscale="log", yscale="log", xlabel="steps of the sampler", ylabel="distance of the retained classes")
+    axes.set_xticks(sorted({one["steps"] for one in moves}), sorted({one["steps"] for one in moves}), minor=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter(lambda value, _: "")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=9.5)
+    return figure
+
+
+def obeyed_table(record: Any) -> Any:
+    """A row a class, a column a model: the share of images that show what was asked, and the most frequent word."""
+    rows: dict[str, dict[str, str]] = {}
+    for one in record.all(metric="obeyed"):
+        asked = one.protocol["asked"]
+        word = record.series["words"][one.method][asked]
+        note = "" if word == asked else f", mostly {word}"
+        rows.setdefault(asked, {})[method_title(one.method)] = f"{one.value:.0f} %{note}<br><small>of {one.n}</small>"
+    return table(rows, f"{record.title}.", size=0.78)

@@ -1,0 +1,58 @@
+"""Who takes part in EraseDiff's Table 1, with which settings, and what each profile takes."""
+
+from typing import Any
+
+__all__ = ["PUBLISHED", "amounts"]
+
+#: Name in tables -> method, its published settings, and its own updates at ``paper``. Where neither paper nor code
+#: says, the updates are EraseDiff's, 4 x 2 x 36 by its public code.
+PUBLISHED: dict[str, tuple[str, dict[str, Any], int]] = {
+    "finetune": ("finetune", {"lr": 1e-4}, 288),
+    "neggrad": ("neggrad", {"lr": 1e-4}, 288),
+    "blindspot": ("blindspot", {"lr": 1e-4, "beta": 0.0}, 288),  # EraseDiff's code
+    "selective_amnesia": ("selective_amnesia", {"lr": 1e-4, "lam": 10.0}, 20_000),  # Heng and Soh
+    "salun": ("salun", {"lr": 1e-4, "alpha": 1e-3, "variant": "code"}, 1000),  # Fan et al.'s code
+    "erasediff_rl": ("erasediff", {"lr": 1e-4, "eta": 0.1, "K": 2, "target": "rl"}, 288),
+    "erasediff_noise": ("erasediff", {"lr": 1e-4, "eta": 0.1, "K": 2, "target": "noise"}, 288),
+    "negate": ("negate", {"lr": 2e-4, "w": 1.0}, 288),  # ours
+}
+
+
+def amounts(dataset: str) -> dict[str, dict[str, Any]]:
+    """By profile. ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: steps
+    and guidances of the model before, by which its distance is measured anew."""
+    everyone = ",".join(PUBLISHED)
+    few = "selective_amnesia,erasediff_rl,negate"
+    smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
+    smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "features": "classifier"}
+    smoke |= {"reference_n": 0, "moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
+    laptop = smoke | {
+        "methods": everyone,
+        "dataset": "mnist",
+        "evaluations": 96,
+        "batch_size": 32,
+        "n": 270,
+        "asked": 150,
+        "steps": 10,
+    }
+    laptop |= {"reference_n": 10_000, "moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
+    paper = laptop | {
+        "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
+        "dataset": "cifar10",
+        "forget": "airplane",
+        "evaluations": 0,
+        "batch_size": 128,  # Appendix 8
+        "n": 45_000,  # 5,000 a class: Table 1's caption
+        "asked": 500,  # Selective Amnesia's
+        "sampler": "DDPM",
+        "steps": 1000,
+        "guidance": 2.0,
+        "features": "inception",
+        "reference_n": 0,
+        "methods": ",".join(name for name in PUBLISHED if name != "negate"),  # no noisy classifier of CIFAR-10 yet
+        "moves": {"steps": [50, 250, 1000], "guidances": [0.0, 2.0], "ns": [5000, 20_000, 45_000]},
+        "seeds": 3,  # ours
+    }
+    if dataset == "cifar10":
+        return {"smoke": smoke, "laptop": laptop | {"methods": paper["methods"], "forget": "airplane"}, "paper": paper}
+    return {"smoke": smoke, "laptop": laptop, "paper": paper}

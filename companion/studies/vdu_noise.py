@@ -1,0 +1,57 @@
+"""What unlearning does to images from the same noise: which of them changed, into what, and whether they are new."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from companion import bases
+from companion.evaluation.report import prepare
+from companion.evaluation.samples import drawn
+from companion.evaluation.subject import Protocol
+from companion.machine import pick_device
+from companion.models import Model
+from companion.studies.negation import nearest
+
+__all__ = ["changes", "images", "sheet_rows", "words"]
+
+
+def _subject(model: Model, D_f: str, draw: dict[str, Any]) -> Any:
+    asked = Protocol.checked(metrics=("ur",), forget=D_f, **draw)
+    return prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
+
+
+def images(model: Model, D_f: str, **draw: Any) -> Tensor:
+    """What it draws, uint8 [n, C, H, W]; the same noise for every model."""
+    return drawn(_subject(model, D_f, draw).samples)
+
+
+def words(model: Model, D_f: str, **draw: Any) -> list[str]:
+    """The classifier's word for each of them."""
+    subject = _subject(model, D_f, draw)
+    names = bases.images(subject.dataset, "test").classes
+    return [names[k] for k in subject.logits(drawn(subject.samples)).argmax(1).tolist()]
+
+
+def changes(before: list[str], after: list[str], D_f: str) -> dict[str, Any]:
+    """Of images with one noise each: ``left``, the share in percent of those that showed D_f and still do; ``others``,
+    that of the others whose word has changed; ``came``, how many others show D_f now; ``went``, by word, what became of
+    those that showed it."""
+    pairs = list(zip(before, after, strict=True))
+    forgotten = D_f.split(",")
+    theirs, rest = ([b for a, b in pairs if (a in forgotten) is side] for side in (True, False))
+    moved = sum(a != b for a, b in pairs if a not in forgotten)
+    counts = {word: theirs.count(word) for word in sorted(set(theirs), key=lambda word: -theirs.count(word))}
+    left = sum(word in forgotten for word in theirs)
+    found = {"left": 100 * left / max(len(theirs), 1), "others": 100 * moved / max(len(rest), 1)}
+    return found | {"came": sum(word in forgotten for word in rest), "went": counts, "m": len(theirs), "n": len(rest)}
+
+
+def sheet_rows(start: Model, models: list[Model], D_f: str, columns: int, **draw: Any) -> dict[str, Tensor]:
+    """The first images that showed D_f before, then what each model draws from their noise, then the training images
+    that are nearest to the first model's."""
+    shows = torch.tensor([word in D_f.split(",") for word in words(start, D_f, **draw)])
+    chosen = shows.nonzero().flatten()[:columns]
+    found = {f"{D_f}, before": images(start, D_f, **draw)[chosen]}
+    found |= {f"{D_f}, {model.method}": images(model, D_f, **draw)[chosen] for model in models}
+    return found | {f"{D_f}, nearest": nearest(images(models[0], D_f, **draw)[chosen], start.kind.dataset)}

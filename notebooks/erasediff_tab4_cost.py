@@ -1,0 +1,209 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (erasediff-tab4)=
+# # EraseDiff, Table 4: what forgetting costs
+#
+# EraseDiff {cite}`erasediff` prints memory and minutes of Selective Amnesia {cite}`sa`, SalUn {cite}`salun` and itself for a DDPM of CIFAR-10 that forgets airplanes: 140.00, 28.17 and 12.70 minutes, "11 and 2 times" less. The number of updates is each method's own, and by its public code the Fisher information and the saliency mask are not in the time. What is left when everything is counted, and when all three have to reach the same forgetting?
+
+# %% tags=["parameters"]
+profile = "smoke"  # recorded | smoke | laptop | paper
+seeds = ""  # of unlearning and of the looks, such as "0,1,2"; empty: as many as the profile has
+dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the profile's
+forget = ""  # such as "airplane" or "3,7"; empty: the profile's
+
+# %%
+from companion.page import Page
+
+page = Page("erasediff_tab4_cost", vars())
+small = dict(
+    of="", dataset="digits", forget="3", most=16, each=4, batch_size=8, n=30, steps=8, whole=0
+)
+budget = page.budget(
+    smoke=small,
+    laptop=small
+    | dict(most=120, each=6, batch_size=32, n=100, steps=10, seeds=3)
+    | dict(fisher=dict(fisher_samples=50, fisher_times=32)),
+    paper=small  # the published updates whole; a look every 20 updates is ours
+    | dict(of="erasediff-", dataset="cifar10", forget="airplane", most=20_000, each=20)
+    | dict(batch_size=128, n=500, steps=50, whole=1, seeds=3)
+    | dict(fisher=dict(fisher_samples=5000, fisher_times=1000)),  # Heng and Soh's
+)
+
+# %% tags=["hide-input", "key"]
+page.verdict(claim="open", found="open", verdict="open")
+
+# %% [markdown]
+# ## By their own counts
+#
+# No run is needed to count. With a pass forward and back as the unit, and a pass without a gradient as a third of one,
+#
+# ```{math}
+# :label: eq-tab4-cost
+# \text{cost} = \underbrace{n_{\text{before}}}_{\text{Fisher, replay, mask}} + \underbrace{T\, K}_{\text{inner loop}} + \underbrace{2\, T}_{\text{updates, a batch a side}} \quad \text{(in batches)}.
+# ```
+#
+# What the public code of the three does on CIFAR-10, in thousands of images:
+
+# %%
+import pandas as pd
+
+from companion.studies.erasediff_cost import COUNTS, passes
+
+stages = {
+    name: {stage: passes(counts) / 1000 for stage, counts in several.items()}
+    for name, several in COUNTS.items()
+}
+whole = {name: sum(several.values()) for name, several in stages.items()}
+table = pd.DataFrame(stages).T.assign(all=whole, times=pd.Series(whole) / whole["erasediff"])
+table.map(lambda number: "" if pd.isna(number) else f"{number:,.1f}")
+
+# %% [markdown]
+# ## To the same forgetting
+#
+# Every run goes on until at most a third is left of the images that are asked for the class and show it, by a look every few updates. Published settings, one batch for all, everything counted that needs a gradient; the seconds are those of the processor, without the looks.
+
+# %%
+from companion.comparison.courses import Course
+from companion.models import base
+
+SETTINGS = dict(
+    selective_amnesia=dict(lam=10.0) | budget.fisher,
+    salun=dict(alpha=1e-3, variant="code"),
+    erasediff=dict(eta=0.1, K=2, target="rl"),
+)
+start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
+
+
+def course(method, seed):
+    """A run with at most so many updates."""
+    common = dict(base=start.name, forget=budget.forget, batch_size=budget.batch_size, lr=1e-4)
+    common |= dict(looks=(budget.most,), n=budget.n, evaluations=budget.steps, seed=seed)
+    return Course.checked(method=method, settings=SETTINGS[method], **common)
+
+
+# %%
+from companion.comparison.course_memory import peak_mb
+from companion.rows import row
+from companion.studies.erasediff_cost import Until, until
+
+
+def rows():
+    """What each run took, as far as it came, and the most memory of two updates."""
+    for seed in page.seeds if not start.missing else []:
+        for method, settings in SETTINGS.items():
+            asked = course(method, seed)
+            told = dict(each=budget.each, n=budget.n, steps=budget.steps)
+            found = until(page.store, Until(run=asked, **told))
+            facts = start.facts | dict(method=method, forget=budget.forget, lr=1e-4, **settings)
+            facts |= dict(seed=seed, n=1, batch_size=budget.batch_size)
+            for metric in ("evaluations", "preparation", "inner", "updates"):
+                yield row(found[metric], metric=f"{metric} until", unit="count", **facts)
+            yield row(found["seconds"], metric="seconds until", unit="seconds", **facts)
+            yield row(found["left"], metric="left", unit="%", **facts | dict(n=budget.n))
+            yield row(float(found["reached"]), metric="reached", unit="share", **facts)
+            if seed == page.seeds[0]:
+                memory = peak_mb(page.store, asked) * 1e6 / 2**20
+                yield row(memory, metric="memory", unit="MiB", **facts)
+
+
+# %%
+from companion.studies.erasediff_amounts import PUBLISHED
+from companion.unlearned import cost
+from paperlib.unlearning.methods import METHODS
+
+
+def minutes():
+    """The published runs whole: Table 4's minutes."""
+    for name, method in (("selective_amnesia",) * 2, ("salun",) * 2, ("erasediff_rl", "erasediff")):
+        _, settings, updates = PUBLISHED[name]
+        for seed in page.seeds if not start.missing else []:
+            run = dict(updates=updates, batch_size=budget.batch_size, seed=seed, called=method)
+            model = start.unlearn(METHODS[method].call, budget.forget, **run, **settings)
+            seconds = cost(model.made())["seconds"]
+            facts = model.facts | dict(forget=budget.forget, n=1, seed=seed)
+            yield row(seconds / 60, metric="minutes", unit="minutes", **facts)
+
+
+def everything():
+    """Both; the published runs in profile paper alone."""
+    yield from rows()
+    if budget.whole:
+        yield from minutes()
+
+
+def missing(claim):
+    """Why a printed cell was not run."""
+    return base("erasediff-cifar10-ddpm-labels").missing or f"this run is of {budget.dataset}"
+
+
+result = page.measure(everything, tables=["erasediff.tab4"], missing=missing)
+
+# %% [markdown]
+# ## The paper's cells
+
+# %%
+page.compare("erasediff.tab4")
+
+# %% [markdown]
+# ## What came of it
+
+# %% mystnb={"figure": {"caption": "Left: the published runs on CIFAR-10, counted from the public code, by stage. Right: measured, until a third is left, a bar a method (mean of the seeds) and a point a seed; an open point did not get there. {run}.", "name": "fig-erasediff-cost"}, "image": {"alt": "Cost of three methods by stage", "width": "720px"}} tags=["key"]
+from companion import plots
+
+page.figure(plots.cost_bars)
+
+# %%
+page.show(plots.cost_table)
+
+# %% [markdown]
+# ## What to notice
+
+# %% tags=["hide-input"]
+page.say()
+
+# %% [markdown]
+# ```{exercise} From images to minutes
+# :label: ex-tab4-minutes
+# Suppose that EraseDiff's 12.70 minutes are its counted images. How many minutes would SalUn's take, with its mask and without? Selective Amnesia's 140.00: how many of its 20,000 updates are that?
+# ```
+
+# %% [markdown] tags=["solution"]
+# ````{solution-start} ex-tab4-minutes
+# :class: dropdown
+# ````
+
+# %% tags=["solution"]
+minute = whole["erasediff"] / 12.70  # thousands of images
+print(
+    f"SalUn: {whole['salun'] / minute:.1f}, its updates {stages['salun']['updates'] / minute:.1f}"
+)
+each = stages["selective_amnesia"]["updates"] / 20_000
+print(
+    f"Selective Amnesia: {140 * minute / each:,.0f} updates, without Fisher information and replay"
+)
+
+# %% [markdown] tags=["solution"]
+# The mask is a fiftieth of SalUn's run, so that leaving it out hardly matters. The Fisher information and the replay are more than Selective Amnesia's updates, and leaving them out matters a great deal; and even without them 140 minutes are no 20,000 updates.
+#
+# ````{solution-end}
+# ````
+
+# %% [markdown]
+# ## This run
+
+# %% tags=["hide-output"]
+page.this_run()

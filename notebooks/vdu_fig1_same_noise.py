@@ -1,0 +1,179 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (vdu-fig1)=
+# # VDU, Figures 1, 3, 4 and 5: before and after, from the same noise
+#
+# Four figures of VDU {cite}`vdu` are grids of samples: the model before and the unlearned one draw from the same noise, so that each image can be held against what became of it. The paper concludes that the quality is good, VDU's at least (Figure 5 shows Selective Amnesia's, "poor"). A grid alone does not say how many images changed, into what, or whether the new ones are copies of training images. Here is the grid, and these numbers.
+
+# %% tags=["parameters"]
+profile = "smoke"  # recorded | smoke | laptop | paper
+seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
+dataset = ""  # mnist, cifar10, digits: any with a DDPM; empty: as the profile has it
+forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
+methods = ""  # of vdu, selective_amnesia, neggrad, finetune; empty: the profile's
+columns = 14  # of the grid
+
+# %%
+from companion.page import Page
+from companion.studies.vdu_amounts import rivals
+
+page = Page("vdu_fig1_same_noise", vars())
+budget = page.budget(**rivals(dataset))  # those of Table 1
+
+# %% tags=["hide-input", "key"]
+page.verdict(claim="open", found="open", verdict="open")
+
+# %% [markdown]
+# ## Two models, one noise
+#
+# A sampler is a map from noise to images, $x = F_\theta(z)$. With a deterministic one (here iPNDM on the probability flow)
+#
+# ```{math}
+# :label: eq-vdu-noise
+# x = F_{\theta^*}(z) \;\longrightarrow\; x' = F_{\theta^u}(z), \qquad z \sim \mathcal{N}(0, I),
+# ```
+#
+# shows what unlearning did, and nothing else: a model that forgot a class and kept the others would change the $x$ that show it and leave the rest alone. With the paper's ancestral sampler the noise of every step has to be the same too.
+#
+# ## The models
+#
+# Those of {ref}`vdu-tab1`, run by run.
+
+# %%
+from companion.models import base
+from companion.studies.vdu_rivals import length, named_settings
+from paperlib.unlearning.methods import METHODS
+
+PAPERS = dict(vdu=dict(lr=1e-6, gamma=0.1), selective_amnesia=dict(lr=1e-4, lam=10.0))
+start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
+classes = [] if start.missing else budget.forget.split(";")
+
+
+def models(D_f, seed):
+    """Each method with its paper's settings."""
+    for name in budget.methods.split(","):
+        called, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
+        run = length(budget, name, D_f) | dict(called=called, seed=seed)
+        yield start.unlearn(METHODS[name].call, D_f, **run, **own)
+
+
+# %% [markdown]
+# ## What is counted
+#
+# With the classifier's word for every image: of the samples that showed the class before, how many still do; of the others, how many have another word than before; and how many of those show the class now.
+
+# %%
+from companion.measures import ur
+from companion.rows import row
+from companion.studies.vdu_noise import changes, sheet_rows, words
+
+drawing = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
+
+
+def rows():
+    """UR before and after, and what changed."""
+    for seed in page.seeds:
+        draw = drawing | dict(seed=seed)
+        for D_f in classes:
+            yield ur(start, D_f, **draw)
+            before = words(start, D_f, **draw)
+            for model in models(D_f, seed):
+                yield ur(model, D_f, **draw)
+                found = changes(before, words(model, D_f, **draw), D_f)
+                facts = model.facts | dict(forget=D_f, unit="%", seed=seed)
+                yield row(found["left"], metric="left", n=found["m"], **facts)
+                yield row(found["others"], metric="others changed", n=found["n"], **facts)
+
+
+# %%
+from companion import plots
+
+
+def curves():
+    """What became of the samples that showed the class: the first seed's."""
+    seed, found = page.seeds[0], {}
+    draw = drawing | dict(seed=seed)
+    for D_f in classes:
+        before = words(start, D_f, **draw)
+        pairs = ((model.method, words(model, D_f, **draw)) for model in models(D_f, seed))
+        found[D_f] = {method: changes(before, after, D_f) for method, after in pairs}
+    return dict(went=found, order=classes, methods=budget.methods.split(","))
+
+
+def sheets():
+    """For each class: before, after, and the training images nearest to the first method's."""
+    draw, found = drawing | dict(seed=page.seeds[0]), {}
+    for D_f in classes:
+        several = list(models(D_f, page.seeds[0]))
+        found |= sheet_rows(start, several, D_f, columns, **draw)
+    scale = 4 if budget.dataset == "digits" else 2
+    return dict(grid=plots.contact_sheet(found, columns=columns, scale=scale)) if found else {}
+
+
+result = page.measure(rows, series=curves, images=sheets, by=["lr"])
+
+# %% [markdown]
+# ## The grid
+
+
+# %% mystnb={"figure": {"caption": "Samples from the same noise, the first that showed the class before: before, after, and the training images nearest to VDU's in pixels. {run}.", "name": "fig-vdu-noise"}, "image": {"alt": "Samples before and after unlearning from the same noise, and nearest training images", "width": "680px"}} tags=["key"]
+def names(record):
+    """The rows of the grid."""
+    kinds = ["before", *map(plots.short_title, record.series["methods"]), "nearest"]
+    return [f"{D_f}, {kind}" for D_f in record.series["order"] for kind in kinds]
+
+
+page.picture("grid", names)
+
+# %% [markdown]
+# ## In numbers
+
+# %%
+page.show(plots.same_noise_table)
+
+# %% [markdown]
+# ## What to notice
+
+# %% tags=["hide-input"]
+page.say()
+
+# %% [markdown]
+# ```{exercise} Another seed's noise
+# :label: ex-vdu-noise
+# Two models that were trained from different initial weights draw similar images from one noise. Why? What would you expect of a model that was retrained without the class, for noise that showed it before?
+# ```
+
+# %% [markdown] tags=["solution"]
+# ````{solution-start} ex-vdu-noise
+# :class: dropdown
+# ````
+
+# %% tags=["solution"]
+for D_f, found in result.series["went"].items():
+    print(D_f, "became", found["vdu"]["went"])
+
+# %% [markdown] tags=["solution"]
+# The probability flow is a function of the scores alone, and both models approximate one score: noise and image are tied by the data, not by the weights. The retrained model's flow is that of $p_g$; near noise both flows agree almost everywhere, and the noise that led to the class leads to the class's neighbours.
+#
+# ````{solution-end}
+# ````
+
+# %% [markdown]
+# ## This run
+
+# %% tags=["hide-output"]
+page.this_run()
