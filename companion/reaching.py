@@ -12,8 +12,9 @@ from unittest.mock import patch
 
 import torch
 
-from companion import bases, measures
+from companion import bases, measures, unlearned
 from companion.claims import load
+from companion.comparison import course_memory
 from companion.evaluation.measures import Result
 from companion.models import Model
 from companion.page import Page
@@ -21,7 +22,7 @@ from companion.parameters import defaults, normalised
 from companion.reach import FILE
 from companion.rehearse import ROWS, cells, rehearsing
 from companion.rows import Row, gather
-from companion.studies import inpainting_measures, vdu_runs
+from companion.studies import erasediff_cost, erasediff_measures, inpainting_measures, vdu_runs
 from paperlib.metrics.intervals import Measured
 
 __all__ = ["every", "main", "reaches"]
@@ -41,6 +42,14 @@ def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: A
     return {one.name: one for one in made}
 
 
+def _erased(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> dict[str, Result]:
+    """The same of EraseDiff's measures, which go by names of their own."""
+    own = {"u-fid": ["u-FID"], "u-frechet": ["u-Frechet"], "p-forget": ["P(c_f|x_f)"]}
+    own |= {"u-precision-recall": ["u-precision", "u-recall"]}
+    names = [name for metric in metrics for name in own.get(metric, [metric])]
+    return {name: Result(name=name, value=1.0, interval=None, unit="", n=10) for name in names}
+
+
 def _rows_alone(
     page: Page, rows: Callable[[], Iterable[Any]], *, tables: tuple[str, ...] = (), by: tuple[str, ...] = (), **_: Any
 ) -> None:
@@ -52,10 +61,16 @@ def _rows_alone(
 def _answering() -> Iterator[None]:
     """Every model is there, and every measure answers at once."""
     drawn = {"accuracy": 50.0, "interval": [40.0, 60.0], "clean": 90.0, "n": 10, "evaluations": 1, "seconds": 1.0}
+    spent = dict.fromkeys(("evaluations", "preparation", "inner", "updates", "seconds", "left", "reached"), 1.0)
     stubs = [
         (bases, "card", lambda name, folder=None: {"sha256": "0" * 64, "samples_seen": 1}),
         (Model, "checkpoint", lambda self: self.name),
+        (Model, "made", lambda self: None),
         (measures, "measured", _measured),
+        (erasediff_measures, "measured", _erased),
+        (erasediff_cost, "until", lambda *_: spent),
+        (course_memory, "peak_mb", lambda *_: 1.0),
+        (unlearned, "cost", lambda _: spent),
         (vdu_runs, "held_out_score", lambda run, n: run.facts["lr"]),
         (inpainting_measures, "inpaint", lambda *_: None),
         (inpainting_measures, "results", lambda _: drawn),

@@ -52,9 +52,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "vdu_tab2_gamma_sweep": [
         *({"dataset": name} for name in ("mnist", "cifar10")),
-        *({"dataset": "mnist", "forget": forget, "table": 1} for forget in ("0", "1", "8")),
-        *({"dataset": "cifar10", "forget": forget, "table": 1} for forget in ("automobile", "frog", "ship")),
     ],
+    "vdu_tab1_against_selective_amnesia": [{"dataset": name} for name in ("mnist", "cifar10")],
+    "erasediff_tab1_cifar10": [{}],
+    "erasediff_tab4_cost": [{}],
+    "erasediff_fig5_ablation": [{}],
 }
 
 

@@ -30,7 +30,7 @@ columns = 6  # images of each class and model
 
 # %%
 from companion.page import Page
-from companion.studies.erasediff_amounts import PUBLISHED, amounts
+from companion.studies.erasediff_amounts import PUBLISHED, amounts, recipe
 
 page = Page("erasediff_fig19_samples", vars())
 budget = page.budget(**amounts(dataset))  # those of Table 1
@@ -64,11 +64,8 @@ def models(seed):
     """The model before, and what each method makes of it."""
     yield start
     for name in page.chosen("methods", PUBLISHED):
-        method, settings, updates = PUBLISHED[name]
-        run = dict(updates=updates, batch_size=budget.batch_size, seed=seed)
-        if budget.evaluations:
-            run |= dict(updates=budget.evaluations, unit="evaluations")
-        yield start.unlearn(METHODS[method].call, budget.forget, called=name, **run, **settings)
+        run = recipe(name, budget) | dict(called=name, seed=seed)
+        yield start.unlearn(METHODS[PUBLISHED[name][0]].call, budget.forget, **run)
 
 
 # %% [markdown]

@@ -69,22 +69,25 @@ common = dict(updates=budget.updates, batch_size=budget.batch_size, lr=1e-4, tar
 
 
 def run(variant, seed, **dials):
-    """EraseDiff with other dials."""
-    own = common | dict(variant=variant, seed=seed) | dials
-    return start.unlearn(erasediff, budget.forget, called="erasediff_ablation", **own)
+    """EraseDiff with these dials; as printed with its code's is the one that other pages call so."""
+    printed = (variant, dials.get("eta"), dials["K"]) == ("paper", 0.1, min(budget.Ks))
+    called = "erasediff" if printed else "erasediff_ablation"
+    own = common | dict(variant=variant, seed=seed, called=called) | dials
+    return start.unlearn(erasediff, budget.forget, **own)
 
 
 def models(seed):
-    """Along eta with the least K; along K with eta = 0.1, where K is not looked at no more than twice."""
-    least, most = min(budget.Ks), max(budget.Ks)
+    """Along eta with the least K, then along K with eta = 0.1; as printed, the least K and the most."""
+    least, *more = sorted(budget.Ks)
     for eta in budget.etas:
         yield run("paper", seed, eta=eta, K=least)
         yield run("corrected", seed, eta=eta, K=least)
-    yield run("paper", seed, eta=0.1, K=most)
-    for K in budget.Ks:
+    yield run("code", seed, lam=0.1, K=least)
+    for K in more:
         yield run("code", seed, lam=0.1, K=K)
-        if K != least:
-            yield run("corrected", seed, eta=0.1, K=K)
+        yield run("corrected", seed, eta=0.1, K=K)
+    for K in more[-1:]:
+        yield run("paper", seed, eta=0.1, K=K)
 
 
 # %%

@@ -29,7 +29,7 @@ guidance = 0.0  # w of (1 + w) c - w u, in place of the profile's
 
 # %%
 from companion.page import Page
-from companion.studies.erasediff_amounts import amounts
+from companion.studies.erasediff_amounts import PUBLISHED, amounts, recipe
 
 page = Page("erasediff_tab1_cifar10", vars())
 budget = page.budget(**amounts(dataset))  # the paper's, each with its source
@@ -53,7 +53,6 @@ page.verdict(claim="open", found="open", verdict="open")
 # %%
 import pandas as pd
 
-from companion.studies.erasediff_amounts import PUBLISHED
 from paperlib.unlearning.methods import METHODS
 
 table = {
@@ -76,11 +75,8 @@ def models(seed):
     twin = start.retrained(without=budget.forget)
     yield from [start] if twin.missing else [start, twin]
     for name in budget.methods.split(","):
-        method, settings, updates = PUBLISHED[name]
-        run = dict(updates=updates, batch_size=budget.batch_size, seed=seed)
-        if budget.evaluations:
-            run |= dict(updates=budget.evaluations, unit="evaluations")
-        yield start.unlearn(METHODS[method].call, budget.forget, called=name, **run, **settings)
+        run = recipe(name, budget) | dict(called=name, seed=seed)
+        yield start.unlearn(METHODS[PUBLISHED[name][0]].call, budget.forget, **run)
 
 
 # %% [markdown]

@@ -27,7 +27,6 @@ forget = ""  # such as "3,7"; empty: the paper's, "ship" of cifar10, else "1"
 gamma = ""  # such as "0.1,0.8", between 0 and 1; empty: as many as the profile has
 lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
 normalised = False  # means in place of Eq. 3's sums
-table = 2  # 2: the sweep; 1: one gamma, 0.1, and Selective Amnesia beside it
 
 # %%
 from companion.page import Page
@@ -91,7 +90,6 @@ import math
 from companion import bases
 from companion.models import base
 from paperlib.data.splits import forgotten
-from paperlib.unlearning.selective_amnesia import selective_amnesia
 from paperlib.unlearning.vdu import vdu
 
 PAPER_LR = 1e-6  # App. 6.2.3
@@ -104,12 +102,6 @@ def passes(epochs):
     """Updates of so many passes over D_f."""
     images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
     return epochs * math.ceil(images / budget.batch_size)
-
-
-def amnesia(seed):
-    """Table 1's Selective Amnesia: two epochs (Sec. 4.4; of D_f, as we read it), else its own."""
-    run = dict(updates=passes(2), lr=1e-4, seed=seed, batch_size=budget.batch_size)
-    return start.unlearn(selective_amnesia, D_f, **run, **budget.amnesia)
 
 
 def unlearned(gamma, rate, seed):
@@ -139,8 +131,8 @@ def tried():
 
 def sweep():
     """VDU with every gamma, at the paper's rate and at the chosen one."""
-    gammas = sorted(float(word) for word in budget.gamma.split(",")) if table == 2 else [0.1]
-    rates = [PAPER_LR, lr or min(tried(), key=tried().get)] if table == 2 else [PAPER_LR]
+    gammas = sorted(float(word) for word in budget.gamma.split(","))
+    rates = [PAPER_LR, lr or min(tried(), key=tried().get)]
     for rate, one, seed in itertools.product(dict.fromkeys(rates), gammas, page.seeds):
         yield unlearned(one, rate, seed), seed
 
@@ -160,7 +152,6 @@ def rows():
     """PUL and both distances of every model; nothing where there is no base model."""
     draw = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
     runs = [] if start.missing else list(sweep())
-    runs += [(amnesia(seed), seed) for seed in page.seeds] if runs and table == 1 else []
     if runs and "inception" in budget.features:
         yield fid(start, seed=page.seeds[0], **draw)
     for model, seed in runs:
@@ -197,7 +188,7 @@ def curves():
     return found | dict(terms=both_terms(start, D_f, seed=seed))
 
 
-TABLES = [f"vdu.tab{table}", "vdu.pretrained_fid"]
+TABLES = ["vdu.tab2", "vdu.pretrained_fid"]
 result = page.measure(rows, series=curves, tables=TABLES, missing=missing, by=["lr"])
 
 # %% [markdown]

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-__all__ = ["PUBLISHED", "amounts"]
+from companion import rehearsal
+
+__all__ = ["PUBLISHED", "amounts", "recipe"]
 
 #: Name in tables -> method, its published settings, and its own updates at ``paper``. Where neither paper nor code
 #: says, the updates are EraseDiff's, 4 x 2 x 36 by its public code.
@@ -18,9 +20,19 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
+def recipe(name: str, budget: Any) -> dict[str, Any]:
+    """A method's published settings and, as the profile has it, the budget of evaluations or its own updates."""
+    method, settings, updates = PUBLISHED[name]
+    run = {"updates": rehearsal.fewer(updates, 2), "batch_size": budget.batch_size}
+    if budget.evaluations:
+        run |= {"updates": budget.evaluations, "unit": "evaluations"}
+    return run | settings | budget.before.get(method, {})
+
+
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     """By profile. ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: steps
-    and guidances of the model before, by which its distance is measured anew."""
+    and guidances of the model before, by which its distance is measured anew. ``before``: what precedes the first
+    update; without, a share of the budget (:mod:`companion.comparison.courses`)."""
     everyone = ",".join(PUBLISHED)
     few = "selective_amnesia,erasediff_rl,negate"
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
@@ -51,6 +63,10 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
         "reference_n": 0,
         "methods": ",".join(name for name in PUBLISHED if name != "negate"),  # no noisy classifier of CIFAR-10 yet
         "moves": {"steps": [50, 250, 1000], "guidances": [0.0, 2.0], "ns": [5000, 20_000, 45_000]},
+        "before": {
+            "selective_amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # Heng and Soh
+            "blindspot": {"teacher_steps": 500},  # ours; Tarun et al. have 2 epochs of 100
+        },
         "seeds": 3,  # ours
     }
     if dataset == "cifar10":

@@ -16,7 +16,6 @@ from companion.settings import Settings
 from companion.store import Store
 from paperlib.data.splits import split
 from paperlib.metrics.rule import FEWER
-from paperlib.unlearning.methods import METHODS
 
 __all__ = ["COUNTS", "Until", "passes", "until"]
 
@@ -88,6 +87,5 @@ def _run(folder: Path, wanted: Until) -> None:
         run.model.train()
         mark = clock()
     K = int(asked.settings.get("K", 2)) if asked.method == "erasediff" else 0
-    outer = METHODS[asked.method].passes - K
-    found |= {"inner": run.index * K, "preparation": found["evaluations"] - run.index * (outer + K)}
+    found |= {"inner": run.index * K, "preparation": found["evaluations"] - run.index * (2 + K)}  # a batch a side
     (folder / "until.json").write_text(json.dumps(found | {"before": before}), encoding="utf-8")
