@@ -35,7 +35,7 @@ small = dict(
 budget = page.budget(
     smoke=small,
     laptop=small
-    | dict(most=120, each=6, batch_size=32, n=100, steps=10, seeds=3)
+    | dict(most=60, each=6, batch_size=32, n=60, steps=10, seeds=3)
     | dict(fisher=dict(fisher_samples=50, fisher_times=32)),
     paper=small  # the published updates whole; a look every 20 updates is ours
     | dict(of="erasediff-", dataset="cifar10", forget="airplane", most=20_000, each=20)
