@@ -38,16 +38,9 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
     smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "features": "classifier"}
     smoke |= {"reference_n": 0, "moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
-    laptop = smoke | {
-        "methods": everyone,
-        "dataset": "mnist",
-        "evaluations": 96,
-        "batch_size": 32,
-        "n": 270,
-        "asked": 150,
-        "steps": 10,
-    }
-    laptop |= {"reference_n": 10_000, "moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
+    laptop = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
+    laptop |= {"n": 180, "asked": 100, "steps": 10}
+    laptop |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
     paper = laptop | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
         "dataset": "cifar10",
@@ -70,5 +63,5 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
         "seeds": 3,  # ours
     }
     if dataset == "cifar10":
-        return {"smoke": smoke, "laptop": laptop | {"methods": paper["methods"], "forget": "airplane"}, "paper": paper}
+        laptop |= {"methods": paper["methods"], "forget": "airplane", "reference_n": 10_000}
     return {"smoke": smoke, "laptop": laptop, "paper": paper}
