@@ -38,6 +38,7 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
     smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "features": "classifier"}
     smoke |= {"reference_n": 0, "moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
+    smoke |= {"before": {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}}}
     laptop = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
     laptop |= {"n": 180, "asked": 100, "steps": 10}
     laptop |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
