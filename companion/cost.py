@@ -26,8 +26,11 @@ from companion.memory import peak_bytes
 from companion.page import recorded
 from companion.rehearse import cells
 from companion.studies import sgu_rows
+from companion.studies.erasediff_amounts import PUBLISHED
+from companion.studies.erasediff_cost import COUNTS, passes
 from paperlib.data import cache, sources
 from paperlib.data.images import Images
+from paperlib.unlearning.methods import METHODS
 
 __all__ = ["Rate", "Work", "main", "plan", "rate", "works"]
 
@@ -129,11 +132,49 @@ def _erasediff(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[W
     yield Work(amounts.base, trained, (runs + 1) * 2 * amounts.n * amounts.evaluations, amounts.batch_size, runs)
 
 
+def _rivals(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
+    base, classes = f"{amounts.of}{amounts.dataset}-ddpm", amounts.forget.split(";")
+    runs = 3 * (len(classes) * len(amounts.methods.split(",")) + sum(map(len, amounts.few.values())))
+    each = 6000 * amounts.epochs + 5 * amounts.apart * amounts.batch_size
+    fisher = 3 * len(classes) * amounts.fisher["fisher_samples"] * amounts.fisher["fisher_times"]
+    draws = (runs + 3) * amounts.n * amounts.sampler
+    yield Work(base, 2 * runs * each + fisher, draws, amounts.batch_size, runs, runs * amounts.n)
+
+
+def _erased(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
+    base, names = f"{amounts.of}{amounts.dataset}-ddpm-labels", amounts.methods.split(",")
+    chosen = [PUBLISHED[name] for name in names]
+    trained = sum(updates * METHODS[method].passes for method, _, updates in chosen) * amounts.batch_size
+    fisher = math.prod(amounts.before["selective_amnesia"].values())
+    draws = (len(names) + 1) * (amounts.n + amounts.asked) * amounts.steps * 2  # with guidance
+    models = 3 * len(names)
+    yield Work(base, 3 * (trained + fisher), 3 * draws, amounts.batch_size, models, models * amounts.n)
+
+
+def _stages(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
+    base = f"{amounts.of}{amounts.dataset}-ddpm-labels"
+    yield Work(base, 2 * 3 * sum(passes(stage) for stages in COUNTS.values() for stage in stages.values()), 0, 128, 9)
+
+
+def _dials(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
+    base = f"{amounts.of}{amounts.dataset}-ddpm-labels"
+    runs = 3 * (2 * len(amounts.etas) + 2 * len(amounts.Ks))
+    trained = runs * amounts.updates * (2 + sum(amounts.Ks) / len(amounts.Ks)) * amounts.batch_size
+    draws = (runs + 3) * (amounts.n + amounts.asked) * amounts.steps * 2
+    yield Work(base, trained, draws, amounts.batch_size, runs, runs * amounts.n)
+
+
 WORKS: dict[str, Callable[..., Iterator[Work]]] = {
     "sgu_tab2_unlearning_and_nll": lambda amounts, asked: _sgu(amounts, True, asked),
     "sgu_tab3_inpainting": lambda amounts, asked: _sgu(amounts, False, asked),
     "vdu_tab2_gamma_sweep": _vdu,
+    "vdu_tab1_against_selective_amnesia": _rivals,
+    "vdu_fig1_same_noise": _rivals,  # the runs of Table 1, found in the store
     "erasediff_fig2_gradient_conflict": _erasediff,
+    "erasediff_tab1_cifar10": _erased,
+    "erasediff_fig19_samples": _erased,  # likewise
+    "erasediff_tab4_cost": _stages,
+    "erasediff_fig5_ablation": _dials,
 }
 
 

@@ -144,12 +144,21 @@ def everything():
     yield from minutes()
 
 
+def curves():
+    """The counts of the public codes."""
+    counted = {
+        name: {stage: passes(one) for stage, one in several.items()}
+        for name, several in COUNTS.items()
+    }
+    return dict(counts=counted)
+
+
 def missing(claim):
     """Why a printed cell was not run."""
     return base("erasediff-cifar10-ddpm-labels").missing or f"this run is of {budget.dataset}"
 
 
-result = page.measure(everything, tables=["erasediff.tab4"], missing=missing)
+result = page.measure(everything, series=curves, tables=["erasediff.tab4"], missing=missing)
 
 # %% [markdown]
 # ## The paper's cells

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import table
-from companion.studies.erasediff_cost import COUNTS, passes
 from paperlib.intervals import t_quantile
 
 __all__ = ["cost_bars", "cost_table", "ratio"]
@@ -34,15 +33,19 @@ def _of(record: Any, metric: str) -> dict[str, Any]:
 
 
 def cost_bars(record: Any, *, title: str) -> Figure:
-    """By stage: the published counts of the public code, and what was measured until a third was left."""
+    """By stage: the published counts of the public code, and what was measured until a third was left.
+
+    Reads the series ``counts``: by method and stage, images that were passed forward and back.
+    """
     use_style()
+    counts = record.series["counts"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.5))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for k, (_, stages) in enumerate(COUNTS.items()):
+    for k, stages in enumerate(counts.values()):
         start = 0.0
         for name, colour in STAGES.items():
             if name in stages:
-                wide = passes(stages[name]) / 1e6
+                wide = stages[name] / 1e6
                 left.barh(k, wide, left=start, color=colour, height=0.6, label=name)
                 start += wide
         left.annotate(f"{start:.2f}", (start, k), (4, -4), textcoords="offset points", fontsize=9)
@@ -50,7 +53,7 @@ def cost_bars(record: Any, *, title: str) -> Figure:
     every, first, inner, reached = (
         _of(record, f"{m}") for m in ("evaluations until", "preparation until", "inner until", "reached")
     )
-    for k, name in enumerate(COUNTS):
+    for k, name in enumerate(counts):
         parts = {BEFORE[name]: (inner if name == "erasediff" else first)[name].value}
         parts["updates"] = every[name].value - sum(parts.values())
         start = 0.0
@@ -60,7 +63,7 @@ def cost_bars(record: Any, *, title: str) -> Figure:
         for value, there in zip(every[name].per_seed, reached[name].per_seed):
             right.plot(value, k, "o", ms=5, color="black", mfc="black" if there else "white")
     right.set(xlabel="until a third is left: gradient evaluations")
-    names = [method_title(name) for name in COUNTS]
+    names = [method_title(name) for name in counts]
     left.set_yticks(range(len(names)), names)
     right.set_yticks(range(len(names)), [""] * len(names))
     left.invert_yaxis()
