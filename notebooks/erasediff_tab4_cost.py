@@ -29,9 +29,8 @@ forget = ""  # such as "airplane" or "3,7"; empty: the profile's
 from companion.page import Page
 
 page = Page("erasediff_tab4_cost", vars())
-small = dict(
-    of="", dataset="digits", forget="3", most=16, each=4, batch_size=8, n=30, steps=8, whole=0
-)
+small = dict(of="", dataset="digits", forget="3", most=8, each=4, batch_size=8, n=30)
+small |= dict(steps=8, fisher=dict(fisher_samples=2, fisher_times=8), whole={})
 budget = page.budget(
     smoke=small,
     laptop=small
