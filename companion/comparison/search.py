@@ -10,7 +10,7 @@ several processes can share the work by ``--only``.
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -18,7 +18,7 @@ from pydantic import Field
 from companion import bases
 from companion.comparison.course_results import looks
 from companion.comparison.courses import Course, course
-from companion.comparison.entrants import ENTRANTS
+from companion.comparison.entrants import ENTRANTS, Entrant
 from companion.folders import build_folder
 from companion.provenance import CHECKOUT, Origin
 from companion.records import Provenance
@@ -28,7 +28,7 @@ from paperlib.data import sets
 from paperlib.data.splits import forgotten_classes
 from paperlib.metrics.rule import FEWER, score
 
-__all__ = ["BUDGETS", "Budget", "Candidate", "Search", "committed", "main", "search"]
+__all__ = ["BUDGETS", "FOLDER", "Budget", "Candidate", "Search", "candidate", "committed", "main", "search", "write"]
 
 FOLDER = CHECKOUT / "results" / "search"
 
@@ -96,26 +96,38 @@ class Search(Settings):
         return {one.entrant for one in self.candidates}
 
 
-def search(store: Store, base: str, forget: str, budget: Budget, entrants: Sequence[str], say=print) -> Search:
-    """Run every candidate that is not in the store yet, and choose."""
+def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings: Mapping[str, int | float]) -> Course:
+    """The run of one candidate: of the whole budget, looked at with held-out images."""
+    own = {key: value for key, value in settings.items() if key != "lr"}
+    return Course.checked(
+        base=base,
+        method=entrant.method,
+        settings=entrant.settings() | own,
+        lr=settings["lr"],
+        forget=forget,
+        looks=(budget.evaluations,),
+        unit="evaluations",
+        batch_size=budget.batch_size,
+        n=budget.n,
+        evaluations=budget.sampler,
+        held_out=True,
+    )
+
+
+def search(
+    store: Store,
+    base: str,
+    forget: str,
+    budget: Budget,
+    names: Sequence[str],
+    say=print,
+    entrants: Mapping[str, Entrant] = ENTRANTS,
+) -> Search:
+    """Run every candidate of the ``entrants`` by these names that is not in the store yet, and choose."""
     origin, found, before = Origin("search"), [], {}
-    for name in entrants:
-        entrant = ENTRANTS[name]
-        for one in entrant.candidates():
-            own = {key: value for key, value in one.items() if key != "lr"}
-            wanted = Course.checked(
-                base=base,
-                method=entrant.method,
-                settings=entrant.settings() | own,
-                lr=one["lr"],
-                forget=forget,
-                looks=(budget.evaluations,),
-                unit="evaluations",
-                batch_size=budget.batch_size,
-                n=budget.n,
-                evaluations=budget.sampler,
-                held_out=True,
-            )
+    for name in names:
+        for one in entrants[name].candidates():
+            wanted = candidate(base, forget, budget, entrants[name], one)
             before, *rest = looks(course(store, wanted))
             last = rest[-1] if rest else {"ur": None, "distance": None}
             result = Candidate(
@@ -155,6 +167,14 @@ def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
     return file and Search.model_validate_json(file.read_text(encoding="utf-8"))
 
 
+def write(found: Search, folder: Path) -> Path:
+    """Write a search where :func:`committed` finds it."""
+    file = _file(found.base, found.forget, folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return file
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Search, and write the result where all entrants are in it."""
     unconditional = [name for name, base in bases.BASES.items() if not (base.labels or base.unseen)]
@@ -180,9 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if found.entrants != set(ENTRANTS):
         print(f"not written: without {', '.join(sorted(set(ENTRANTS) - found.entrants))}", file=sys.stderr)
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    print(file)
+    print(write(found, file.parent))
 
 
 if __name__ == "__main__":
