@@ -39,6 +39,7 @@ METHODS = {
     "obtuse": "SGU obtuse",
     "sgu_orthogonal": "SGU orthogonal",
     "sgu_obtuse": "SGU obtuse",
+    "sgu_code": "SGU, its public code",
     "vdu": "VDU",
     "vdu_ours": "VDU, our settings",
     "signed": "Signed (after SISS)",

@@ -19,6 +19,7 @@ from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, 
 from companion.plots.negation import negation_plane, negation_table, pull_weights
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves, trace_curves
 from companion.plots.sgu import side_histograms
+from companion.plots.sgu_sweep import alpha_sweep, alpha_table
 from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
 from companion.plots.vdu import (
@@ -31,6 +32,8 @@ from companion.plots.vdu import (
 )
 
 __all__ = [
+    "alpha_sweep",
+    "alpha_table",
     "inner_table",
     "inpainting_table",
     "restored_images",

@@ -19,8 +19,8 @@ from paperlib.unlearning.shrinkage import shrinkage, weight_of
 __all__ = ["ANSWERS", "BUDGET", "LOSSES", "alpha_of", "dims", "entrants", "main", "negation_of", "searched"]
 
 LR = 2e-4  # Adam's, the public code's; not searched
-ANSWERS = (0.98, 0.95, 0.87, 0.65, 0.3)  # c: 1 - c on a logarithm, neighbours less than a factor of 3 apart
-PULLS = (1.0, 2.0, 4.0)  # negation's w; 1 is exact
+ANSWERS = (0.98, 0.95, 0.87)  # c: 1 - c on a logarithm, neighbours less than a factor of 3 apart
+PULLS = (1.0, 2.0)  # negation's w; 1 is exact
 LOSSES = {
     f"sgu_{loss}_{variant}": {"loss": loss, "variant": variant}
     for variant in ("paper", "code", "corrected")

@@ -1,0 +1,97 @@
+"""SGU's alpha: what becomes of forgetting, of the rest and of both likelihoods, with what the paper prints."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from companion.claims import load, matches
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import table
+from paperlib.metrics.rule import FARTHER, FEWER
+
+__all__ = ["alpha_sweep", "printed_steps", "alpha_table"]
+
+PANELS = {
+    "ur": "UR, %",
+    "distance": "distance of the rest, times before",
+    "D_g": "NLL of $D_g$, bits above Standard's",
+    "D_f": "NLL of $D_f$, bits above Standard's",
+}
+STYLES = {"paper": ("o", "-"), "code": ("s", "--"), "corrected": ("^", ":")}
+
+
+def alpha_sweep(record: Any, *, title: str) -> Figure:
+    """Four panels against 1 - c: UR, distance, and the rise of both likelihoods; a line a reading of a loss. Thin
+    lines: what the paper prints of either loss; grey: Standard's, and the rule's bounds."""
+    use_style()
+    found = next(iter(record.series["sweep"].values()))
+    figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.0), sharex=True)
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for axis, (what, name) in zip(axes.flat, PANELS.items()):
+        for loss, variant, line in _lines(found):
+            points = [(1 - one["c"], _seen(one, what, found["before"])) for one in line if what in one]
+            marker, dash = STYLES[variant]
+            told = {"marker": marker, "ls": dash, "color": COLOURS[loss], "ms": 5}
+            axis.plot(*zip(*points), **told, label=f"{loss}, {variant}")
+        for loss, value in printed_steps(found, what).items():
+            axis.axhline(value, color=COLOURS[loss], lw=0.9, label=f"printed: {loss}")
+        for control in [one for one in found["runs"] if one["entrant"] == "control" and what in one]:
+            axis.axhline(
+                _seen(control, what, found["before"]), color="#999999", lw=1.2, ls="-.", label="fine-tuning alone"
+            )
+        bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
+        if bound:
+            axis.axhline(bound, color="black", lw=0.8, ls=(0, (1, 3)), label="the rule's bound")
+        axis.set(xscale="log", yscale="symlog" if what != "ur" else "linear")
+        axis.set_title(name, loc="left", fontsize=10)
+    for axis in axes[1]:
+        axis.set_xlabel("$1 - c$: what is taken from the answer", fontsize=9.5)
+    entries = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, fontsize=8.5)
+    return figure
+
+
+def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """(loss, variant, its runs by 1 - c)."""
+    for entrant in dict.fromkeys(one["entrant"] for one in found["runs"] if one["entrant"] != "control"):
+        _, loss, variant = entrant.split("_")
+        runs = [one for one in found["runs"] if one["entrant"] == entrant]
+        yield loss, variant, sorted(runs, key=lambda one: 1 - one["c"])
+
+
+def _seen(one: dict[str, Any], what: str, before: dict[str, Any]) -> float:
+    """A run's number as the panel has it."""
+    if what == "distance":
+        return one[what] / before[what]
+    return one[what] - (before[what] if what in ("D_g", "D_f") else 0)
+
+
+def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
+    """What the paper prints of both losses on this set: UR, or the rise of a side's NLL from Standard's."""
+    own = {key: found[key] for key in ("dataset", "process", "forget")}
+    asked = {"metric": "ur", "unit": "percent"} if what == "ur" else {"metric": "nll", "unit": "bits/dim", "test": what}
+    cells = {}
+    for claim in load().values():
+        if claim.id.startswith("sgu.tab2") and not matches(claim, own | asked | {"method": claim.method}):
+            cells[claim.method] = claim.value
+    start = cells.get("standard", 0.0) if what != "ur" else 0.0
+    return {loss: cells[f"sgu_{loss}"] - start for loss in ("orthogonal", "obtuse") if f"sgu_{loss}" in cells}
+
+
+def alpha_table(record: Any) -> Any:
+    """The same as numbers, a row a run."""
+    found, lines = next(iter(record.series["sweep"].values())), {}
+    before = found["before"]
+    for one in found["runs"]:
+        name = "alpha = 1" if one["entrant"] == "control" else one["entrant"].removeprefix("sgu_").replace("_", ", ")
+        cells = {"c": f"{one['c']:.2f}", "UR, %": f"{one['ur']:.1f}"}
+        for what, head in {"distance": "distance, times", "D_g": "NLL D_g", "D_f": "NLL D_f"}.items():
+            sign = "+" if what != "distance" else ""
+            cells[head] = f"{_seen(one, what, before):{sign}.2f}" if what in one else ""
+        lines[name, f"{one['alpha']:g}"] = cells | {"score": f"{one['score']:.2f}" if "score" in one else ""}
+    budget = found["budget"]
+    spent = f"{budget['evaluations']} gradient evaluations of {budget['batch_size']} images, {budget['n']} samples"
+    text = f"{record.title}; seed 0. Of the search: {spent}; UR before: {before['ur']:.1f} %. NLL: above Standard's."
+    return table(lines, text, size=0.72)

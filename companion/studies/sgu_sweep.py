@@ -1,0 +1,46 @@
+"""What becomes of a model for every alpha: the search's own runs, with the likelihoods of test images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from companion.comparison.search import Budget, candidate, search
+from companion.measures import nll
+from companion.models import Model, base
+from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, dims, entrants, searched
+from paperlib.metrics.rule import score
+from paperlib.unlearning.shrinkage import shrinkage
+
+__all__ = ["SMALL", "sweep"]
+
+SMALL = Budget(evaluations=8, batch_size=4, n=20, sampler=4)  # smoke's
+
+
+def sweep(
+    name: str, forget: str, answers: Sequence[float], *, budget: Budget = BUDGET, images: int, tolerance: float
+) -> dict[str, Any]:
+    """Of each reading that the committed search has, at each c: alpha, UR and distance with held-out images, and bits
+    a dimension of ``images`` test images a side.
+
+    Without a search of its own, of the readings that MNIST's has. Returns {"dataset", "process", "forget", "before": {...}, "budget": {...}, "runs": [{"entrant", "alpha", "c", "ur",
+    "distance", "score", "D_g", "D_f"}]}; fine-tuning alone has c = 1. What is no number is left out.
+    """
+    among, known = entrants(name, answers), searched(name, forget) or searched(*KNOWN)
+    names = [one for one in [*LOSSES, "control"] if not known or one in known.entrants]
+    standard, runs = base(name), []
+    solve = dict(images=images, tolerance=tolerance, seed=0)
+    found = search(standard.store, name, forget, budget, names, lambda text: None, among)
+    for one in found.candidates:
+        run = candidate(name, forget, budget, among[one.entrant], one.settings)
+        model, alpha = Model(name, one.entrant, forget, run), one.settings["alpha"]
+        c = shrinkage(alpha, dims=dims(name), **LOSSES[one.entrant]) if one.entrant in LOSSES else 1.0
+        seen = {"ur": one.ur, "distance": one.distance, "score": one.score} | _bits(model, forget, **solve)
+        told = {key: value for key, value in seen.items() if value is not None}
+        runs.append({"entrant": one.entrant, "alpha": alpha, "c": c} | told)
+    before = {"ur": found.ur, "distance": found.distance} | _bits(standard, forget, **solve)
+    before["score"] = score(before["ur"], before["distance"], before)
+    told = {"dataset": standard.kind.dataset, "process": standard.kind.process, "forget": forget}
+    return told | {"before": before, "budget": budget.model_dump(), "runs": runs}
+
+
+def _bits(model: Model, forget: str, **solve: Any) -> dict[str, float]:
+    return {one.facts["test"]: one.value for one in nll(model, forget, **solve)}
