@@ -92,25 +92,28 @@ def _measured(base: bases.Base, device: torch.device) -> dict[str, float]:
 # What each page on the papers' networks does, of its amounts at ``paper``.
 
 
-def _sgu(amounts: SimpleNamespace, likelihoods: bool, asked: Mapping[str, Any]) -> Iterator[Work]:
-    sets = sgu_rows.ROWS if asked["dataset"] == "all" else asked["dataset"].split(",")
-    for name in sets:
+def _sgu(amounts: SimpleNamespace, page: str, asked: Mapping[str, Any]) -> Iterator[Work]:
+    known = sgu_rows.FINETUNED if page == "tab5" else sgu_rows.ROWS
+    for name in known if asked["dataset"] == "all" else asked["dataset"].split(","):
         base, _ = sgu_rows.row_of(name, "paper", asked.get("process", ""))
         if base not in bases.BASES:
             continue
         kind = bases.BASES[base]
-        whole, (batch, forgotten) = bases.budget(kind, "cpu").steps, sgu_rows.BATCHES[name]
-        if asked.get("start") == "finetune":
+        whole, (batch, forgotten) = bases.budget(kind, "cpu").steps, sgu_rows.BATCHES[kind.dataset]
+        if page == "tab5" or asked.get("start") == "finetune":
             whole = sgu_rows.FINETUNING.get(kind.process, 80_000)
         updates = asked["steps"] or whole
-        trained = 2 * updates * (batch + forgotten) + updates * 2 * batch  # two of SGU, and redirect
-        if likelihoods:
+        trained = 2 * updates * (batch + forgotten) + updates * 2 * batch  # two of SGU, and negation
+        if page == "tab4":  # of both sides, from t and from the curve's times by the image, from T by the latent
+            draws = 5 * 2 * amounts.n * amounts.stops * (2 + 2 + len(amounts.times))
+            yield Work(base, trained, draws, batch + forgotten, models=3, images=5 * 2 * amounts.n)
+        elif page == "tab3":  # of both sides, by replacement with one correction, and by RePaint
+            draws = 5 * 2 * amounts.n * (2 * amounts.stops + amounts.resamples * min(amounts.stops, 250))
+            yield Work(base, trained, draws, batch + forgotten, models=3, images=5 * 4 * amounts.n)
+        else:
             draws = 5 * amounts.n * sgu_rows.SAMPLERS[kind.process][1] * amounts.sampler
             solved = 5 * amounts.images * SOLVER
             yield Work(base, trained + solved, draws, batch + forgotten, models=3, images=5 * amounts.n)
-        else:  # of both sides, by replacement with one correction, and by RePaint
-            draws = 5 * 2 * amounts.n * (2 * amounts.stops + amounts.resamples * min(amounts.stops, 250))
-            yield Work(base, trained, draws, batch + forgotten, models=3, images=5 * 4 * amounts.n)
 
 
 def _vdu(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
@@ -130,8 +133,10 @@ def _erasediff(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[W
 
 
 WORKS: dict[str, Callable[..., Iterator[Work]]] = {
-    "sgu_tab2_unlearning_and_nll": lambda amounts, asked: _sgu(amounts, True, asked),
-    "sgu_tab3_inpainting": lambda amounts, asked: _sgu(amounts, False, asked),
+    "sgu_tab2_unlearning_and_nll": lambda amounts, asked: _sgu(amounts, "tab2", asked),
+    "sgu_tab3_inpainting": lambda amounts, asked: _sgu(amounts, "tab3", asked),
+    "sgu_tab4_reconstruction": lambda amounts, asked: _sgu(amounts, "tab4", asked),
+    "sgu_tab5_finetuning": lambda amounts, asked: _sgu(amounts, "tab5", asked),
     "vdu_tab2_gamma_sweep": _vdu,
     "erasediff_fig2_gradient_conflict": _erasediff,
 }

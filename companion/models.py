@@ -126,7 +126,9 @@ class Model:
             found |= {"checkpoint": self.name, "images_seen": card.get("samples_seen", 0)}
         else:
             run = self.run
-            found |= {"base": self.name, "start": "finetune", "updates": run.looks[-1], "batch_size": run.batch_size}
+            each = METHODS[run.method].passes if run.unit == "evaluations" else 1
+            found |= {"base": self.name, "start": "finetune", "updates": run.looks[-1] // each}
+            found |= {"batch_size": run.batch_size} | ({"held_out": True} if run.held_out else {})
             found |= {"lr": run.lr} | run.settings
             if run.method == "vdu" and "posterior" not in run.settings:
                 found |= {"posterior": f"{SNAPSHOTS} snapshots"} | ({"apart": run.apart} if run.apart else {})

@@ -18,7 +18,7 @@ __all__ = ["FILE", "WITHOUT_A_PAGE", "needs", "on_pixels", "reach_page", "reache
 
 FILE = CHECKOUT / "results" / "reach.json"
 #: Tables on pixels that no page computes yet.
-WITHOUT_A_PAGE = ("sgu.tab4_accuracy", "sgu.tab4_clip", "erasediff.tab1", "erasediff.tab4", "erasediff.text_entropy")
+WITHOUT_A_PAGE = ("erasediff.tab1", "erasediff.tab4", "erasediff.text_entropy")
 
 INTRODUCTION = """\
 # What can be reached

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +22,7 @@ from companion.parameters import defaults, normalised
 from companion.reach import FILE
 from companion.rehearse import ROWS, cells, rehearsing
 from companion.rows import Row, gather
-from companion.studies import inpainting_measures, vdu_runs
+from companion.studies import inpainting_measures, reconstruction, vdu_runs
 from paperlib.metrics.intervals import Measured
 
 __all__ = ["every", "main", "reaches"]
@@ -62,6 +63,10 @@ def _answering() -> Iterator[None]:
         (inpainting_measures, "drawn", lambda *_, **__: (None, None)),
         (inpainting_measures, "classifier", lambda name: None),
         (inpainting_measures, "predict", lambda judge, images: torch.zeros(len(images), 40)),
+        (reconstruction, "kept", lambda *_: Measured(50.0, (40.0, 60.0), 10)),
+        (reconstruction, "apart", lambda *_: Measured(1.0, None, 10)),
+        (reconstruction, "originals", lambda *_: SimpleNamespace(images=None)),
+        (reconstruction, "returned", lambda *_: None),
         (inpainting_measures.clip, "clip_distance", lambda *_: Measured(1.0, None, 10)),
         (Page, "measure", _rows_alone),
     ]

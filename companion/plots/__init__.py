@@ -17,8 +17,10 @@ from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.negation import negation_plane, negation_table, pull_weights
+from companion.plots.reconstruction import reconstruction_curves, reconstruction_table, returned_images
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves, trace_curves
-from companion.plots.sgu import side_histograms
+from companion.plots.sgu import finetuning_courses, side_histograms
+from companion.plots.sgu_samples import sample_counts, sample_grid
 from companion.plots.sgu_sweep import alpha_sweep, alpha_table
 from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
@@ -53,6 +55,7 @@ __all__ = [
     "course_panels",
     "direction_panels",
     "endings",
+    "finetuning_courses",
     "fooled_pairs",
     "forgetting_plane",
     "frontier_plane",
@@ -72,7 +75,12 @@ __all__ = [
     "picture",
     "posterior_table",
     "posterior_widths",
+    "reconstruction_curves",
+    "reconstruction_table",
     "relearning_grid",
+    "returned_images",
+    "sample_counts",
+    "sample_grid",
     "sample_panels",
     "sampler_curves",
     "save_sheet",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 
-__all__ = ["side_histograms"]
+__all__ = ["finetuning_courses", "side_histograms"]
 
 
 def side_histograms(record: Any, *, title: str) -> Figure:
@@ -47,4 +47,27 @@ def side_histograms(record: Any, *, title: str) -> Figure:
     for panel in axes[-1]:
         panel.set_xlabel("bits/dim", fontsize=9)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+def finetuning_courses(record: Any, *, title: str) -> Figure:
+    """UR, distance and bits a dimension of both sides against updates, a line a loss."""
+    use_style()
+    found = record.series["courses"]
+    figure, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    (start,) = found["standard"]
+    for method in ("sgu_orthogonal", "sgu_obtuse"):
+        line = [start, *found[method]]
+        updates, colour = [one["updates"] for one in line], COLOURS[method.removeprefix("sgu_")]
+        for axis, what in zip(axes, ("ur", "distance")):
+            axis.plot(updates, [one[what] for one in line], "o-", color=colour, ms=4, label=method_title(method))
+        for side, dash in (("D_g", "-"), ("D_f", "--")):
+            name = f"{method_title(method)}, ${side}$"
+            axes[2].plot(updates, [one[side] for one in line], "o", ls=dash, color=colour, ms=4, label=name)
+    for axis, head in zip(axes, ("UR, %", "distance of the rest", "bits/dim, flow")):
+        axis.set_title(head, loc="left", fontsize=10)
+        axis.set_xlabel("updates", fontsize=9.5)
+    axes[1].set_yscale("log")
+    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8.5)
     return figure

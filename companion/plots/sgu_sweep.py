@@ -19,6 +19,7 @@ PANELS = {
     "D_g": "NLL of $D_g$, bits above Standard's",
     "D_f": "NLL of $D_f$, bits above Standard's",
 }
+NAMES = {"control": "fine-tuning alone", "negate": "exact negation (ours)"}
 STYLES = {"paper": ("o", "-"), "code": ("s", "--"), "corrected": ("^", ":")}
 
 
@@ -26,7 +27,7 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
     """Four panels against 1 - c: UR, distance, and the rise of both likelihoods; a line a reading of a loss. Thin
     lines: what the paper prints of either loss; grey: Standard's, and the rule's bounds."""
     use_style()
-    found = next(iter(record.series["sweep"].values()))
+    found = record.series["sweep"]
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.0), sharex=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for axis, (what, name) in zip(axes.flat, PANELS.items()):
@@ -41,6 +42,9 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
             axis.axhline(
                 _seen(control, what, found["before"]), color="#999999", lw=1.2, ls="-.", label="fine-tuning alone"
             )
+        for ours in [one for one in found["runs"] if one["entrant"] == "negate" and what in one]:
+            told = dict(color=COLOURS["optimum"], lw=1.2, ls="-.")
+            axis.axhline(_seen(ours, what, found["before"]), label="exact negation (ours)", **told)
         bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
         if bound:
             axis.axhline(bound, color="black", lw=0.8, ls=(0, (1, 3)), label="the rule's bound")
@@ -55,7 +59,7 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
 
 def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """(loss, variant, its runs by 1 - c)."""
-    for entrant in dict.fromkeys(one["entrant"] for one in found["runs"] if one["entrant"] != "control"):
+    for entrant in dict.fromkeys(one["entrant"] for one in found["runs"] if "c" in one):
         _, loss, variant = entrant.split("_")
         runs = [one for one in found["runs"] if one["entrant"] == entrant]
         yield loss, variant, sorted(runs, key=lambda one: 1 - one["c"])
@@ -82,15 +86,17 @@ def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
 
 def alpha_table(record: Any) -> Any:
     """The same as numbers, a row a run."""
-    found, lines = next(iter(record.series["sweep"].values())), {}
+    found, lines = record.series["sweep"], {}
     before = found["before"]
     for one in found["runs"]:
-        name = "alpha = 1" if one["entrant"] == "control" else one["entrant"].removeprefix("sgu_").replace("_", ", ")
-        cells = {"c": f"{one['c']:.2f}", "UR, %": f"{one['ur']:.1f}"}
+        name = NAMES.get(one["entrant"], one["entrant"].removeprefix("sgu_").replace("_", ", "))
+        cells = {"c": f"{one['c']:.2f}" if "c" in one else "", "UR, %": f"{one['ur']:.1f}"}
         for what, head in {"distance": "distance, times", "D_g": "NLL D_g", "D_f": "NLL D_f"}.items():
             sign = "+" if what != "distance" else ""
             cells[head] = f"{_seen(one, what, before):{sign}.2f}" if what in one else ""
-        lines[name, f"{one['alpha']:g}"] = cells | {"score": f"{one['score']:.2f}" if "score" in one else ""}
+        lines[name, f"{one['alpha']:g}" if "alpha" in one else f"w = {one['w']:g}"] = cells | {
+            "score": f"{one['score']:.2f}" if "score" in one else ""
+        }
     budget = found["budget"]
     spent = f"{budget['evaluations']} gradient evaluations of {budget['batch_size']} images, {budget['n']} samples"
     text = f"{record.title}; seed 0. Of the search: {spent}; UR before: {before['ur']:.1f} %. NLL: above Standard's."

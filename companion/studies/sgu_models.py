@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from companion import checkpoints
+from companion.comparison.search import candidate
 from companion.models import Model, base
 from companion.noisy_classifiers import RECIPES
-from companion.studies.sgu_rows import ROWS, row_of, training
-from companion.studies.sgu_search import alpha_of, negation_of
+from companion.studies.sgu_rows import FINETUNED, ROWS, row_of, training
+from companion.studies.sgu_search import alpha_of, entrants, negation_of, searched
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.negate import negate
 from paperlib.unlearning.sgu import sgu
 
-__all__ = ["CODE", "ROWS", "sgu_models", "unlearnt"]
+__all__ = ["CODE", "FINETUNED", "ROWS", "found", "sgu_models", "unlearnt", "weighted"]
 
+SEARCHED = {"sgu_orthogonal_paper": "sgu_orthogonal", "sgu_obtuse_paper": "sgu_obtuse"}
+SEARCHED |= {"control": "finetune", "negate": "negate"}
 #: The public code's own setting of its own, element-wise loss.
 CODE = {"loss": "orthogonal", "variant": "code", "alpha": 0.99, "every": 4}
 
@@ -31,16 +34,21 @@ def sgu_models(
     """Each model of a row, with what it was to forget.
 
     Args:
-        row: a key of ``ROWS``.
+        row: a key of ``ROWS`` or ``FINETUNED``.
         profile: "smoke" takes the drawn set, "paper" the paper's network, training and batches.
         forget: other classes than the row's own; empty for these.
         process: in place of the row's own.
         start: "retrain" or "finetune"; empty: at paper as Table 2 has it, from fresh weights.
         others: with the public code's own setting, and fine-tuning alone.
-        run: what :func:`unlearnt` takes.
+        run: what :func:`unlearnt` takes. At laptop ``updates`` of 0 are the runs of the search itself, each loss's
+            best, which were made with four fifths of the training images (:func:`found`).
     """
     name, own = row_of(row, profile, process)
     standard, D_f = base(name), forget or own
+    if profile == "laptop" and not run["updates"]:
+        for model in found(standard, D_f):
+            yield model, D_f
+        return
     anew = {"start": start} if start else {}
     if profile == "paper" and not standard.missing:
         theirs = training(standard, start or "retrain", int(run["updates"]))
@@ -72,14 +80,38 @@ def unlearnt(
     yield standard
     known, anew = not standard.missing, anew or {}
     for loss in ("orthogonal", "obtuse"):
-        found = alpha or (alpha_of(standard.name, D_f, loss, variant) if known else 1.0)
-        weighed = {"loss": loss, "alpha": found, "variant": variant} | anew
+        weight = alpha or (alpha_of(standard.name, D_f, loss, variant) if known else 1.0)
+        weighed = {"loss": loss, "alpha": weight, "variant": variant} | anew
         yield standard.unlearn(sgu, D_f, called=f"sgu_{loss}", **weighed, **run)
     if others:
         yield standard.unlearn(sgu, D_f, called="sgu_code", **CODE, **anew, **run)
         yield standard.unlearn(finetune, D_f, **run)
     yield standard.retrained(without=D_f)
     yield _negated(standard, D_f, **run)
+
+
+def found(standard: Model, D_f: str) -> Iterator[Model]:
+    """A base model, the best run of each of SGU's losses in its search, the control, Unseen and exact negation."""
+    search = None if standard.missing else searched(standard.name, D_f)
+    yield standard
+    for entrant, name in SEARCHED.items():
+        if search is None or entrant not in search.entrants:
+            yield replace(standard, method=name, forgot=D_f, missing=standard.missing or f"no search has {entrant}")
+        else:
+            best, among = search.best(entrant).settings, entrants(standard.name)[entrant]
+            run = candidate(standard.name, D_f, search.budget, among, best)
+            yield replace(standard, method=name, forgot=D_f, run=run)
+    yield standard.retrained(without=D_f)
+
+
+def weighted(standard: Model, D_f: str, **run: int | float | str) -> Iterator[Model]:
+    """Of a DDPM, both losses with the weights that Appendix B prints, those of the variational bound (Eq. 13 and 14);
+    ``run`` is :func:`unlearnt`'s. Of another process nothing."""
+    if standard.missing or not standard.kind.process.startswith("ddpm"):
+        return
+    for loss, equation in (("orthogonal", 13), ("obtuse", 14)):
+        settings = {"loss": loss, "alpha": alpha_of(standard.name, D_f, loss, "paper"), "weighting": "bound"}
+        yield standard.unlearn(sgu, D_f, called=f"SGU {loss}, weights of Eq. {equation}", **settings, **run)
 
 
 def _negated(standard: Model, D_f: str, **run: int | float | str) -> Model:

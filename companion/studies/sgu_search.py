@@ -3,7 +3,7 @@
 The search of the comparison pages (:mod:`companion.comparison.search`: held-out images, the book's rule) among the
 readings of SGU's two losses. Each has the same number of tries, at the same places of one axis, c, what the loss
 leaves of the answer where both sides look alike (:mod:`paperlib.unlearning.shrinkage`). Fine-tuning alone, alpha = 1,
-is the control; exact negation has a weight of its own, and fewer tries. Kept in ``results/search/sgu/``.
+is the control; exact negation, at its exact weight, stands beside them. Kept in ``results/search/sgu/``.
 """
 
 import argparse
@@ -20,7 +20,7 @@ __all__ = ["ANSWERS", "BUDGET", "LOSSES", "alpha_of", "dims", "entrants", "main"
 
 LR = 2e-4  # Adam's, the public code's; not searched
 ANSWERS = (0.98, 0.95, 0.87)  # c: 1 - c on a logarithm, neighbours less than a factor of 3 apart
-PULLS = (1.0, 2.0)  # negation's w; 1 is exact
+PULLS = (1.0,)  # negation's w: the exact one, not searched
 LOSSES = {
     f"sgu_{loss}_{variant}": {"loss": loss, "variant": variant}
     for variant in ("paper", "code", "corrected")

@@ -19,23 +19,24 @@ def sweep(
     name: str, forget: str, answers: Sequence[float], *, budget: Budget = BUDGET, images: int, tolerance: float
 ) -> dict[str, Any]:
     """Of each reading that the committed search has, at each c: alpha, UR and distance with held-out images, and bits
-    a dimension of ``images`` test images a side.
+    a dimension of ``images`` test images a side. A base model without a search takes MNIST's readings.
 
-    Without a search of its own, of the readings that MNIST's has. Returns {"dataset", "process", "forget", "before": {...}, "budget": {...}, "runs": [{"entrant", "alpha", "c", "ur",
-    "distance", "score", "D_g", "D_f"}]}; fine-tuning alone has c = 1. What is no number is left out.
+    Returns {"dataset", "process", "forget", "before": {...}, "budget": {...}, "runs": [{"entrant", "alpha" and "c" or
+    "w", "ur", "distance", "score", "D_g", "D_f"}]}. What is no number is left out.
     """
     among, known = entrants(name, answers), searched(name, forget) or searched(*KNOWN)
-    names = [one for one in [*LOSSES, "control"] if not known or one in known.entrants]
+    names = [one for one in [*LOSSES, "control", "negate"] if not known or one in known.entrants]
     standard, runs = base(name), []
     solve = dict(images=images, tolerance=tolerance, seed=0)
     found = search(standard.store, name, forget, budget, names, lambda text: None, among)
     for one in found.candidates:
         run = candidate(name, forget, budget, among[one.entrant], one.settings)
-        model, alpha = Model(name, one.entrant, forget, run), one.settings["alpha"]
-        c = shrinkage(alpha, dims=dims(name), **LOSSES[one.entrant]) if one.entrant in LOSSES else 1.0
+        model, weight = Model(name, one.entrant, forget, run), {k: v for k, v in one.settings.items() if k != "lr"}
+        if one.entrant in LOSSES:
+            weight["c"] = shrinkage(weight["alpha"], dims=dims(name), **LOSSES[one.entrant])
         seen = {"ur": one.ur, "distance": one.distance, "score": one.score} | _bits(model, forget, **solve)
         told = {key: value for key, value in seen.items() if value is not None}
-        runs.append({"entrant": one.entrant, "alpha": alpha, "c": c} | told)
+        runs.append({"entrant": one.entrant} | weight | told)
     before = {"ur": found.ur, "distance": found.distance} | _bits(standard, forget, **solve)
     before["score"] = score(before["ur"], before["distance"], before)
     told = {"dataset": standard.kind.dataset, "process": standard.kind.process, "forget": forget}

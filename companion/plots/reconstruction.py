@@ -1,0 +1,77 @@
+"""What comes back from a way to noise: the table, the curve over t, and the images."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from companion.claims import load, split
+from companion.claims.names import data_title, method_title
+from companion.plots.images import picture
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
+
+__all__ = ["reconstruction_curves", "reconstruction_table", "returned_images"]
+
+KINDS = {"accuracy": ("percent", "accuracy, %", 0), "feature distance": ("distance of features", "feature distance", 1)}
+MODELS = {"standard": "standard", "unseen": "unseen", "sgu_orthogonal": "orthogonal", "sgu_obtuse": "obtuse"}
+MODELS |= {"negate": "optimum"}
+
+
+def _kind(value: Any) -> str:
+    return value.protocol["metric"].partition(",")[0]
+
+
+def reconstruction_table(record: Any) -> Any:
+    """At the paper's t, by both ways: a row a model, a column a measure and a side; below, what the paper prints."""
+    lines: dict[Any, dict[str, str]] = {}
+    for value in record.all(t=record.parameters["t"]):
+        facts, (_, head, digits) = value.protocol, KINDS.get(_kind(value), ("", "CLIP distance", 2))
+        name = data_title(value.dataset), facts["forget"].replace(",", " and "), method_title(value.method)
+        cell = over_interval(value.value, *(value.interval or [value.value] * 2), digits)
+        lines.setdefault(name, {})[f"{facts['way']}: {head}, {facts['test']}"] = cell
+    heads = dict.fromkeys(head for cells in lines.values() for head in cells)
+    for claim in load().values():
+        if split(claim.id)[0] == "sgu.tab4_accuracy":
+            name = (
+                f"printed: {data_title(claim.dataset)}",
+                claim.forget.replace(",", " and "),
+                method_title(claim.method),
+            )
+            lines.setdefault(name, {})[f"image: accuracy, %, {claim.test}"] = f"{claim.value:.1f}"
+    return table(
+        {name: {head: cells.get(head, "") for head in heads} for name, cells in lines.items()}, record.caption, size=0.7
+    )
+
+
+def reconstruction_curves(record: Any, *, title: str) -> Figure:
+    """Of the first data set: accuracy above, feature distance below, a column a side, a line a model, against t."""
+    use_style()
+    figure, axes = plt.subplots(2, 2, figsize=(8.6, 5.6), sharex=True, sharey="row")
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    first = record.all(way="image")[0].dataset
+    for line, (kind, (unit, head, _)) in zip(axes, KINDS.items()):
+        for axis, side in zip(line, ("D_g", "D_f")):
+            for method, colour in MODELS.items():
+                own = record.all(way="image", test=side, method=method, dataset=first, unit=unit)
+                points = sorted((one.protocol["t"], one.value) for one in own)
+                if points:
+                    axis.plot(*zip(*points), "o-", color=COLOURS[colour], ms=4, label=method_title(method))
+            axis.axvline(record.parameters["t"], color="#999999", ls=":", lw=1)
+            axis.set(xscale="log")
+            axis.set_title(f"{head}, ${side}$", loc="left", fontsize=10)
+    for axis in axes[1]:
+        axis.set_xlabel("$t$ of VP, at the same $\\sigma / \\alpha$", fontsize=9.5)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
+    return figure
+
+
+def returned_images(record: Any, file: Path, words: str) -> Any:
+    """One side's images, a row a model below the originals; nothing where the record has none."""
+    if file.name not in record.images:
+        return None
+    values = [one for one in record.all(way="image", t=record.parameters["t"]) if one.dataset in ("mnist", "digits")]
+    names = ["original", *dict.fromkeys(method_title(one.method) for one in values)]
+    title = f"{data_title(values[0].dataset)}, {words}: seed {values[0].seeds[0]}, profile {record.profile}"
+    return picture(file, names=names, title=title)
