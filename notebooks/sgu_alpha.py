@@ -33,7 +33,7 @@ from companion.studies.sgu_search import ANSWERS, BUDGET
 
 page = Page("sgu_alpha", vars())
 budget = page.budget(
-    smoke=dict(updates=4, batch_size=4, n=20, sampler=4, tries=2, images=2, tolerance=5.0),
+    smoke=dict(updates=4, batch_size=4, n=60, sampler=6, tries=2, images=2, tolerance=5.0),
     # the search's own budget, what one core does in a minute a run; tries: all of its values of c
     laptop=dict(updates=60, batch_size=BUDGET.batch_size, n=BUDGET.n, sampler=BUDGET.sampler)
     | dict(tries=len(ANSWERS), images=4, tolerance=1e-3),

@@ -55,7 +55,7 @@ page.verdict(claim="x", found="x", verdict="x", rests="x", holds=[])
 # x = \Phi_\theta(z), \qquad z \sim \mathcal{N}(0, \sigma_{\max}^2 I) \text{ the same for every } \theta .
 # ```
 #
-# A model that forgot and kept would change the images of what is forgotten, and no others. By hand, with a small model of scikit-learn's digits and thirty updates of Eq. 10:
+# A model that forgot and kept would change the images of what is forgotten, and no others. By hand, with a small model of scikit-learn's digits and fifteen updates of Eq. 10:
 
 # %%
 import torch
@@ -70,7 +70,7 @@ from paperlib.unlearning.sgu import sgu
 model, kind = bases.load("digits-ve"), bases.BASES["digits-ve"]
 D_g, D_f = (bases.examples(kind, side) for side in split(bases.images("digits", "train"), "3,7"))
 draws = torch.Generator().manual_seed(page.seeds[0])
-settings = dict(loss="obtuse", alpha=0.9, steps=30, batch_size=16, ema=0.0)
+settings = dict(loss="obtuse", alpha=0.9, steps=15, batch_size=16, ema=0.0)
 *_, last = (run := sgu(model, D_f, D_g, generator=draws, **settings))
 z, seen = prior(model, (100, *model.net.shape), draws), {}
 for name, one in {"before": model, "after": run.model}.items():

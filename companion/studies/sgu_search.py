@@ -28,7 +28,10 @@ LOSSES = {
     if (loss, variant) != ("obtuse", "code")  # it aligns what it should turn away: c > 1
 }
 BUDGET = Budget(evaluations=120, batch_size=16, n=200)  # 60 updates of 16 + 16: what one core does in a minute
-KNOWN = "mnist-ve", "3,7"  # the search whose c other models take over, where they have none of their own
+KNOWN, KNOWN_DIMS = (
+    ("mnist-ve", "3,7"),
+    28 * 28,
+)  # the search whose c other models take over, where they have none of their own
 SUPPOSED = 0.95  # c, where nothing was searched
 
 
@@ -70,7 +73,7 @@ def alpha_of(base: str, forget: str, loss: str, variant: str) -> float:
     reading, known = {"loss": loss, "variant": variant}, _best(base, forget, f"sgu_{loss}_{variant}")
     if known and known[0] == base:
         return known[1]["alpha"]
-    c = shrinkage(known[1]["alpha"], dims=784, **reading) if known else SUPPOSED
+    c = shrinkage(known[1]["alpha"], dims=KNOWN_DIMS, **reading) if known else SUPPOSED
     return _rounded(weight_of(2 - c if (loss, variant) == ("obtuse", "code") else c, dims=dims(base), **reading))
 
 

@@ -10,9 +10,7 @@ from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, dims, entrants, 
 from paperlib.metrics.rule import score
 from paperlib.unlearning.shrinkage import shrinkage
 
-__all__ = ["SMALL", "sweep"]
-
-SMALL = Budget(evaluations=8, batch_size=4, n=20, sampler=4)  # smoke's
+__all__ = ["sweep"]
 
 
 def sweep(
