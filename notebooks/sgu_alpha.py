@@ -93,7 +93,7 @@ for name, (loss, variant) in READINGS.items():
 # %%
 from companion.studies.sgu_rows import row_of
 from companion.studies.sgu_search import LOSSES
-from companion.studies.sgu_sweep import sweep
+from companion.studies.sgu_sweep import best, sweep
 
 base, own = row_of(
     page.chosen("dataset", ["mnist", "cifar10", "stl10", "celeba"])[0], profile, process
@@ -128,11 +128,7 @@ def rows():
     facts = {key: found[key] for key in ("dataset", "process", "forget")} | dict(
         split="held out", model_forgot=own
     )
-    best = {"standard": found["before"]}
-    for name in dict.fromkeys(one["entrant"] for one in found["runs"]):
-        tried = [one for one in found["runs"] if one["entrant"] == name]
-        best[name] = min(tried, key=lambda one: one.get("score", float("inf")))
-    for method, one in best.items():
+    for method, one in ({"standard": found["before"]} | best(found)).items():
         set_to = {key: one[key] for key in ("alpha", "c", "w") if key in one} | LOSSES.get(
             method, {}
         )

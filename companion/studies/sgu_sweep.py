@@ -10,7 +10,7 @@ from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, dims, entrants, 
 from paperlib.metrics.rule import score
 from paperlib.unlearning.shrinkage import shrinkage
 
-__all__ = ["sweep"]
+__all__ = ["best", "sweep"]
 
 
 def sweep(
@@ -43,3 +43,10 @@ def sweep(
 
 def _bits(model: Model, forget: str, **solve: Any) -> dict[str, float]:
     return {one.facts["test"]: one.value for one in nll(model, forget, **solve)}
+
+
+def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each loss of a sweep the run that the rule's score prefers, by the entrant's name."""
+    names = dict.fromkeys(one["entrant"] for one in found["runs"])
+    tried = {name: [one for one in found["runs"] if one["entrant"] == name] for name in names}
+    return {name: min(runs, key=lambda one: one.get("score", float("inf"))) for name, runs in tried.items()}
