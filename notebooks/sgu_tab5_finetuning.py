@@ -38,9 +38,8 @@ budget = page.budget(
         steps=3, marks=(1,), batch_size=4, n=40, sampler=4, images=2, tolerance=5.0, strata=4
     ),
     # marks: updates at which the run is looked at on its way
-    laptop=dict(
-        steps=30, marks=(10,), batch_size=16, n=200, sampler=10, images=6, tolerance=1e-3, strata=16
-    ),
+    laptop=dict(steps=30, marks=(10,), batch_size=16, n=120, sampler=10, images=4, strata=16)
+    | dict(tolerance=1e-3),
     # updates: the caption (80,000 and 30,000); batches, sampler: each row's own; n: text; images: the whole test set
     paper=dict(
         steps=0,
