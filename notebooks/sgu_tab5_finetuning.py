@@ -33,24 +33,15 @@ steps = 0  # updates; 0: as many as the profile has
 from companion.page import Page
 
 page = Page("sgu_tab5_finetuning", vars())
+small = dict(steps=2, marks=(), batch_size=4, n=40, sampler=4, images=2, strata=4, tolerance=5.0)
+some = dict(steps=30, marks=(10,), batch_size=16, n=120, sampler=10, images=4, strata=16)
+theirs = dict(steps=0, marks=(), batch_size=0, n=10_000, sampler=1000, images=10_000, strata=0)
 budget = page.budget(
-    smoke=dict(
-        steps=3, marks=(1,), batch_size=4, n=40, sampler=4, images=2, tolerance=5.0, strata=4
-    ),
-    # marks: updates at which the run is looked at on its way
-    laptop=dict(steps=30, marks=(10,), batch_size=16, n=120, sampler=10, images=4, strata=16)
-    | dict(tolerance=1e-3),
-    # updates: the caption (80,000 and 30,000); batches, sampler: each row's own; n: text; images: the whole test set
-    paper=dict(
-        steps=0,
-        marks=(),
-        batch_size=0,
-        n=10_000,
-        sampler=1000,
-        images=10_000,
-        tolerance=1e-5,
-        strata=0,
-    ),
+    smoke=small,
+    laptop=some | dict(tolerance=1e-3),  # marks: updates at which the run is looked at on its way
+    # updates: the caption (80,000 and 30,000); batches, sampler: each row's own; n: text;
+    # images: the whole test set; strata 0: every step of the bound; tolerance: score_sde's
+    paper=theirs | dict(tolerance=1e-5),
 )
 
 # %% tags=["hide-input", "key"]
