@@ -18,6 +18,7 @@ COMMANDS = {
     "trials": ("companion.campaign.trials", "short trainings at equal time, to find a base model's recipe"),
     "classifier": ("companion.classifier_training", "train the classifier of a data set"),
     "noisy-classifier": ("companion.noisy_classifiers", "train the classifier of noisy images of a data set"),
+    "captioned": ("companion.captioned", "train the small text-to-image model"),
     "evaluate": ("companion.evaluate", "measure a checkpoint: FID, UR, likelihoods and the rest"),
     "search": ("companion.comparison.search", "search every method's settings on held-out images"),
 }

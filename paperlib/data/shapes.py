@@ -81,13 +81,14 @@ def _filling(canvas: Canvas, u: Draws, hue: Tensor, value: Tensor) -> Tensor:
     return one + mix[:, None] * (two - one)
 
 
-def _draw(labels: Tensor, generator: torch.Generator, size: int) -> Tensor:
+def _draw(labels: Tensor, generator: torch.Generator, size: int, hues: Tensor | None) -> Tensor:
     n = len(labels)
     u, canvas = Draws(n, generator), Canvas.blank(n, size)
     hue, dark = u.between(0, 1), u.chance(0.5)
     low, high = u.between(0.15, 0.45), u.between(0.7, 0.95)
     _background(canvas, u, hue, torch.where(dark, low, high))
-    filling = _filling(canvas, u, hue + u.between(0.2, 0.8), torch.where(dark, high, low))
+    own = hue + u.between(0.2, 0.8)
+    filling = _filling(canvas, u, own if hues is None else hues[:, None, None], torch.where(dark, high, low))
     scale = u.between(0.42, 0.75)
     room = 0.95 - scale
     posed = canvas.posed(room * u.between(-1, 1), room * u.between(-1, 1), scale, u.between(-0.45, 0.45))
@@ -107,11 +108,13 @@ def _draw(labels: Tensor, generator: torch.Generator, size: int) -> Tensor:
     return canvas.uint8()
 
 
-def draw(labels: Tensor, generator: torch.Generator, size: int = 32) -> Tensor:
-    """One image for each label, uint8 [N, 3, size, size]; designed for 16 and 32 pixels."""
+def draw(labels: Tensor, generator: torch.Generator, size: int = 32, hues: Tensor | None = None) -> Tensor:
+    """One image for each label, uint8 [N, 3, size, size]; designed for 16 and 32 pixels. ``hues`` [N] are those of the
+    filling, a turn being 1; without them, another than the background's."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(CLASSES):
         raise ValueError(f"labels lie outside of 0 .. {len(CLASSES) - 1}")
-    return torch.cat([_draw(part, generator, size) for part in labels.split(256)])
+    given = [None] * len(labels) if hues is None else hues.split(256)
+    return torch.cat([_draw(part, generator, size, own) for part, own in zip(labels.split(256), given)])
 
 
 def sample(n: int, generator: torch.Generator, size: int = 32, name: str = "shapes") -> Images:

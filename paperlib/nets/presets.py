@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paperlib.nets.text import TextUNet
 from paperlib.nets.unet import UNet
 
 __all__ = ["FREQUENCIES", "PRESETS", "Preset", "unet"]
@@ -27,6 +28,7 @@ class Preset:
     source: str
     parameters: int
     settings: Mapping[str, Any]
+    network: type[UNet] = UNet
 
 
 PRESETS = {
@@ -74,6 +76,10 @@ PRESETS = {
     # On patches of 2 x 2 pixels, with more features where pixels are few: more than twice as many images a second as
     # small-32, and at equal processor time the lowest error on held-out images (results/search/cifar10-recipes.json).
     "patched-32": Preset("ours", 2_476_076, dict(size=32, channels=32, multipliers=(1, 2, 4), patch=2, **_CPU)),
+    # Told words by cross-attention at 6 x 6 and 3 x 3; ``text`` is the features of a word.
+    "text-12": Preset(
+        "ours", 1_192_931, dict(size=12, channels=32, multipliers=(1, 2, 2), attended=6, text=96, **_CPU), TextUNet
+    ),
     "small-64": Preset("ours", 1_418_611, dict(size=64, channels=16, multipliers=(1, 2, 4, 4, 4), **_CPU)),
 }
 
@@ -85,4 +91,4 @@ def unet(name: str, *, predicts: str, **changes: Any) -> UNet:
     if predicts not in FREQUENCIES:
         raise ValueError(f"predicts={predicts!r} is not one of {', '.join(FREQUENCIES)}")
     own = {"clock": (1.0, 0.0)} if predicts == "preconditioned" else {}  # its time is no number of a step
-    return UNet(**{**PRESETS[name].settings, "frequency": FREQUENCIES[predicts], **own, **changes})
+    return PRESETS[name].network(**{**PRESETS[name].settings, "frequency": FREQUENCIES[predicts], **own, **changes})
