@@ -28,8 +28,8 @@ from paperlib.training import Training
 __all__ = ["BUDGET", "NAME", "data", "load", "make", "prompted", "training"]
 
 NAME = "captioned-vp"
-# A quarter of an hour of one core; a caption is dropped as often as a label of other base models.
-BUDGET = dict(steps=3000, batch_size=64, lr=2e-3, ema=0.998, warmup=100)
+# A quarter of an hour of one core, a caption is dropped as often as a label of other base models.
+BUDGET = dict(steps=3200, batch_size=32, lr=1.5e-3, ema=0.998, warmup=100)
 IMAGES, DROPPED, WIDTH = 20_000, 0.1, 96
 
 

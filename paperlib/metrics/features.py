@@ -60,8 +60,11 @@ def penultimate(classifier: nn.Module, name: str) -> Network:
     return Network(name, lambda images: classifier.features(model_input(images.to(device))))
 
 
-def inception(device: torch.device | str = "cpu") -> Network:
+def inception(device: torch.device | str = "cpu", dims: int = 2048) -> Network:
     """The network of FID (Heusel et al., 2017), as pytorch-fid has it: the 2048 features after the last pooling.
+
+    ``dims`` 64, 192 or 768 stops after an earlier pooling and takes the mean over its pixels: a distance in these
+    features is on another scale and is not FID, whatever a script prints.
 
     As pytorch-fid's command does: pixels u8 / 255, grey images repeated to three channels, resized to 299 x 299 inside
     the network (bilinear, without antialiasing).
@@ -69,6 +72,8 @@ def inception(device: torch.device | str = "cpu") -> Network:
     need("images", "pytorch_fid")
     from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3  # late: only FID needs it
 
+    if dims not in InceptionV3.BLOCK_INDEX_BY_DIM:
+        raise ValueError(f"dims={dims} is not one of {', '.join(map(str, InceptionV3.BLOCK_INDEX_BY_DIM))}")
     file = Path(torch.hub.get_dir()) / "checkpoints" / FID_WEIGHTS_URL.rsplit("/", 1)[-1]
     if not file.is_file():
         raise MissingWeights(
@@ -76,8 +81,9 @@ def inception(device: torch.device | str = "cpu") -> Network:
             'or with: python -c "from pytorch_fid.inception import fid_inception_v3; fid_inception_v3()". '
             "Without them, a classifier's features give a Frechet distance (not an FID)."
         )
-    model = InceptionV3([InceptionV3.DEFAULT_BLOCK_INDEX]).eval().to(device)
-    return Network(INCEPTION, lambda images: model(rgb(images.to(device)).float() / 255)[0].flatten(1))
+    model = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[dims]]).eval().to(device)
+    name = INCEPTION if dims == 2048 else f"Inception's first {dims} features"
+    return Network(name, lambda images: model(rgb(images.to(device)).float() / 255)[0].mean((2, 3)))
 
 
 def rgb(images: Tensor) -> Tensor:
