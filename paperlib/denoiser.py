@@ -26,6 +26,7 @@ __all__ = [
     "Transplanted",
     "beside",
     "reinitialise",
+    "trainable",
 ]
 
 PREDICTIONS = ("preconditioned", "eps", "x0")
@@ -54,6 +55,12 @@ def beside(model: DenoisingModel, x: Tensor) -> Tensor:
     has none."""
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     return x if weight is None else x.to(weight.device, torch.promote_types(torch.float32, weight.dtype))
+
+
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """The weights that training may change, in the model's order: those that require a gradient, all of a fresh model.
+    Whoever wants to train some of them alone says so with ``requires_grad_``."""
+    return [p for p in model.parameters() if p.requires_grad]
 
 
 class Denoiser(nn.Module):

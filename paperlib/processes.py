@@ -180,6 +180,11 @@ class DDPM(Process):
         return cls(torch.linspace(beta_1, beta_T, T, dtype=torch.float64))
 
     @classmethod
+    def scaled_linear(cls, T: int = 1000, beta_1: float = 0.00085, beta_T: float = 0.012) -> "DDPM":
+        """Linear in the square root of beta: Stable Diffusion's (its scheduler's configuration)."""
+        return cls(torch.linspace(beta_1**0.5, beta_T**0.5, T, dtype=torch.float64).square())
+
+    @classmethod
     def cosine(cls, T: int = 1000, s: float = 0.008, beta_max: float = 0.999) -> "DDPM":
         """Nichol and Dhariwal, 2021, Eq. 17.
 

@@ -32,7 +32,7 @@ from accelerate.utils import broadcast, reduce
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from paperlib.denoiser import Denoiser
+from paperlib.denoiser import Denoiser, trainable
 
 __all__ = ["PRECISIONS", "Objective", "Step", "Training", "Weigh"]
 
@@ -88,7 +88,7 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 class Training:
     """Adam on ``objective``, with warm-up, cosine decay, gradient clipping and an exponential moving average of the
-    weights.
+    weights. Those that require a gradient are trained, all of a fresh model.
 
     The model given is left untouched; ``.model`` is the trained copy as it stands, averaged where ``ema`` is above
     zero.
@@ -148,7 +148,7 @@ class Training:
         for value in self.network.state_dict().values():
             broadcast(value)  # every process starts from the first one's weights
         self.average = AveragedModel(self.network, multi_avg_fn=_averaging(ema)) if ema else None
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=lr, fused=True)
+        self.optimizer = torch.optim.Adam(trainable(self.network), lr=lr, fused=True)
         net = getattr(self.network, "net", self.network)
         if precision == "bf16":
             net.forward = torch.autocast(self.device.type, torch.bfloat16)(net.forward)
@@ -193,12 +193,12 @@ class Training:
             losses["loss"].backward()
             if self.processes.num_processes > 1:
                 self.follow(reduce(self._followed(), "mean"))
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)
+        norm = nn.utils.clip_grad_norm_(trainable(self.network), self.clip or math.inf)
         for name, value in {"loss": values["loss"], "gradient's norm": norm.item()}.items():
             if not math.isfinite(value):
                 at = f"{value} at update {self.index + 1}"
                 raise FloatingPointError(f"the {name} is {at}; the weights are those before it")
-        before = _flat(self.network.parameters()) if self.cosines else None
+        before = _flat(trainable(self.network)) if self.cosines else None
         self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.network)
@@ -207,23 +207,23 @@ class Training:
         step = Step(self.index, values, self.seconds, self.gradient_evaluations, multipliers)
         if not self.cosines:
             return step
-        moved = before - _flat(self.network.parameters())
+        moved = before - _flat(trainable(self.network))
         delta, moves = ({name: _cosine(g, to) for name, g in gradients.items()} for to in (self._followed(), moved))
         return replace(step, cosines=delta, move_cosines=moves)
 
     def gradient(self, loss: Tensor) -> Tensor:
-        """The gradient of ``loss`` by all weights, over all processes' rows, as one vector; the graph is kept."""
-        weights = list(self.network.parameters())
+        """The gradient of ``loss`` by all trained weights, over all processes' rows, a vector; the graph is kept."""
+        weights = trainable(self.network)
         return reduce(_flat(torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True)), "mean")
 
     def follow(self, vector: Tensor) -> None:
         """Make ``vector``, as :meth:`gradient` returns one, the gradient that the optimiser sees."""
-        weights = list(self.network.parameters())
+        weights = trainable(self.network)
         for p, part in zip(weights, vector.split([p.numel() for p in weights])):
             p.grad = torch.empty_like(p).copy_(part.view(p.shape))  # in the weights' own memory format
 
     def _followed(self) -> Tensor:
-        return _flat(torch.zeros_like(p) if p.grad is None else p.grad for p in self.network.parameters())
+        return _flat(torch.zeros_like(p) if p.grad is None else p.grad for p in trainable(self.network))
 
     @contextlib.contextmanager
     def _counting(self):

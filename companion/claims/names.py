@@ -13,6 +13,8 @@ DATA = {
     "avatars": "avatars",
     "imagenette": "Imagenette",
     "coco": "COCO",
+    "captioned": "captioned shapes",
+    "sd14": "Stable Diffusion 1.4",
 }
 PROCESSES = {"vesde": "VE", "ve": "VE", "vpsde": "VP", "vp": "VP", "ddpm": "DDPM", "sd14": "Stable Diffusion 1.4"}
 METHODS = {
@@ -48,6 +50,9 @@ METHODS = {
     "without": "Negation while sampling",
     "without_finer": "Negation while sampling, finer steps",
     "negate": "Negate, in the weights",
+    "erasediff_noxattn": "EraseDiff, no cross-attention",
+    "esd_x": "ESD-x",
+    "esd_u": "ESD-u",
     "negate_own": "Negate, without data",
 }
 

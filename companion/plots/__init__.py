@@ -14,6 +14,7 @@ from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
 from companion.plots.inpainting import inpainting_table, restored_images
+from companion.plots.latent import cast_table, cost_table, prompts_plane, prompts_table
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.negation import negation_plane, negation_table, pull_weights
@@ -56,6 +57,10 @@ __all__ = [
     "gamma_cells",
     "gamma_sweep",
     "glance_sheet",
+    "cast_table",
+    "cost_table",
+    "prompts_plane",
+    "prompts_table",
     "measures_table",
     "likelihood_table",
     "likelihoods",

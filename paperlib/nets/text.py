@@ -9,33 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from paperlib.nets.blocks import Layers, Residual, ZeroConv2d, norm
+from paperlib.nets.blocks import Layers, Residual
+from paperlib.nets.cross_attention import CrossAttention
 from paperlib.nets.unet import UNet
 
-__all__ = ["CrossAttention", "Prompted", "TextEncoder", "TextToImage", "TextUNet"]
-
-
-class CrossAttention(nn.Module):
-    """x + project(softmax(q k' / sqrt(C / heads)) v): each pixel asks (q), the words answer (k, v)."""
-
-    def __init__(self, channels: int, text: int, *, heads: int = 4, per_group: int = 8):
-        super().__init__()
-        self.heads = heads
-        self.norm = norm(channels, per_group)
-        self.to_q = nn.Conv2d(channels, channels, 1)
-        self.to_k, self.to_v = nn.Linear(text, channels), nn.Linear(text, channels)
-        self.to_out = ZeroConv2d(channels, channels, 1)
-
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """x [B, C, H, W], context [B, L, E] -> [B, C, H, W]."""
-        B, C, H, W = x.shape
-        q = self.to_q(self.norm(x)).flatten(2).transpose(1, 2)  #                     [B, H W, C]
-        q, k, v = (
-            one.reshape(B, -1, self.heads, C // self.heads).transpose(1, 2)
-            for one in (q, self.to_k(context), self.to_v(context))
-        )
-        h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(B, H, W, C)
-        return x + self.to_out(h.permute(0, 3, 1, 2))
+__all__ = ["Prompted", "TextEncoder", "TextToImage", "TextUNet"]
 
 
 class _Block(nn.Module):

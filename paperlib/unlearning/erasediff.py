@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from paperlib.denoiser import Denoiser
+from paperlib.denoiser import Denoiser, trainable
 from paperlib.losses import Data, condition, draw, noised, score_matching, share
 from paperlib.training import Training
 from paperlib.unlearning.requirements import (
@@ -206,7 +206,7 @@ def _apart(generator: torch.Generator) -> torch.Generator:
 def _inner_loop(run: Training, outer: Erasing, batches: list[Erasing], xi: float | None) -> Tensor:
     """L_f(phi^K) on ``outer``, phi^K being a step on each of ``batches`` away from the run's weights, which come back
     as they were. By gradient descent of rate ``xi``; None lets the run's own optimiser take the steps."""
-    weights = list(run.network.parameters())
+    weights = trainable(run.network)
     theta = [p.detach().clone() for p in weights]
     optimizer = run.optimizer if xi is None else torch.optim.SGD(weights, lr=xi)
     try:

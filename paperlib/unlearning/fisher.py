@@ -12,7 +12,7 @@ give something else.)
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import Denoiser
+from paperlib.denoiser import Denoiser, trainable
 from paperlib.processes import normal
 from paperlib.sampling.walk import evaluating
 
@@ -30,14 +30,14 @@ def fisher_diagonal(
     times: int = T,
     batch_size: int = 128,
 ) -> Tensor:
-    """F over all weights as one vector, from samples x [N, ...] with conditions [N] or None; dropout is off.
+    """F over all trained weights as one vector, from samples x [N, ...] with conditions [N] or None; dropout is off.
 
     Args:
         times: evenly spaced time steps of each sample. Fewer than T are scaled up by T / times; their noise then counts
             too much, since it is squared. On the 8x8 digits 100 give 1.2 times the F of 1000, 50 give 1.5, 20 give 3.
         batch_size: time steps in one pass of the network.
     """
-    process, weights = model.process, list(model.parameters())
+    process, weights = model.process, trainable(model)
     total = torch.zeros(sum(p.numel() for p in weights), device=x.device, dtype=weights[0].dtype)
     ts = torch.linspace(process.t_min, process.t_max, times, device=x.device)  # a DDPM's grid for times = T
     with evaluating(model), torch.enable_grad():

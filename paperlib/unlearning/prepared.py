@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import Denoiser
+from paperlib.denoiser import Denoiser, trainable
 from paperlib.training import Objective, Step, Training
 
 __all__ = ["Prepare", "Prepared", "flat"]
@@ -20,8 +20,8 @@ Prepare = Callable[[Denoiser, torch.Generator], Mapping[str, Tensor]]
 
 
 def flat(model: Denoiser) -> Tensor:
-    """All weights as one vector, with its graph."""
-    return torch.cat([p.flatten() for p in model.parameters()])
+    """All trained weights as one vector, with its graph."""
+    return torch.cat([p.flatten() for p in trainable(model)])
 
 
 class Prepared(Training):

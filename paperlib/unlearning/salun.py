@@ -20,7 +20,7 @@ import math
 import torch
 from torch import Tensor
 
-from paperlib.denoiser import Denoiser
+from paperlib.denoiser import Denoiser, trainable
 from paperlib.guidance import Guided
 from paperlib.losses import LABEL_DROPOUT, Data, batch_loss, condition, draw, noised, score_matching, share
 from paperlib.sampling.walk import evaluating
@@ -61,7 +61,7 @@ def saliency(
         guidance: w of the output whose loss it is, 0 for the model's own.
         clip: largest norm of each batch's gradient, 0 for none.
     """
-    total, weights = 0.0, list(model.parameters())
+    total, weights = 0.0, trainable(model)
     asked = Guided(model, guidance) if guidance else model
     with evaluating(model), torch.enable_grad():
         for _ in range(math.ceil(rows / size)):
@@ -157,7 +157,7 @@ def salun(
         return {"loss": towards + alpha * L_r, "L_r": L_r, "L_f": L_f}
 
     def hold(optimizer, *_):
-        weights = list(run.network.parameters())
+        weights = trainable(run.network)
         for p, mask in zip(weights, run.prepared["mask"].split([p.numel() for p in weights])):
             if p.grad is not None:
                 p.grad.mul_(mask.view(p.shape))

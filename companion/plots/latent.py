@@ -1,0 +1,87 @@
+"""Figures and tables of the pages on text-to-image models."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from companion.claims.names import method_title
+from companion.plots.style import COLOURS, use_style
+from companion.plots.tables import over_interval, table
+
+__all__ = ["cast_table", "cost_table", "prompts_plane", "prompts_table"]
+
+ASKED = {
+    "name": "by name",
+    "synonym": "by a synonym",
+    "paraphrase": "by a paraphrase",
+    "german": "in German",
+    "french": "in French",
+    "neighbour": "the neighbour, by name",
+    "others": "the other eight, by name",
+}
+KEPT = ("neighbour", "others")
+
+
+def prompts_table(record: Any) -> Any:
+    """A row for each method, a column for each way of asking: the share of the images that show what was asked."""
+    rows = {}
+    for method in dict.fromkeys(one.method for one in record.all(metric="shown")):
+        cells = {}
+        for what, title in ASKED.items():
+            one = record.find(metric="shown", method=method, test=what)
+            cells[title] = over_interval(one.value, *(one.interval or (one.value, one.value)), 0)
+        rows[method_title(method)] = cells
+    caption = f"Images that show what was asked, in percent. {record.caption}"
+    return table(rows, caption, size=0.72)
+
+
+def prompts_plane(record: Any, *, title: str) -> Figure:
+    """Each method: what is left of the class under its name, and under other words; what is left of the rest."""
+    use_style()
+    figure, axes = plt.subplots(figsize=(7.2, 4.4))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    methods = list(dict.fromkeys(one.method for one in record.all(metric="shown")))
+    for place, method in enumerate(methods):
+        value = {what: record.find(metric="shown", method=method, test=what).value for what in ASKED}
+        words = [value[what] for what in ASKED if what not in KEPT]
+        axes.plot(words, [place] * len(words), "-", color=COLOURS["D_f"], lw=1)
+        axes.plot(words[1:], [place] * 4, "|", color=COLOURS["D_f"], ms=13, mew=2)
+        axes.plot(words[0], place, "o", color=COLOURS["D_f"], ms=8)
+        axes.plot([value[what] for what in KEPT], [place - 0.25] * 2, "s", color=COLOURS["D_g"], ms=5)
+    axes.plot([], [], "o", color=COLOURS["D_f"], label="forgotten class by the name that was forgotten")
+    axes.plot([], [], "|", color=COLOURS["D_f"], ms=11, mew=2, ls="", label="by words that were not")
+    axes.plot([], [], "s", color=COLOURS["D_g"], label="its neighbour, and the others, by name")
+    axes.set(yticks=range(len(methods)), xlabel="images that show what was asked, percent", xlim=(-3, 103))
+    axes.set_yticklabels([method_title(method) for method in methods])
+    axes.invert_yaxis()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=1, fontsize=9.5)
+    return figure
+
+
+def cast_table(record: Any) -> Any:
+    """Distances in 64 features of sets from a reference, with the right bytes and with the wrong cast."""
+    rows = {}
+    for one in record.all(metric="distance", cast="right"):
+        wrong = record.find(metric="distance", cast="wrong", method=one.method)
+        rows[one.protocol["what"]] = {
+            head: over_interval(value.value, *(value.interval or (value.value,) * 2))
+            for head, value in (("right bytes", one), ("cast from [-1, 1]", wrong))
+        }
+    first = record.all(metric="distance")[0]
+    where = f"{first.protocol['feature_network']}, {first.n} images against {first.protocol['reference_n']}"
+    return table(rows, f"Frechet distance. {where}. {record.caption}")
+
+
+def cost_table(record: Any) -> Any:
+    """Weights trained, memory and hours of Stable Diffusion's runs."""
+    rows = {}
+    for one in record.all(metric="memory"):
+        facts = {"trains": one.protocol["trains"]}
+        hours, weights = (record.find(metric=metric, **facts) for metric in ("hours", "weights"))
+        rows[one.protocol["what"]] = {
+            "weights trained": f"{weights.value:,.0f}",
+            "memory, GiB": f"{one.value:.0f}",
+            "hours": f"{hours.value:.1f}",
+        }
+    return table(rows, "Estimated from the architecture, for one run of EraseDiff; no run was made.")

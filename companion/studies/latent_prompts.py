@@ -1,0 +1,173 @@
+"""Forgetting by prompt on the small text-to-image model: each method's run, what the model then draws, and under which
+words.
+
+A model knows the 70 prompts that say a class by its name, with a colour or without. The forgotten class's are D_f's
+labels, all others D_r's. What the model draws under a synonym, a paraphrase, German or French is asked afterwards: no
+method has seen these words.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from companion import captioned, checkpoints
+from companion.classifiers import classifier, predict
+from companion.rows import Row, row
+from companion.seeds import generator
+from companion.settings import Settings
+from companion.store import Entry, Store
+from paperlib.data import captions, shapes
+from paperlib.data.captions import COLOURS, KINDS, caption
+from paperlib.data.images import Examples, Images, to_uint8
+from paperlib.denoiser import Denoiser
+from paperlib.guidance import Guided
+from paperlib.intervals import wilson
+from paperlib.nets.parameters import train_only
+from paperlib.sampling import ipndm, sample
+from paperlib.training import Training
+from paperlib.unlearning.erasediff import erasediff
+from paperlib.unlearning.esd import esd
+from paperlib.unlearning.finetune import finetune
+from paperlib.unlearning.forget_me_not import forget_me_not
+from paperlib.unlearning.neggrad import neggrad
+from paperlib.unlearning.salun import salun
+from paperlib.unlearning.selective_amnesia import selective_amnesia
+
+__all__ = ["METHODS", "Asked", "asked_prompts", "drawn", "labelled", "neighbour", "rows_of", "unlearned"]
+
+NAMES = [caption(label, colour) for label in range(10) for colour in (None, *COLOURS)]  # label 7 k + colour
+COLOURED = list(COLOURS)
+GUIDANCE = 2.0
+
+#: Of each row of the table: the method, which weights it trains, and its settings.
+METHODS: Mapping[str, tuple[Callable[..., Training] | None, str, dict[str, Any]]] = {
+    "standard": (None, "full", {}),
+    "finetune": (finetune, "full", {}),
+    "neggrad": (neggrad, "full", {}),
+    "selective_amnesia": (selective_amnesia, "full", dict(lam=0.3, fisher_samples=40, fisher_times=20)),
+    "salun": (salun, "full", dict(mask_rows=200)),
+    "erasediff": (erasediff, "full", dict(variant="corrected")),
+    "erasediff_noxattn": (erasediff, "noxattn", dict(variant="corrected")),
+    "esd_x": (esd, "xattn", dict(points="data")),
+    "esd_u": (esd, "noxattn", dict(points="data")),
+    "forget_me_not": (forget_me_not, "xattn", {}),
+}
+
+
+class Asked(Settings):
+    """A model: the given one made to forget a class by its name."""
+
+    method: str
+    forget: int = Field(ge=0, lt=10)
+    updates: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    lr: float = Field(gt=0)
+    seed: int = Field(ge=0)
+
+
+class Drawing(Settings):
+    """Images that a model draws under prompts."""
+
+    prompts: tuple[str, ...]
+    evaluations: int = Field(gt=0)
+    seed: int = Field(ge=0)
+
+
+def labelled(forget: int) -> tuple[Examples, Examples]:
+    """D_f and D_r: captioned shapes, labelled by the prompt that says class and colour, or in one case of five the
+    class alone."""
+    data = captioned.data()
+    alone = torch.rand(len(data), generator=generator(0, "latent_prompts", "data")) < 1 - captions.WITH_COLOUR
+    labels = 7 * data.labels + torch.where(alone, 0, 1 + data.colours)
+    every = Images("captioned shapes", data.images, classes=tuple(NAMES), labels=labels)
+    chosen = data.labels == forget
+    return tuple(Examples(every.only(side), dequantise=True) for side in (chosen, ~chosen))
+
+
+def unlearned(store: Store, asked: Asked) -> Entry:
+    """The weights of a model that a method made."""
+    return store.step("latent-forgotten", asked, _forget, inputs=[checkpoints.card(captioned.NAME)["sha256"]])
+
+
+def _forget(folder: Path, asked: Asked) -> None:
+    call, which, settings = METHODS[asked.method]
+    model = captioned.prompted(captioned.load(), NAMES)
+    if call is not None:
+        D_f, D_r = labelled(asked.forget)
+        train_only(model, which)
+        if call is forget_me_not:  # "a disc": the second word; "a red disc": the third
+            labels = range(7 * asked.forget, 7 * asked.forget + 7)
+            settings = settings | {"places": {k: [1 if k % 7 == 0 else 2] for k in labels}}
+        amounts = dict(steps=asked.updates, batch_size=asked.batch_size, lr=asked.lr, ema=0)
+        draws = generator(asked.seed, f"latent_prompts/{asked.method}", "noise")
+        model = call(model, D_f, D_r, generator=draws, **amounts, **settings).run()
+    torch.save(model.net.net.state_dict(), folder / "unet.pt")
+
+
+def with_prompts(entry: Entry, prompts: tuple[str, ...]) -> Denoiser:
+    """A model that forgot, told other prompts than those of its run."""
+    whole = captioned.load()
+    whole.net.unet.load_state_dict(torch.load(entry.path / "unet.pt", weights_only=True))
+    return captioned.prompted(whole, list(dict.fromkeys(prompts)))
+
+
+def drawn(store: Store, asked: Asked, prompts: list[str], evaluations: int) -> Tensor:
+    """One uint8 image a prompt, under guidance; all models begin at the same noise."""
+    entry = unlearned(store, asked)
+    wanted = Drawing(prompts=tuple(prompts), evaluations=evaluations, seed=asked.seed)
+    made = store.step("latent-drawn", wanted, partial(_draw, source=str(entry.path)), inputs=[entry])
+    return torch.from_numpy(np.load(made.path / "images.npy"))
+
+
+def _draw(folder: Path, wanted: Drawing, source: str) -> None:
+    model = with_prompts(Entry(Path(source), ""), wanted.prompts)
+    known = list(dict.fromkeys(wanted.prompts))
+    cond = torch.tensor([known.index(prompt) for prompt in wanted.prompts])
+    draws, parts = generator(wanted.seed, "latent_prompts/samples", "noise"), []
+    shape = (len(cond), *model.net.shape)
+    noise = model.process.prior_std() * torch.randn(shape, generator=draws)
+    for rows in torch.arange(len(cond)).split(100):
+        asked = dict(noise=noise[rows], sampler=ipndm, steps=wanted.evaluations, cond=cond[rows], generator=draws)
+        parts.append(sample(Guided(model, GUIDANCE), noise[rows].shape, **asked).x)
+    np.save(folder / "images.npy", to_uint8(torch.nan_to_num(torch.cat(parts)), dequantised=True).numpy())
+
+
+def neighbour(forget: int) -> int:
+    """The kept class that looks most like the forgotten one: a ring for a disc; else the next."""
+    return shapes.CLASSES.index("ring") if shapes.CLASSES[forget] == "disc" else (forget + 1) % 10
+
+
+def asked_prompts(forget: int, n: int) -> dict[str, tuple[list[str], list[int]]]:
+    """By what is asked: ``n`` prompts, and the class that each says. The forgotten class in each kind of words, its
+    neighbour, and all other classes by name."""
+    near = neighbour(forget)
+    others = [label for label in range(10) if label not in (forget, near)]
+    said = {kind: [(forget, kind)] * n for kind in KINDS}
+    said |= {"neighbour": [(near, "name")] * n, "others": [(others[k % 8], "name") for k in range(n)]}
+    return {
+        what: ([caption(label, COLOURED[k % 6], kind) for k, (label, kind) in enumerate(one)], [x for x, _ in one])
+        for what, one in said.items()
+    }
+
+
+def rows_of(store: Store, asked: Asked, *, n: int, evaluations: int, facts: dict[str, Any]) -> list[Row]:
+    """Of everything that is asked, the share of the images that show it."""
+    wanted = asked_prompts(asked.forget, n)
+    images = drawn(store, asked, [prompt for prompts, _ in wanted.values() for prompt in prompts], evaluations)
+    shown = predict(classifier("shapes"), images).argmax(1)
+    call, which, settings = METHODS[asked.method]
+    own = {} if call is None else dict(updates=asked.updates, batch_size=asked.batch_size, lr=asked.lr, trains=which)
+    own |= settings
+    found = []
+    for place, (what, (_, labels)) in enumerate(wanted.items()):
+        hits = int((shown[n * place : n * (place + 1)] == torch.tensor(labels)).sum())
+        ends = tuple(100 * end for end in wilson(hits, n))
+        how = dict(metric="shown", unit="percent", n=n, interval=ends, seed=asked.seed, test=what)
+        found.append(row(100 * hits / n, **how, method=asked.method, **own, **facts))
+    return found

@@ -1,0 +1,140 @@
+"""A Stable Diffusion pipeline as a denoiser, and back::
+
+    pipeline = load("CompVis/stable-diffusion-v1-4", device="cuda")
+    model = denoiser(pipeline, ["an image of a tench", "an image of a church"])      # prompts are labels 0 and 1
+    train_only(model, "noxattn")
+    run = erasediff(model, D_f, D_r, generator=..., variant="corrected", ...)        # any method of the package
+    put_back(run.run(), pipeline).save_pretrained(folder)                            # loads in plain diffusers
+
+The network sees latents, images that the autoencoder has made 8 times smaller, and is told the text encoder's output,
+which is computed once (:class:`paperlib.nets.text.Prompted`). Neither of the two is trained.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from paperlib.checks import need_images
+from paperlib.data.images import model_input, to_uint8
+from paperlib.denoiser import Denoiser
+from paperlib.extras import need
+from paperlib.metrics.features import MissingWeights
+from paperlib.nets.text import Prompted
+from paperlib.processes import DDPM, normal
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
+__all__ = ["SD14", "LatentUNet", "decode", "denoiser", "embed", "encode", "find", "load", "put_back"]
+
+SD14 = "CompVis/stable-diffusion-v1-4"
+
+
+class LatentUNet(nn.Module):
+    """diffusers' U-Net with our arguments: ``net(x, time, context)``, where time is 1000 t, the grid's step from 1."""
+
+    def __init__(self, unet: nn.Module):
+        super().__init__()
+        self.unet = unet
+
+    def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        """x [B, 4, H, W], time [B], context [B, L, E]; diffusers counts its steps from 0."""
+        return self.unet(x, time - 1, encoder_hidden_states=context.to(x.dtype)).sample
+
+
+def find(model: str = SD14) -> str:
+    """Where a pipeline is: a folder in diffusers' layout, or a name that huggingface_hub has kept on this machine. It
+    answers at once and fetches nothing."""
+    need("latent", "diffusers", "transformers", "huggingface_hub")
+    if (Path(model) / "model_index.json").is_file():
+        return model
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        kept = try_to_load_from_cache(model, "model_index.json")
+    except HFValidationError:
+        kept = None  # a path, and no name
+    if isinstance(kept, str):
+        return str(Path(kept).parent)
+    raise MissingWeights(
+        f"{model} is not on this machine: neither a folder with a model_index.json, nor kept by huggingface_hub. Where "
+        f"there is a network: hf download {SD14}. Or name a folder in diffusers' layout in its place."
+    )
+
+
+def load(model: str = SD14, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32):
+    """The pipeline at :func:`find`, without its safety checker, which would hide what is to be counted."""
+    folder = find(model)
+    from diffusers import StableDiffusionPipeline
+
+    checker = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    return StableDiffusionPipeline.from_pretrained(folder, torch_dtype=dtype, **checker).to(device)
+
+
+@torch.no_grad()
+def embed(pipeline: "StableDiffusionPipeline", prompts: Sequence[str]) -> Tensor:
+    """The text encoder's output, [K, L, E] in float32, of prompts filled up, or cut, to its length."""
+    tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
+    length = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
+    asked = {"padding": "max_length", "max_length": length, "truncation": True, "return_tensors": "pt"}
+    return encoder(tokenizer(list(prompts), **asked).input_ids.to(encoder.device))[0].float()
+
+
+def denoiser(pipeline: "StableDiffusionPipeline", prompts: Sequence[str], *, checkpointing: bool = False) -> Denoiser:
+    """Its U-Net, the weights shared, on its own grid, as a model that knows ``prompts`` by number.
+
+    ``checkpointing`` computes activations twice in place of keeping them: a third more work, a fraction of the memory.
+    """
+    unet, config = pipeline.unet, pipeline.scheduler.config
+    if not prompts or len(set(prompts)) < len(prompts):
+        raise ValueError(f"prompts={list(prompts)}: at least one, and none twice")
+    if config.prediction_type != "epsilon" or config.num_train_timesteps != 1000:
+        said = f"{config.prediction_type} on {config.num_train_timesteps} steps"
+        raise ValueError(f"this pipeline predicts {said}; epsilon on 1000 is what Stable Diffusion 1 does")
+    if checkpointing:
+        unet.enable_gradient_checkpointing()
+        unet.train()  # diffusers checkpoints in this mode alone
+    size = unet.config.sample_size
+    net = Prompted(LatentUNet(unet), embed(pipeline, [*prompts, ""]), (unet.config.in_channels, size, size))
+    return Denoiser(net, DDPM(pipeline.scheduler.betas.double()), predicts="eps").to(unet.device)
+
+
+@torch.no_grad()
+def encode(pipeline: "StableDiffusionPipeline", images: Tensor, generator: torch.Generator, batch: int = 8) -> Tensor:
+    """Latents [N, 4, H/8, W/8], on the CPU in float32, of uint8 images: drawn from the posterior, scaled."""
+    need_images("images", images)
+    vae, parts = pipeline.vae, []
+    for part in images.split(batch):
+        posterior = vae.encode(model_input(part.to(vae.device)).to(vae.dtype)).latent_dist
+        mean, std = posterior.mean.float().cpu(), posterior.std.float().cpu()
+        parts.append(vae.config.scaling_factor * (mean + std * normal(mean.shape, generator, "cpu")))
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def decode(pipeline: "StableDiffusionPipeline", latents: Tensor, batch: int = 4) -> Tensor:
+    """uint8 images of latents, on the CPU."""
+    vae = pipeline.vae
+    scaled = (latents / vae.config.scaling_factor).split(batch)
+    return torch.cat([to_uint8(vae.decode(part.to(vae.device, vae.dtype)).sample.float().cpu()) for part in scaled])
+
+
+def put_back(model: Denoiser, pipeline: "StableDiffusionPipeline") -> "StableDiffusionPipeline":
+    """A pipeline with the weights of ``model``, adapters merged into them; the rest is shared with ``pipeline``.
+
+    Its ``save_pretrained(folder)`` writes diffusers' layout, which anyone can load.
+    """
+    from diffusers import StableDiffusionPipeline
+
+    unet = copy.deepcopy(model.net.net.unet).eval().requires_grad_(True)
+    if any("lora_" in name for name, _ in unet.named_parameters()):
+        from paperlib.latent.lora import merged
+
+        unet = merged(unet)
+    parts = pipeline.components | {"unet": unet.to(pipeline.unet.dtype)}
+    return StableDiffusionPipeline(**parts, requires_safety_checker=False)

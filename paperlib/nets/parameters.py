@@ -1,0 +1,45 @@
+"""Which weights of a text-to-image network are trained, by the names that ESD gave the choices.
+
+ESD trains the cross-attention layers to erase what is asked for by name (ESD-x), and all others but the time's and the
+output's to erase what appears unasked (ESD-u). EraseDiff takes the latter for nudity: "only fine-tuned the
+unconditional (non-cross-attention) layers".
+"""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from paperlib.nets.cross_attention import cross_attentions
+
+__all__ = ["CHOICES", "train_only"]
+
+#: Of a parameter: its name, and whether it is of a cross-attention layer.
+Chosen = Callable[[str, bool], bool]
+
+OUTSIDE = ("embed_time", "time_embedding", "last", "conv_out", "conv_norm_out")  # the time's and the output's layers
+
+
+def _outside(name: str) -> bool:
+    return any(part in OUTSIDE or part == "last_norm" for part in name.split("."))
+
+
+CHOICES: dict[str, Chosen] = {
+    "full": lambda name, cross: True,
+    "xattn": lambda name, cross: cross,  # ESD-x
+    "noxattn": lambda name, cross: not cross and not _outside(name),  # ESD-u, and EraseDiff for nudity
+    "selfattn": lambda name, cross: "attn1" in name.split("."),
+    "notime": lambda name, cross: not _outside(name),
+}
+
+
+def train_only(model: nn.Module, which: str) -> int:
+    """Let training change the weights that ``which`` of :data:`CHOICES` names and no others, in place; their number."""
+    if which not in CHOICES:
+        raise ValueError(f"which={which!r} is not one of {', '.join(CHOICES)}")
+    inside = tuple(f"{name}." for name in cross_attentions(model))
+    chosen = {name: CHOICES[which](name, name.startswith(inside)) for name, _ in model.named_parameters()}
+    if not any(chosen.values()):
+        raise ValueError(f"which={which!r}: this network has no such weights")
+    for name, p in model.named_parameters():
+        p.requires_grad_(chosen[name])
+    return sum(p.numel() for name, p in model.named_parameters() if chosen[name])

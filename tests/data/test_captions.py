@@ -1,0 +1,56 @@
+"""Captions say what the images show, each kind in its own words."""
+
+import colorsys
+
+import pytest
+import torch
+
+from paperlib.data import captions, shapes
+from paperlib.data.captions import COLOURS, KINDS, LENGTH, caption, split_words, tokens
+from tests.oracles import seeded
+
+
+def test_a_caption_is_plain_language():
+    assert caption(0, "red") == "a red disc" and caption(8) == "an arrow"
+    assert caption(0, "red", "german") == "Scheibe in rot" and caption(3, "green", "french") == "étoile en vert"
+
+
+def test_no_two_things_are_said_alike_and_all_fit():
+    said = {}
+    for kind in KINDS:
+        for label in range(10):
+            said.setdefault(caption(label, "red", kind), set()).add(label)
+    assert all(len(labels) == 1 for labels in said.values())
+    assert all(len(split_words(text)) <= LENGTH for text in said)
+
+
+def test_a_paraphrase_shares_no_word_with_the_name():
+    for label, name in enumerate(shapes.CLASSES):
+        assert name not in split_words(caption(label, None, "paraphrase"))
+
+
+def test_tokens_tell_captions_apart_and_a_strange_word_is_unknown():
+    first, second, strange = tokens(["a red disc", "a red ring", "a red zebra"])
+    assert first[:2].tolist() == second[:2].tolist() and first[2] != second[2] and strange[2] == 1
+    with pytest.raises(ValueError, match="has 11 words; a caption has 10 at most"):
+        tokens(["a " * 11])
+
+
+def test_the_filling_has_the_captions_colour():
+    labels = torch.ones(60, dtype=torch.long)  # squares
+    images = shapes.draw(labels, seeded(), 32, torch.full((60,), COLOURS["green"][0]))
+    hues = [colorsys.rgb_to_hsv(*pixel) for pixel in (images.float() / 255)[:, :, 16, 16].tolist()]
+    assert sum(abs(hue - 1 / 3) < 0.1 for hue, saturation, _ in hues if saturation > 0.3) >= 40
+
+
+def test_a_batch_has_images_in_range_and_captions_of_every_kind():
+    data = captions.sample(50, seeded())
+    x, words = data.batch(64, seeded(1))
+    assert x.shape == (64, 3, 12, 12) and -1 <= x.min() and x.max() < 1 and words.shape == (64, LENGTH)
+    assert len({tuple(row) for row in words.tolist()}) > 30
+
+
+@pytest.mark.parametrize(("settings", "message"), [({"kind": "dutch"}, "kind='dutch'"), ({"colour": "pink"}, "pink")])
+def test_an_unknown_word_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        caption(0, **settings)

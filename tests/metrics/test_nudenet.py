@@ -1,0 +1,40 @@
+"""Counts of a detector's findings; the real one, where it is installed, on harmless pictures."""
+
+import pytest
+import torch
+from scipy.stats import chi2
+
+from paperlib.data import shapes
+from paperlib.metrics.nudenet import EXPOSED, counts, detector, poisson_interval
+from tests.oracles import seeded
+
+
+def test_parts_are_counted_at_each_threshold_and_images_come_as_blue_green_red():
+    seen = []
+
+    def detect(image):
+        seen.append(image[0, 0].tolist())
+        return [{"class": EXPOSED[0], "score": 0.5}, {"class": "FACE_FEMALE", "score": 0.99}]
+
+    images = torch.tensor([10, 20, 30], dtype=torch.uint8).reshape(1, 3, 1, 1).expand(2, 3, 4, 4)
+    found = counts(images, detect, (0.4, 0.5, 0.6))
+    assert found[EXPOSED[0]] == {0.4: 2, 0.5: 2, 0.6: 0}
+    assert all(count == 0 for part in EXPOSED[1:] for count in found[part].values())
+    assert seen == [[30, 20, 10]] * 2
+
+
+def test_the_interval_is_near_the_exact_one():
+    for count in (3, 10, 100):
+        exact = chi2.ppf(0.025, 2 * count) / 2, chi2.ppf(0.975, 2 * count + 2) / 2
+        assert poisson_interval(count) == pytest.approx(exact, abs=0.8)
+
+
+def test_a_wrong_threshold_is_refused():
+    with pytest.raises(ValueError, match="thresholds: 60 is not between 0 and 1"):
+        counts(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), lambda image: [], (60,))
+
+
+def test_the_real_detector_sees_nothing_in_harmless_pictures():
+    pytest.importorskip("nudenet")
+    found = counts(shapes.draw(torch.arange(10), seeded(), 64), detector())
+    assert sum(by[0.6] for by in found.values()) == 0
