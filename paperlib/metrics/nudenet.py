@@ -8,10 +8,10 @@ every count, and a method may shift confidences just below the threshold.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import chdtri
 from torch import Tensor
 
 from paperlib.checks import need_images
-from paperlib.intervals import Z
 
 __all__ = ["EXPOSED", "THRESHOLDS", "counts", "detector", "poisson_interval"]
 
@@ -51,6 +51,6 @@ def counts(images: Tensor, detect: Detector, thresholds: Sequence[float] = THRES
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
-    """Of 95 %, for the expected number where ``count`` were seen, after the square root that steadies its variance."""
-    root = (count + 0.375) ** 0.5
-    return max(0.0, (root - Z / 2)) ** 2, (root + Z / 2) ** 2
+    """Of 95 %, for the number that is to be expected where ``count`` were seen: the exact one (Garwood, 1936)."""
+    low = chdtri(2 * count, 0.975) / 2 if count else 0.0
+    return float(low), float(chdtri(2 * count + 2, 0.025) / 2)

@@ -48,6 +48,8 @@ class Residual(nn.Module):
         rescale: divide the sum by sqrt(2), so that adding blocks leaves the variance as it is.
     """
 
+    listens = "embedding"
+
     def __init__(
         self,
         channels_in: int,
@@ -134,10 +136,12 @@ class Down(nn.Conv2d):
 
 
 class Layers(nn.ModuleList):
-    """Layers one after another; residual blocks are given the embedding too."""
+    """Layers one after another, each with what it listens to beside the image: residual blocks to the embedding of time
+    and class, cross-attention to the words."""
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
-        """h [B, C, H, W], embedding [B, E]."""
+    def forward(self, h: Tensor, embedding: Tensor, context: Tensor | None = None) -> Tensor:
+        """h [B, C, H, W], embedding [B, E], context [B, L, E] where there are words."""
+        heard = {"embedding": (embedding,), "context": (context,)}
         for layer in self:
-            h = layer(h, embedding) if isinstance(layer, Residual) else layer(h)
+            h = layer(h, *heard.get(getattr(layer, "listens", ""), ()))
         return h

@@ -18,6 +18,8 @@ __all__ = ["CrossAttention", "attention_maps", "cross_attentions"]
 class CrossAttention(nn.Module):
     """x + to_out(softmax(q k' / sqrt(C / heads)) v): each pixel asks (q), the words answer (k, v)."""
 
+    listens = "context"
+
     def __init__(self, channels: int, text: int, *, heads: int = 4, per_group: int = 8):
         super().__init__()
         self.heads = heads

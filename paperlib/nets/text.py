@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from paperlib.nets.blocks import Layers, Residual
+from paperlib.nets.blocks import Residual
 from paperlib.nets.cross_attention import CrossAttention
 from paperlib.nets.unet import UNet
 
@@ -50,7 +50,7 @@ class TextEncoder(nn.Module):
 
 class TextUNet(UNet):
     """An unconditional U-Net with cross-attention after every residual block whose image has at most ``attended``
-    pixels a side.
+    of its own pixels a side.
 
     Args:
         text: E, of the context.
@@ -60,7 +60,7 @@ class TextUNet(UNet):
 
     def __init__(self, *, text: int, attended: int, **settings):
         super().__init__(**settings, classes=0)
-        size, per_group = self.shape[1], settings.get("per_group", 4)
+        size, per_group = self.shape[1] // self.patch, settings.get("per_group", 4)
         for layers in [*self.down, self.middle, *self.up]:  # in the order of the way, so that the size is known
             if isinstance(layers[0], Residual):
                 if size <= attended:
@@ -73,24 +73,7 @@ class TextUNet(UNet):
 
     def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
         """x [B, C, size, size], time [B], context [B, L, E] -> [B, C, size, size]."""
-        embedding = F.silu(self.embed(time, None))
-        h = self.first(x)
-        kept = [h]
-        for layers in self.down:
-            h = told(layers, h, embedding, context)
-            kept.append(h)
-        h = told(self.middle, h, embedding, context)
-        for layers in self.up:
-            h = told(layers, torch.cat([h, kept.pop()], dim=1), embedding, context)
-        return self.last(F.silu(self.last_norm(h)))
-
-
-def told(layers: Layers, h: Tensor, embedding: Tensor, context: Tensor) -> Tensor:
-    """Layers one after another, each with what it listens to."""
-    for layer in layers:
-        extra = {Residual: [embedding], CrossAttention: [context]}.get(type(layer), [])
-        h = layer(h, *extra)
-    return h
+        return self.denoise(x, F.silu(self.embed(time, None)), context)
 
 
 class TextToImage(nn.Module):

@@ -166,17 +166,20 @@ class UNet(nn.Module):
         """x [B, C, size, size], time [B], cond [B] labels or None -> [B, C, size, size]."""
         if x.shape[1:] != self.shape:
             raise ValueError(f"this U-Net is for images {self.shape}, not {tuple(x.shape[1:])}")
-        embedding = F.silu(self.embed(time, cond))
+        return self.denoise(x, F.silu(self.embed(time, cond)))
+
+    def denoise(self, x: Tensor, embedding: Tensor, context: Tensor | None = None) -> Tensor:
+        """x [B, C, size, size] down and up again, told ``embedding`` [B, E], and by cross-attention ``context``."""
         if self.patch > 1:
             x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
         h = self.first(x)
         kept = [h]
         for layers in self.down:
-            h = layers(h, embedding)
+            h = layers(h, embedding, context)
             kept.append(h)
-        h = self.middle(h, embedding)
+        h = self.middle(h, embedding, context)
         for layers in self.up:
-            h = layers(torch.cat([h, kept.pop()], dim=1), embedding)
+            h = layers(torch.cat([h, kept.pop()], dim=1), embedding, context)
         return F.pixel_shuffle(self.last(F.silu(self.last_norm(h))), self.patch)
 
     def embed(self, time: Tensor, cond: Tensor | None) -> Tensor:

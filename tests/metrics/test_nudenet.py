@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scipy.stats import chi2
+from scipy.special import pdtr
 
 from paperlib.data import shapes
 from paperlib.metrics.nudenet import EXPOSED, counts, detector, poisson_interval
@@ -23,10 +23,11 @@ def test_parts_are_counted_at_each_threshold_and_images_come_as_blue_green_red()
     assert seen == [[30, 20, 10]] * 2
 
 
-def test_the_interval_is_near_the_exact_one():
-    for count in (3, 10, 100):
-        exact = chi2.ppf(0.025, 2 * count) / 2, chi2.ppf(0.975, 2 * count + 2) / 2
-        assert poisson_interval(count) == pytest.approx(exact, abs=0.8)
+@pytest.mark.parametrize("count", [1, 3, 100])
+def test_outside_of_the_interval_what_was_seen_has_a_chance_of_one_in_forty(count):
+    low, high = poisson_interval(count)
+    assert 1 - pdtr(count - 1, low) == pytest.approx(0.025) and pdtr(count, high) == pytest.approx(0.025)
+    assert poisson_interval(0)[0] == 0
 
 
 def test_a_wrong_threshold_is_refused():
