@@ -1,4 +1,4 @@
-"""Captioned shapes: the drawn images of :mod:`paperlib.data.shapes` with a colour, and words that say what they show.
+"""Captioned shapes: those of :mod:`paperlib.data.shapes`, drawn plainly in a colour, and words that say what they show.
 
 What an image shows can be said in several kinds of ways: by its name, by a synonym, by a paraphrase that has no word in
 common with the name, in German, in French. A model learns all of them, so that forgetting "a red disc" and still
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from paperlib.data import shapes
+from paperlib.data.drawing import Canvas, Draws, hsv
 from paperlib.data.images import model_input
 
-__all__ = ["COLOURS", "KINDS", "WORDS", "Captioned", "caption", "sample", "tokens", "vocabulary"]
+__all__ = ["COLOURS", "KINDS", "WORDS", "Captioned", "caption", "every", "sample", "tokens", "vocabulary"]
 
 #: Hues, a turn being 1, with their English, German and French names.
 COLOURS = {
@@ -70,10 +71,14 @@ def split_words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
+def every() -> list[str]:
+    """All captions, 350 of them: by kind, by class, without a colour and with each (:meth:`Captioned.batch`)."""
+    return [caption(label, colour, kind) for kind in KINDS for label in range(10) for colour in (None, *COLOURS)]
+
+
 def vocabulary() -> list[str]:
     """Every word of every caption, sorted."""
-    every = [caption(label, colour, kind) for kind in KINDS for label in range(10) for colour in (None, *COLOURS)]
-    return sorted({word for text in every for word in split_words(text)})
+    return sorted({word for text in every() for word in split_words(text)})
 
 
 #: 0 is no word, 1 a word that is not known.
@@ -104,26 +109,33 @@ class Captioned:
         return len(self.images)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``size`` images drawn with replacement, in [-1, 1], dequantised, and tokens [size, LENGTH] of a caption each.
-
-        Its kind, and whether it says the colour, are drawn anew.
-        """
+        """``size`` images drawn with replacement, in [-1, 1], dequantised, and a caption each, its place among
+        :func:`every`. Its kind, and whether it says the colour, are drawn anew."""
         rows = torch.randint(len(self), (size,), generator=generator)
-        kinds = torch.multinomial(torch.tensor(SHARES), size, replacement=True, generator=generator).tolist()
-        coloured = (torch.rand(size, generator=generator) < WITH_COLOUR).tolist()
-        names = list(COLOURS)
-        texts = [
-            caption(label, names[colour] if with_colour else None, KINDS[kind])
-            for label, colour, kind, with_colour in zip(
-                self.labels[rows].tolist(), self.colours[rows].tolist(), kinds, coloured
-            )
-        ]
-        return model_input(self.images[rows], generator, dequantise=True), tokens(texts)
+        kinds = torch.multinomial(torch.tensor(SHARES), size, replacement=True, generator=generator)
+        coloured = torch.rand(size, generator=generator) < WITH_COLOUR
+        said = 70 * kinds + 7 * self.labels[rows] + coloured * (1 + self.colours[rows])
+        return model_input(self.images[rows], generator, dequantise=True), said
+
+
+def _draw(labels: Tensor, hues: Tensor, generator: torch.Generator, size: int) -> Tensor:
+    u, canvas = Draws(len(labels), generator), Canvas.blank(len(labels), size)
+    canvas.rgb.copy_(hsv(u.between(0, 1), u.between(0, 0.3), u.between(0.05, 0.3)).expand_as(canvas.rgb))
+    filling = hsv(hues[:, None, None] + u.between(-0.03, 0.03), u.between(0.7, 1), u.between(0.75, 1))
+    scale = u.between(0.75, 0.95)
+    room = 0.97 - scale
+    posed = canvas.posed(room * u.between(-1, 1), room * u.between(-1, 1), scale, u.between(-0.2, 0.2))
+    thickness, distance = u.between(0.8, 1.2), torch.empty(len(labels), size, size)
+    for label in range(len(shapes.CLASSES)):
+        chosen = labels == label
+        distance[chosen] = shapes.outline(label, posed.x[chosen], posed.y[chosen], thickness[chosen])
+    posed.paint(distance, filling)
+    return canvas.uint8()
 
 
 def sample(n: int, generator: torch.Generator, size: int = 12) -> Captioned:
-    """n images of classes and colours drawn uniformly."""
+    """n images of classes and colours drawn uniformly: one plain shape on a dark ground, easier than :mod:`shapes`."""
     labels = torch.randint(len(shapes.CLASSES), (n,), generator=generator)
     colours = torch.randint(len(COLOURS), (n,), generator=generator)
     hues = torch.tensor([hue for hue, *_ in COLOURS.values()])[colours]
-    return Captioned(shapes.draw(labels, generator, size, hues), labels, colours)
+    return Captioned(_draw(labels, hues, generator, size), labels, colours)

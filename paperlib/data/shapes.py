@@ -12,7 +12,7 @@ from torch import Tensor
 from paperlib.data.drawing import Canvas, Draws, ellipse, hsv, polygon, rectangle
 from paperlib.data.images import Images
 
-__all__ = ["CLASSES", "draw", "sample"]
+__all__ = ["CLASSES", "draw", "outline", "sample"]
 
 #: In the order of the labels.
 CLASSES = ("disc", "square", "triangle", "star", "plus", "ring", "heart", "moon", "arrow", "leaf")
@@ -37,8 +37,8 @@ PLUS = [(-A, -B), (A, -B), (A, -A), (B, -A), (B, A), (A, A), (A, B), (-A, B), (-
 ARROW = [(-1.0, -0.3), (0.05, -0.3), (0.05, -0.85), (1.05, 0.0), (0.05, 0.85), (0.05, 0.3), (-1.0, 0.3)]
 
 
-def _distance(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
-    """The outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1] varies rings and moons."""
+def outline(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
+    """The signed distance to the outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1] varies rings and moons."""
     match CLASSES[label]:
         case "disc":
             return ellipse(x, y, 0.92, 0.92)
@@ -81,14 +81,13 @@ def _filling(canvas: Canvas, u: Draws, hue: Tensor, value: Tensor) -> Tensor:
     return one + mix[:, None] * (two - one)
 
 
-def _draw(labels: Tensor, generator: torch.Generator, size: int, hues: Tensor | None) -> Tensor:
+def _draw(labels: Tensor, generator: torch.Generator, size: int) -> Tensor:
     n = len(labels)
     u, canvas = Draws(n, generator), Canvas.blank(n, size)
     hue, dark = u.between(0, 1), u.chance(0.5)
     low, high = u.between(0.15, 0.45), u.between(0.7, 0.95)
     _background(canvas, u, hue, torch.where(dark, low, high))
-    own = hue + u.between(0.2, 0.8)
-    filling = _filling(canvas, u, own if hues is None else hues[:, None, None], torch.where(dark, high, low))
+    filling = _filling(canvas, u, hue + u.between(0.2, 0.8), torch.where(dark, high, low))
     scale = u.between(0.42, 0.75)
     room = 0.95 - scale
     posed = canvas.posed(room * u.between(-1, 1), room * u.between(-1, 1), scale, u.between(-0.45, 0.45))
@@ -98,7 +97,7 @@ def _draw(labels: Tensor, generator: torch.Generator, size: int, hues: Tensor | 
     distance = torch.empty(n, size, size)
     for label in range(len(CLASSES)):
         chosen = labels == label
-        distance[chosen] = _distance(label, x[chosen], y[chosen], thickness[chosen])
+        distance[chosen] = outline(label, x[chosen], y[chosen], thickness[chosen])
     rim = u.chance(0.35) * u.between(0.06, 0.14)  # a third have a rim
     rim_colour = u.colour((0, 1), (0, 0.6), (0, 1))
     posed.paint(distance - rim, rim_colour, u.between(0.6, 1))
@@ -108,13 +107,11 @@ def _draw(labels: Tensor, generator: torch.Generator, size: int, hues: Tensor | 
     return canvas.uint8()
 
 
-def draw(labels: Tensor, generator: torch.Generator, size: int = 32, hues: Tensor | None = None) -> Tensor:
-    """One image for each label, uint8 [N, 3, size, size]; designed for 16 and 32 pixels. ``hues`` [N] are those of the
-    filling, a turn being 1; without them, another than the background's."""
+def draw(labels: Tensor, generator: torch.Generator, size: int = 32) -> Tensor:
+    """One image for each label, uint8 [N, 3, size, size]; designed for 16 and 32 pixels."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(CLASSES):
         raise ValueError(f"labels lie outside of 0 .. {len(CLASSES) - 1}")
-    given = [None] * len(labels) if hues is None else hues.split(256)
-    return torch.cat([_draw(part, generator, size, own) for part, own in zip(labels.split(256), given)])
+    return torch.cat([_draw(part, generator, size) for part in labels.split(256)])
 
 
 def sample(n: int, generator: torch.Generator, size: int = 32, name: str = "shapes") -> Images:

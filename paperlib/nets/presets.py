@@ -76,9 +76,9 @@ PRESETS = {
     # On patches of 2 x 2 pixels, with more features where pixels are few: more than twice as many images a second as
     # small-32, and at equal processor time the lowest error on held-out images (results/search/cifar10-recipes.json).
     "patched-32": Preset("ours", 2_476_076, dict(size=32, channels=32, multipliers=(1, 2, 4), patch=2, **_CPU)),
-    # Told words by cross-attention at 6 x 6 and 3 x 3; ``text`` is the features of a word.
+    # Told words by cross-attention at 6 x 6; ``text`` is the features of a word.
     "text-12": Preset(
-        "ours", 1_192_931, dict(size=12, channels=32, multipliers=(1, 2, 2), attended=6, text=96, **_CPU), TextUNet
+        "ours", 718_883, dict(size=12, channels=32, multipliers=(1, 2), attended=6, text=96, **_CPU), TextUNet
     ),
     "small-64": Preset("ours", 1_418_611, dict(size=64, channels=16, multipliers=(1, 2, 4, 4, 4), **_CPU)),
 }

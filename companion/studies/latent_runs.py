@@ -1,0 +1,187 @@
+"""Runs on Stable Diffusion: pictures and prompts in, a pipeline that forgot and what it draws out.
+
+``smoke`` and rehearsals go the same way with the same classes at a tiny, random size (:mod:`paperlib.latent.tiny`), on
+drawn shapes, under judges that are random projections.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from companion import rehearsal
+from companion.machine import pick_device
+from companion.seeds import generator
+from paperlib.data import cache as data_cache
+from paperlib.data import shapes
+from paperlib.denoiser import Denoiser
+from paperlib.guidance import Guided
+from paperlib.latent.lora import add_lora
+from paperlib.latent.pipeline import decode, denoiser, encode, load, put_back
+from paperlib.latent.tiny import tiny_pipeline
+from paperlib.metrics.features import Network, inception
+from paperlib.metrics.imagenet import IMAGENETTE, classifier
+from paperlib.nets.parameters import train_only
+from paperlib.sampling import ddim, sample_batches
+from paperlib.training import Training
+from paperlib.unlearning.erasediff import erasediff
+from paperlib.unlearning.esd import esd
+from paperlib.unlearning.forget_me_not import forget_me_not
+from paperlib.unlearning.replay import Samples
+from paperlib.unlearning.salun import salun
+from paperlib.unlearning.selective_amnesia import selective_amnesia
+
+__all__ = ["METHODS", "Way", "draw_images", "forgotten_by_prompt", "imagenette", "judge", "network", "open_pipeline"]
+
+GUIDANCE = 6.5  # w; Stable Diffusion's scale of 7.5 is 1 + w
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a method forgets on Stable Diffusion: its function, the weights that it trains, its settings."""
+
+    call: Callable[..., Training]
+    trains: str
+    settings: Mapping[str, Any]
+
+
+#: From the public codes. SalUn's are of its DDPM. The forgotten prompt is label 0, for which EraseDiff's way to draw
+#: another class is right.
+METHODS = {
+    "forget_me_not": Way(forget_me_not, "xattn", {}),
+    "esd": Way(esd, "xattn", dict(guidance=2.0)),
+    "selective_amnesia": Way(selective_amnesia, "full", dict(replays=8, fisher_samples=8, fisher_times=8)),
+    "salun": Way(salun, "full", dict(variant="code")),
+    "erasediff": Way(erasediff, "full", dict(variant="code", lam=1.0, K=1)),
+}
+
+
+def small(profile: str) -> bool:
+    """Whether the tiny pipeline stands for the real one."""
+    return profile == "smoke" or rehearsal.factor() > 1
+
+
+def open_pipeline(profile: str, model: str):
+    """The pipeline that a page's run starts from."""
+    if small(profile):
+        return tiny_pipeline()
+    device = pick_device()
+    return load(model, device=device, dtype=torch.float32)
+
+
+@cache
+def judge(profile: str) -> Callable[[Tensor], Tensor]:
+    """uint8 images to ImageNet's classes."""
+    if not small(profile):
+        return classifier(pick_device())
+    W = torch.randn(192, 1000, generator=torch.Generator().manual_seed(0))
+    return lambda images: (F.adaptive_avg_pool2d(images.float(), 8).flatten(1) @ W).argmax(1)
+
+
+@cache
+def network(profile: str, dims: int) -> Network:
+    """Inception's features."""
+    if not small(profile):
+        return inception(pick_device(), dims)
+    W = torch.randn(192, 16, generator=torch.Generator().manual_seed(0))
+    return Network("random features", lambda images: F.adaptive_avg_pool2d(images.float() / 255, 8).flatten(1) @ W)
+
+
+def imagenette(profile: str, size: int, per_class: int) -> tuple[Tensor, Tensor]:
+    """Training images uint8 [N, 3, size, size], ``per_class`` of each class, and labels in the order of
+    :data:`paperlib.metrics.imagenet.IMAGENETTE`. They are torchvision's, below the folder of the data."""
+    if small(profile):
+        labels = torch.arange(10).repeat_interleave(per_class)
+        return shapes.draw(labels, torch.Generator().manual_seed(0), size), labels
+    from torchvision.datasets import Imagenette
+    from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
+
+    root = data_cache.folders()[0]
+    if not (Path(root) / "imagenette2").is_dir():
+        fetch = f"Imagenette('{root}', size='full', download=True) of torchvision.datasets"
+        raise FileNotFoundError(f"Imagenette's images are not in {root}. Where there is a network: {fetch}")
+    data, images, labels = Imagenette(root, split="train", size="full"), [], []
+    for index, (_, label) in enumerate(data._samples):
+        if labels.count(label) < per_class:
+            picture = data[index][0].convert("RGB")
+            images.append(center_crop(resize(pil_to_tensor(picture), size, antialias=True), [size, size]))
+            labels.append(label)
+    return torch.stack(images), torch.tensor(labels)
+
+
+def forgotten_by_prompt(
+    pipeline,
+    method: str,
+    prompts: Sequence[str],
+    images: Tensor,
+    labels: Tensor,
+    *,
+    kept: Sequence[int],
+    amounts: Mapping[str, Any],
+    words: str,
+    trains: str = "",
+    lora: int = 0,
+    seed: int = 0,
+) -> Denoiser:
+    """A model that forgot what the images show whose prompt is not among ``kept``.
+
+    Args:
+        prompts: by label.
+        images, labels: uint8, and the prompt of each.
+        kept: labels of the retained side.
+        amounts: updates, batch_size, lr; ``own`` has a method's own in their place.
+        words: what is forgotten, as it stands in the prompts: Forget-Me-Not wants its tokens.
+        trains: in place of the method's choice of weights.
+        lora: rank of adapters in place of full weights; 0 for none.
+    """
+    way, tiny = METHODS[method], pipeline.unet.config.sample_size < 64
+    device = pipeline.unet.device
+    model = denoiser(pipeline, prompts, checkpointing=not tiny and method != "forget_me_not")
+    if lora:
+        add_lora(model, lora)
+    else:
+        train_only(model, trains or way.trains)
+    z = encode(pipeline, images, generator(seed, "latent_runs/latents", "noise")).to(device)
+    labels = labels.to(device)
+    retained = torch.isin(labels, torch.tensor(list(kept), device=device))
+    D_f, D_r = (Samples(z[side], labels[side]) for side in (~retained, retained))
+    settings = dict(way.settings)
+    if way.call is forget_me_not:
+        settings["places"] = {k: places(pipeline.tokenizer, prompts[k], words) for k in D_f.labels.unique().tolist()}
+    if way.call is esd:
+        settings["evaluations"] = amounts["evaluations"]
+    own = {name: amounts[name] for name in ("updates", "batch_size", "lr")} | amounts.get("own", {}).get(method, {})
+    draws = generator(seed, f"latent_runs/{method}", "noise", device)
+    precision = "bf16" if device.type == "cuda" else "float32"
+    how = dict(steps=own["updates"], batch_size=own["batch_size"], lr=own["lr"], ema=0, precision=precision)
+    return way.call(model, D_f, D_r, generator=draws, **how, **settings).run()
+
+
+def places(tokenizer, prompt: str, words: str) -> list[int]:
+    """Where the tokens of ``words`` stand in a prompt."""
+    before = prompt[: prompt.index(words)].rstrip()
+    start = len(tokenizer(before).input_ids) - 1 if before else 1
+    return list(range(start, start + len(tokenizer(words).input_ids) - 2))
+
+
+def draw_images(pipeline, model: Denoiser, labels: Tensor, *, evaluations: int, seed: int, batch: int = 8) -> Tensor:
+    """One uint8 image a label, by DDIM under Stable Diffusion's guidance; all models begin at the same noise."""
+    model.eval()
+    asked = dict(sampler=ddim, steps=evaluations, cond=labels.to(pipeline.unet.device))
+    size, draws = (len(labels), *model.net.shape), generator(seed, "latent_runs/samples", "noise")
+    states = sample_batches(Guided(model, GUIDANCE), size, batch=batch, generator=draws, **asked)
+    return torch.cat([decode(pipeline, torch.nan_to_num(state.x)) for state in states])
+
+
+def save(model: Denoiser, pipeline, folder: str) -> None:
+    """In diffusers' layout, where a folder is named."""
+    if folder:
+        put_back(model, pipeline).save_pretrained(folder)
+
+
+CLASSES = [name.lower().replace(" ", "_") for name in IMAGENETTE]  # as the papers' cells are called
