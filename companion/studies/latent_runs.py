@@ -127,6 +127,7 @@ def forgotten_by_prompt(
     trains: str = "",
     lora: int = 0,
     seed: int = 0,
+    **changes: Any,
 ) -> Denoiser:
     """A model that forgot what the images show whose prompt is not among ``kept``.
 
@@ -138,6 +139,7 @@ def forgotten_by_prompt(
         words: what is forgotten, as it stands in the prompts: Forget-Me-Not wants its tokens.
         trains: in place of the method's choice of weights.
         lora: rank of adapters in place of full weights; 0 for none.
+        changes: to the method's settings.
     """
     way, tiny = METHODS[method], pipeline.unet.config.sample_size < 64
     device = pipeline.unet.device
@@ -150,7 +152,7 @@ def forgotten_by_prompt(
     labels = labels.to(device)
     retained = torch.isin(labels, torch.tensor(list(kept), device=device))
     D_f, D_r = (Samples(z[side], labels[side]) for side in (~retained, retained))
-    settings = dict(way.settings)
+    settings = dict(way.settings) | changes
     if way.call is forget_me_not:
         settings["places"] = {k: places(pipeline.tokenizer, prompts[k], words) for k in D_f.labels.unique().tolist()}
     if way.call is esd:

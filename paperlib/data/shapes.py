@@ -38,7 +38,8 @@ ARROW = [(-1.0, -0.3), (0.05, -0.3), (0.05, -0.85), (1.05, 0.0), (0.05, 0.85), (
 
 
 def outline(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
-    """The signed distance to the outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1] varies rings and moons."""
+    """The signed distance to the outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1]
+    varies rings and moons."""
     match CLASSES[label]:
         case "disc":
             return ellipse(x, y, 0.92, 0.92)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from paperlib.data import captions, shapes
-from paperlib.data.captions import COLOURS, KINDS, LENGTH, caption, split_words, tokens
+from paperlib.data.captions import COLOURS, KINDS, LENGTH, Captioned, caption, split_words, tokens
 from tests.oracles import seeded
 
 
@@ -36,18 +36,22 @@ def test_tokens_tell_captions_apart_and_a_strange_word_is_unknown():
         tokens(["a " * 11])
 
 
-def test_the_filling_has_the_captions_colour():
-    labels = torch.ones(60, dtype=torch.long)  # squares
-    images = shapes.draw(labels, seeded(), 32, torch.full((60,), COLOURS["green"][0]))
-    hues = [colorsys.rgb_to_hsv(*pixel) for pixel in (images.float() / 255)[:, :, 16, 16].tolist()]
-    assert sum(abs(hue - 1 / 3) < 0.1 for hue, saturation, _ in hues if saturation > 0.3) >= 40
+def test_a_shape_has_its_captions_colour():
+    data = captions.sample(200, seeded(), 24)
+    squares = data.labels == 1
+    hues = [colorsys.rgb_to_hsv(*pixel)[0] for pixel in (data.images[squares, :, 12, 12] / 255).tolist()]
+    wanted = torch.tensor([hue for hue, *_ in COLOURS.values()])[data.colours[squares]]
+    apart = (torch.tensor(hues) - wanted).abs()
+    assert len(hues) > 10 and torch.minimum(apart, 1 - apart).max() < 0.05
 
 
-def test_a_batch_has_images_in_range_and_captions_of_every_kind():
-    data = captions.sample(50, seeded())
-    x, words = data.batch(64, seeded(1))
-    assert x.shape == (64, 3, 12, 12) and -1 <= x.min() and x.max() < 1 and words.shape == (64, LENGTH)
-    assert len({tuple(row) for row in words.tolist()}) > 30
+def test_a_batch_has_images_in_range_and_the_place_of_a_caption_that_is_true():
+    data = Captioned(*(one[:1] for one in vars(captions.sample(5, seeded())).values()))
+    x, said = data.batch(300, seeded(1))
+    assert x.shape == (300, 3, 12, 12) and -1 <= x.min() and x.max() < 1
+    label, colour = int(data.labels), list(COLOURS)[int(data.colours)]
+    true = {caption(label, one, kind) for kind in KINDS for one in (None, colour)}
+    assert {captions.every()[place] for place in said.tolist()} == true
 
 
 @pytest.mark.parametrize(("settings", "message"), [({"kind": "dutch"}, "kind='dutch'"), ({"colour": "pink"}, "pink")])
