@@ -28,6 +28,7 @@ methods = "erasediff"  # all | forget_me_not, esd, salun, erasediff, with commas
 table = 3  # 3 | 5: SalUn with stronger forgetting
 trains = ""  # full | xattn | noxattn | selfattn | notime; empty: the method's own choice
 lora = 0  # rank of adapters in place of full weights, for 24 GB
+batch_size = 0  # 0: as the profile has
 save = ""  # a folder: the last pipeline in diffusers' layout
 
 # %%
@@ -148,7 +149,9 @@ def rows():
     """The distances of known sets; what a run costs; and, where there is a pipeline, the table's cells."""
     for seed in page.seeds:
         yield from distances(budget.dataset, budget.known, seed)
-        yield from costs(updates=latent_classes.UPDATES, batch=16, passes=3)
+        yield from costs(
+            updates=latent_classes.UPDATES, batch=16, passes=3, images=1000, evaluations=50
+        )
         if budget.updates:
             chosen = latent_classes.chosen(methods, table)
             settings = dict(seed=seed, trains=trains, lora=lora, save=save, stronger=table == 5)
@@ -163,7 +166,9 @@ def rows():
 
 
 tables = [f"erasediff.tab{table}"]
-result = page.measure(rows, tables=tables, missing=latent_classes.missing, by=["cast", "trains"])
+result = page.measure(
+    rows, tables=tables, missing=latent_classes.missing, by=["cast", "trains", "batch_size"]
+)
 
 # %% [markdown]
 # ## What the distance reads
@@ -176,9 +181,9 @@ page.show(plots.cast_table)
 # %% [markdown]
 # ## What a run costs
 #
-# In copies of the weights: the model given and the one trained, the gradients of both terms, Adam's two moments, and what EraseDiff holds during its inner loop; activations with checkpointing at a batch of 16; hours at 40 % of the 16-bit peak of an RTX 4090 (165 TFLOP/s). Full weights do not fit on 24 GB; adapters of rank 16 do:
+# In copies of the weights: the model given and the one trained, the gradients of both terms, Adam's two moments, and what EraseDiff holds during its inner loop; activations with checkpointing at a batch of 16; hours, with the 1,000 images that are drawn after, at 40 % of the 16-bit peak of an RTX 4090 (165 TFLOP/s). On 24 GB adapters fit, in smaller batches:
 #
-# `papermill notebooks/erasediff_tab3_imagenette.ipynb out.ipynb -p profile paper -p forget tench -p lora 16`
+# `papermill notebooks/erasediff_tab3_imagenette.ipynb out.ipynb -p profile paper -p forget tench -p lora 16 -p batch_size 4`
 
 # %%
 page.show(plots.cost_table)

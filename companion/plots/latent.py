@@ -77,9 +77,9 @@ def cost_table(record: Any) -> Any:
     """Weights trained, memory and hours of Stable Diffusion's runs."""
     rows = {}
     for one in record.all(metric="memory"):
-        facts = {"trains": one.protocol["trains"]}
+        facts = {name: one.protocol[name] for name in ("trains", "batch_size")}
         hours, weights = (record.find(metric=metric, **facts) for metric in ("hours", "weights"))
-        rows[one.protocol["what"]] = {
+        rows[f"{one.protocol['what']}, batches of {one.protocol['batch_size']}"] = {
             "weights trained": f"{weights.value:,.0f}",
             "memory, GiB": f"{one.value:.0f}",
             "hours": f"{hours.value:.1f}",

@@ -12,27 +12,32 @@ __all__ = ["costs"]
 RATE = 0.4 * 165e12  # operations a second of an RTX 4090, 24 GB: 40 % of its 16-bit peak
 HELD = 4  # both terms' gradients beside the one that Adam sees, theta during the inner loop, and their sum
 LORA = 16
+WORDS = {
+    "full": "full weights",
+    "noxattn": "all but cross-attention",
+    "xattn": "cross-attention alone",
+    "lora": f"adapters of rank {LORA}",
+}
 
 
 @cache
-def counted(batch: int) -> tuple[dict[str, int], float, int]:
-    """Weights by choice and of adapters, operations of a pass, and bytes that a checkpointed one keeps."""
+def counted() -> tuple[dict[str, int], float, int]:
+    """Weights by choice and of adapters, operations of a pass, and bytes a latent that a checkpointed one keeps."""
     unet = cost.architecture()
     layers = [one for name, one in unet.named_modules() if name.endswith(TARGETS)]
-    counts = cost.counts(unet) | {f"lora {LORA}": sum(LORA * (one.in_features + one.out_features) for one in layers)}
-    return counts, cost.operations(unet), cost.saved_bytes(unet, batch, checkpointing=True)
+    counts = cost.counts(unet) | {"lora": sum(LORA * (one.in_features + one.out_features) for one in layers)}
+    return counts, cost.operations(unet), cost.saved_bytes(unet, 1, checkpointing=True)
 
 
-def costs(*, updates: int, batch: int, passes: int) -> Iterator[Row]:
-    """Weights, memory and hours of full weights, of either kind of layers, and of adapters."""
-    counts, forward, activations = counted(batch)
-    ways = {name: counts[name] for name in ("full", "noxattn", "xattn", f"lora {LORA}")}
-    words = {"full": "full weights", "noxattn": "all but cross-attention", "xattn": "cross-attention alone"}
-    for trains, trained in ways.items():
-        at = dict(total=counts["full"], trained=trained, held=HELD, passes=passes, batch=batch, updates=updates)
-        found = cost.cost(**at, activations=activations, forward=forward, rate=RATE)
-        facts = dict(dataset="sd14", method="erasediff", trains=trains, batch_size=batch, updates=updates)
-        facts["what"] = words.get(trains, f"adapters of rank {LORA}")
-        yield row(trained, metric="weights", unit="weights", n=1, **facts)
+def costs(*, updates: int, batch: int, passes: int, images: int, evaluations: int) -> Iterator[Row]:
+    """Weights, memory and hours of a run with full weights, with either kind of layers, and with adapters, and of
+    drawing ``images`` after it under guidance."""
+    counts, forward, kept = counted()
+    for trains, size in (("full", batch), ("noxattn", batch), ("xattn", batch), ("lora", batch), ("lora", batch // 4)):
+        at = dict(total=counts["full"], trained=counts[trains], held=HELD, passes=passes, batch=size)
+        found = cost.cost(**at, updates=updates * batch // size, activations=size * kept, forward=forward, rate=RATE)
+        hours = found.hours + images * evaluations * 2 * forward / RATE / 3600
+        facts = dict(dataset="sd14", method="erasediff", trains=trains, batch_size=size, what=WORDS[trains])
+        yield row(counts[trains], metric="weights", unit="weights", n=1, **facts)
         yield row(found.memory, metric="memory", unit="GiB", n=1, **facts)
-        yield row(found.hours, metric="hours", unit="hours", n=1, **facts)
+        yield row(hours, metric="hours", unit="hours", n=1, **facts)
