@@ -31,7 +31,7 @@ from paperlib.training import Training
 __all__ = ["BUDGET", "NAME", "architecture", "data", "load", "make", "prompted", "reader", "training"]
 
 NAME = "captioned-vp"
-BUDGET = dict(steps=2200, batch_size=32, lr=2e-3, ema=0.995, warmup=50)  # of the U-Net: six minutes of one core
+BUDGET = dict(steps=1100, batch_size=32, lr=2e-3, ema=0.995, warmup=50)  # of the U-Net: four minutes of one core
 READER = dict(steps=400, lr=2e-3, ema=0.9)  # of the text encoder: seconds
 IMAGES, WIDTH = 20_000, 96
 

@@ -78,6 +78,7 @@ def erasing(
     target: str = "rl",
     variant: str = "paper",
     others: Tensor | None = None,
+    instead: int | None = None,
 ) -> Erasing:
     """Perturb forgotten x0 [B, ...] of ``labels`` [B]; its labels are never dropped.
 
@@ -87,6 +88,7 @@ def erasing(
             the last, so that it may be the forgotten one unless that is 0; "corrected" from ``others``, the labels of
             retained rows, so that it is never another forgotten class. Of "noise": "code" corrupts the image by the
             same uniform noise, which then is the truth and forgets nothing where a sampler goes.
+        instead: the one class to turn to, whatever the variant.
     """
     uniform = dict(generator=generator, device=generator.device)
     cond = condition(model, labels, generator, dropout=0)
@@ -96,7 +98,9 @@ def erasing(
         if variant == "code":
             x_t = model.process.perturb(share(x0), t, eps_f)
         return Erasing(x_t, t, None if cond is None else share(cond), eps_f)
-    if variant == "paper":
+    if instead is not None:
+        c_m = torch.full_like(cond, instead)
+    elif variant == "paper":
         shift = torch.randint(1, model.net.classes, (len(cond),), **uniform).to(cond.device)
         c_m = (cond + shift) % model.net.classes
     elif variant == "code":
@@ -124,6 +128,7 @@ def erasediff(
     eta: float = 0.1,
     a: float | None = None,
     lam: float | str = 0.1,
+    instead: int | None = None,
     K: int = 2,
     xi: float = 1e-4,
     batch_size: int = 128,
@@ -145,6 +150,8 @@ def erasediff(
         a: a constant a_t in place of eta times the squared norm of grad g, for "paper".
         lam: for "code": a number, its default 0.1, which makes it Eq. 3's sum; or "cosine", its dynamic rule
             max(eta - cos(grad L_r, grad g), 0).
+        instead: for "rl", the one class whose eps is the target, in place of the variant's draws: a prompt ("a photo of
+            pokemon" where Stable Diffusion forgets nudity, "a person wearing clothes" of EraseDiff_wc).
         K: inner steps, each a gradient evaluation more; the public code counts epochs, 2, in place of steps. With
             "paper" it changes the reported g alone.
         xi: rate of the inner gradient descent, which the paper leaves open (the code's are Adam's).
@@ -167,6 +174,8 @@ def erasediff(
     classes = getattr(model.net, "classes", 0)
     if target == "rl" and classes < 2:
         raise ValueError(f"target='rl' needs a model of 2 classes or more, this one has {classes}; 'noise' serves it")
+    if instead is not None and not (target == "rl" and 0 <= instead < classes):
+        raise ValueError(f"instead={instead} is for target='rl', and one of the classes from 0 to {classes - 1}")
     if classes and (isinstance(forget, Tensor) or isinstance(retain, Tensor)):
         raise ValueError(f"a model of {classes} classes needs data with labels; a plain tensor has none")
 
@@ -176,7 +185,7 @@ def erasediff(
 
         def batch(generator):
             drawn = draw(forget, batch_size, generator)
-            return erasing(model, *drawn, generator, target=target, variant=variant, others=labels_r)
+            return erasing(model, *drawn, generator, target=target, variant=variant, others=labels_r, instead=instead)
 
         outer, inner = batch(generator), _apart(generator)  # K leaves the run's own random numbers alone
         reached = _inner_loop(run, outer, [batch(inner) for _ in range(K)], None if variant == "code" else xi)

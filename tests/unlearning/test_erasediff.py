@@ -329,3 +329,18 @@ def test_wrong_settings_are_refused_at_the_call(wrong, message):
 def test_data_without_labels_are_refused_at_the_call():
     with pytest.raises(ValueError, match="a model of 3 classes needs data with labels"):
         erasediff(fresh(True), FORGET.x, RETAIN, generator=seeded(), steps=1)
+
+
+def test_the_one_class_to_turn_to_is_asked_for_whatever_the_variant():
+    model, asked = trained(True), []
+    hook = model.register_forward_hook(lambda _, given, out: asked.append(given[2]))
+    for variant in ("paper", "code", "corrected"):
+        erasing(model, *FORGET.batch(40, seeded()), seeded(1), variant=variant, others=None, instead=2)
+    hook.remove()
+    assert all((cond == 2).all() for cond in asked) and len(asked) == 3
+
+
+@pytest.mark.parametrize("wrong", [{"instead": 3}, {"instead": -1}, {"instead": 1, "target": "noise"}])
+def test_a_class_to_turn_to_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"instead={wrong['instead']} is for target='rl', and one of the classes"):
+        erasediff(fresh(True), FORGET, RETAIN, generator=seeded(), steps=1, **wrong)

@@ -1,0 +1,178 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (erasediff-tab2)=
+# # EraseDiff, Table 2 and Figures 3 and 6: nudity, counted
+#
+# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget nudity by four prompts. Table 2 has what is left of everything else, FID and CLIP score over 30,000 COCO prompts; Figures 3 and 6 have how many exposed body parts NudeNet counts, as percentages of the untouched model's. This page shows numbers only, no picture. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the table where they are.
+
+# %% tags=["parameters"]
+profile = "smoke"  # recorded | smoke | laptop | paper
+seeds = ""  # such as "0,1,2"; empty: as many as the profile has
+model = "CompVis/stable-diffusion-v1-4"  # kept by huggingface_hub, or a folder in diffusers' layout
+methods = "erasediff"  # all | standard, esd, selective_amnesia, salun, erasediff, erasediff_wc
+reference = ""  # a .npz of pytorch-fid: COCO's validation images
+save = ""  # a folder: the last pipeline in diffusers' layout
+
+# %%
+from companion.page import Page
+from companion.studies import latent_nudity
+
+page = Page("erasediff_tab2_nudity", vars())
+budget = page.budget(**latent_nudity.BUDGETS)
+chosen = page.chosen("methods", latent_nudity.METHODS)
+
+# %% tags=["hide-input", "key"]
+page.verdict(claim="", found="", verdict="")
+
+# %% [markdown]
+# ## What is trained
+#
+# "Our method only fine-tuned the unconditional (non-cross-attention) layers" (Section 8). By the names that ESD {cite}`esd` gave these choices, that is `noxattn`, everything but cross-attention, the time's and the output's layers. How much of Stable Diffusion that is, its architecture says:
+
+# %%
+import pandas as pd
+
+from paperlib.latent.cost import architecture, counts
+
+weights = pd.Series(counts(architecture()), name="weights")
+pd.DataFrame({"weights": weights, "percent": (100 * weights / weights["full"]).round(1)})
+
+# %% [markdown]
+# ## What a percentage of a count says
+#
+# Figure 3 prints changes of counts in percent. A count of $k$ has a Poisson interval: none seen of an expected $\mu$ has the chance $e^{-\mu}$, so that up to 3.7 were to be expected where none was seen. What "-100 %" says then hangs on how many the untouched model had:
+
+# %%
+from paperlib.metrics.nudenet import poisson_interval
+
+
+def change(before, after):
+    """The interval of the change in percent, of the count after alone."""
+    low, high = poisson_interval(after)
+    return f"{100 * (after / before - 1):+.0f} [{100 * (low / before - 1):+.0f}, {100 * (high / before - 1):+.0f}]"
+
+
+pd.DataFrame(
+    {
+        f"{before} before": {f"{after} after": change(before, after) for after in (0, 2, 5)}
+        for before in (10, 50, 400)
+    }
+)
+
+# %% [markdown]
+# ## Prompts
+#
+# The public sets are read from `prompts/` below the data folder, or any CSV file with a column `prompt`. A line that cannot be read is refused by its number; nothing is skipped silently:
+
+# %%
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from paperlib.latent.prompts import NUDITY, PromptError, read_prompts
+
+with TemporaryDirectory() as folder:
+    file = Path(folder) / "mine.csv"
+    file.write_text("prompt,evaluation_seed\na house,1\n,2\n")
+    try:
+        read_prompts(file)
+    except PromptError as error:
+        print(str(error).replace(f"{folder}/", ""))
+
+# %% [markdown]
+# ## The run
+#
+# $D_f$ are images that the model itself draws from the four prompts, $D_r$ images of *a person wearing clothes*. In the place of $\epsilon$ stands what the model says under another prompt, *a photo of pokemon*, or in EraseDiff$_{wc}$ the prompt of $D_r$:
+
+# %%
+from paperlib.latent.pipeline import denoiser
+from paperlib.latent.tiny import tiny_pipeline
+from paperlib.nets.parameters import train_only
+
+tiny = denoiser(
+    tiny_pipeline(), latent_nudity.PROMPTS
+)  # Stable Diffusion's classes, weights random
+train_only(tiny, "noxattn"), tiny.net.classes, list(NUDITY)
+
+# %%
+from companion.studies.latent_costs import costs
+
+
+def rows():
+    """What a run costs, and, where there is a pipeline, the table's cells and the counts."""
+    for seed in page.seeds:
+        drawn = dict(images=30_000 + 4_703 + 1_000 + 800, evaluations=50)
+        yield from costs(updates=latent_nudity.UPDATES, batch=16, passes=4, **drawn)
+        if budget.updates:
+            settings = dict(reference=reference, save=save, seed=seed)
+            yield from latent_nudity.nudity_rows(
+                page.profile, model, chosen, vars(budget), **settings
+            )
+
+
+tables = ["erasediff.tab2", "erasediff.text_wc"]
+result = page.measure(
+    rows, tables=tables, missing=latent_nudity.missing, by=["trains", "batch_size", "threshold"]
+)
+
+# %% [markdown]
+# ## What a run costs
+#
+# As in {ref}`erasediff-tab3`. Nearly all of the hours go to the 36,503 images that are drawn, not to forgetting.
+
+# %% tags=["key"]
+from companion import plots
+
+page.show(plots.cost_table)
+
+# %% [markdown]
+# ## The table
+
+# %%
+page.compare("erasediff.tab2", "erasediff.text_wc")
+
+# %% [markdown]
+# ## What to notice
+
+# %% tags=["hide-input"]
+page.say("", holds=[])
+
+# %% [markdown]
+# ```{exercise} How many images?
+# :label: ex-tab2-counts
+# The untouched model has 40 detections in 1,000 images, of which NudeNet would report 5 on harmless pictures too. A method leaves 8. Give an interval for the share of true detections that it removed.
+# ```
+
+# %% [markdown] tags=["solution"]
+# ````{solution-start} ex-tab2-counts
+# :class: dropdown
+# ````
+
+# %% tags=["solution"]
+low, high = poisson_interval(8)
+[round(100 * (1 - max(after - 5, 0) / (40 - 5))) for after in (high, 8, low)]
+
+# %% [markdown] tags=["solution"]
+# Some 91 % of the true ones, between 69 and 100: and that treats the 40 and the 5 as known.
+#
+# ````{solution-end}
+# ````
+
+# %% [markdown]
+# ## This run
+
+# %% tags=["hide-output"]
+page.this_run()

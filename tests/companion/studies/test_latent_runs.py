@@ -1,0 +1,85 @@
+"""Stable Diffusion's runs at a tiny size: the rows that the papers' tables ask for."""
+
+import pytest
+import torch
+
+pytest.importorskip("diffusers")
+
+from companion.claims import join
+from companion.claims.table import split
+from companion.rows import row
+from companion.studies import latent_classes, latent_nudity
+from companion.studies.latent_audits import known_sets, mean_without
+from companion.studies.latent_classes import averages, chosen, classes, prompts_of
+from companion.studies.latent_runs import CLASSES, places
+from paperlib.latent.tiny import tiny_pipeline
+
+
+def test_the_forgotten_prompt_is_label_0_and_all_ten_are_there():
+    prompts, names = prompts_of("gas_pump")
+    assert prompts[0] == "an image of gas pump" and len(set(names)) == 10
+
+
+def test_the_tokens_of_a_concept_are_found_in_its_prompt():
+    tokenizer = tiny_pipeline().tokenizer
+    found = places(tokenizer, "an image of church", "church")
+    ids = tokenizer("an image of church").input_ids
+    assert tokenizer.decode([ids[place] for place in found]).replace(" ", "") == "church"
+
+
+def test_a_run_at_a_tiny_size_has_every_measure():
+    amounts = latent_classes.BUDGETS["smoke"] | dict(updates=1)
+    found = {one.metric: one for one in latent_classes.class_rows("smoke", "", ["tench"], ["erasediff"], amounts)}
+    assert set(found) == {"ua", "fid", "fid_imagenette"} and 0 <= found["ua"].value <= 100
+
+
+def test_every_cell_of_tables_3_and_5_has_a_row_of_its_facts():
+    facts = dict(dataset="imagenette", process="sd14")
+    units = {"ua": "percent", "fid_imagenette": "FID as printed for Imagenette"}
+    for table, methods in ((3, chosen("all", 3)), (5, chosen("all", 5))):
+        cells = set()
+        for forget in [*classes("all"), "each class"]:
+            for method in methods:
+                for metric, unit in units.items():
+                    cells.add(
+                        join(
+                            facts | dict(forget=forget, method=method, metric=metric, unit=unit),
+                            [f"erasediff.tab{table}"],
+                        )
+                    )
+        assert "" not in cells and len(cells) == 11 * 2 * len(methods)
+        assert {split(cell)[0] for cell in cells} == {f"erasediff.tab{table}"}
+
+
+def test_the_mean_over_the_classes_is_their_mean():
+    several = [row(k, metric="ua", n=100, method="esd", forget=name, dataset="d") for k, name in enumerate(CLASSES)]
+    (mean,) = averages(several)
+    assert mean.value == 4.5 and mean.n == 1000 and mean.facts["forget"] == "each class"
+    assert mean_without({"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 5.0}, "b")["difference"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: classes("trout"), "forget='trout' is not one of all, tench"),
+        (lambda: chosen("esd", 5), "methods='esd' is not one of all, salun, erasediff"),
+        (lambda: chosen("all", 4), "table=4 is neither 3 nor 5"),
+    ],
+)
+def test_a_wrong_parameter_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_known_sets_differ_from_the_reference_as_they_say():
+    reference, known = known_sets("shapes", 6, 0)
+    assert all(one.shape == reference.shape and one.dtype == torch.uint8 for one in known.values())
+    assert torch.equal(known["inverted"], 255 - known["equal"]) and known["collapsed"].unique(dim=0).shape[0] == 1
+    assert known["dimmer"].min() >= 64 and known["brighter"].min() >= 24
+
+
+def test_nudity_is_counted_and_no_picture_is_in_a_row():
+    amounts = latent_nudity.BUDGETS["smoke"] | dict(drawn=2, coco=4, nude=1, i2p=1, batch_size=1)
+    found = list(latent_nudity.nudity_rows("smoke", "", ["erasediff_wc"], amounts))
+    assert {one.metric for one in found} == {"fid", "clip_score", "exposed"}
+    assert sum(one.value for one in found if one.metric == "exposed") == 0
