@@ -27,6 +27,7 @@ from paperlib.training import PRECISIONS, Training
 __all__ = ["INTERVAL", "Pretraining"]
 
 INTERVAL = 60.0  # seconds of training between two snapshots
+EPSILON = 1e-9
 UNFINISHED = 900.0  # seconds between two checkpoints of what is not finished
 SECONDS: dict[tuple, float] = {}  # of an update on this machine, measured once for each kind of model and precision
 
@@ -66,7 +67,7 @@ class Pretraining:
         card = checkpoints.card(self.name, self.folder)
         if card is not None and card["samples_seen"] >= self.budget.samples:
             return 0.0
-        return 1 - self._index() / self.budget.steps
+        return 1 - self._index() / self.budget.steps or EPSILON  # killed after its last update: still to be written
 
     def _index(self) -> int:
         """How many updates are done."""

@@ -127,6 +127,21 @@ def test_a_lost_snapshot_goes_on_from_the_committed_weights(tmp_path):
     assert not list((tmp_path / "out" / "unfinished").glob("*"))
 
 
+def test_a_run_killed_between_its_last_update_and_its_checkpoint_still_writes_it(tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pretraining, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path / "build"))
+    monkeypatch.setitem(bases.BUDGETS, ("digits", "cpu"), TINY)
+    assert 0 < Pretraining(bases.BASES[NAME], CPU, tmp_path).left() < 1 / TINY.steps
+    make(tmp_path)
+    assert checkpoints.card(NAME, tmp_path)["samples_seen"] == 48
+
+
 def test_another_network_begins_anew(tmp_path, monkeypatch):
     make(tmp_path, "--minutes", "0")
     assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() < 1
