@@ -171,6 +171,7 @@ WORKS: dict[str, Callable[..., Iterator[Work]]] = {
     "sgu_tab2_unlearning_and_nll": lambda amounts, asked: _sgu(amounts, "tab2", asked),
     "sgu_tab3_inpainting": lambda amounts, asked: _sgu(amounts, "tab3", asked),
     "sgu_tab4_reconstruction": lambda amounts, asked: _sgu(amounts, "tab4", asked),
+    "sgu_tab5_finetuning": lambda amounts, asked: _sgu(amounts, "tab5", asked),
     "vdu_tab2_gamma_sweep": _vdu,
     "vdu_tab1_against_selective_amnesia": _rivals,
     "vdu_fig1_same_noise": _rivals,  # the runs of Table 1, found in the store

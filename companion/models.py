@@ -153,7 +153,9 @@ class Model:
 def base(name: str, called: str = "standard") -> Model:
     """A base model by its name, in tables ``called`` so; without a checkpoint, a recipe that says so."""
     if name not in BASES:
-        return Model("", called, missing=f"there is no base model {name!r}; there are: {', '.join(BASES)}")
+        larger = [one for one in BASES if BASES[one].paper and one.partition("-")[2] == name]
+        why = f"there is no base model {name!r}" + (f"; profile paper has {', '.join(larger)}" if larger else "")
+        return Model("", called, missing=why)
     if bases.card(name) is None:
         network = BASES[name].network.name
         why = f"{network} has not been trained: python -m companion campaign --only {network}"

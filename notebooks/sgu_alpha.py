@@ -131,7 +131,7 @@ def measured():
 
 
 # %% [markdown]
-# The best of each loss, by the rule's score, is what {ref}`sgu-fig3` and {ref}`sgu-tab4` take, and what a run of {ref}`sgu-tab2` takes.
+# The best of each loss, by the rule's score, is what {ref}`sgu-fig3`, {ref}`sgu-tab4` and {ref}`sgu-tab5` take, and what a run of {ref}`sgu-tab2` takes.
 
 # %%
 from companion.rows import row

@@ -25,7 +25,13 @@ def test_a_page_s_work_follows_its_own_amounts():
     assert works("sgu_tab1_mixture_nll") == []
 
 
-def test_the_way_back_costs_its_stops():
+def test_fine_tuning_costs_its_own_updates_and_the_way_back_its_stops():
+    fine = {work.base: work for work in works("sgu_tab5_finetuning")}
+    assert set(fine) == {"sgu-cifar10-vp", "sgu-cifar10-ddpm", "sgu-celeba-vp"}
+    per_update = 3 * 800
+    solved = 5 * 10_000 * cost.SOLVER
+    assert fine["sgu-cifar10-vp"].trained == 80_000 * per_update + solved
+    assert fine["sgu-cifar10-ddpm"].trained == 30_000 * per_update + solved
     back = {work.base: work for work in works("sgu_tab4_reconstruction")}
     # by the image from five further times, by the latent there and back, of five models, both sides, 1,000 stops
     assert back["sgu-cifar10-vp"].drawn == 5 * 2 * 10_000 * 1000 * 9
