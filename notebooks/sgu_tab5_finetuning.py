@@ -34,7 +34,7 @@ from companion.page import Page
 
 page = Page("sgu_tab5_finetuning", vars())
 small = dict(steps=2, marks=(), batch_size=4, n=40, sampler=4, images=2, strata=4, tolerance=5.0)
-some = dict(steps=20, marks=(5,), batch_size=16, n=60, sampler=10, images=3, strata=16)
+some = dict(steps=20, marks=(5,), batch_size=16, n=50, sampler=10, images=2, strata=16)
 theirs = dict(steps=0, marks=(), batch_size=0, n=10_000, sampler=1000, images=10_000, strata=0)
 budget = page.budget(
     smoke=small,
