@@ -80,6 +80,7 @@ class Page:
         if not self.computes and self.recorded is None:
             raise ValueError(f"profile='recorded': {name} has no committed record; take smoke, laptop or paper")
         self.seeds = seed_list(self.parameters.get("seeds", ""))
+        self.rows: Sequence[str] = ()  # what "all" means, where it is not every one
         build = build_folder()
         self.store = page_store()
         if self.is_default:
@@ -96,19 +97,21 @@ class Page:
 
     def budget(self, *, smoke: dict, laptop: dict, paper: dict) -> SimpleNamespace:
         """The profile's amounts, by name; a parameter of the same name that is set (not 0, not empty) goes before them
-        in every profile. ``seeds`` among them is how many the profile has where the parameter names none."""
+        in every profile. ``seeds`` among them is how many the profile has where the parameter names none, and ``rows``
+        what :meth:`chosen` takes for "all" in a profile that has not every row."""
         amounts = {"smoke": smoke, "laptop": laptop, "paper": rehearsal.scaled(paper, smoke)}
         chosen = dict(amounts[self.recorded.profile if self.profile == "recorded" else self.profile])
-        few = chosen.pop("seeds", 1)
+        few, self.rows = chosen.pop("seeds", 1), chosen.pop("rows", ())
         if "seeds" in self.parameters:
             self.seeds = seed_list(self.parameters["seeds"], few)
         chosen |= {name: value for name, value in self.parameters.items() if name in chosen and value}
         return SimpleNamespace(**chosen)
 
     def chosen(self, parameter: str, names: Iterable[str]) -> list[str]:
-        """What a parameter asks for: "all", or some of ``names`` with commas between."""
+        """What a parameter asks for: "all", or some of ``names`` with commas between. All are those that the profile
+        has (:meth:`budget`)."""
         known, asked = list(names), self.parameters[parameter]
-        words = known if asked == "all" else [word.strip() for word in asked.split(",")]
+        words = (self.rows or known) if asked == "all" else [word.strip() for word in asked.split(",")]
         if unknown := [word for word in words if word not in known]:
             raise ValueError(f"{parameter}={unknown[0]!r} is not one of all, {', '.join(known)}")
         return [name for name in known if name in words]

@@ -35,7 +35,7 @@ from companion.page import Page
 
 page = Page("sgu_fig3_samples", vars())
 budget = page.budget(
-    smoke=dict(steps=2, batch_size=4, n=40, sampler=4),
+    smoke=dict(steps=2, batch_size=4, n=40, sampler=4, rows=["mnist"]),
     laptop=dict(steps=0, batch_size=16, n=200, sampler=10),  # steps 0: the runs of the search
     paper=dict(
         steps=0, batch_size=0, n=10_000, sampler=1000

@@ -37,7 +37,8 @@ from companion.page import Page
 page = Page("sgu_tab2_unlearning_and_nll", vars())
 both = dict(recipes=["flow", "noised flow"])  # of a likelihood, below
 budget = page.budget(
-    smoke=dict(steps=2, batch_size=4, n=40, sampler=4, images=2, tolerance=5.0, recipes=["flow"]),
+    smoke=dict(steps=2, batch_size=4, n=40, sampler=4, images=2, tolerance=5.0, recipes=["flow"])
+    | dict(rows=["mnist", "stl10"]),
     laptop=both
     | dict(steps=300, batch_size=32, n=2000, sampler=10, images=128, tolerance=1e-3, seeds=3),
     # updates, batches, sampler: each row's own (below); n: text; images: the whole test set,

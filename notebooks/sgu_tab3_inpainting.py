@@ -36,7 +36,8 @@ from companion.page import Page
 
 page = Page("sgu_tab3_inpainting", vars())
 budget = page.budget(
-    smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, stops=2, resamples=2),
+    smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, stops=2, resamples=2)
+    | dict(rows=["mnist", "celeba"]),
     laptop=dict(steps=300, batch_size=32, evaluations=10, n=100, stops=50, resamples=3, seeds=3),
     # updates, batches: each row's own, as in Table 2, whose models these are; images: Table 3;
     # stops: score_sde's N; resamples: RePaint's own r

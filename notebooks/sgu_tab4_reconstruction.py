@@ -36,7 +36,7 @@ from companion.page import Page
 
 page = Page("sgu_tab4_reconstruction", vars())
 budget = page.budget(
-    smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, stops=4, times=(0.1,)),
+    smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, stops=4, times=(0.1,), rows=["mnist"]),
     laptop=dict(steps=0, batch_size=16, evaluations=10, n=10, stops=10, times=(0.005, 0.1, 0.5)),
     # steps 0 at laptop: the runs of the search; n at paper: the whole test set; stops: score_sde's N; times: the curve beside t
     paper=dict(

@@ -19,7 +19,8 @@ def measures_table(
     Args:
         record: with a value of ``WHOLE`` for each model, whose ``forget`` is all that is forgotten together.
         columns: heading -> the facts of its values; ``decimals`` among them is how they are written. A record that has
-            no value of a metric, being older than its measure, has no such column.
+            no value of a metric, being older than its measure, has no such column. With ``some`` among them not every
+            model has a value, as a bound is of a DDPM alone.
         title: the caption.
         more: (record, facts of the model) -> further cells by heading.
     """
@@ -30,7 +31,10 @@ def measures_table(
         model, cells = {"dataset": dataset, "forget": forget, "method": method}, {}
         for head, facts in columns.items():
             facts = dict(facts)
-            decimals = facts.pop("decimals", 1)
+            decimals, some = facts.pop("decimals", 1), facts.pop("some", False)
+            if some and not record.all(**model, **facts):
+                cells[head] = ""
+                continue
             value = record.find(**model, **facts)
             cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
         row = f"{data_title(dataset)}<br><small>{forget.replace(',', ' and ')}</small>", method_title(method)

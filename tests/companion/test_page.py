@@ -116,6 +116,17 @@ def test_a_budget_is_the_profile_s_and_a_parameter_that_is_set_goes_before_it(ch
         assert page(profile, steps=5).budget(smoke=SMOKE, laptop=LAPTOP, paper=PAPER).steps == 5
 
 
+def test_all_rows_are_those_that_the_profile_has(checkout):
+    names = ["a", "b", "c"]
+    for profile, rows in {"smoke": ["b"], "laptop": names}.items():
+        made = page(profile, forget="all")
+        budget = made.budget(smoke=SMOKE | {"rows": ["b"]}, laptop=LAPTOP, paper=PAPER)
+        assert made.chosen("forget", names) == rows and not hasattr(budget, "rows")
+    made = page("smoke", forget="a")
+    made.budget(smoke=SMOKE | {"rows": ["b"]}, laptop=LAPTOP, paper=PAPER)
+    assert made.chosen("forget", names) == ["a"]  # what is named is taken
+
+
 def test_seeds_are_the_parameter_s_and_else_as_many_as_the_profile_has(checkout):
     for profile, given, expected in [
         ("smoke", "", [0]),

@@ -37,6 +37,8 @@ def test_a_model_that_lacks_a_measure_is_an_error_that_names_it():
     some.values = [one for one in some.values if one.method == "standard" or one.protocol["metric"] != "ur"]
     with pytest.raises(KeyError, match="0 values of example have .*method='redirect', metric='ur'"):
         measures_table(some, {"UR": {"metric": "ur"}}, title="t")
+    page = measures_table(some, {"UR": {"metric": "ur", "some": True}}, title="t").to_html()
+    assert "20.0" in page and "Redirect" in page  # where not every model has one, its cell is empty
 
 
 def test_a_measure_that_the_record_is_older_than_has_no_column():
