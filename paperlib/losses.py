@@ -61,7 +61,6 @@ def batch(data: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
 def draw(data: Data, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
     """x_0 [size, ...] drawn with replacement, and their labels [size], None for a plain tensor."""
-    need_positive(size=size)
     if isinstance(data, Tensor):
         return batch(data, size, generator), None
     return data.batch(size, generator)
@@ -187,6 +186,7 @@ def batch_loss(
 
     On retained data this is L_g of SGU and L_r of EraseDiff.
     """
+    need_positive(size=size)
     x0, labels = draw(data, size, generator)
     cond = condition(model, labels, generator, dropout)
     return score_matching(model, x0, generator, cond=cond, weighting=weighting, levels=levels, antithetic=antithetic)
