@@ -21,6 +21,7 @@ from companion.claims.table import NOTHING, label, number
 from companion.claims.verdicts import WORDS, Verdict
 from companion.code import CHECKOUT
 from companion.parameters import defaults
+from companion.reach import reached
 from companion.records import Record
 
 __all__ = ["Cell", "cells", "command", "scorecard_page", "summary_table"]
@@ -81,10 +82,11 @@ def command(record: Record) -> str:
 
 def summary_table(every: Sequence[Cell]) -> str:
     """HTML: a row for each table and figure, and how many of its printed numbers have come out how."""
-    rows = []
+    rows, ways = [], reached()
     for paper, title in PAPERS.items():
         for source, several in _by_source(cell for cell in every if cell.paper == paper).items():
             pages = [cell.record.page for cell in several if cell.record]
+            pages += [ways[cell.claim.id][0] for cell in several if cell.claim.id in ways]
             rows.append(_row(_linked(f"{title}, {source}", *pages[:1]), *_counts(several)))
         for figure, facts in _figures()[paper].items():
             name = _linked(f"{title}, {figure}", *filter(None, [facts.get("page")]))
