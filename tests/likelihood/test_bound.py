@@ -360,7 +360,7 @@ def test_the_bound_depends_on_its_generator_alone():
     [
         ({"variance": "learned"}, "variance='learned' is not one of small, large"),
         ({"levels": 1}, "levels=1 is not at least 2"),
-        ({"strata": 0}, "strata=0 is not at least 1"),
+        ({"strata": 0}, "strata=0 is not a whole number of at least 1"),
         ({"decoder_variance": 0.0}, "decoder_variance=0.0 is not positive"),
         ({"grid": torch.tensor([0.5, 0.1])}, "grid must hold two or more increasing times"),
         ({"grid": torch.tensor([0.5])}, "grid must hold two or more increasing times"),

@@ -257,7 +257,7 @@ def test_nothing_is_left_behind():
     [
         ({"divergence": "trace"}, "divergence='trace' is not one of exact, rademacher, gaussian"),
         ({}, "draws random probes: give a generator"),
-        ({"divergence": "exact", "probes": 0}, "probes=0 is not at least 1"),
+        ({"divergence": "exact", "probes": 0}, "probes=0 is not a whole number of at least 1"),
         ({"divergence": "exact", "steps": 0}, "steps=0 is not at least 1"),
         ({"divergence": "exact", "tolerance": 0.0}, "tolerance=0.0 is not positive"),
         ({"divergence": "exact", "data_std": -1.0}, "data_std=-1.0 is not positive"),

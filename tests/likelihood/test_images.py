@@ -209,14 +209,14 @@ def test_only_8_bit_images_have_bits(function):
     for wrong in (torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4, dtype=torch.uint8), every_level()[:0]):
         with pytest.raises(ValueError, match="images must be uint8"):
             function(Mixed(VP()), wrong, generator=seeded())
-    with pytest.raises(ValueError, match="batch_size=0 is not at least 1"):
+    with pytest.raises(ValueError, match="batch_size=0 is not a whole number of at least 1"):
         function(Mixed(VP()), every_level(), generator=seeded(), batch_size=0)
 
 
 def test_numbers_of_repeats_and_levels_are_checked():
-    with pytest.raises(ValueError, match="dequantisations=0 is not at least 1"):
+    with pytest.raises(ValueError, match="dequantisations=0 is not a whole number of at least 1"):
         image_nll(Mixed(VP()), every_level(), generator=seeded(), dequantisations=0)
-    with pytest.raises(ValueError, match="probes=0 is not at least 1"):
+    with pytest.raises(ValueError, match="probes=0 is not a whole number of at least 1"):
         image_nll(Mixed(VP()), every_level(), generator=seeded(), probes=0)
     with pytest.raises(ValueError, match="levels=None: uint8 images have 256"):
         image_bound(Mixed(VP()), every_level(), generator=seeded(), levels=None)

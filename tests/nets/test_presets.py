@@ -21,9 +21,11 @@ def test_the_number_of_parameters_is_the_one_stated(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_output_has_the_input_s_shape(name):
-    net = on_paper(name)
-    x, cond = torch.zeros(2, *net.shape, device="meta"), torch.zeros(2, dtype=torch.long, device="meta")
-    assert net(x, torch.zeros(2, device="meta"), cond if net.classes else None).shape == x.shape
+    net, meta = on_paper(name), {"device": "meta"}
+    words = PRESETS[name].settings.get("text")
+    cond = torch.zeros(2, 5, words, **meta) if words else torch.zeros(2, dtype=torch.long, **meta)
+    x = torch.zeros(2, *net.shape, **meta)
+    assert net(x, torch.zeros(2, **meta), cond if words or net.classes else None).shape == x.shape
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -220,7 +220,7 @@ def test_batches_take_noise_and_any_sampler_and_refuse_none():
     assert torch.allclose(torch.cat([state.x for state in given]), whole.x, atol=1e-5)
     drawn = sample_batches(model, (6, 2), batch=4, generator=seeded(2), sampler=ddpm, steps=3)
     assert torch.isfinite(torch.cat([state.x for state in drawn])).all()
-    with pytest.raises(ValueError, match="batch=0 is not a positive number"):
+    with pytest.raises(ValueError, match="batch=0 is not a whole number of at least 1"):
         next(sample_batches(model, (6, 2), batch=0, generator=seeded(2)))
 
 
