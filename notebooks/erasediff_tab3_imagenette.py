@@ -121,8 +121,9 @@ from companion.studies.latent_audits import mean_without
 fid = printed.query("metric == 'fid_imagenette'").pivot(
     index="forget", columns="method", values="value"
 )
+both = [fid[method].to_dict() for method in ("erasediff", "salun")]
 pd.DataFrame({
-    left_out or "of all": mean_without(fid["erasediff"].to_dict(), fid["salun"].to_dict(), left_out)
+    left_out or "of all": mean_without(*both, left_out)
     for left_out in ("", "tench", "golf_ball")
 }).T  # fmt: skip
 
@@ -208,8 +209,7 @@ right, wrong = (
     {one.method: one.value for one in result.all(metric="distance", cast=cast)}
     for cast in ("right", "wrong")
 )
-ours, theirs = fid["erasediff"].to_dict(), fid["salun"].to_dict()
-ten, nine = mean_without(ours, theirs), mean_without(ours, theirs, "tench")
+ten, nine = mean_without(*both), mean_without(*both, "tench")
 memory = {
     (one.protocol["trains"], one.protocol["batch_size"]): one.value
     for one in result.all(metric="memory")
