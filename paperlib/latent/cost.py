@@ -39,7 +39,7 @@ def architecture() -> nn.Module:
 
 
 def counts(unet: nn.Module) -> dict[str, int]:
-    """How many weights each choice of :data:`paperlib.nets.parameters.CHOICES` trains."""
+    """How many weights each choice of :mod:`paperlib.nets.parameters` trains."""
     found = {which: train_only(unet, which) for which in CHOICES}
     train_only(unet, "full")
     return found

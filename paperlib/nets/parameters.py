@@ -33,7 +33,7 @@ CHOICES: dict[str, Chosen] = {
 
 
 def train_only(model: nn.Module, which: str) -> int:
-    """Let training change the weights that ``which`` of :data:`CHOICES` names and no others, in place; their number."""
+    """Let training change the weights that ``which`` of ``CHOICES`` names and no others, in place; their number."""
     if which not in CHOICES:
         raise ValueError(f"which={which!r} is not one of {', '.join(CHOICES)}")
     inside = tuple(f"{name}." for name in cross_attentions(model))
