@@ -100,7 +100,7 @@ class Observer:
 
     @property
     def floor(self) -> Tensor:
-        """Whether those show what is to be forgotten: the classifier's errors."""
+        """Whether those show what is to be forgotten, by the classifier's errors."""
         return self.shows(self.of_retained)
 
     def ratio(self, shown: Tensor) -> Forgetting:
