@@ -101,5 +101,5 @@ def added(value: float, *intervals: Interval) -> Interval:
 
 @cache
 def t_quantile(freedom: int) -> float:
-    """The t for which P(|T| < t) = 95 %."""
+    """The t for which ``P(|T| < t) = 95 %``."""
     return float(stdtrit(freedom, 0.975))

@@ -134,7 +134,7 @@ def _draw(labels: Tensor, hues: Tensor, generator: torch.Generator, size: int) -
 
 
 def sample(n: int, generator: torch.Generator, size: int = 12) -> Captioned:
-    """n images, classes and colours uniform: a plain shape on a dark ground, easier than :mod:`paperlib.data.shapes`."""
+    """n images, classes and colours uniform: a plain shape on dark ground, easier than :mod:`paperlib.data.shapes`."""
     labels = torch.randint(len(shapes.CLASSES), (n,), generator=generator)
     colours = torch.randint(len(COLOURS), (n,), generator=generator)
     hues = torch.tensor([hue for hue, *_ in COLOURS.values()])[colours]
