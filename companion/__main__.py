@@ -20,6 +20,7 @@ COMMANDS = {
     "noisy-classifier": ("companion.noisy_classifiers", "train the classifier of noisy images of a data set"),
     "captioned": ("companion.captioned", "train the small text-to-image model"),
     "evaluate": ("companion.evaluate", "measure a checkpoint: FID, UR, likelihoods and the rest"),
+    "search-alpha": ("companion.studies.sgu_search", "search SGU's alpha, which the paper does not print"),
     "search": ("companion.comparison.search", "search every method's settings on held-out images"),
 }
 

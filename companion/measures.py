@@ -18,23 +18,39 @@ from companion.evaluation.likelihoods import likelihood
 from companion.evaluation.measures import METRICS, Result
 from companion.evaluation.report import prepare
 from companion.evaluation.samples import find
-from companion.evaluation.subject import Protocol
+from companion.evaluation.subject import Protocol, Subject
 from companion.machine import pick_device
 from companion.models import Model
 from companion.rows import Row, row
 from paperlib.data.splits import forgotten
 from paperlib.likelihood.recipes import needs_recipe
 
-__all__ = ["distance", "fid", "measured", "nll", "nll_per_image", "pul", "share_of_training", "ufid", "ur"]
+__all__ = [
+    "distance",
+    "fid",
+    "measured",
+    "nll",
+    "nll_per_image",
+    "pul",
+    "share_of_training",
+    "subject_of",
+    "ufid",
+    "ur",
+]
 
 SIDES = {"D_g": "retain", "D_f": "forget"}
 
 
+def subject_of(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> Subject:
+    """A model under a protocol, with all that its samples and an observer of them say."""
+    asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
+    return prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
+
+
 def measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:
     """The results of ``companion.evaluate``'s metrics, by name: what stands behind every measure here."""
-    asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
-    subject = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
-    return {one.name: one for name in metrics for one in METRICS[name][0](subject)}
+    found = subject_of(model, metrics, forget, **protocol)
+    return {one.name: one for name in metrics for one in METRICS[name][0](found)}
 
 
 def _row(model: Model, found: Result, metric: str, forget: str, seed: int, unit: str = "", **facts: Any) -> Row:
@@ -96,20 +112,31 @@ def fid(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iP
     return _row(model, found, "fid", "", seed, sampler=sampler, sampler_evaluations=evaluations)
 
 
-def nll(model: Model, forget: str, *, images: int, tolerance: float, seed: int, recipe: str = "flow") -> Iterator[Row]:
-    """Bits a dimension by the probability-flow ODE, of ``images`` test images of each side.
+#: recipe -> the metric as ``companion.evaluate`` and as a record has it, and the name of its results.
+LIKELIHOODS = {
+    "flow": ("nll", "nll", "NLL"),
+    "noised flow": ("noised-nll", "noised nll", "noised NLL"),
+    "bound": ("bound", "bound", "bound"),
+}
 
-    ``recipe`` "flow" is score_sde's, and the papers'; "noised flow" asks the model at noised images, where it was
-    trained, and has a metric of its own (:mod:`paperlib.likelihood.recipes` says which tells what).
+
+def nll(model: Model, forget: str, *, images: int, seed: int, recipe: str = "flow", **solving: Any) -> Iterator[Row]:
+    """Bits a dimension of ``images`` test images of each side.
+
+    ``recipe`` "flow" is the probability-flow ODE, score_sde's and the papers'; "noised flow" asks the model at noised
+    images, where it was trained; "bound" is a DDPM's own, and of other models there is none. Each has a metric of its
+    own (:mod:`paperlib.likelihood.recipes` says which tells what). ``solving``: the ODE's ``tolerance``, or the bound's
+    ``strata``.
     """
-    needs_recipe(recipe, "flow", "noised flow")
-    asked, metric = {"flow": ("nll", "nll"), "noised flow": ("noised-nll", "noised nll")}[recipe]
-    results = measured(model, (asked,), forget, images=images, tolerance=tolerance, seed=seed)
-    told = {"split": "test", "tolerance": tolerance, "shared": "test images", "recipe": recipe}
+    needs_recipe(recipe)
+    asked, metric, called = LIKELIHOODS[recipe]
+    if recipe == "bound" and not model.kind.process.startswith("ddpm"):
+        return
+    results = measured(model, (asked,), forget, images=images, seed=seed, **solving)
+    told = {"split": "test", "shared": "test images", "recipe": recipe} | solving
     told |= {"unit": "bits/dim"} if metric != "nll" else {}
     for side in SIDES:
-        name = f"{'noised ' * (recipe == 'noised flow')}NLL {side}"
-        yield _row(model, results[name], metric, forget, seed, test=side, **told)
+        yield _row(model, results[f"{called} {side}"], metric, forget, seed, test=side, **told)
 
 
 def nll_per_image(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> dict[str, Tensor]:

@@ -44,7 +44,8 @@ budget = page.budget(
 )
 
 # %% tags=["hide-input", "key"]
-from companion.studies.sgu_sweep import at, best, rises
+from companion.plots.sgu_sweep import printed_steps, rises
+from companion.studies.sgu_sweep import at, best
 
 if page.recorded:
     sweep_ = rises(page.recorded.series["sweep"])
@@ -172,13 +173,16 @@ swept_ = rises(result.series["sweep"])
 low, middle, high = (at(swept_, c) for c in (0.98, 0.95, 0.87))
 tuned, negated = (best(swept_)[name] for name in ("control", "negate"))
 ratio = [one["D_f"] / one["D_g"] for one in high]
+rise_f, rise_g = (printed_steps(swept_, side) for side in ("D_f", "D_g"))
+theirs = [rise_f[loss] / rise_g[loss] for loss in ("orthogonal", "obtuse")]
+code = [shrinkage(0.99, loss=loss, variant="paper", dims=784) for loss in ("orthogonal", "obtuse")]
 page.say(
     f"**Weights mean nothing before they stand on one axis.** {low[0]['alpha']} and {low[1]['alpha']} are the same $c$ = 0.98, and do the same: UR {low[0]['ur']:.0f} and {low[1]['ur']:.0f} %, distance {low[0]['distance']:.2f} and {low[1]['distance']:.2f} times, $D_f$ {low[0]['D_f']:+.2f} and {low[1]['D_f']:+.2f} bits. So it is at 0.95.",
-    f"**The public code's 0.99 judges nobody's printed loss.** Of Eq. 9 it is $c$ = 0.11, far beyond the {high[0]['distance']:.1f}-fold damage at 0.87; of Eq. 10 it is 0.995, where already 0.98 cannot be told from fine-tuning alone ({tuned['ur']:.0f} %, {tuned['distance']:.2f} times).",
+    f"**The public code's 0.99 judges nobody's printed loss.** Of Eq. 9 it is $c$ = {code[0]:.2f}, far beyond the {high[0]['distance']:.1f}-fold damage at 0.87; of Eq. 10 it is {code[1]:.3f}, where already 0.98 cannot be told from fine-tuning alone ({tuned['ur']:.0f} %, {tuned['distance']:.2f} times).",
     f"**Between 0.95 and 0.87 lies a cliff**: Orthogonal goes from {middle[0]['ur']:.1f} to {high[0]['ur']:.1f} %, Obtuse from {middle[1]['ur']:.1f} to {high[1]['ur']:.1f} %. Whoever picks a weight by its round number lands on either side.",
-    f"**Can both printed numbers hold?** In proportion, yes. The paper's $D_f$ rises 9.5 and 10.6 times as much as its $D_g$; here, at $c$ = 0.87, {ratio[0]:.0f} and {ratio[1]:.0f} times. The printed rises are twice ours, so a smaller $c$ or a longer run is behind them. What the table does not print is the distance of what else is drawn.",
+    f"**Can both printed numbers hold?** In proportion, yes. The paper's $D_f$ rises {theirs[0]:.1f} and {theirs[1]:.1f} times as much as its $D_g$; here, at $c$ = 0.87, {ratio[0]:.0f} and {ratio[1]:.0f} times. The printed rises are twice ours, so a smaller $c$ or a longer run is behind them. What the table does not print is the distance of what else is drawn.",
     f"**UR and likelihood see different things.** Exact negation (ours, at its exact weight) leaves {negated['ur']:.0f} % at {negated['distance']:.2f} times the distance, the best score here and not enough either; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes what is drawn, and SGU what is likely.",
-    "**The code's element-wise loss and the corrected ones are not in this record**: a run of the search without `--only` has all five readings ({py:mod}`companion.studies.sgu_search`).",
+    "**The code's element-wise loss and the corrected ones are not in this record**: a run of the search without `--only` has all five readings (`python -m companion search-alpha`).",
     holds=[
         abs(low[0]["ur"] - low[1]["ur"]) < 3
         and abs(low[0]["distance"] - low[1]["distance"]) < 0.05,

@@ -228,14 +228,16 @@ grid("forget", "to be forgotten")
 # ## What to notice
 
 # %% tags=["hide-input"]
+from paperlib.processes import VE
+
 near, far = (by_model(result, "feature distance", time) for time in (0.1, 0.5))
 kept, back = by_model(result, "accuracy", 0.1), by_model(result, "accuracy", 0.5)
 page.say(
-    f"**The features see what accuracy does not.** At $t$ = 0.1 all models still give back 9 or 10 of 10 classes of $D_f$ (Orthogonal {kept['sgu_orthogonal', 'D_f']:.0f} %); but what comes back from Orthogonal and Obtuse is {near['sgu_orthogonal', 'D_f'] / near['standard', 'D_f']:.1f} and {near['sgu_obtuse', 'D_f'] / near['standard', 'D_f']:.1f} times as far from the original as from Standard, on $D_g$ {near['sgu_orthogonal', 'D_g'] / near['standard', 'D_g']:.1f} and {near['sgu_obtuse', 'D_g'] / near['standard', 'D_g']:.1f} times. That is what Table 4 claims of Orthogonal, and here it holds of both.",
+    f"**The features see what accuracy does not.** At $t$ = 0.1 all models still give back {min(kept.values()):.0f} % or more (Orthogonal on $D_f$ {kept['sgu_orthogonal', 'D_f']:.0f} %); but what comes back from Orthogonal and Obtuse is {near['sgu_orthogonal', 'D_f'] / near['standard', 'D_f']:.1f} and {near['sgu_obtuse', 'D_f'] / near['standard', 'D_f']:.1f} times as far from the original as from Standard, on $D_g$ {near['sgu_orthogonal', 'D_g'] / near['standard', 'D_g']:.1f} and {near['sgu_obtuse', 'D_g'] / near['standard', 'D_g']:.1f} times. That is what Table 4 claims of Orthogonal, and here it holds of both.",
     f"**At 0.5 a model is asked what it knows.** Unseen turns most 3s and 7s into something else ({back['unseen', 'D_f']:.0f} % come back) and keeps {back['unseen', 'D_g']:.0f} % of $D_g$. SGU's {back['sgu_orthogonal', 'D_f']:.0f} % on $D_f$ goes with less of $D_g$ ({back['sgu_orthogonal', 'D_g']:.0f} and {back['sgu_obtuse', 'D_g']:.0f} %): the specks of {{ref}}`sgu-fig3`.",
     f"**The text and the table name different losses.** Here they hardly differ: feature distances on $D_f$ at 0.5 are {far['sgu_orthogonal', 'D_f']:.1f} and {far['sgu_obtuse', 'D_f']:.1f}. At the same $c$ they are nearly the same method ({{ref}}`sgu-alpha`).",
     f"**Exact negation (ours) forgets less here** ({back['negate', 'D_f']:.0f} % of $D_f$ come back, fine-tuning alone: {back['finetune', 'D_f']:.0f} %): it was taught what to draw from noise, and an image at $t$ = 0.5 is a strong hint.",
-    "**By the latent, 0.02 asks even less**: VE's $x_T$, some 50 a pixel, moves by 0.08, and the ODE leads back to where it came from. Ten Heun steps each way are coarse: one image of ten more or less tells nothing.",
+    f"**By the latent, 0.02 asks even less**: VE's $x_T$, some {VE().prior_std():.0f} a pixel, moves by {level(0.02):.2f}, and the ODE leads back to where it came from. Ten Heun steps each way are coarse: one image of ten more or less tells nothing.",
     holds=[
         all(
             near[f"sgu_{loss}", "D_f"] > 2 * near["standard", "D_f"]

@@ -53,7 +53,7 @@ if page.recorded:
     rise = {key: value - flow["standard", key[1]] for key, value in flow.items()}
     times = {name: value / far["standard"] for name, value in far.items()}
 page.verdict(
-    claim='Fine-tuned, SGU forgets CIFAR-10\'s dogs and automobiles as well as retrained, on VP and on DDPM, whose likelihood "cannot" be calculated.',
+    claim='"SGU also performed well in the DDPM fine-tuning tasks"; "SGU-Obtuse achieve the lowest unlearning rates across all models and datasets". A DDPM "cannot calculate exact NLL values".',
     found=f"With the $c$ that the search found on VE, 20 updates destroy MNIST's DDPM: UR {ur_of['sgu_orthogonal']:.0f} %, at {times['sgu_orthogonal']:.0f} and {times['sgu_obtuse']:.0f} times the distance. $D_f$ is {rise['sgu_orthogonal', 'D_f']:.1f} and {rise['sgu_obtuse', 'D_f']:.1f} bits less likely, $D_g$ {rise['sgu_orthogonal', 'D_g']:.1f} and {rise['sgu_obtuse', 'D_g']:.1f}: by likelihoods alone a success.",
     verdict="*Another protocol*: no printed cell is judged. A weight does not carry over from one process to another, even on the axis of $c$; and the backslash can be filled in, by the bound.",
     rests="One seed, 20 updates of 16 + 16, 50 samples, 2 test images a side: enough to see a wreck, not an order.",
@@ -124,7 +124,7 @@ def models(row, seed, updates=budget.steps):
 
 # %%
 from companion.measures import distance, nll, ur
-from companion.studies.sgu_finetuning import bound, courses
+from companion.studies.sgu_finetuning import courses
 
 solve = dict(images=budget.images, tolerance=budget.tolerance)
 
@@ -141,7 +141,8 @@ def rows():
                     yield ur(model, word, **draw)
                 yield distance(model, D_f, **draw)
                 yield from nll(model, D_f, seed=seed, **solve)
-                yield from bound(model, D_f, images=budget.images, strata=budget.strata, seed=seed)
+                told = dict(images=budget.images, strata=budget.strata, seed=seed)
+                yield from nll(model, D_f, recipe="bound", **told)  # of a DDPM
 
 
 # %%
@@ -224,10 +225,11 @@ more = {key: value - bits["standard", key[1]] for key, value in bits.items()}
 way = result.series["courses"]
 ORTHOGONAL, OBTUSE = "SGU orthogonal, weights of Eq. 13", "SGU obtuse, weights of Eq. 14"
 page.say(
-    f"**It breaks in five updates**: by then orthogonal's other digits are {way['sgu_orthogonal'][0]['distance'] / rest['standard']:.0f} times as far from real ones and obtuse's {way['sgu_obtuse'][0]['distance'] / rest['standard']:.0f}, and fifteen more mend little. On VE the same $c$ left digits ({{ref}}`sgu-alpha`). What a loss takes at high noise is $c$; what it does at low noise, where most of a DDPM's steps are not, that axis does not say.",
+    f"**It breaks in five updates**: by then orthogonal's other digits are {way['sgu_orthogonal'][0]['distance'] / rest['standard']:.0f} times as far from real ones and obtuse's {way['sgu_obtuse'][0]['distance'] / rest['standard']:.0f}, and fifteen more mend little. On VE the same $c$ left digits ({{ref}}`sgu-alpha`). It is what a loss leaves at high noise: most of a DDPM's steps are there, of VE's times hardly more than half.",
     f"**The weights of Appendix B do not save it** ({rest[ORTHOGONAL] / rest['standard']:.0f} and {rest[OBTUSE] / rest['standard']:.0f} times). They move the work to the first steps of the chain, where the bound is made and a digit is already there.",
     f"**The bound sees less than the flow.** It is a DDPM's own likelihood, and can be computed: $D_f$ costs {more['sgu_orthogonal', 'D_f']:.1f} and {more['sgu_obtuse', 'D_f']:.1f} bits more than before, $D_g$ {more['sgu_orthogonal', 'D_g']:.1f} and {more['sgu_obtuse', 'D_g']:.1f}. Each of its steps begins at a noised real image, so that a model which can no longer draw one still denoises it.",
     f"**Fine-tuning alone** ({share['finetune']:.0f} % of 50 samples show a 1, before {share['standard']:.0f} %) forgets nothing in 20 updates: the numbers above are the losses' work.",
+    "**The printed table does not bear out its sentence.** On VP and dog Orthogonal leaves 8.7 % and Obtuse 8.9.",
     "**Table 5 and Table 2 disagree on what they share**: the same Standard and Unseen, the same UR, other likelihoods (above).",
     holds=[
         way["sgu_orthogonal"][0]["updates"] == 5

@@ -5,15 +5,13 @@ class *is there* if among the samples that were asked to show it, at least twice
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from companion import bases, checkpoints, classifiers
-from companion.bases import Base
 from companion.campaign.samples import STEPS, draw
-from companion.campaign.step import Step
+from companion.campaign.step import BaseStep
 from companion.machine import say
 from companion.seeds import generator
 from paperlib.guidance import Guided
@@ -38,22 +36,10 @@ def there(counts: Tensor) -> Tensor:
 
 
 @dataclass
-class ClassCheck(Step):
+class ClassCheck(BaseStep):
     """The check of one conditional base model as a run of the campaign; what it finds goes to the model's card."""
 
-    base: Base
-    device: torch.device
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The base model's, and that this looks for its classes."""
-        return f"{self.base.name}-classes"
-
-    def left(self) -> float:
-        """1 until the card has the classes of the checkpoint that it is the card of."""
-        card = checkpoints.card(self.base.name, self.folder) or {}
-        return 0.0 if card and card.get("classes", {}).get("sha256") == card["sha256"] else 1.0
+    what = "classes"
 
     def minutes(self) -> float:
         """Unknown before it is tried; five evaluations for each of the sample check's one."""
@@ -74,6 +60,4 @@ class ClassCheck(Step):
             is_there = [name for name, here in zip(names, there(counts)) if here]
             found.append({"guidance": w, "right": share, "there": is_there, "counts": counts.tolist()})
             say(f"{self.base.name}, guidance {w:g}: {share:.1%} as asked; there: {', '.join(is_there) or 'none'}")
-        sha256 = (checkpoints.card(self.base.name, self.folder) or {})["sha256"]
-        protocol = {"each": EACH, "sampler": "iPNDM", "steps": STEPS, "sha256": sha256, "names": list(names)}
-        checkpoints.amend(self.base.name, self.folder, classes={"found": found} | protocol)
+        self.keep(found=found, each=EACH, sampler="iPNDM", steps=STEPS, names=list(names))

@@ -1,13 +1,9 @@
 """The evaluation of one base model as a run of the campaign; what it finds goes to the model's card."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
-
-from companion import checkpoints
 from companion.bases import Base
-from companion.campaign.step import Step
+from companion.campaign.step import BaseStep
 from companion.evaluation.report import evaluate, prepare
 from companion.evaluation.subject import Protocol
 from companion.machine import say
@@ -33,25 +29,16 @@ def protocol(base: Base) -> Protocol:
 
 
 @dataclass
-class BaseEvaluation(Step):
+class BaseEvaluation(BaseStep):
     """FID (5,000), precision, recall and likelihood of one base model, with their protocol, on its card."""
 
-    base: Base
-    device: torch.device
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The base model's, and that this measures it."""
-        return f"{self.base.name}-evaluation"
+    what = "evaluation"
 
     def left(self) -> float:
         """1 until the card has these measures of the checkpoint that it is the card of, by this protocol."""
-        card = checkpoints.card(self.base.name, self.folder) or {}
-        found = card.get("evaluation", {})
+        found = self.card.get("evaluation", {})
         measured = Protocol.model_validate(found["protocol"]) if found else None  # what is new since is as it was
-        same = found.get("sha256") == card.get("sha256") and measured == protocol(self.base)
-        return 0.0 if card and same else 1.0
+        return super().left() if measured == protocol(self.base) else 1.0
 
     def minutes(self) -> float:
         """An estimate for two idle CPU cores."""
@@ -62,6 +49,5 @@ class BaseEvaluation(Step):
         subject = prepare(self.base.name, protocol(self.base), device=self.device, folder=self.folder)
         found = evaluate(subject, say)
         facts = found.model_dump(mode="json", by_alias=True)
-        kept = {name: facts[name] for name in ("sha256", "protocol", "sampling", "results", "provenance")}
-        checkpoints.amend(self.base.name, self.folder, evaluation=kept)
+        self.keep(**{name: facts[name] for name in ("sha256", "protocol", "sampling", "results", "provenance")})
         say(found.table())

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from companion import bases, checkpoints, classifiers
-from companion.bases import Base
-from companion.campaign.step import Step
+from companion.campaign.step import BaseStep
 from companion.machine import say
 from companion.seeds import generator
 from paperlib.data.images import to_uint8
@@ -53,22 +52,10 @@ def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[st
 
 
 @dataclass
-class SampleCheck(Step):
+class SampleCheck(BaseStep):
     """The check of one base model as a run of the campaign; what it finds goes to the model's card, beside a grid."""
 
-    base: Base
-    device: torch.device
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The base model's, and that this looks at its samples."""
-        return f"{self.base.name}-samples"
-
-    def left(self) -> float:
-        """1 until the card has the samples of the checkpoint that it is the card of."""
-        card = checkpoints.card(self.base.name, self.folder) or {}
-        return 0.0 if card and card.get("samples", {}).get("sha256") == card["sha256"] else 1.0
+    what = "samples"
 
     def minutes(self) -> float:
         """Unknown before it is tried; on two CPU cores a few minutes for MNIST."""
@@ -81,10 +68,8 @@ class SampleCheck(Step):
         labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
         images = draw(model, (SAMPLES, *model.net.shape), draws, labels=labels, dequantised=self.base.dequantised)
         found = check(images, self.base.dataset, labels)
-        sha256 = (checkpoints.card(self.base.name, self.folder) or {})["sha256"]
-        protocol = {"n": SAMPLES, "sampler": "iPNDM", "evaluations": STEPS, "sha256": sha256}
         save_grid(images[:GRID], self.folder / f"{self.base.name}.png")
-        checkpoints.amend(self.base.name, self.folder, samples=found | protocol)
+        self.keep(**found, n=SAMPLES, sampler="iPNDM", evaluations=STEPS)
         say(f"{self.base.name}: confidence {found['confidence']}, shares {found['shares']}")
 
 

@@ -11,9 +11,11 @@ from companion.comparison.course_results import cost, looks, stopped, without_ga
 from companion.comparison.entrants import ENTRANTS
 from companion.evaluation.samples import draw, drawn, find
 from companion.machine import pick_device
+from companion.page import recorded
+from companion.records import Record
 from companion.store import Store
 
-__all__ = ["MEASURES", "first_samples", "protocol", "titles", "ways"]
+__all__ = ["MEASURES", "first_samples", "protocol", "record_of", "titles", "ways"]
 
 #: What is recorded of a model, with its unit and its decimals in tables.
 MEASURES = {
@@ -67,3 +69,10 @@ def first_samples(store: Store, bench: Bench, checkpoint: str, seed: int, count:
     """The first of the samples that were measured; every model's begin at the same noise."""
     how = {"sampler": "iPNDM", "evaluations": bench.sampler, "guidance": 0.0, "classes": ()}
     return drawn(draw(store, find(checkpoint), pick_device(), n=bench.n, seed=seed, **how))[:count]
+
+
+def record_of(base: str, forget: str) -> Record | None:
+    """The comparison page's committed record, if it is of this base model and of this class; else None."""
+    record = recorded("compare_all_methods")
+    bench = record.series["bench"] if record else {}
+    return record if (bench.get("base"), bench.get("forget")) == (base, forget) else None

@@ -12,7 +12,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["alpha_sweep", "printed_steps", "alpha_table"]
+__all__ = ["alpha_sweep", "alpha_table", "printed_steps", "rises"]
 
 PANELS = {
     "ur": "UR, %",
@@ -29,24 +29,22 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
     """Four panels against 1 - c: UR, distance, and the rise of both likelihoods; a line a reading of a loss. Thin
     lines: what the paper prints of either loss; grey: Standard's, and the rule's bounds."""
     use_style()
-    found = record.series["sweep"]
+    found = rises(record.series["sweep"])
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.0), sharex=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for axis, (what, name) in zip(axes.flat, PANELS.items()):
         for loss, variant, line in _lines(found):
-            points = [(1 - one["c"], _seen(one, what, found["before"])) for one in line if what in one]
+            points = [(1 - one["c"], one[what]) for one in line if what in one]
             marker, dash = STYLES[variant]
             told = {"marker": marker, "ls": dash, "color": COLOURS[loss], "ms": 5}
             axis.plot(*zip(*points), **told, label=f"{loss}, {variant}")
         for loss, value in printed_steps(found, what).items():
             axis.axhline(value, color=COLOURS[loss], lw=0.9, label=f"printed: {loss}")
         for control in [one for one in found["runs"] if one["entrant"] == "control" and what in one]:
-            axis.axhline(
-                _seen(control, what, found["before"]), color="#999999", lw=1.2, ls="-.", label="fine-tuning alone"
-            )
+            axis.axhline(control[what], color="#999999", lw=1.2, ls="-.", label="fine-tuning alone")
         for ours in [one for one in found["runs"] if one["entrant"] == "negate" and what in one]:
             told = dict(color=COLOURS["optimum"], lw=1.2, ls="-.")
-            axis.axhline(_seen(ours, what, found["before"]), label="exact negation (ours)", **told)
+            axis.axhline(ours[what], label="exact negation (ours)", **told)
         bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
         if bound:
             axis.axhline(bound, color="black", lw=0.8, ls=(0, (1, 3)), label="the rule's bound")
@@ -70,11 +68,15 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any
         yield loss, variant, sorted(runs, key=lambda one: 1 - one["c"])
 
 
-def _seen(one: dict[str, Any], what: str, before: dict[str, Any]) -> float:
-    """A run's number as the panel has it."""
-    if what == "distance":
-        return one[what] / before[what]
-    return one[what] - (before[what] if what in ("D_g", "D_f") else 0)
+def rises(found: dict[str, Any]) -> dict[str, Any]:
+    """A sweep whose runs have likelihoods as they rose over Standard's, and the distance in times of Standard's."""
+    before = found["before"]
+
+    def told(one: dict[str, Any]) -> dict[str, Any]:
+        bits = {side: one[side] - before[side] for side in ("D_g", "D_f") if side in one}
+        return one | bits | ({"distance": one["distance"] / before["distance"]} if "distance" in one else {})
+
+    return found | {"runs": [told(one) for one in found["runs"]]}
 
 
 def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
@@ -91,14 +93,14 @@ def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
 
 def alpha_table(record: Any) -> Any:
     """The same as numbers, a row a run."""
-    found, lines = record.series["sweep"], {}
+    found, lines = rises(record.series["sweep"]), {}
     before = found["before"]
     for one in found["runs"]:
         name = NAMES.get(one["entrant"], one["entrant"].removeprefix("sgu_").replace("_", ", "))
         cells = {"c": f"{one['c']:.2f}" if "c" in one else "", "UR, %": f"{one['ur']:.1f}"}
         for what, head in {"distance": "distance, times", "D_g": "NLL D_g", "D_f": "NLL D_f"}.items():
             sign = "+" if what != "distance" else ""
-            cells[head] = f"{_seen(one, what, before):{sign}.2f}" if what in one else ""
+            cells[head] = f"{one[what]:{sign}.2f}" if what in one else ""
         lines[name, f"{one['alpha']:g}" if "alpha" in one else f"w = {one['w']:g}"] = cells | {
             "score": f"{one['score']:.2f}" if "score" in one else ""
         }

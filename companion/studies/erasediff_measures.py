@@ -10,10 +10,9 @@ from torch import Tensor
 
 from companion.evaluation.features import real_images
 from companion.evaluation.measures import METRICS, Result
-from companion.evaluation.report import prepare
 from companion.evaluation.samples import Checkpoint
-from companion.evaluation.subject import Protocol, Subject
-from companion.machine import pick_device
+from companion.evaluation.subject import Subject
+from companion.measures import subject_of
 from companion.models import Model
 from companion.rows import Row, row
 from paperlib.data.splits import forgotten
@@ -39,9 +38,8 @@ class Kept(Subject):
 
 def kept(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> Kept:
     """The model under a :class:`~companion.evaluation.subject.Protocol`."""
-    asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
-    found = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
-    return Kept(found.checkpoint, asked, found.store, found.device)
+    found = subject_of(model, metrics, forget, **protocol)
+    return Kept(found.checkpoint, found.protocol, found.store, found.device)
 
 
 def measured(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> dict[str, Result]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from companion.claims import load
 from companion.rows import Row, row
 from companion.seeds import generator
 from paperlib.data import sets
@@ -15,7 +16,7 @@ from paperlib.metrics.features import MissingWeights, Network, features, incepti
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.miscast import miscast
 
-__all__ = ["SETS", "distances", "known_sets", "mean_without", "network_64"]
+__all__ = ["SETS", "distances", "known_sets", "mean_without", "network_64", "printed_fids"]
 
 #: What is compared with a reference of real images.
 SETS = {
@@ -76,6 +77,15 @@ def distances(dataset: str, n: int, seed: int) -> Iterator[Row]:
             found = frechet(values, against, network=network.name, generator=draws)
             how = dict(metric="distance", n=len(images), seed=seed, interval=found.interval, cast=cast)
             yield row(found.value, **how, method=name, what=SETS[name], **facts)
+
+
+def printed_fids() -> dict[str, dict[str, float]]:
+    """Table 3's FIDs: method -> class -> what is printed."""
+    found: dict[str, dict[str, float]] = {}
+    for name, one in load().items():
+        if name.startswith("erasediff.tab3/") and one.metric == "fid_imagenette" and one.forget != "each class":
+            found.setdefault(one.method, {})[one.forget] = one.value
+    return found
 
 
 def mean_without(ours: dict[str, float], theirs: dict[str, float], left_out: str = "") -> dict[str, Any]:

@@ -17,16 +17,15 @@ from torch import Tensor
 
 from companion import bases, checkpoints
 from companion.bases import Base
+from companion.comparison.compared import record_of
 from companion.evaluation.features import Real, real_features, real_images, sample_features
 from companion.evaluation.measures import Result, distance_of_the_rest, result, unlearning_ratio
 from companion.evaluation.observer import Observer
-from companion.evaluation.report import prepare
 from companion.evaluation.samples import BATCH, drawn
-from companion.evaluation.subject import Protocol, Subject
-from companion.machine import pick_device
+from companion.evaluation.subject import Subject
+from companion.measures import subject_of
 from companion.models import Model
 from companion.noisy_classifiers import noisy_classifier
-from companion.page import recorded
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry
@@ -89,9 +88,8 @@ def _draw(folder: Path, wanted: Negating) -> None:
 
 def look(model: Model, forget: str, *, n: int, evaluations: int, seed: int, w: float = 0.0) -> Subject:
     """A model to be measured; with ``w`` the one that negation makes of it at sampling time."""
-    asked = Protocol.checked(metrics=("ur", "rest-frechet"), forget=forget, n=n, evaluations=evaluations, seed=seed)
-    found = prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
-    return Negated(found.checkpoint, asked, found.store, found.device, w=w) if w else found
+    found = subject_of(model, ("ur", "rest-frechet"), forget, n=n, evaluations=evaluations, seed=seed)
+    return Negated(found.checkpoint, found.protocol, found.store, found.device, w=w) if w else found
 
 
 def measures(subject: Subject) -> dict[str, Result]:
@@ -172,9 +170,8 @@ def _fit(folder: Path, wanted: Fitting) -> None:
 def others(base: str, forget: str) -> list[dict[str, Any]]:
     """UR in percent and the distance of the rest, in that of the base model, of every method of the comparison page's
     record, if it is of this base model and this class; else nothing."""
-    record = recorded("compare_all_methods")
-    bench = record.series["bench"] if record else {}
-    if (bench.get("base"), bench.get("forget")) != (base, forget):
+    record = record_of(base, forget)
+    if record is None:
         return []
     ur, rest = ({one.method: one.value for one in record.all(metric=what)} for what in ("UR", "distance"))
     titles = record.series["titles"]

@@ -4,9 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from companion.bases import images
-from companion.classifiers import classifier, predict
-from companion.evaluation.judge import shows
+from companion.evaluation.observer import Observer
 from companion.evaluation.samples import draw, drawn, find
 from companion.machine import pick_device
 from companion.models import Model
@@ -25,11 +23,11 @@ def drawn_by(model: Model, *, n: int, evaluations: int, seed: int, sampler: str 
 def changed(before: Model, model: Model, forget: str, **drawing: Any) -> Row:
     """Of the samples of ``before`` that do not show ``forget``, the share, in percent, whose class (of faces: whether
     it shows it) is another one in ``model``'s sample from the same noise."""
-    data, name = images(model.kind.dataset, "test"), model.kind.dataset
-    first, now = (predict(classifier(name), drawn_by(one, **drawing)) for one in (before, model))
-    other = ~shows(first, data, forget)
-    if data.labels is None:
-        moved = shows(now, data, forget)[other]
+    observer = Observer(model.kind.dataset, forget)
+    first, now = (observer.logits(drawn_by(one, **drawing)) for one in (before, model))
+    other = ~observer.shows(first)
+    if observer.real.labels is None:
+        moved = observer.shows(now)[other]
     else:
         moved = (first.argmax(1) != now.argmax(1))[other]
     found = share(moved)

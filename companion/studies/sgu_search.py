@@ -1,4 +1,4 @@
-"""SGU's alpha, which the paper does not print, found: ``python -m companion.studies.sgu_search mnist-ve --forget 3,7``.
+"""SGU's alpha, which the paper does not print, found: ``python -m companion search-alpha mnist-ve --forget 3,7``.
 
 The search of the comparison pages (:mod:`companion.comparison.search`: held-out images, the book's rule) among the
 readings of SGU's two losses. Each has the same number of tries, at the same places of one axis, c, what the loss
@@ -28,10 +28,7 @@ LOSSES = {
     if (loss, variant) != ("obtuse", "code")  # it aligns what it should turn away: c > 1
 }
 BUDGET = Budget(evaluations=120, batch_size=16, n=200)  # 60 updates of 16 + 16: what one core does in a minute
-KNOWN, KNOWN_DIMS = (
-    ("mnist-ve", "3,7"),
-    28 * 28,
-)  # the search whose c other models take over, where they have none of their own
+KNOWN, KNOWN_DIMS = ("mnist-ve", "3,7"), 28 * 28  # the search whose c models without one of their own take over
 SUPPOSED = 0.95  # c, where nothing was searched
 
 
@@ -85,7 +82,7 @@ def negation_of(base: str, forget: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Search one loss after the other; what is known is written after each."""
-    parser = argparse.ArgumentParser(prog="python -m companion.studies.sgu_search", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m companion search-alpha", description=__doc__.split("\n")[0])
     parser.add_argument("base", choices=[name for name, one in bases.BASES.items() if not (one.labels or one.unseen)])
     parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")
     parser.add_argument("--only", nargs="+", choices=[*LOSSES, "control", "negate"], metavar="LOSS")

@@ -10,7 +10,7 @@ from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, dims, entrants, 
 from paperlib.metrics.rule import score
 from paperlib.unlearning.shrinkage import shrinkage
 
-__all__ = ["at", "best", "rises", "sweep"]
+__all__ = ["at", "best", "sweep"]
 
 
 def sweep(
@@ -43,17 +43,6 @@ def sweep(
 
 def _bits(model: Model, forget: str, **solve: Any) -> dict[str, float]:
     return {one.facts["test"]: one.value for one in nll(model, forget, **solve)}
-
-
-def rises(found: dict[str, Any]) -> dict[str, Any]:
-    """A sweep whose runs have likelihoods as they rose over Standard's, and the distance in times of Standard's."""
-    before = found["before"]
-
-    def told(one: dict[str, Any]) -> dict[str, Any]:
-        bits = {side: one[side] - before[side] for side in ("D_g", "D_f") if side in one}
-        return one | bits | ({"distance": one["distance"] / before["distance"]} if "distance" in one else {})
-
-    return found | {"runs": [told(one) for one in found["runs"]]}
 
 
 def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -6,31 +6,24 @@ import torch
 from torch import Tensor
 
 from companion import bases
-from companion.evaluation.report import prepare
 from companion.evaluation.samples import drawn
-from companion.evaluation.subject import Protocol
-from companion.machine import pick_device
+from companion.measures import subject_of
 from companion.models import Model
 from companion.studies.negation import nearest
 
 __all__ = ["changes", "images", "sheet_rows", "words"]
 
 
-def _subject(model: Model, D_f: str, draw: dict[str, Any]) -> Any:
-    asked = Protocol.checked(metrics=("ur",), forget=D_f, **draw)
-    return prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
-
-
 def images(model: Model, D_f: str, **draw: Any) -> Tensor:
     """What it draws, uint8 [n, C, H, W]; the same noise for every model."""
-    return drawn(_subject(model, D_f, draw).samples)
+    return drawn(subject_of(model, ("ur",), D_f, **draw).samples)
 
 
 def words(model: Model, D_f: str, **draw: Any) -> list[str]:
     """The classifier's word for each of them."""
-    subject = _subject(model, D_f, draw)
-    names = bases.images(subject.dataset, "test").classes
-    return [names[k] for k in subject.observer.logits(drawn(subject.samples)).argmax(1).tolist()]
+    seen = subject_of(model, ("ur",), D_f, **draw)
+    names = bases.images(seen.dataset, "test").classes
+    return [names[k] for k in seen.observer.logits(drawn(seen.samples)).argmax(1).tolist()]
 
 
 def changes(before: list[str], after: list[str], D_f: str) -> dict[str, Any]:

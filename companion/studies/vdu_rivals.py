@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from companion import bases
+from companion.comparison.compared import record_of
 from companion.comparison.entrants import ENTRANTS
 from companion.comparison.search import committed
-from companion.page import recorded
 from paperlib.data.splits import forgotten
 
 __all__ = ["beside", "length", "named_settings", "tries", "ways"]
@@ -43,9 +43,8 @@ def tries(base: str, forget: str, names: tuple[str, ...]) -> list[dict[str, Any]
 def ways(base: str, forget: str, names: tuple[str, ...]) -> dict[str, list[list[dict[str, float]]]]:
     """By method, for each seed: PUL and the distance of the rest, as in :func:`tries`, at every look of the comparison
     page's recorded runs; nothing where these are of another task."""
-    record = recorded("compare_all_methods")
-    bench = record.series["bench"] if record else {}
-    if (bench.get("base"), bench.get("forget")) != (base, forget):
+    record = record_of(base, forget)
+    if record is None:
         return {}
     return {
         name: [[_point(one, seen[0]) for one in seen if "distance" in one] for seen in record.series["courses"][name]]
@@ -61,9 +60,8 @@ def _point(one: Mapping[str, float], first: Mapping[str, float]) -> dict[str, fl
 
 def beside(base: str, forget: str) -> list[dict[str, Any]]:
     """The ends of the comparison page's recorded runs: ``method``, ``pul``, ``rest``, each the mean of its seeds."""
-    record = recorded("compare_all_methods")
-    bench = record.series["bench"] if record else {}
-    if (bench.get("base"), bench.get("forget")) != (base, forget):
+    record = record_of(base, forget)
+    if record is None:
         return []
     puls, far = ({one.method: one.value for one in record.all(metric=what)} for what in ("PUL", "distance"))
     return [{"method": name, "pul": puls[name], "rest": far[name] / far["before"]} for name in puls if name != "before"]
