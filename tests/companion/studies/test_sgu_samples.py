@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 
+from companion.evaluation.observer import Observer
 from companion.models import base
 from companion.store import Store
-from companion.studies import sgu_samples
 from companion.studies.sgu_samples import changed, drawn_by
 
 DRAW = {"n": 30, "evaluations": 4, "seed": 0}
@@ -27,5 +27,5 @@ def test_a_model_changes_none_of_its_own_images(standard):
 def test_images_that_showed_it_do_not_count(standard, monkeypatch):
     """Of four images a 3, a 1, a 2 and a 5 the 3 and the 2 change: of the three others than the 3 one, a third."""
     seen = iter([torch.eye(10)[[3, 1, 2, 5]], torch.eye(10)[[8, 1, 0, 5]]])
-    monkeypatch.setattr(sgu_samples, "predict", lambda *_: next(seen))
+    monkeypatch.setattr(Observer, "logits", lambda *_: next(seen))
     assert changed(standard, standard, "3,7", **DRAW).value == pytest.approx(100 / 3)
