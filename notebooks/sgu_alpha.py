@@ -34,9 +34,9 @@ from companion.studies.sgu_search import ANSWERS, BUDGET
 page = Page("sgu_alpha", vars())
 budget = page.budget(
     smoke=dict(updates=4, batch_size=4, n=60, sampler=6, tries=2, images=2, tolerance=5.0),
-    # the search's own budget, what one core does in a minute a run; tries: all of its values of c
-    laptop=dict(updates=60, batch_size=BUDGET.batch_size, n=BUDGET.n, sampler=BUDGET.sampler)
-    | dict(tries=len(ANSWERS), images=4, tolerance=1e-3),
+    # the search's own budget; tries: all of its values of c
+    laptop=BUDGET.model_dump(include={"batch_size", "n", "sampler"})
+    | dict(updates=BUDGET.evaluations // 2, tries=len(ANSWERS), images=4, tolerance=1e-3),
     # the papers have no such search; ours, of more of everything that makes it sharper
     paper=dict(
         updates=2000, batch_size=128, n=2000, sampler=50, tries=3, images=200, tolerance=1e-5

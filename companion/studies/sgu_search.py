@@ -3,7 +3,7 @@
 The search of the comparison pages (:mod:`companion.comparison.search`: held-out images, the book's rule) among the
 readings of SGU's two losses. Each has the same number of tries, at the same places of one axis, c, what the loss
 leaves of the answer where both sides look alike (:mod:`paperlib.unlearning.shrinkage`). Fine-tuning alone, alpha = 1,
-is the control; exact negation, at its exact weight, stands beside them. Kept in ``results/search/sgu/``.
+is the control; exact negation stands beside them, with as many tries of its w. Kept in ``results/search/sgu/``.
 """
 
 import argparse
@@ -16,18 +16,18 @@ from companion.comparison.search import FOLDER, Budget, Search, committed, searc
 from companion.folders import page_store
 from paperlib.unlearning.shrinkage import shrinkage, weight_of
 
-__all__ = ["ANSWERS", "BUDGET", "LOSSES", "alpha_of", "dims", "entrants", "main", "negation_of", "searched"]
+__all__ = ["ANSWERS", "BUDGET", "LOSSES", "PULLS", "alpha_of", "dims", "entrants", "main", "negation_of", "searched"]
 
 LR = 2e-4  # Adam's, the public code's; not searched
-ANSWERS = (0.98, 0.95, 0.87)  # c: 1 - c on a logarithm, neighbours less than a factor of 3 apart
-PULLS = (1.0,)  # negation's w: the exact one, not searched
+ANSWERS = (0.99, 0.975, 0.94, 0.85, 0.65)  # c: 1 - c on a logarithm, neighbours a factor of 2.5 apart
+PULLS = (0.5, 1.0, 2.0, 4.0, 8.0)  # negation's w, the same number of tries; 1 is exact
 LOSSES = {
     f"sgu_{loss}_{variant}": {"loss": loss, "variant": variant}
     for variant in ("paper", "code", "corrected")
     for loss in ("orthogonal", "obtuse")
     if (loss, variant) != ("obtuse", "code")  # it aligns what it should turn away: c > 1
 }
-BUDGET = Budget(evaluations=120, batch_size=16, n=200)  # 60 updates of 16 + 16: what one core does in a minute
+BUDGET = Budget(evaluations=240)  # 120 updates of 32 + 32, the comparison's own budget for MNIST
 KNOWN, KNOWN_DIMS = ("mnist-ve", "3,7"), 28 * 28  # the search whose c models without one of their own take over
 SUPPOSED = 0.95  # c, where nothing was searched
 

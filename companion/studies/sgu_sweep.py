@@ -6,7 +6,7 @@ from typing import Any
 from companion.comparison.search import Budget, candidate, search
 from companion.measures import nll
 from companion.models import Model, base
-from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, dims, entrants, searched
+from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, PULLS, dims, entrants, searched
 from paperlib.metrics.rule import score
 from paperlib.unlearning.shrinkage import shrinkage
 
@@ -22,7 +22,7 @@ def sweep(
     Returns {"dataset", "process", "forget", "before": {...}, "budget": {...}, "runs": [{"entrant", "alpha" and "c" or
     "w", "ur", "distance", "score", "D_g", "D_f"}]}. What is no number is left out.
     """
-    among, known = entrants(name, answers), searched(name, forget) or searched(*KNOWN)
+    among, known = entrants(name, answers, PULLS[: len(answers)]), searched(name, forget) or searched(*KNOWN)
     names = [one for one in [*LOSSES, "control", "negate"] if not known or one in known.entrants]
     standard, runs = base(name), []
     solve = dict(images=images, tolerance=tolerance, seed=0)
