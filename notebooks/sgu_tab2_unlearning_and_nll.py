@@ -39,8 +39,9 @@ both = dict(recipes=["flow", "noised flow"])  # of a likelihood, below
 budget = page.budget(
     smoke=dict(steps=2, batch_size=4, n=40, sampler=4, images=2, tolerance=5.0, recipes=["flow"])
     | dict(rows=["mnist", "stl10"]),
+    # the search's budget: its alphas are the best for runs of this length
     laptop=both
-    | dict(steps=300, batch_size=32, n=2000, sampler=10, images=128, tolerance=1e-3, seeds=3),
+    | dict(steps=120, batch_size=32, n=1000, sampler=10, images=32, tolerance=1e-3, seeds=3),
     # updates, batches, sampler: each row's own (below); n: text; images: the whole test set,
     # tolerance: score_sde's, on whose code the public one rests
     paper=both | dict(steps=0, batch_size=0, n=10_000, sampler=1000, images=10_000, tolerance=1e-5),
@@ -105,9 +106,7 @@ def models(row, seed):
     """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler)
-    run |= dict(
-        process=process, start=start
-    )  # controls beside: the public code's setting, alpha = 1
+    run |= dict(process=process, start=start)
     return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
 
 
