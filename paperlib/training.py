@@ -131,8 +131,8 @@ class Training:
     ):
         amounts = {"steps": steps, "lr": lr, "clip": clip, "warmup": warmup, "max_seconds": max_seconds or 0}
         for name, value in amounts.items():
-            if value < 0:
-                raise ValueError(f"{name}={value} is negative")
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name}={value} is {'negative' if value < 0 else 'not finite'}")
         if not 0 <= ema < 1:
             raise ValueError(f"ema={ema} is not in [0, 1)")
         if precision not in PRECISIONS:

@@ -56,7 +56,7 @@ def esd(
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     one_of(POINTS, points=points)
-    not_negative(eta=eta)
+    not_negative(eta=eta, guidance=guidance)
     not_below(1, evaluations=evaluations)
     classes = require_classes(model, "ESD erases a label", "negate serves it")
     labels = forgotten_labels(forget, classes)

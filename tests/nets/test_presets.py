@@ -28,6 +28,17 @@ def test_output_has_the_input_s_shape(name):
     assert net(x, torch.zeros(2, **meta), cond if words or net.classes else None).shape == x.shape
 
 
+# What the sources' configurations say; our own small ones have none, but for the stand-in of shared-cifar10.
+DROPOUT = {"improved-diffusion-cifar10": 0.3}
+DROPOUT |= dict.fromkeys(("shared-cifar10", "small-cifar10", "score-sde-ddpm", "score-sde-ddpm++"), 0.1)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_networks_drop_as_much_as_their_sources_do(name):
+    found = {module.p for module in on_paper(name).modules() if isinstance(module, torch.nn.Dropout)}
+    assert found - {0.0} == {DROPOUT[name]} if name in DROPOUT else found <= {0.0}
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_small_ones_run_and_are_small(name):
     net = randomised(unet(name, predicts="preconditioned", classes=2), std=0.02)

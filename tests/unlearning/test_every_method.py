@@ -1,10 +1,15 @@
 """What every unlearning method promises, over the one table of methods; and that a new one costs a file and a line."""
 
+import contextlib
 import copy
 import importlib.util
+import inspect
+import math
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -12,6 +17,7 @@ import torch
 from companion.comparison import entrants
 from companion.comparison.entrants import ENTRANTS
 from paperlib.denoiser import Denoiser
+from paperlib.losses import noised
 from paperlib.training import Training
 from paperlib.unlearning import methods
 from paperlib.unlearning.methods import METHODS, Method, rows
@@ -82,6 +88,39 @@ def refuses_wrong_settings_at_once(method):
             call(method, **wrong)
     with pytest.raises(TypeError):
         call(method, lamda=1.0)
+
+
+def refuses_wrong_settings_of_its_own_at_once(method):
+    wrong = {str: ("nonsense",), int: (-1,), float: (-1.0, math.nan)}
+    for setting in inspect.signature(method.call).parameters.values():
+        for value in wrong.get(type(setting.default), ()):
+            with pytest.raises(ValueError, match=f"{setting.name}.*{value}"):
+                call(method, **{setting.name: value})
+
+
+# Losses that are never of pairs. SalUn: those behind its mask. Redirect: its target on D_f is not the noise.
+SINGLE = {"salun": len(FORGET.x) // 6, "redirect": 1}
+
+
+def noises_every_row_twice_where_antithetic_noise_is_asked_for(method):
+    if "antithetic" not in inspect.signature(method.call).parameters:
+        return
+    asked = []
+
+    def spied(*arguments, antithetic=False, **settings):
+        asked.append(antithetic)
+        return noised(*arguments, antithetic=antithetic, **settings)
+
+    users = [name for name, module in sys.modules.items() if getattr(module, "noised", None) is noised]
+    for value in (True, False):
+        run, before = call(method, steps=1, antithetic=value), len(asked)
+        with contextlib.ExitStack() as patched:
+            for name in users:
+                if name.startswith("paperlib."):
+                    patched.enter_context(patch(f"{name}.noised", spied))
+            list(run)
+        found = asked[before:]
+        assert found.count(not value) == (SINGLE.get(method.call.__name__, 0) if value else 0) < len(found)
 
 
 def refuses_empty_data_and_a_batch_of_no_rows_at_once(method):
@@ -168,6 +207,8 @@ CHECKS = [
     resumes_to_the_bit,
     resumes_to_the_bit_on_images_with_dropout,
     refuses_wrong_settings_at_once,
+    refuses_wrong_settings_of_its_own_at_once,
+    noises_every_row_twice_where_antithetic_noise_is_asked_for,
     refuses_empty_data_and_a_batch_of_no_rows_at_once,
     counts_its_gradient_evaluations,
     counts_the_same_for_images_and_for_an_unconditional_model,
