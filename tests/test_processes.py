@@ -30,6 +30,13 @@ def cosine_abar():
     return f[1:] / f[0]
 
 
+def scaled_linear_abar():
+    """Stable Diffusion's: sqrt(beta) is linear from sqrt(0.00085) to sqrt(0.012)."""
+    k = np.arange(1000)
+    root = np.sqrt(0.00085) + k / 999 * (np.sqrt(0.012) - np.sqrt(0.00085))
+    return np.cumprod(1 - root**2)
+
+
 CLOSED_FORMS = {  # t -> alpha, sigma^2
     "VE": lambda t: (1.0, (0.01 * (50.0 / 0.01) ** t) ** 2),
     "VP": lambda t: (math.exp(-integral_of_beta(t) / 2), 1 - math.exp(-integral_of_beta(t))),
@@ -48,9 +55,14 @@ def test_marginals_are_the_closed_forms(name, t):
     assert process.variance(time).item() == pytest.approx(variance, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    "process, abar", [(DDPM.linear(), linear_abar()), (DDPM.cosine(), cosine_abar())], ids=["linear", "cosine"]
-)
+ABAR = {
+    "linear": (DDPM.linear(), linear_abar()),
+    "scaled linear": (DDPM.scaled_linear(), scaled_linear_abar()),
+    "cosine": (DDPM.cosine(), cosine_abar()),
+}
+
+
+@pytest.mark.parametrize("process, abar", ABAR.values(), ids=ABAR)
 def test_ddpm_at_its_grid_points_is_its_own_abar(process, abar):
     t = torch.arange(1, len(abar) + 1, dtype=torch.float64) / process.T
     # A product of 1000 factors rounds by 1000 half units of 2^-52.

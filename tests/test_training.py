@@ -342,3 +342,14 @@ def test_a_compiled_run_is_the_same_run_and_its_state_fits_a_plain_one(monkeypat
     again.load_state_dict(compiled.state_dict())
     assert again.index == 3
     assert compiled.model.state_dict().keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_weights_alone_begin_a_run_at_their_update(ema):
+    weights = {name: value + 1 for name, value in training().model.state_dict().items()}
+    run = training(seed=1, ema=ema)
+    run.start_from(weights, 9)
+    for begun in (run.model, run.network):
+        assert all(torch.equal(value, weights[name]) for name, value in begun.state_dict().items())
+    assert run.index == 9 and [step.index for step in run] == [10, 11, 12]
+    assert not all(torch.equal(value, weights[name]) for name, value in run.network.state_dict().items())

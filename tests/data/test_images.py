@@ -39,6 +39,12 @@ def test_dequantisation_is_uniform_within_each_level_s_bin():
     assert_mean((u.flatten()[:, None] - 0.5) ** 2, torch.tensor([1 / 12], dtype=torch.float64))
 
 
+def test_the_largest_draw_stays_in_the_last_level_s_bin(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda shape, **settings: torch.full(shape, 1 - 2**-24))
+    x = model_input(EVERY_LEVEL, seeded(), dequantise=True)
+    assert x.max() < 1 and torch.equal(to_uint8(x, dequantised=True).max(), EVERY_LEVEL.max())
+
+
 def test_flips_mirror_whole_images_half_of_the_time():
     images = torch.randint(256, (2000, 3, 4, 4), generator=seeded(), dtype=torch.uint8)
     x, plain = model_input(images, seeded(1), flip=True), model_input(images)

@@ -72,6 +72,15 @@ def test_time_matters(kind):
     assert ((net(x, time, cond) - net(x, time + 50, cond)).flatten(1).norm(dim=1) > 1e-2).all()
 
 
+def test_a_clock_of_its_own_reads_another_time():
+    shifted = small(clock=(0.5, 3.0))
+    plain = small()
+    plain.load_state_dict(shifted.state_dict())
+    x, t, cond = arguments(plain)
+    torch.testing.assert_close(shifted(x, t, cond), plain(x, 0.5 * t + 3.0, cond))
+    assert not torch.allclose(shifted(x, t, cond), plain(x, t, cond))
+
+
 def test_the_class_matters_and_null_is_a_class_of_its_own():
     net = small()
     torch.nn.init.normal_(net.labels.weight, generator=seeded(1))

@@ -302,3 +302,31 @@ def test_a_method_forgets_what_is_easy_to_forget(name):
 
 def test_every_method_is_asked_to_forget():
     assert list(EASY) == list(METHODS)
+
+
+# The sources' numbers where they print any, as the methods' docstrings say.
+OWN = {
+    "blindspot": {"beta": 50.0, "teacher_steps": 500, "teacher_lr": 1e-3},
+    "selective_amnesia": {"lam": 10.0, "gamma": 1.0, "replays": 500, "fisher_samples": 500, "fisher_times": 100},
+    "salun": {"kept": 0.5},
+    "multi_objective": {"lam": 0.1},
+    "erasediff": {"eta": 0.1, "lam": 0.1, "K": 2, "xi": 1e-4},
+    "sgu": {"alpha": 0.99, "every": 1, "forget_batch": 0},
+    "vdu": {"gamma": 0.1},
+    "signed": {"lam": 60.0},
+    "redirect": {"mu": 0.2, "reach": 2.0, "sigma_min": 0.02, "references": 1024},
+    "siss": {"lam": 0.5, "fraction": 0.1, "superfactor": 0.0},
+    "retrack": {"k": 10, "mu": 1.0, "pool": 4096},
+    "negate": {"w": 1.0, "mu": 1.0, "reach": 1.0, "own": 500, "evaluations": 10, "classifier_steps": 1000},
+    "esd": {"eta": 1.0, "guidance": 2.0, "evaluations": 50},
+}
+RATES = {"sgu": (400, 2e-4), "siss": (64, 5e-6), "retrack": (64, 5e-6), "vdu": (128, 1e-6), "esd": (1, 1e-5)}
+RATES |= dict.fromkeys(("unseen", "signed", "redirect"), RATES["sgu"])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_nobody_sets_is_the_source_s(name):
+    size, lr = RATES.get(name, (128, 1e-4))
+    settings = inspect.signature(METHODS[name].call).parameters.values()
+    found = {one.name: one.default for one in settings if type(one.default) in (int, float)}
+    assert found == OWN.get(name, {}) | {"batch_size": size, "lr": lr}
