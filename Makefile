@@ -48,7 +48,7 @@ help:
 	@echo 'make rehearse [PAGE=X]                                               the paths of PROFILE=paper, every amount divided'
 	@echo 'make test                                                            style, notebook pairs, tests'
 	@echo 'make test-browser                                                    look at the built book in Chromium'
-	@echo 'make test-long                                                       work killed at fifty random moments each (ten minutes)'
+	@echo 'make test-long                                                       work killed at fifty random moments each, full disks (an hour or two)'
 	@echo 'make test-cluster                                                    two pages as jobs of a Slurm on this machine (root, slurm-wlm)'
 	@echo 'make book CLUSTER=slurm [JOBS=20] [ONLY="page page"]                 pages and steps as jobs of Slurm'
 	@echo 'make bench                                                           side by side with public libraries, on an idle machine'

@@ -290,3 +290,16 @@ def test_unknown_levels_and_weights_are_refused():
         times(4, VP(), seeded(), levels="log")
     with pytest.raises(ValueError, match="weighting='snr' is not one of simple, bound, unit"):
         weight(VP(), torch.ones(2), "snr")
+
+
+def test_the_bound_s_weight_is_the_divergence_of_two_steps_by_their_noise():
+    """Two noises at one x_k mean two x_0, and two posteriors of x_{k-1}: N(mu, beta_k) in the reverse chain, whose
+    divergence is |mu_1 - mu_2|^2 / (2 beta_k), and by the weight w |eps_1 - eps_2|^2."""
+    process = DDPM.linear()
+    k = torch.tensor([2, 10, 400, 1000])
+    beta, abar, before = process.betas[k - 1], process.abar[k], process.abar[k - 1]
+    eps = torch.tensor([[0.3], [-1.2]], dtype=torch.float64)
+    x0 = (0.7 - (1 - abar).sqrt() * eps) / abar.sqrt()
+    mean = before.sqrt() * beta / (1 - abar) * x0 + (1 - beta).sqrt() * (1 - before) / (1 - abar) * 0.7
+    expected = (mean[0] - mean[1]).square() / (2 * beta) / (eps[0] - eps[1]).square()
+    torch.testing.assert_close(weight(process, k.double() / process.T, "bound"), expected, rtol=1e-9, atol=0)

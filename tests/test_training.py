@@ -334,9 +334,12 @@ def test_bf16_changes_the_arithmetic_of_the_network_alone():
 
 def test_a_compiled_run_is_the_same_run_and_its_state_fits_a_plain_one(monkeypatch):
     # The whole way but for the C++ compiler, which is not everywhere.
-    monkeypatch.setattr(nn.Module, "compile", functools.partialmethod(nn.Module.compile, backend="aot_eager"))
+    compile = functools.partial(nn.Module.compile, backend="aot_eager")
+    compiled_ones = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compiled_ones.append(module) or compile(module))
     model = network(VE(), data_std=2.0)
     plain, compiled = training(model=model, steps=3), training(model=model, steps=3, compiled=True)
+    assert compiled_ones == [compiled.network.net]
     assert [s.losses["loss"] for s in compiled] == pytest.approx([s.losses["loss"] for s in plain], rel=1e-4)
     again = training(model=model, steps=3)
     again.load_state_dict(compiled.state_dict())

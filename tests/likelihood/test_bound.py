@@ -374,3 +374,4 @@ def test_wrong_settings_are_refused(wrong, message):
 def test_a_chain_has_at_least_one_step():
     with pytest.raises(ValueError, match="steps=0 is not at least 1"):
         chain(VE(), 0)
+    assert len(chain(VE(), 1)) == 2

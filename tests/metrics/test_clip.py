@@ -130,6 +130,16 @@ def test_missing_weights_are_named_with_a_way_to_get_them(monkeypatch, tmp_path)
         load(folder=tmp_path)
 
 
+def test_weights_are_looked_for_in_the_folder_that_is_named(clip, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(open_clip, "download_pretrained", lambda config, cache_dir: asked.append(cache_dir))
+    monkeypatch.setattr(
+        open_clip, "create_model", lambda *_, cache_dir=None, **__: asked.append(cache_dir) or clip.model
+    )
+    load(folder=tmp_path)
+    assert asked == [str(tmp_path)] * 2
+
+
 def test_unknown_networks_and_weights_are_named():
     with pytest.raises(ValueError, match="architecture='ViT-Z' is not one of .*ViT-B-32"):
         load("ViT-Z")

@@ -1,5 +1,7 @@
 """Networks that are told words, and which of their weights are trained."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -75,13 +77,23 @@ def test_each_choice_names_its_weights_and_an_unknown_one_is_refused(model):
         train_only(model, "selfattn")
 
 
-def test_forget_me_not_takes_the_attention_from_the_words_and_from_no_others(model):
+def test_forget_me_not_takes_the_attention_from_the_words_and_from_no_others(model, monkeypatch):
+    seen = []
+
+    @contextmanager
+    def watched(model):
+        with attention_maps(model) as maps:
+            seen.append(maps)
+            yield maps
+
+    monkeypatch.setattr("paperlib.unlearning.forget_me_not.attention_maps", watched)
     forget = Samples(X, torch.zeros(4, dtype=torch.long))
     train_only(model, "xattn")
     run = forget_me_not(
         model, forget, generator=seeded(), steps=25, places={0: [2]}, lr=3e-3, ema=0, batch_size=4, clip=0
     )
     losses = [step.losses["loss"] for step in run]
+    assert losses[0] == pytest.approx(sum(A[..., 2].square().mean().item() for A in seen[0]))
     with attention_maps(model) as before, attention_maps(run.model) as after, torch.no_grad():
         model(X, T, torch.zeros(4, dtype=torch.long)), run.model(X, T, torch.zeros(4, dtype=torch.long))
     assert losses[-1] < losses[0] / 2
@@ -93,6 +105,15 @@ def test_forget_me_not_takes_the_attention_from_the_words_and_from_no_others(mod
 def test_forget_me_not_refuses_words_that_no_prompt_has(model, places):
     with pytest.raises(ValueError, match="places of label 0: .* are not tokens from 0 to 9"):
         forget_me_not(model, Samples(X, torch.zeros(4, dtype=torch.long)), generator=seeded(), steps=1, places=places)
+
+
+def test_the_table_is_the_model_s_own(whole):
+    table = torch.randn(3, 10, 96, requires_grad=True)
+    model = Prompted(whole.net.unet, table, whole.net.shape)
+    kept = model.table.clone()
+    with torch.no_grad():
+        table.zero_()
+    assert torch.equal(model.table, kept) and not model.table.requires_grad
 
 
 def test_a_table_without_the_empty_prompt_is_refused(whole):

@@ -1,0 +1,46 @@
+"""Work in a child process that has all libraries already, and heads a process group of its own."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import psutil
+
+__all__ = ["ended", "kill", "started", "status_of"]
+
+
+def started(work: Callable[[], object]) -> int:
+    """Begin the work; return the child's number. Its status is 1 where the work raised."""
+    child = os.fork()
+    if child:
+        return child
+    os.setsid()
+    try:
+        sys.stdout = sys.stderr = open(os.devnull, "w")
+        work()
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def ended(child: int) -> int | None:
+    """Its exit status, None where it still works."""
+    found, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def status_of(work: Callable[[], object]) -> int:
+    """Let the work come to its end in a child; a negative status is the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(started(work), 0)[1])
+
+
+def kill(child: int, all_below: bool) -> None:
+    """SIGKILL to the child's process group, or to all that it started in other groups too, as where a machine stops."""
+    below = psutil.Process(child).children(recursive=True) if all_below else []
+    os.killpg(child, signal.SIGKILL)
+    for process in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    os.waitpid(child, 0)
