@@ -96,6 +96,7 @@ def test_only_and_resized_keep_what_is_known():
         (torch.zeros(2, 1, 4, 4).byte(), {}, "either labels or attribute values"),
         (torch.zeros(2, 1, 4, 4).byte(), {"labels": torch.zeros(3).long()}, "2 images, but labels or values of 3"),
         (torch.zeros(2, 1, 4, 4).byte(), {"labels": torch.tensor([0, 5])}, "outside of its 2 classes"),
+        (torch.zeros(2, 1, 4, 4).byte(), {"labels": torch.tensor([-1, 1])}, "outside of its 2 classes"),
         (torch.zeros(2, 1, 4, 4).byte(), {"values": torch.zeros(2, 3).bool()}, "one column for each of 1 names"),
     ],
 )

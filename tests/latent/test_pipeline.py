@@ -147,4 +147,7 @@ def test_prompts_and_pipelines_that_cannot_serve_are_refused(pipeline):
     pipeline.scheduler.register_to_config(prediction_type="v_prediction")
     with pytest.raises(ValueError, match="v_prediction on 1000 steps"):
         denoiser(pipeline, ["a"])
-    pipeline.scheduler.register_to_config(prediction_type="epsilon")
+    pipeline.scheduler.register_to_config(prediction_type="epsilon", num_train_timesteps=500)
+    with pytest.raises(ValueError, match="epsilon on 500 steps"):
+        denoiser(pipeline, ["a"])
+    pipeline.scheduler.register_to_config(num_train_timesteps=1000)

@@ -149,6 +149,12 @@ def test_only_pytorch_fids_network_makes_an_fid():
         penultimate(SmallCNN(1, 2, width=4).eval(), INCEPTION)
 
 
+@pytest.mark.parametrize("shape", [(3,), (0, 2), (3, 2, 2)])
+def test_features_are_a_vector_for_each_of_some_images(shape):
+    with pytest.raises(ValueError, match=r"features must be \[n, D\] with n >= 1, not "):
+        Statistics.of(torch.zeros(shape), "a")
+
+
 def test_features_of_two_networks_are_not_compared():
     x = draws(10, 3, seeded())
     with pytest.raises(ValueError, match="features of 'a' .* and of 'b' .* cannot be compared"):
