@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -25,3 +27,10 @@ def test_wrong_images_are_refused():
     for shape in ((2, 3, 28, 28), (2, 1, 4, 28), (2, 28, 28)):
         with pytest.raises(ValueError, match=r"images must be \[B, 1, H, W\] of at least 8 x 8"):
             net(torch.zeros(shape), torch.tensor(0.0))
+
+
+def test_by_itself_it_halves_28_pixels_three_times_and_knows_levels_from_0_005_to_200():
+    net = NoisyClassifier(1, 10)
+    assert (net.channels, net.least) == (32, 8)
+    assert (math.exp(net.low), math.exp(net.high)) == pytest.approx((0.005, 200.0))
+    assert [block.conv1.out_channels for block in net.blocks] == [32, 64, 128]

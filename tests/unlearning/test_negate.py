@@ -43,6 +43,14 @@ def test_the_score_of_what_is_kept_is_the_minimiser():
     assert run.objective(Exact(SGU_MIXTURE), seeded(3), 0)["L_f"] > 0.05
 
 
+def test_the_loss_is_both_terms_the_second_weighed_by_mu():
+    run = negate(
+        Exact(SGU_MIXTURE), D_F.sample(40, seeded(1)), D_G.sample(40, seeded(2)), mu=0.3, batch_size=40, **SETTINGS
+    )
+    found = run.objective(Exact(D_G), seeded(3), 0)
+    torch.testing.assert_close(found["loss"], found["L_g"] + 0.3 * found["L_f"])
+
+
 def test_denoising_keeps_the_same_minimiser():
     forget, retain = D_F.sample(4000, seeded(1)), D_G.sample(40_000, seeded(2))
     run = negate(Exact(SGU_MIXTURE), forget, retain, reach=100.0, batch_size=20_000, **SETTINGS)

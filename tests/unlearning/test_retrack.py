@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from paperlib.losses import batch_loss, draw, noised
 from paperlib.processes import VE
 from paperlib.unlearning.empirical import posterior_eps
 from paperlib.unlearning.retrack import _target, nearest, retrack
@@ -30,6 +31,14 @@ def test_the_loss_is_denoising_and_one_regression_by_hand():
     run = retrack(model, forget, retain, generator=seeded(3), steps=1, batch_size=16, pool=32, mu=0.5, k=3)
     losses = run.objective(model, seeded(4), 0)
     torch.testing.assert_close(losses["loss"], losses["L_g"] + 0.5 * losses["L_f"])
+    generator = seeded(4)
+    torch.testing.assert_close(losses["L_g"], batch_loss(model, retain, 16, generator).mean())
+    x_f, points = draw(forget, 16, generator)[0], draw(retain, 32, generator)[0]
+    x_t, t, _ = noised(VE(), x_f, generator)
+    beside = [points[nearest(x_f[i : i + 1], points, 3)[0]] for i in range(16)]
+    rows = [posterior_eps(VE(), x_t[i : i + 1], t[i : i + 1], beside[i], torch.ones(3)) for i in range(16)]
+    L_f = (torch.cat(rows) - model(x_t, t).eps).square().sum(1).mean()
+    torch.testing.assert_close(losses["L_f"], L_f)
     alone = retrack(model, forget, retain, generator=seeded(3), steps=1, batch_size=16, pool=32, mu=0.0)
     torch.testing.assert_close(alone.objective(model, seeded(4), 0)["loss"], losses["L_g"])
 
