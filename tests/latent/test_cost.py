@@ -35,3 +35,9 @@ def test_the_sum_is_the_arithmetic_that_it_says():
     )
     assert (found.weights, found.training, found.activations) == (8, 16, 2)
     assert found.memory == 26 and found.hours == pytest.approx(4)
+
+
+@pytest.mark.parametrize(("half", "frozen"), [(True, 2), (False, 4)])
+def test_weights_that_are_not_trained_stand_there_twice_in_their_own_precision(half, frozen):
+    run = dict(held=0, passes=1, batch=1, updates=1, activations=0, forward=1.0, rate=1.0)
+    assert cost(total=3 * GIB, trained=GIB, half=half, **run).weights == 2 * frozen * 2 + 2 * 4

@@ -318,6 +318,9 @@ def test_strata_hold_every_step_once_and_draw_evenly():
         if len(own) > 1:
             assert_mean((column[:, None] == own).double(), 1 / len(own))
     assert len(seen) == bound.evaluations - 1
+    lam = process.log_ratio(chain(process))  # ten stretches of equal length hold the steps' middles
+    each, _ = torch.histogram((lam[1:] + lam[:-1]) / 2, torch.linspace(lam[0], lam[-1], 11, dtype=lam.dtype))
+    assert [len(own) for own in seen] == [n for n in each.tolist() if n]
 
 
 # --- settings

@@ -104,6 +104,14 @@ def test_without_retained_data_it_learns_its_own_answers():
     assert set(run.prepared) == {"forget", "retain"}
 
 
+def test_the_classes_of_labelled_data_are_their_labels():
+    said, unsaid = (
+        negate(fresh(True), FORGET, RETAIN, classifier=exact_classifier, classes=classes, generator=seeded(1), steps=1)
+        for classes in ((0,), None)
+    )
+    assert next(iter(said)).losses == next(iter(unsaid)).losses
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
