@@ -49,18 +49,22 @@ from companion.studies.sgu_sweep import at, best
 
 if page.recorded:
     sweep_ = rises(page.recorded.series["sweep"])
-    (o95, b95), (o87, b87) = (at(sweep_, c) for c in (0.95, 0.87))
-    alone, ours = (best(sweep_)[name] for name in ("control", "negate"))
+    weak, (o94, b94) = at(sweep_, 0.99), at(sweep_, 0.94)
+    won = best(sweep_)
+    alone, ours = won["control"], won["negate"]
+    passed = {one["entrant"] for one in sweep_["runs"] if one["score"] <= 1}
 page.verdict(
     claim="On MNIST, Orthogonal and Obtuse leave 1.2 and 5.1 % of 3 and 7, and make $D_f$ 10.5 and 9.3 bits a dimension less likely for 1.1 and 0.9 on $D_g$. With which $\\alpha$ is not said.",
-    found=f"On one axis the losses are nearly one. At $c$ = 0.87, which is $\\alpha$ = {o87['alpha']} of Eq. 9 and {b87['alpha']} of Eq. 10, they leave {o87['ur']:.0f} and {b87['ur']:.0f} % and make $D_f$ {o87['D_f']:.1f} and {b87['D_f']:.1f} bits less likely for {o87['D_g']:.1f} and {b87['D_g']:.1f} on $D_g$. At 0.95 neither forgets more than fine-tuning alone ({o95['ur']:.1f} and {b95['ur']:.1f} against {alone['ur']:.1f} %).",
-    verdict=f"*The printed pattern is there, with a price that likelihoods do not show*: at $c$ = 0.87 the other digits are {o87['distance']:.1f} and {b87['distance']:.1f} times as far from real ones. No $\\alpha$ tried passes the book's rule.",
-    rests="60 updates of 16 + 16 images, three $\\alpha$ a loss; 200 samples, so UR to 5 points; likelihoods of 4 images a side. The best $\\alpha$ stands at the grid's end: longer runs and a finer grid may well do better.",
+    found=f"On one axis the losses are nearly one. At $c$ = 0.94, which is $\\alpha$ = {o94['alpha']} of Eq. 9 and {b94['alpha']} of Eq. 10, they leave {o94['ur']:.1f} and {b94['ur']:.1f} % and make $D_f$ {o94['D_f']:.1f} and {b94['D_f']:.1f} bits less likely for {o94['D_g']:.2f} and {b94['D_g']:.2f} on $D_g$. At 0.99 neither forgets more than fine-tuning alone ({weak[0]['ur']:.1f} and {weak[1]['ur']:.1f} against {alone['ur']:.1f} %).",
+    verdict=f"*The printed pattern is there, with a price that likelihoods do not show*: at their best the other digits are {o94['distance']:.1f} and {b94['distance']:.1f} times as far from real ones, where fine-tuning alone has {alone['distance']:.1f}. No $\\alpha$ tried passes the book's rule; exact negation does ({ours['ur']:.1f} % at {ours['distance']:.2f} times).",
+    rests="120 updates of 32 + 32 images, five weights a loss, one seed; 400 samples, so UR to 3 points; likelihoods of 4 images a side.",
     holds=[
-        max(o87["ur"], b87["ur"]) < 6 and min(o87["distance"], b87["distance"]) > 1.5,
-        min(o87["D_f"], b87["D_f"]) > 4 > 1 > max(o87["D_g"], b87["D_g"]),
-        min(o95["ur"], b95["ur"]) > alone["ur"] - 5,
-        min(one["score"] for one in sweep_["runs"]) > 1,
+        max(o94["ur"], b94["ur"]) < 5 and min(o94["distance"], b94["distance"]) > 1.5,
+        min(o94["D_f"], b94["D_f"]) > 4 > 0.5 > max(o94["D_g"], b94["D_g"]),
+        min(one["ur"] for one in weak) > alone["ur"] - 3,
+        {won[f"sgu_{loss}_paper"]["c"] for loss in ("orthogonal", "obtuse")}
+        == {o94["c"], b94["c"]},
+        passed == {"negate"},
     ],
 )
 
@@ -106,7 +110,7 @@ for name, (loss, variant) in READINGS.items():
 #
 # ## The search
 #
-# Every loss is tried at the same values of $c$, on training images of which every fifth is held out; the book's rule chooses on these and on fresh noise ({py:mod}`companion.studies.sgu_search`, the rule of all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), at its exact weight, not searched.
+# Every loss is tried at the same values of $c$, on training images of which every fifth is held out; the book's rule chooses on these and on fresh noise ({py:mod}`companion.studies.sgu_search`, the rule of all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), with as many tries of its weight $w$. The record has the printed losses; `python -m companion search-alpha` without `--only` tries the code's element-wise loss and the corrected ones too.
 
 # %%
 from companion.studies.sgu_rows import row_of
@@ -170,28 +174,26 @@ page.show(plots.alpha_table)
 
 # %% tags=["hide-input"]
 swept_ = rises(result.series["sweep"])
-low, middle, high = (at(swept_, c) for c in (0.98, 0.95, 0.87))
+low, edge, high, far = (at(swept_, c) for c in (0.99, 0.975, 0.94, 0.65))
 tuned, negated = (best(swept_)[name] for name in ("control", "negate"))
 ratio = [one["D_f"] / one["D_g"] for one in high]
 rise_f, rise_g = (printed_steps(swept_, side) for side in ("D_f", "D_g"))
 theirs = [rise_f[loss] / rise_g[loss] for loss in ("orthogonal", "obtuse")]
 code = [shrinkage(0.99, loss=loss, variant="paper", dims=784) for loss in ("orthogonal", "obtuse")]
 page.say(
-    f"**Weights mean nothing before they stand on one axis.** {low[0]['alpha']} and {low[1]['alpha']} are the same $c$ = 0.98, and do the same: UR {low[0]['ur']:.0f} and {low[1]['ur']:.0f} %, distance {low[0]['distance']:.2f} and {low[1]['distance']:.2f} times, $D_f$ {low[0]['D_f']:+.2f} and {low[1]['D_f']:+.2f} bits. So it is at 0.95.",
-    f"**The public code's 0.99 judges nobody's printed loss.** Of Eq. 9 it is $c$ = {code[0]:.2f}, far beyond the {high[0]['distance']:.1f}-fold damage at 0.87; of Eq. 10 it is {code[1]:.3f}, where already 0.98 cannot be told from fine-tuning alone ({tuned['ur']:.0f} %, {tuned['distance']:.2f} times).",
-    f"**Between 0.95 and 0.87 lies a cliff**: Orthogonal goes from {middle[0]['ur']:.1f} to {high[0]['ur']:.1f} %, Obtuse from {middle[1]['ur']:.1f} to {high[1]['ur']:.1f} %. Whoever picks a weight by its round number lands on either side.",
-    f"**Can both printed numbers hold?** In proportion, yes. The paper's $D_f$ rises {theirs[0]:.1f} and {theirs[1]:.1f} times as much as its $D_g$; here, at $c$ = 0.87, {ratio[0]:.0f} and {ratio[1]:.0f} times. The printed rises are twice ours, so a smaller $c$ or a longer run is behind them. What the table does not print is the distance of what else is drawn.",
-    f"**UR and likelihood see different things.** Exact negation (ours, at its exact weight) leaves {negated['ur']:.0f} % at {negated['distance']:.2f} times the distance, the best score here and not enough either; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes what is drawn, and SGU what is likely.",
-    "**The code's element-wise loss and the corrected ones are not in this record**: a run of the search without `--only` has all five readings (`python -m companion search-alpha`).",
+    f"**Weights mean nothing before they stand on one axis.** {low[0]['alpha']} and {low[1]['alpha']} are the same $c$ = 0.99, and do the same: UR {low[0]['ur']:.1f} and {low[1]['ur']:.1f} %, distance {low[0]['distance']:.2f} and {low[1]['distance']:.2f} times, $D_f$ {low[0]['D_f']:+.2f} and {low[1]['D_f']:+.2f} bits.",
+    f"**The public code's 0.99 judges nobody's printed loss.** Of Eq. 9 it is $c$ = {code[0]:.2f}, far beyond 0.65, where the rest is {far[0]['distance']:.1f} times as far; of Eq. 10 it is {code[1]:.3f}, which cannot be told from fine-tuning alone ({tuned['ur']:.1f} %, {tuned['distance']:.2f} times).",
+    f"**Between 0.975 and 0.94 lies a cliff**: Orthogonal goes from {edge[0]['ur']:.1f} to {high[0]['ur']:.1f} %, Obtuse from {edge[1]['ur']:.1f} to {high[1]['ur']:.1f} %. Whoever picks a weight by its round number lands on either side. Beyond it nothing is gained: at 0.65 UR is {far[0]['ur']:.1f} and {far[1]['ur']:.1f} %, and the distance {far[0]['distance']:.1f} and {far[1]['distance']:.1f} times.",
+    f"**Can both printed numbers hold?** In proportion, yes. The paper's $D_f$ rises {theirs[0]:.1f} and {theirs[1]:.1f} times as much as its $D_g$; here, at $c$ = 0.94, {ratio[0]:.0f} and {ratio[1]:.0f} times. But no rise of $D_g$ here comes near the printed 1.1 and 0.9 bits, and none of $D_f$ reaches 9: a longer run may be behind them. What the table does not print is the distance of what else is drawn.",
+    f"**UR and likelihood see different things.** Exact negation (ours) at $w$ = {negated['w']:g} leaves {negated['ur']:.1f} % at {negated['distance']:.2f} times the distance, the only way here that passes the rule; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes what is drawn, and SGU what is likely.",
+    f"**The length of a run costs too**: fine-tuning alone, which harms nothing by its loss, is at {tuned['distance']:.2f} times after 120 updates of small batches. So a factor of 1.5 is the rule's own edge here, and more data or an average of the weights would move all rows.",
     holds=[
-        abs(low[0]["ur"] - low[1]["ur"]) < 3
-        and abs(low[0]["distance"] - low[1]["distance"]) < 0.05,
-        abs(middle[0]["ur"] - middle[1]["ur"]) < 3
-        and abs(middle[0]["D_f"] - middle[1]["D_f"]) < 0.1,
-        abs(low[1]["ur"] - tuned["ur"]) < 3,
-        all(m["ur"] > 3 * h["ur"] for m, h in zip(middle, high)),
-        all(8 < one < 14 for one in ratio),
-        negated["score"] < min(one["score"] for one in high) and abs(negated["D_f"]) < 0.1,
+        abs(low[0]["ur"] - low[1]["ur"]) < 3 and abs(low[1]["ur"] - tuned["ur"]) < 3,
+        all(before["ur"] > 3 * after["ur"] for before, after in zip(edge, high)),
+        min(one["distance"] for one in far) > 2 * max(one["distance"] for one in high),
+        all(ratio[k] > theirs[k] for k in (0, 1)),
+        all(one["D_g"] < 0.8 and one["D_f"] < 9 for one in swept_["runs"]),
+        negated["score"] < 1 and abs(negated["D_f"]) < 0.1 and tuned["distance"] > 1.2,
     ],
 )
 

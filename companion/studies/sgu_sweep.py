@@ -54,4 +54,5 @@ def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def at(found: dict[str, Any], c: float) -> list[dict[str, Any]]:
     """Both printed losses, orthogonal first, where they leave c."""
-    return [one for one in found["runs"] if one["entrant"].endswith("_paper") and abs(one["c"] - c) < 0.02]
+    printed = [one for one in found["runs"] if one["entrant"].endswith("_paper")]
+    return [one for one in printed if 0.8 < (1 - one["c"]) / (1 - c) < 1.25]
