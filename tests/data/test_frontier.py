@@ -129,3 +129,9 @@ def test_a_slope_below_e_to_the_four_is_refused():
     for call in (Optimum, touching_point):
         with pytest.raises(ValueError, match="lam=50.0 is below e\\^4"):
             call(50.0)
+
+
+@pytest.mark.parametrize("lam", [60.0, 80.0, 200.0])
+def test_a_touching_point_is_the_bound_itself(lam):
+    retained, forgotten = touching_point(lam)
+    assert largest_forgetting(retained) == pytest.approx(forgotten, abs=1e-5)

@@ -307,6 +307,15 @@ def test_strata_are_unbiased_and_the_full_sum_s_equal(process):
     assert some.evaluations <= 13
 
 
+def test_the_prior_s_term_is_the_divergence_where_the_chain_ends():
+    process, grid = VP(), torch.linspace(0.01, 0.4, 5, dtype=torch.float64)  # far from the prior yet
+    x0 = torch.randn(6, 1, generator=seeded(), dtype=torch.float64)
+    bound = variational_bound(GaussianDenoiser(process), x0, generator=seeded(), grid=grid, levels=None)
+    end = Normal(process.alpha(grid[-1]) * x0, process.sigma(grid[-1]))
+    expected = kl_divergence(end, Normal(torch.zeros_like(x0), process.prior_std()))
+    torch.testing.assert_close(bound.prior, expected.sum(1))
+
+
 def test_strata_hold_every_step_once_and_draw_evenly():
     process = DDPM.linear(100)
     model, x0 = GaussianDenoiser(process), torch.zeros(20_000, 1, dtype=torch.float64)

@@ -39,3 +39,8 @@ def test_the_real_detector_sees_nothing_in_harmless_pictures():
     pytest.importorskip("nudenet")
     found = counts(shapes.draw(torch.arange(10), seeded(), 64), detector())
     assert sum(by[0.6] for by in found.values()) == 0
+
+
+def test_thresholds_are_those_around_the_paper_s():
+    found = counts(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), lambda image: [{"class": EXPOSED[0], "score": 0.7}])
+    assert found[EXPOSED[0]] == {0.4: 1, 0.6: 1, 0.8: 0}

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from paperlib.nets.noisy_classifier import NoisyClassifier
+from paperlib.nets.noisy_classifier import NoisyClassifier, NoisyPoints
 from tests.oracles import seeded
 
 
@@ -34,3 +34,9 @@ def test_by_itself_it_halves_28_pixels_three_times_and_knows_levels_from_0_005_t
     assert (net.channels, net.least) == (32, 8)
     assert (math.exp(net.low), math.exp(net.high)) == pytest.approx((0.005, 200.0))
     assert [block.conv1.out_channels for block in net.blocks] == [32, 64, 128]
+
+
+def test_points_enter_scaled_by_the_spread_of_noisy_data_with_half_the_log_level():
+    net, y, log_s = NoisyPoints(2, 3, data_std=2.0), torch.randn(5, 2, generator=seeded()), torch.linspace(-2, 2, 5)
+    scaled = y / (4 + log_s.exp().square()).sqrt()[:, None]
+    torch.testing.assert_close(net(y, log_s), net.layers(torch.cat([scaled, log_s[:, None] / 2], dim=1)))
