@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 def said(*arguments):
     environment = os.environ | {"WORD": "after"}
     line = [*warm.command("said"), *arguments]
-    done = subprocess.run(line, env=environment, input="words", capture_output=True, text=True, timeout=60)
+    done = subprocess.run(line, env=environment, input="words", capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -68,5 +68,5 @@ def test_a_fork_ends_with_who_asked_for_it(folder, number):
         while not (folder / "pid").exists() or not (pid := (folder / "pid").read_text()):
             time.sleep(0.05)
         process.send_signal(number)
-        assert process.wait(timeout=60) != 0
+        assert process.wait(timeout=300) != 0
         assert ended(int(pid))
