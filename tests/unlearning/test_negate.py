@@ -47,7 +47,7 @@ def test_the_loss_is_both_terms_the_second_weighed_by_mu():
     run = negate(
         Exact(SGU_MIXTURE), D_F.sample(40, seeded(1)), D_G.sample(40, seeded(2)), mu=0.3, batch_size=40, **SETTINGS
     )
-    found = run.objective(Exact(D_G), seeded(3), 0)
+    found = run.objective(Exact(SGU_MIXTURE), seeded(3), 0)
     torch.testing.assert_close(found["loss"], found["L_g"] + 0.3 * found["L_f"])
 
 
