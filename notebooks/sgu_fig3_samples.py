@@ -48,12 +48,12 @@ if page.recorded:
     moved = {v.method: v.value for v in page.recorded.all(metric="changed class")}
 page.verdict(
     claim="Figure 3: samples of MNIST and CelebA from which the forgotten class, or feature, is gone.",
-    found=f"3 and 7 go from {left['standard']:.0f} to {left['sgu_orthogonal']:.0f} % (Orthogonal) and {left['sgu_obtuse']:.0f} % (Obtuse), but specks cover most images, and {moved['sgu_orthogonal']:.0f} and {moved['sgu_obtuse']:.0f} % of all *other* images change their class. Exact negation leaves {left['negate']:.1f} %, looks clean and changes {moved['negate']:.0f} %.",
-    verdict="*Not what a grid should show, at this budget*: what reads as forgetting is in good part damage. The better $\\alpha$ that a longer search may find is not in these images.",
-    rests="200 samples; the best runs of the search in {ref}`sgu-alpha`, 60 updates of 16 + 16 images. The paper's models are trained anew, for 1.3 million updates.",
+    found=f"3 and 7 go from {left['standard']:.0f} to {left['sgu_orthogonal']:.1f} % (Orthogonal) and {left['sgu_obtuse']:.1f} % (Obtuse). Most other digits stay as they were; where a 3 or a 7 was, there is a field of specks or a broken shape. Exact negation leaves {left['negate']:.1f} % and Unseen {left['unseen']:.1f} %, and both draw another clean digit in that place.",
+    verdict="*The claim holds, but not how a reader will picture it*: with $\\alpha$ found and not assumed the class is gone from nearly all samples. What stands in its place is no digit.",
+    rests="200 samples, one seed; the best runs of the search in {ref}`sgu-alpha`, 120 updates of 32 + 32 images. The paper's models are trained anew, for 1.3 million updates.",
     holds=[
         max(left["sgu_orthogonal"], left["sgu_obtuse"], left["negate"]) < left["standard"] / 3,
-        min(moved["sgu_orthogonal"], moved["sgu_obtuse"]) > moved["finetune"] + 10,
+        moved["sgu_orthogonal"] < moved["finetune"] + 10,
         moved["negate"] < moved["finetune"],
     ],
 )
@@ -188,13 +188,14 @@ page.show(plots.sample_counts)
 count = {v.method: v.value for v in result.all(metric="ur")}
 other = {v.method: v.value for v in result.all(metric="changed class")}
 page.say(
-    f"**Look at the specks.** Both losses draw white pixels where paper should be. A classifier finds no 3 in them, so UR is {count['sgu_orthogonal']:.0f} and {count['sgu_obtuse']:.0f} %: a low UR of images that are no digits.",
+    f"**Look at the specks.** They stand where a 3 or a 7 stood, and a classifier finds no 3 in them: UR is {count['sgu_orthogonal']:.1f} and {count['sgu_obtuse']:.1f} %. The losses say what the answer should not be, and nothing of what to draw instead.",
     f"**Unseen and exact negation have about the same UR** ({count['unseen']:.1f} and {count['negate']:.1f} %), with clean digits. Where Standard drew a 3 or a 7, both draw another digit with as many of its strokes as will do.",
-    f"**Some change is nobody's fault.** Fine-tuning on $D_g$ alone changes the class of {other['finetune']:.0f} % of the other images, and Unseen, a training of its own, of {other['unseen']:.0f} %: near the border between two digits a small step decides. Only what exceeds that is damage, as {other['sgu_orthogonal']:.0f} and {other['sgu_obtuse']:.0f} % do.",
+    f"**Some change is nobody's fault.** Fine-tuning on $D_g$ alone changes the class of {other['finetune']:.0f} % of the other images, and Unseen, a training of its own, of {other['unseen']:.0f} %: near the border between two digits a small step decides. Only what exceeds that is damage: Orthogonal, {other['sgu_orthogonal']:.0f} %, hardly does, and Obtuse, {other['sgu_obtuse']:.0f} %, does.",
     f"**Negation stays nearest to the model that was given** ({other['negate']:.0f} %): its target differs from that model's own answer only where the classifier sees a 3 or a 7.",
     holds=[
         abs(count["unseen"] - count["negate"]) < 5,
         abs(other["unseen"] - other["finetune"]) < 5,
+        other["finetune"] < other["sgu_orthogonal"] < other["sgu_obtuse"] - 5,
         other["negate"] == min(other.values()),
     ],
 )
