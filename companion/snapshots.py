@@ -36,11 +36,12 @@ class Resumable:
         self.run, self.file, self.every, self.deadline = run, file, every, deadline
         self.window = max(1, run.steps // points)
         self.curve: list[tuple[int, float]] = []  # update, mean loss over the window that ends there
-        self._sum = 0.0
+        self._since, self._sum = run.index, 0.0  # the window's losses after that update
         if file.is_file():
             saved = torch.load(file, map_location="cpu", weights_only=True)
             run.load_state_dict(saved["training"])
             self.curve, self._sum = [tuple(point) for point in saved["curve"]], saved["sum"]
+            self._since = saved.get("since", run.index - run.index % self.window)  # in older ones its start
 
     @property
     def finished(self) -> bool:
@@ -52,8 +53,8 @@ class Resumable:
         for step in self.run:
             self._sum += step.losses["loss"]
             if step.index % self.window == 0:
-                self.curve.append((step.index, self._sum / self.window))
-                self._sum = 0.0
+                self.curve.append((step.index, self._sum / (step.index - self._since)))
+                self._since, self._sum = step.index, 0.0
             late = self._late()
             if late or self.finished or time.monotonic() - saved > self.every:
                 self.save()
@@ -73,4 +74,5 @@ class Resumable:
         if not self.run.processes.is_main_process:
             return
         with whole(self.file) as draft:
-            torch.save({"training": self.run.state_dict(), "curve": self.curve, "sum": self._sum}, draft)
+            seen = {"curve": self.curve, "since": self._since, "sum": self._sum}
+            torch.save({"training": self.run.state_dict()} | seen, draft)

@@ -122,11 +122,14 @@ class Pretraining:
         return self.budget.model_copy(update={"precision": self.precision})
 
     def _train(self, run: Training, deadline: float | None) -> bool:
+        earlier: list[tuple[int, float]] = []  # of the curve, where the weights come from elsewhere
         if not self.snapshot.is_file() and (index := self._index()):
             model = checkpoints.load(bases.architecture(self.base), self.name, self.unfinished)
             run.start_from(model.state_dict(), index)
-            self.machines = (checkpoints.card(self.name, self.unfinished) or {}).get("machines", [])
+            card = checkpoints.card(self.name, self.unfinished) or {}
+            self.machines, earlier = card.get("machines", []), [(at, loss) for at, loss in card.get("curve", [])]
         followed = Resumable(run, self.snapshot, every=INTERVAL, deadline=deadline)
+        followed.curve[:0] = earlier
         first, start, said = run.index, run.seconds, time.monotonic()
         kept = said
         if first:

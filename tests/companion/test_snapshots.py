@@ -42,6 +42,16 @@ def test_a_run_that_is_cut_goes_on_from_its_last_snapshot_to_the_bit(tmp_path, c
     assert [v for _, v in whole.curve] == pytest.approx([v for _, v in expected])
 
 
+def test_a_window_that_is_entered_midway_has_the_mean_of_what_was_seen_of_it(tmp_path):
+    begun = run()
+    begun.start_from(begun.model.state_dict(), 4)
+    followed = Resumable(begun, tmp_path / "a.pt", every=0, points=3)
+    losses = {step.index: step.losses["loss"] for step in followed}
+    expected = [(6, (losses[5] + losses[6]) / 2), (9, sum(losses[k] for k in (7, 8, 9)) / 3)]
+    assert followed.curve == [(at, pytest.approx(mean)) for at, mean in expected]
+    assert Resumable(run(), tmp_path / "a.pt", points=3).curve == followed.curve
+
+
 def test_no_snapshot_is_written_before_its_time_but_one_at_the_end(tmp_path):
     file = tmp_path / "deep" / "a.pt"
     followed = Resumable(run(), file, every=1000)

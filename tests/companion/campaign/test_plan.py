@@ -120,7 +120,7 @@ def test_a_lost_snapshot_goes_on_from_the_committed_weights(tmp_path):
     assert run.left() == pytest.approx(1 - 2 / 12)
     make(tmp_path / "out")
     card = checkpoints.card(NAME, tmp_path / "out")
-    assert card["samples_seen"] == 48
+    assert card["samples_seen"] == 48 and [at for at, _ in card["curve"]] == list(range(1, 13))  # its first part, too
     assert [one["from_update"] for one in card["machines"]] == [0, 2] or [
         one["from_update"] for one in card["machines"]
     ] == [1, 2]
