@@ -136,7 +136,7 @@ def measured():
 
 
 # %% [markdown]
-# The best of each loss, by the rule's score, is what {ref}`sgu-fig3`, {ref}`sgu-tab4` and {ref}`sgu-tab5` take, and what a run of {ref}`sgu-tab2` takes.
+# The best of each loss, by the rule's score, is what {ref}`sgu-tab2` and {ref}`sgu-fig3` take; the records of {ref}`sgu-tab4` and {ref}`sgu-tab5` are of a first, shorter search.
 
 # %%
 from companion.rows import row

@@ -50,17 +50,24 @@ budget = page.budget(
 # %% tags=["hide-input", "key"]
 if page.recorded:
     ur_of = {v.method: v.value for v in page.recorded.all(metric="ur", forget="3,7")}
-    d_f = {v.method: v.value for v in page.recorded.all(metric="nll", test="D_f")}
+    bits_of = {
+        (v.method, v.protocol["test"]): v.value for v in page.recorded.all(metric="noised nll")
+    }
     far = {v.method: v.value for v in page.recorded.all(metric="rest-frechet")}
+    more = {key: value - bits_of["standard", key[1]] for key, value in bits_of.items()}
+    times = {name: value / far["standard"] for name, value in far.items()}
 page.verdict(
     claim='SGU "achieves the lowest unlearning rate compared to Unseen" and, unlike Unseen, makes the forgotten data unlikely: on MNIST from 2.78 to 13.23 bits a dimension (Unseen: 3.01).',
-    found=f"With the public code's $\\alpha = 0.99$, Orthogonal leaves {ur_of['sgu_orthogonal']:.1f} % of 3 and 7 (Unseen: {ur_of['unseen']:.1f} %) and $D_f$ goes from {d_f['standard']:.2f} to {d_f['sgu_orthogonal']:.2f} bits, but the other digits are destroyed: {far['sgu_orthogonal'] / far['standard']:.0f} times as far from real ones. Obtuse hardly forgets ({ur_of['sgu_obtuse']:.1f} %).",
-    verdict="*Open.* The paper prints no $\\alpha$; 0.99 belongs to the code's other loss, and these rows judge that number, not the method: {ref}`sgu-alpha` looks for a better one.",
-    rests="300 updates of 32 + 32 images from the trained model, where the paper trains anew; 2,000 samples, 128 test images a side.",
+    found=f"With an $\\alpha$ found by search, Orthogonal and Obtuse leave {ur_of['sgu_orthogonal']:.1f} and {ur_of['sgu_obtuse']:.1f} % of 3 and 7 (before {ur_of['standard']:.1f}, Unseen {ur_of['unseen']:.1f} %). $D_f$ is {more['sgu_orthogonal', 'D_f']:.1f} and {more['sgu_obtuse', 'D_f']:.1f} bits less likely, Unseen's {more['unseen', 'D_f']:.2f}; $D_g$ pays {more['sgu_orthogonal', 'D_g']:.2f} and {more['sgu_obtuse', 'D_g']:.2f} bits.",
+    verdict=f"*Reproduced in kind, with a price that the paper does not print*: the other digits are {times['sgu_orthogonal']:.1f} and {times['sgu_obtuse']:.1f} times as far from real ones as before. The public code's own setting hardly forgets ({ur_of['sgu_code']:.1f} %).",
+    rests=f"One seed; 120 updates of 32 + 32 images from the trained model, where the paper trains anew; 1,000 samples, 32 test images a side. Whether {ur_of['sgu_orthogonal']:.1f} is below {ur_of['unseen']:.1f} % such a run cannot say.",
     holds=[
-        ur_of["sgu_orthogonal"] < 0.5,
-        far["sgu_orthogonal"] > 10 * far["standard"],
-        ur_of["sgu_obtuse"] > 10,
+        max(ur_of["sgu_orthogonal"], ur_of["sgu_obtuse"]) < ur_of["unseen"],
+        min(more["sgu_orthogonal", "D_f"], more["sgu_obtuse", "D_f"])
+        > 3
+        > 30 * more["unseen", "D_f"],
+        max(more["sgu_orthogonal", "D_g"], more["sgu_obtuse", "D_g"]) < 0.1,
+        times["sgu_orthogonal"] > 1.9 and ur_of["sgu_code"] > ur_of["standard"] / 2,
     ],
 )
 
@@ -77,18 +84,18 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# **Why 0.99 decides nothing.** Eq. 9 squares an inner product over all $D$ = 784 pixels; the public code sums the squares of the products of single pixels, about $D$ times less. So 0.99, which is the code's, drowns $L_g$ in the printed Eq. 9. For Eq. 10, whose values are of the order of $L_g$, it is so weak that the run is hardly more than fine-tuning on $D_g$. {ref}`sgu-alpha` puts all losses on one axis and searches. The record here is of before that search, with 0.99 for both; a run takes the $\alpha$ that was found.
+# **Which $\alpha$?** The paper prints none. The public code has 0.99, for another loss: it sums the squares of the products of single pixels, where Eq. 9 squares their sum over all $D$ = 784 pixels, about $D$ times more. Held against the printed losses, 0.99 drowns $L_g$ in Eq. 9 and is hardly felt in Eq. 10. {ref}`sgu-alpha` puts all losses on one axis and searches, on held-out training images; what it found is taken here.
 #
 # The paper's settings, with their source, and what stands here:
 #
 # | | paper | from | here |
 # |---|---|---|---|
 # | training | from fresh weights, with {eq}`eq-tab2-sgu` from the start | text | from the trained model (as its Table 5) |
-# | $\alpha$ | 0.99 | public code | recorded: the same; a run: what the search found |
+# | $\alpha$ | 0.99 | public code | what the search found; the code's own as a row |
 # | batches | 400 + 400 (CIFAR-10), 150 + 150 (CelebA), 400 + 100 (STL-10) | public code | 32 + 32 |
-# | updates | 660,000 (CIFAR-10), 1,300,001 (others); fine-tuning 80,000 (VP), 30,000 (DDPM) | public code; Table 5 | 300 |
+# | updates | 660,000 (CIFAR-10), 1,300,001 (others); fine-tuning 80,000 (VP), 30,000 (DDPM) | public code; Table 5 | 120 |
 # | rate | 2e-4, warm-up 5,000 | public code | 2e-4 |
-# | samples | 10,000, by 1,000 steps of Euler-Maruyama | text, public code | 2,000, by iPNDM |
+# | samples | 10,000, by 1,000 steps of Euler-Maruyama | text, public code | 1,000, by iPNDM |
 # | classifier | external, or CLIP | text | our own |
 #
 # ## The models
@@ -111,11 +118,11 @@ def models(row, seed):
 
 
 # %% [markdown]
-# Recorded beside them is *Redirect* (ours; its second term is ReTrack's {cite}`retrack`), which sends noisy forgotten images to what retained ones would have made of them. A run has exact negation in its place ({ref}`ours-negation`), and two controls: the public code's own setting, and fine-tuning on $D_g$ alone, which is $\alpha$ = 1.
+# Beside them stand exact negation ({ref}`ours-negation`), whose weight $w$ had as many tries, and two controls: the public code's own setting, and fine-tuning on $D_g$ alone, which is $\alpha$ = 1.
 #
 # ## The measures
 #
-# UR of what is forgotten, together and one by one, from the same samples. The *distance* of the samples that do not show it from real images without it, in the classifier's features: what became of the rest. Bits a dimension of test images of both sides, by the paper's recipe, the *flow* at the image; of records to come also the *noised flow*, at images with the noise of $t_{min}$, by which models should be judged ({ref}`foundations-sampling` says why: the paper's asks the network where it was never trained, so several bits stand and a few hundredths do not).
+# UR of what is forgotten, together and one by one, from the same samples. The *distance* of the samples that do not show it from real images without it, in the classifier's features: what became of the rest. Bits a dimension of test images of both sides, by the paper's recipe, the *flow* at the image; and by the *noised flow*, at images with the noise of $t_{min}$, by which models should be judged ({ref}`foundations-sampling` says why: the paper's asks the network where it was never trained, so several bits stand and a few hundredths do not).
 
 # %%
 from companion.measures import distance, nll, nll_per_image, ur
@@ -213,22 +220,24 @@ page.figure(plots.side_histograms)
 # ## What to notice
 
 # %% tags=["hide-input"]
-bits = {(v.method, v.protocol["test"]): v.value for v in result.all(metric="nll")}
+kind = "noised nll" if result.all(metric="noised nll") else "nll"  # smoke has the paper's alone
+bits = {(v.method, v.protocol["test"]): v.value for v in result.all(metric=kind)}
 share = {v.method: v.value for v in result.all(metric="ur") if "," in v.protocol["forget"]}
 rest = {v.method: v.value for v in result.all(metric="rest-frechet")}
 rise = {key: value - bits["standard", key[1]] for key, value in bits.items()}
 page.say(
-    f"**A likelihood can be bought.** Orthogonal makes $D_f$ {rise['sgu_orthogonal', 'D_f']:.1f} bits less likely and $D_g$ {rise['sgu_orthogonal', 'D_g']:.1f}: whoever makes both sides unlikely has broken the model, and the difference is what was forgotten. The paper's own Orthogonal pays 1.10 bits on $D_g$, some 860 bits an image.",
-    f"**Unseen is no failure.** It draws {share['unseen']:.1f} % of 3 and 7 without having seen one, as any model does that draws an unclear 9, and its $D_f$ is as likely as Standard's within what this recipe can tell ({rise['unseen', 'D_f']:+.2f} bits): a network that generalises knows strokes, not classes.",
-    f"**Forgotten and kept here**: Unseen ({share['unseen']:.1f} %, {rest['unseen'] / rest['standard']:.1f} times the distance) and Redirect ({share['redirect']:.1f} %, {rest['redirect'] / rest['standard']:.1f} times). Redirect makes $D_f$ {rise['redirect', 'D_f']:.1f} bits less likely for {rise['redirect', 'D_g']:.2f} on $D_g$: the pattern that the paper claims is possible.",
+    f"**The paper's pattern is real.** Orthogonal makes $D_f$ {rise['sgu_orthogonal', 'D_f']:.1f} bits less likely for {rise['sgu_orthogonal', 'D_g']:.2f} on $D_g$, Obtuse {rise['sgu_obtuse', 'D_f']:.1f} for {rise['sgu_obtuse', 'D_g']:.2f}. The paper's own Orthogonal pays 1.10 bits on $D_g$, some 860 bits an image.",
+    f"**It is not free.** The other samples are {rest['sgu_orthogonal'] / rest['standard']:.1f} and {rest['sgu_obtuse'] / rest['standard']:.1f} times as far from real digits, where fine-tuning alone, as long, has {rest['finetune'] / rest['standard']:.1f}. A likelihood of test images does not see that: {{ref}}`sgu-fig3` shows specks where a 3 or a 7 stood.",
+    f"**The code's 0.99 is a control, not a method**: {share['sgu_code']:.1f} %, beside {share['finetune']:.1f} % of fine-tuning alone. Its loss has $c$ = 0.97, on the near side of the cliff of {{ref}}`sgu-alpha`, and only every fourth update.",
+    f"**Unseen is no failure.** It draws {share['unseen']:.1f} % of 3 and 7 without having seen one, as any model does that draws an unclear 9, and its $D_f$ is as likely as Standard's ({rise['unseen', 'D_f']:+.2f} bits): a network that generalises knows strokes, not classes.",
+    f"**Forgotten and kept**: Unseen ({share['unseen']:.1f} %, {rest['unseen'] / rest['standard']:.1f} times the distance) and exact negation ({share['negate']:.1f} %, {rest['negate'] / rest['standard']:.1f} times), which changes what is drawn and leaves $D_f$ as likely as it was ({rise['negate', 'D_f']:+.2f}).",
     "**The printed table does not bear out its sentence.** Obtuse is behind Unseen on 7 (3.6 against 2.3), on 3 and 7 (5.1 against 4.1) and on dog (11.5 against 10.8).",
-    "**Three seeds** share one Standard and one Unseen model: their intervals say how samples vary, not trainings.",
     holds=[
-        rise["sgu_orthogonal", "D_g"] > 5,
-        rise["unseen", "D_f"] < 0.1,
-        rest["unseen"] < 1.5 * rest["standard"],
-        rest["redirect"] < 1.5 * rest["standard"],
-        share["redirect"] < share["standard"] / 3,
+        rise["sgu_orthogonal", "D_f"] > 3 and abs(rise["sgu_orthogonal", "D_g"]) < 0.2,
+        rest["sgu_orthogonal"] > 1.4 * rest["finetune"],
+        abs(share["sgu_code"] - share["finetune"]) < 5,
+        abs(rise["unseen", "D_f"]) < 0.1 and abs(rise["negate", "D_f"]) < 0.1,
+        max(rest["unseen"], rest["negate"]) < 1.5 * rest["standard"],
     ],
 )
 
