@@ -1,5 +1,6 @@
 """The figures of SGU's image pages."""
 
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -34,7 +35,7 @@ def side_histograms(record: Any, *, title: str) -> Figure:
             if method not in models:
                 panel.set_axis_off()
                 continue
-            panel.set_title(name, loc="left", fontsize=9.5)
+            panel.set_title(fill(name, 96 // len(titles)), loc="left", fontsize=9.5)  # as many letters as fit
             for side in ("D_g", "D_f"):
                 panel.hist(
                     np.minimum(models[method]["bits"][side], bins[-1]),

@@ -1,5 +1,6 @@
 """SGU's alpha: what becomes of forgetting, of the rest and of both likelihoods, with what the paper prints."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,8 @@ STYLES = {"paper": ("o", "-"), "code": ("s", "--"), "corrected": ("^", ":")}
 
 def alpha_sweep(record: Any, *, title: str) -> Figure:
     """Four panels against 1 - c: UR, distance, and the rise of both likelihoods; a line a reading of a loss. Thin
-    lines: what the paper prints of either loss; grey: Standard's, and the rule's bounds."""
+    lines: what the paper prints of either loss; broken: fine-tuning alone, exact negation at its best w, the rule's
+    bounds."""
     use_style()
     found = rises(record.series["sweep"])
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.0), sharex=True)
@@ -42,9 +44,11 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
             axis.axhline(value, color=COLOURS[loss], lw=0.9, label=f"printed: {loss}")
         for control in [one for one in found["runs"] if one["entrant"] == "control" and what in one]:
             axis.axhline(control[what], color="#999999", lw=1.2, ls="-.", label="fine-tuning alone")
-        for ours in [one for one in found["runs"] if one["entrant"] == "negate" and what in one]:
+        tried = [one for one in found["runs"] if one["entrant"] == "negate" and what in one]
+        if tried:
+            ours = min(tried, key=lambda one: one.get("score", math.inf))
             told = dict(color=COLOURS["optimum"], lw=1.2, ls="-.")
-            axis.axhline(ours[what], label="exact negation (ours)", **told)
+            axis.axhline(ours[what], label=f"exact negation (ours), $w$ = {ours['w']:g}", **told)
         bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
         if bound:
             axis.axhline(bound, color="black", lw=0.8, ls=(0, (1, 3)), label="the rule's bound")
