@@ -44,20 +44,19 @@ budget = page.budget(
 )
 
 # %% tags=["hide-input", "key"]
-from companion.plots.sgu_sweep import printed_steps, rises
-from companion.studies.sgu_sweep import at, best
+from companion.plots.sgu_sweep import at, best, printed_steps, rises
 
 if page.recorded:
     sweep_ = rises(page.recorded.series["sweep"])
     weak, (o94, b94) = at(sweep_, 0.99), at(sweep_, 0.94)
-    won = best(sweep_)
+    won, spent = best(sweep_), sweep_["budget"]
     alone, ours = won["control"], won["negate"]
     passed = {one["entrant"] for one in sweep_["runs"] if one["score"] <= 1}
 page.verdict(
     claim="On MNIST, Orthogonal and Obtuse leave 1.2 and 5.1 % of 3 and 7, and make $D_f$ 10.5 and 9.3 bits a dimension less likely for 1.1 and 0.9 on $D_g$. With which $\\alpha$ is not said.",
     found=f"On one axis the losses are nearly one. At $c$ = 0.94, which is $\\alpha$ = {o94['alpha']} of Eq. 9 and {b94['alpha']} of Eq. 10, they leave {o94['ur']:.1f} and {b94['ur']:.1f} % and make $D_f$ {o94['D_f']:.1f} and {b94['D_f']:.1f} bits less likely for {o94['D_g']:.2f} and {b94['D_g']:.2f} on $D_g$. At 0.99 neither forgets more than fine-tuning alone ({weak[0]['ur']:.1f} and {weak[1]['ur']:.1f} against {alone['ur']:.1f} %).",
     verdict=f"*The printed pattern is there, with a price that likelihoods do not show*: at their best the other digits are {o94['distance']:.1f} and {b94['distance']:.1f} times as far from real ones, where fine-tuning alone has {alone['distance']:.1f}. No $\\alpha$ tried passes the book's rule; exact negation does ({ours['ur']:.1f} % at {ours['distance']:.2f} times).",
-    rests="120 updates of 32 + 32 images, five weights a loss, one seed; 400 samples, so UR to 3 points; likelihoods of 4 images a side.",
+    rests=f"{spent['evaluations'] // 2} updates of {spent['batch_size']} + {spent['batch_size']} images, five weights a loss, one seed; {spent['n']} samples, so UR to 3 points; likelihoods of 4 images a side.",
     holds=[
         max(o94["ur"], b94["ur"]) < 5 and min(o94["distance"], b94["distance"]) > 1.5,
         min(o94["D_f"], b94["D_f"]) > 4 > 0.5 > max(o94["D_g"], b94["D_g"]),
@@ -115,7 +114,7 @@ for name, (loss, variant) in READINGS.items():
 # %%
 from companion.studies.sgu_rows import row_of
 from companion.studies.sgu_search import LOSSES
-from companion.studies.sgu_sweep import best, sweep
+from companion.studies.sgu_sweep import sweep
 
 base, own = row_of(
     page.chosen("dataset", ["mnist", "cifar10", "stl10", "celeba"])[0], profile, process

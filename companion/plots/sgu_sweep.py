@@ -13,7 +13,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["alpha_sweep", "alpha_table", "printed_steps", "rises"]
+__all__ = ["alpha_sweep", "alpha_table", "at", "best", "printed_steps", "rises"]
 
 PANELS = {
     "ur": "UR, %",
@@ -44,9 +44,8 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
             axis.axhline(value, color=COLOURS[loss], lw=0.9, label=f"printed: {loss}")
         for control in [one for one in found["runs"] if one["entrant"] == "control" and what in one]:
             axis.axhline(control[what], color="#999999", lw=1.2, ls="-.", label="fine-tuning alone")
-        tried = [one for one in found["runs"] if one["entrant"] == "negate" and what in one]
-        if tried:
-            ours = min(tried, key=lambda one: one.get("score", math.inf))
+        ours = best(found).get("negate", {})
+        if what in ours:
             told = dict(color=COLOURS["optimum"], lw=1.2, ls="-.")
             axis.axhline(ours[what], label=f"exact negation (ours), $w$ = {ours['w']:g}", **told)
         bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
@@ -81,6 +80,19 @@ def rises(found: dict[str, Any]) -> dict[str, Any]:
         return one | bits | ({"distance": one["distance"] / before["distance"]} if "distance" in one else {})
 
     return found | {"runs": [told(one) for one in found["runs"]]}
+
+
+def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each loss of a sweep the run that the rule's score prefers, by the entrant's name."""
+    names = dict.fromkeys(one["entrant"] for one in found["runs"])
+    tried = {name: [one for one in found["runs"] if one["entrant"] == name] for name in names}
+    return {name: min(runs, key=lambda one: one.get("score", math.inf)) for name, runs in tried.items()}
+
+
+def at(found: dict[str, Any], c: float) -> list[dict[str, Any]]:
+    """Both printed losses, orthogonal first, where they leave c."""
+    printed = [one for one in found["runs"] if one["entrant"].endswith("_paper")]
+    return [one for one in printed if 0.8 < (1 - one["c"]) / (1 - c) < 1.25]
 
 
 def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:

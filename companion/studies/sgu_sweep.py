@@ -10,7 +10,7 @@ from companion.studies.sgu_search import BUDGET, KNOWN, LOSSES, PULLS, dims, ent
 from paperlib.metrics.rule import score
 from paperlib.unlearning.shrinkage import shrinkage
 
-__all__ = ["at", "best", "sweep"]
+__all__ = ["sweep"]
 
 
 def sweep(
@@ -43,16 +43,3 @@ def sweep(
 
 def _bits(model: Model, forget: str, **solve: Any) -> dict[str, float]:
     return {one.facts["test"]: one.value for one in nll(model, forget, **solve)}
-
-
-def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Of each loss of a sweep the run that the rule's score prefers, by the entrant's name."""
-    names = dict.fromkeys(one["entrant"] for one in found["runs"])
-    tried = {name: [one for one in found["runs"] if one["entrant"] == name] for name in names}
-    return {name: min(runs, key=lambda one: one.get("score", float("inf"))) for name, runs in tried.items()}
-
-
-def at(found: dict[str, Any], c: float) -> list[dict[str, Any]]:
-    """Both printed losses, orthogonal first, where they leave c."""
-    printed = [one for one in found["runs"] if one["entrant"].endswith("_paper")]
-    return [one for one in printed if 0.8 < (1 - one["c"]) / (1 - c) < 1.25]

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 
-from companion.plots.sgu_sweep import alpha_sweep, alpha_table, printed_steps
-from companion.studies.sgu_sweep import best
+from companion.plots.sgu_sweep import alpha_sweep, alpha_table, at, best, printed_steps
 
 BEFORE = {"ur": 24.0, "distance": 4.0, "D_g": 1.5, "D_f": 1.25}
 RUNS = [
@@ -35,6 +34,16 @@ def test_the_best_of_each_is_the_one_with_the_smallest_score():
     found = best(SWEEP)
     assert list(found) == ["sgu_orthogonal_paper", "sgu_obtuse_paper", "control", "negate"]
     assert found["sgu_orthogonal_paper"]["alpha"] == 0.9999
+
+
+def test_runs_at_a_c_are_of_both_losses_and_of_no_neighbour():
+    """alpha is rounded to two digits of 1 - alpha, so that c is near the one asked for and hardly ever on it."""
+    left = {"sgu_orthogonal_paper": (0.9899, 0.9747, 0.9401), "sgu_obtuse_paper": (0.9898, 0.9748, 0.9382)}
+    runs = [{"entrant": name, "c": c} for name, several in left.items() for c in several]
+    runs += [{"entrant": "sgu_orthogonal_code", "c": 0.975}, {"entrant": "control"}]
+    for k, c in enumerate((0.99, 0.975, 0.94)):
+        assert [one["c"] for one in at({"runs": runs}, c)] == [several[k] for several in left.values()]
+    assert at({"runs": runs}, 0.5) == []
 
 
 def test_the_table_has_a_row_a_run_in_steps_from_standard():
