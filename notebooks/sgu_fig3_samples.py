@@ -142,7 +142,7 @@ from companion import plots
 
 
 def sheets():
-    """The first twelve images of every model, from the same noise, of the first seed."""
+    """The first sixteen images of every model, from the same noise, of the first seed."""
     found = {}
     for row in chosen:
         sheet = {}
