@@ -112,6 +112,7 @@ for name, (loss, variant) in READINGS.items():
 # Every loss is tried at the same values of $c$, on training images of which every fifth is held out; the book's rule chooses on these and on fresh noise ({py:mod}`companion.studies.sgu_search`, the rule of all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), with as many tries of its weight $w$. The record has the printed losses; `python -m companion search-alpha` without `--only` tries the code's element-wise loss and the corrected ones too.
 
 # %%
+from companion.plots.sgu_sweep import best
 from companion.studies.sgu_rows import row_of
 from companion.studies.sgu_search import LOSSES
 from companion.studies.sgu_sweep import sweep

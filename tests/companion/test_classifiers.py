@@ -53,7 +53,7 @@ def test_each_image_may_be_shifted_by_its_own_displacement():
 def test_sgd_takes_the_step_of_its_formula(monkeypatch):
     """The first step of Nesterov's momentum m is that of plain SGD times 1 + m, the weights' decay within it."""
     decay, momentum = 0.5, 0.9
-    few = dict(size=8, steps=5, width=4, network="CifarResNet")
+    few = dict(size=8, steps=5, width=8, network="CifarResNet")
     recipe = classifiers.Recipe(optimizer="SGD", lr=0.1, clip=0, weight_decay=decay, **few)
     monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
     run = classifier_training.training("digits")
@@ -64,7 +64,7 @@ def test_sgd_takes_the_step_of_its_formula(monkeypatch):
 
 
 def test_statistics_are_the_means_over_fresh_batches():
-    recipe = classifiers.Recipe(size=8, steps=1, batch_size=20, width=4, shift=1, each=True, statistics=3)
+    recipe = classifiers.Recipe(size=8, steps=1, batch_size=20, width=8, shift=1, each=True, statistics=3)
     data, model = sets.load("digits", "test"), classifiers.build("digits")
     before = {name: p.clone() for name, p in model.named_parameters()}
     draws = seeded(3)
@@ -79,7 +79,6 @@ def test_statistics_are_the_means_over_fresh_batches():
 
 
 def test_a_run_that_was_stopped_ends_in_the_checkpoint_of_one_that_was_not(monkeypatch, tmp_path):
-    # four channels wide, torch 2.15 corrupts its memory on processors with AVX2 alone
     few = dict(size=8, steps=6, statistics=2, batch_size=16, width=8, network="CifarResNet")
     recipe = classifiers.Recipe(optimizer="SGD", shift=1, each=True, flip=True, weight_decay=0.1, **few)
     monkeypatch.setitem(classifiers.RECIPES, "digits", recipe)
@@ -123,7 +122,7 @@ def test_an_unknown_set_is_named():
 
 
 def test_training_is_repeatable_and_dropout_draws_from_the_runs_own_generator(monkeypatch):
-    monkeypatch.setitem(classifiers.RECIPES, "digits", classifiers.Recipe(size=8, steps=5, width=4, shift=1))
+    monkeypatch.setitem(classifiers.RECIPES, "digits", classifiers.Recipe(size=8, steps=5, width=8, shift=1))
     first = checkpoints.rounded(classifier_training.training("digits").run())
     torch.manual_seed(999)  # the global generator is neither read nor moved
     before = torch.get_rng_state()
