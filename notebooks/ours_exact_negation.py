@@ -34,10 +34,21 @@ page = Page("ours_exact_negation", vars())
 most = dict(dataset="mnist", tasks="ddpm:1", updates=120, batch_size=32, fit=1000)
 budget = page.budget(
     smoke=dict(dataset="digits", tasks="ddpm:1", updates=2, batch_size=8, fit=250)
-    | dict(n=40, sampler=5, sampling="1", weights="1", own="1", finer=0, fid=0),
-    laptop=most | dict(n=500, sampler=10, sampling="1,4", weights="1", own="2", finer=0, fid=0),
+    | dict(n=40, sampler=5, sampling="1", weights="1", answers="1", own="1", finer=0, fid=0),
+    laptop=most
+    | dict(n=500, sampler=10, sampling="1,4", weights="1", answers="1", own="1,2", finer=0, fid=0)
+    | dict(seeds=3),
     paper=most  # ours
-    | dict(n=5000, sampler=50, sampling="1,2,4", weights="1,2", own="1,2", finer=200, fid=9000)
+    | dict(
+        n=5000,
+        sampler=50,
+        sampling="1,2,4",
+        weights="1,2",
+        answers="1,2",
+        own="1,2",
+        finer=200,
+        fid=9000,
+    )
     | dict(seeds=3),
 )
 lr = page.parameters["lr"]
@@ -164,13 +175,19 @@ amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=lr)
 
 
 def taught(process, forget, seed):
-    """Facts and samples of the models that learn it, from data and from their own samples."""
+    """Facts and samples of the models that learn it: from data, with denoising or the old model's own answers for the
+    rest, and from the model's own samples."""
     standard = base(f"{budget.dataset}-{process}")
-    for called, points in (("negate", "data"), ("negate_own", "own")):
-        asked = {"data": budget.weights, "own": budget.own}[points]
-        for w in map(float, filter(None, asked.split(","))):
-            own = dict(w=w, points=points, called=called, seed=seed)
-            model = standard.unlearn(negate, forget, **own, **amounts)
+    ways = {
+        "negate": (budget.weights, dict()),
+        "negate_answers": (budget.answers, dict(keep="answer")),
+    }
+    ways |= {"negate_own": (budget.own, dict(points="own"))}
+    for called, (weights, own) in ways.items():
+        for w in map(float, filter(None, weights.split(","))):
+            model = standard.unlearn(
+                negate, forget, w=w, called=called, seed=seed, **own, **amounts
+            )
             yield model.facts, look(model, forget=forget, seed=seed, **drawing)
 
 

@@ -54,6 +54,7 @@ METHODS = {
     "erasediff_noxattn": "EraseDiff, no cross-attention",
     "esd_x": "ESD-x",
     "esd_u": "ESD-u",
+    "negate_answers": "Negate, own answers for the rest",
     "negate_own": "Negate, without data",
 }
 

@@ -14,7 +14,7 @@ from companion.plots.tables import over_interval, table
 __all__ = ["negation_plane", "negation_table", "pull_weights"]
 
 LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["signed"], "s")}
-LOOKS |= {"negate_own": (COLOURS["optimum"], "^")}
+LOOKS |= {"negate_answers": (COLOURS["obtuse"], "D"), "negate_own": (COLOURS["optimum"], "^")}
 OTHERS = "#888888"
 
 

@@ -25,6 +25,7 @@ from paperlib.losses import batch, noised, score_matching
 from paperlib.nets.mlp import MLP
 from paperlib.processes import VE
 from paperlib.training import Training
+from paperlib.unlearning.negate import negate
 from paperlib.unlearning.redirect import carving, density_ratio, redirect
 from paperlib.unlearning.sgu import sgu
 from paperlib.unlearning.signed import signed
@@ -53,18 +54,26 @@ SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most the
 class Method(Settings):
     """What is trained, and how. From ``start`` on, the fields are the unlearning methods'; each reads its own."""
 
-    name: Literal["standard", "unseen", "orthogonal", "obtuse", "signed", "redirect", "optimum"]
+    name: Literal["standard", "unseen", "orthogonal", "obtuse", "signed", "redirect", "negate", "optimum"]
     start: Literal["retrain", "finetune"] = "retrain"  # anew, or from the standard model of the same seed
     alpha: float = Field(0.8, gt=0, le=1)  # SGU: "depends on the ratio of M to N"; here the retained share, 1 - M / N
     variant: Literal["paper", "code"] = "paper"  # SGU
     every: int = Field(1, ge=1)  # SGU: L_f at every so-many-th update; the public code has 4, the paper knows only 1
     lam: float = Field(60.0, gt=1)  # signed, redirect, optimum: a little above e^4 = 54.6
     floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight; far below what D_g could ever show
+    w: float = Field(1.0, ge=0)  # negate: of the pull; 1 aims at p_g itself
 
 
 #: Which of a method's fields its training reads, beside ``start``.
 READS = {"orthogonal": ("alpha", "variant", "every"), "obtuse": ("alpha", "variant", "every")}
-READS |= {"signed": ("lam",), "redirect": ("lam", "floor"), "optimum": ("lam",), "standard": (), "unseen": ()}
+READS |= {
+    "signed": ("lam",),
+    "redirect": ("lam", "floor"),
+    "negate": ("w",),
+    "optimum": ("lam",),
+    "standard": (),
+    "unseen": (),
+}
 
 
 SMALL = {"steps": 200, "test_points": 100, "batch_size": 128, "draws": 20_000, "tolerance": 1e-3}
@@ -142,7 +151,13 @@ def training(settings: MixtureSettings, method: Method, seed: int, base: Denoise
     if method.name == "unseen":
         return unseen(model, None, D_g, batch_size=settings.batch_size, antithetic=True, **loop)
     # Half of the rows from each side: an update sees as many rows as the other methods' do.
-    loop |= {"start": method.start, "batch_size": settings.batch_size // 2, "antithetic": True}
+    loop |= {"batch_size": settings.batch_size // 2, "antithetic": True}
+    if method.name == "negate":
+        if base is None:
+            raise ValueError("start='retrain': there is nothing to negate in a fresh network; start='finetune'")
+        classifier = {"classifier_steps": max(1, settings.steps // 8)}
+        return negate(model, D_f, D_g, w=method.w, keep="answer", **classifier, **loop)
+    loop |= {"start": method.start}
     if method.name == "signed":
         return signed(model, D_f, D_g, lam=method.lam, **loop)
     if method.name == "redirect":
