@@ -21,6 +21,7 @@ COMMANDS = {
     "captioned": ("companion.captioned", "train the small text-to-image model"),
     "evaluate": ("companion.evaluate", "measure a checkpoint: FID, UR, likelihoods and the rest"),
     "search-alpha": ("companion.studies.sgu_search", "search SGU's alpha, which the paper does not print"),
+    "search-prompts": ("companion.studies.latent_search", "search every method's settings for forgetting by prompt"),
     "search": ("companion.comparison.search", "search every method's settings on held-out images"),
 }
 

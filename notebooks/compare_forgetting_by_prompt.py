@@ -24,20 +24,18 @@ profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # such as "0,1,2"; empty: as many as the profile has
 forget = "disc"  # a class of the shapes, forgotten by its name
 methods = "all"  # all | some of the table's rows, with commas between
-updates = 0  # of each run; 0: as many as the profile has
+gradients = 0  # gradient evaluations of each run; 0: as many as the profile has
 
 # %%
 from companion.page import Page
-from companion.studies.latent_prompts import METHODS
+from companion.studies.latent_entrants import METHODS
 from paperlib.data.shapes import CLASSES
 
 page = Page("compare_forgetting_by_prompt", vars())
 budget = page.budget(
-    smoke=dict(updates=2, batch_size=8, n=6, evaluations=4, lr=1e-3),
-    laptop=dict(updates=40, batch_size=32, n=24, evaluations=8, lr=1e-3),
-    paper=dict(
-        updates=40, batch_size=32, n=300, evaluations=20, lr=1e-3, seeds=3
-    ),  # no paper has it
+    smoke=dict(gradients=4, batch_size=8, n=6, evaluations=4),
+    laptop=dict(gradients=48, batch_size=16, n=24, evaluations=8, seeds=3),  # the search's
+    paper=dict(gradients=48, batch_size=16, n=300, evaluations=20, seeds=3),  # no paper has it
 )
 chosen = page.chosen("methods", METHODS)
 
@@ -116,19 +114,25 @@ run = forget_me_not(
 # Each model draws under guidance from the same noise, and the classifier of the shapes says what is seen. A row is a share of images that show what was asked.
 
 # %%
-from companion.studies.latent_prompts import Asked, rows_of
+from companion.studies.latent_prompts import rows_of
+from companion.studies.latent_search import asked, settings_of
 
 facts = dict(dataset="captioned", process="vp", forget=forget, checkpoint=captioned.NAME)
-amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=budget.lr)
+amounts = dict(gradients=budget.gradients, batch_size=budget.batch_size)
+
+
+def run_of(name, seed):
+    """A method's run, with the rate that the search found."""
+    return asked(name, forget, settings=settings_of(name, forget), seed=seed, **amounts)
 
 
 def rows():
     """Every method, asked for the class in each kind of words and for the rest by name."""
     for seed in page.seeds:
         for name in chosen:
-            asked = Asked.checked(method=name, forget=label, seed=seed, **amounts)
             looks = dict(n=budget.n, evaluations=budget.evaluations)
-            yield from rows_of(page.store, asked, **looks, facts=facts | dict(sampler="iPNDM"))
+            own = facts | dict(sampler="iPNDM")
+            yield from rows_of(page.store, run_of(name, seed), **looks, facts=own)
 
 
 # %%
@@ -142,9 +146,8 @@ def sheets():
     found, wanted = {}, asked_prompts(label, budget.n)
     prompts = [prompt for several, _ in wanted.values() for prompt in several]
     for name in chosen:
-        asked = Asked.checked(method=name, forget=label, seed=page.seeds[0], **amounts)
-        images = drawn(page.store, asked, prompts, budget.evaluations).split(budget.n)
-        by = dict(zip(wanted, images))
+        images = drawn(page.store, run_of(name, page.seeds[0]), prompts, budget.evaluations)
+        by = dict(zip(wanted, images.split(budget.n)))
         shown = ("name", "synonym", "german", "neighbour")
         found[name] = torch.cat([by[what][:4] for what in shown])
     return {"drawn": plots.contact_sheet(found, columns=16, scale=3)}

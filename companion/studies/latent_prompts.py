@@ -6,7 +6,6 @@ labels, all others D_r's. What the model draws under a synonym, a paraphrase, Ge
 method has seen these words.
 """
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from companion.rows import Row, row
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry, Store
+from companion.studies.latent_entrants import METHODS
 from paperlib.data import captions, shapes
 from paperlib.data.captions import COLOURS, KINDS, caption
 from paperlib.data.images import Examples, Images, to_uint8
@@ -30,34 +30,13 @@ from paperlib.guidance import Guided
 from paperlib.intervals import wilson
 from paperlib.nets.parameters import train_only
 from paperlib.sampling import ipndm, sample
-from paperlib.training import Training
-from paperlib.unlearning.erasediff import erasediff
-from paperlib.unlearning.esd import esd
-from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.forget_me_not import forget_me_not
-from paperlib.unlearning.neggrad import neggrad
-from paperlib.unlearning.salun import salun
-from paperlib.unlearning.selective_amnesia import selective_amnesia
 
-__all__ = ["METHODS", "Asked", "asked_prompts", "drawn", "labelled", "neighbour", "rows_of", "unlearned"]
+__all__ = ["Asked", "asked_prompts", "drawn", "labelled", "neighbour", "rows_of", "unlearned"]
 
 NAMES = [caption(label, colour) for label in range(10) for colour in (None, *COLOURS)]  # label 7 k + colour
 COLOURED = list(COLOURS)
 GUIDANCE = 2.0
-
-#: Of each row of the table the method, which weights it trains, and its settings.
-METHODS: Mapping[str, tuple[Callable[..., Training] | None, str, dict[str, Any]]] = {
-    "standard": (None, "full", {}),
-    "finetune": (finetune, "full", {}),
-    "neggrad": (neggrad, "full", {}),
-    "selective_amnesia": (selective_amnesia, "full", dict(lam=0.3, fisher_samples=20, fisher_times=20)),
-    "salun": (salun, "full", dict(mask_rows=128)),
-    "erasediff": (erasediff, "full", dict(variant="corrected")),
-    "erasediff_noxattn": (erasediff, "noxattn", dict(variant="corrected")),
-    "esd_x": (esd, "xattn", dict(points="data")),
-    "esd_u": (esd, "noxattn", dict(points="data")),
-    "forget_me_not": (forget_me_not, "xattn", {}),
-}
 
 
 class Asked(Settings):
@@ -68,6 +47,7 @@ class Asked(Settings):
     updates: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
+    settings: dict[str, int | float | str]  # the method's own
     seed: int = Field(ge=0)
 
 
@@ -96,17 +76,17 @@ def unlearned(store: Store, asked: Asked) -> Entry:
 
 
 def _forget(folder: Path, asked: Asked) -> None:
-    call, which, settings = METHODS[asked.method]
-    model = captioned.prompted(captioned.load(), NAMES)
-    if call is not None:
+    entrant, model = METHODS[asked.method], captioned.prompted(captioned.load(), NAMES)
+    if entrant.call is not None:
         D_f, D_r = labelled(asked.forget)
-        train_only(model, which)
-        if call is forget_me_not:  # "a disc": the second word; "a red disc": the third
+        train_only(model, entrant.trains)
+        settings: dict[str, Any] = dict(asked.settings)
+        if entrant.call is forget_me_not:  # "a disc": the second word; "a red disc": the third
             labels = range(7 * asked.forget, 7 * asked.forget + 7)
-            settings = settings | {"places": {k: [1 if k % 7 == 0 else 2] for k in labels}}
+            settings["places"] = {k: [1 if k % 7 == 0 else 2] for k in labels}
         amounts = dict(steps=asked.updates, batch_size=asked.batch_size, lr=asked.lr, ema=0)
         draws = generator(asked.seed, f"latent_prompts/{asked.method}", "noise")
-        model = call(model, D_f, D_r, generator=draws, **amounts, **settings).run()
+        model = entrant.call(model, D_f, D_r, generator=draws, **amounts, **settings).run()
     torch.save(model.net.net.state_dict(), folder / "unet.pt")
 
 
@@ -161,9 +141,10 @@ def rows_of(store: Store, asked: Asked, *, n: int, evaluations: int, facts: dict
     wanted = asked_prompts(asked.forget, n)
     images = drawn(store, asked, [prompt for prompts, _ in wanted.values() for prompt in prompts], evaluations)
     shown = predict(classifier("shapes"), images).argmax(1)
-    call, which, settings = METHODS[asked.method]
-    own = {} if call is None else dict(updates=asked.updates, batch_size=asked.batch_size, lr=asked.lr, trains=which)
-    own |= settings
+    own, entrant = {}, METHODS[asked.method]
+    if entrant.call is not None:
+        own = dict(updates=asked.updates, batch_size=asked.batch_size, lr=asked.lr, trains=entrant.trains)
+        own |= asked.settings
     found = []
     for place, (what, (_, labels)) in enumerate(wanted.items()):
         hits = int((shown[n * place : n * (place + 1)] == torch.tensor(labels)).sum())
