@@ -11,6 +11,7 @@ comma := ,
 space := $() $()
 BIN   := .venv/bin
 READY := .venv/.installed
+APART := --ignore=tests/browser --ignore=tests/cluster --ignore=tests/long
 UV    := uv==$(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
 
 export PAPERLIB_BUILD := $(CURDIR)/_build
@@ -37,7 +38,7 @@ $(error PAGE='$(PAGE)' is not the name of a page: $(basename $(notdir $(wildcard
 endif
 endif
 
-.PHONY: help book page record rehearse test test-browser test-cluster test-long bench pair lock clean
+.PHONY: help book page record rehearse test test-slow test-browser test-cluster test-long bench pair lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,6 +48,7 @@ help:
 	@echo 'make record PAGE=X [PROFILE=laptop|paper] [SEEDS=0,1,2]              keep what a page measured, in results/'
 	@echo 'make rehearse [PAGE=X]                                               the paths of PROFILE=paper, every amount divided'
 	@echo 'make test                                                            style, notebook pairs, tests'
+	@echo 'make test-slow                                                       the tests that make test leaves out: five seconds of a core or more each'
 	@echo 'make test-browser                                                    look at the built book in Chromium'
 	@echo 'make test-long                                                       work killed at fifty random moments each, full disks (an hour or two)'
 	@echo 'make test-cluster                                                    two pages as jobs of a Slurm on this machine (root, slurm-wlm)'
@@ -78,7 +80,10 @@ test: $(READY)
 	$(BIN)/ruff check paperlib companion tests notebooks benchmarks
 	$(BIN)/ruff format --check --quiet paperlib companion tests notebooks benchmarks
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest -q -n $(JOBS) --ignore=tests/browser --ignore=tests/cluster --ignore=tests/long tests
+	$(BIN)/python -m pytest -q -n $(JOBS) -m 'not slow' $(APART) tests
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -q -n $(JOBS) -m slow $(APART) tests
 
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser

@@ -2,7 +2,8 @@
 
 ``python -m companion noisy-classifier digits mnist`` trains them and writes checkpoints and cards; a card has accuracy
 and calibration at several noise levels. One network serves every process (:mod:`paperlib.nets.noisy_classifier`), and
-every choice of classes to forget. A snapshot in the build folder lets a run that was stopped go on, to the bit.
+every choice of classes to forget; of a set with attributes the classes are their combinations
+(:func:`paperlib.data.splits.parted`). A snapshot in the build folder lets a run that was stopped go on, to the bit.
 """
 
 import hashlib
@@ -23,11 +24,13 @@ from companion.machine import say
 from companion.seeds import generator
 from companion.settings import Settings
 from companion.snapshots import Resumable
+from paperlib.data import sets
 from paperlib.data.images import Images
+from paperlib.data.splits import parted
 from paperlib.nets.noisy_classifier import NoisyClassifier, noisy_loss
 from paperlib.training import Training
 
-__all__ = ["LEVELS", "RECIPES", "Recipe", "build", "calibration", "make", "noisy_classifier", "training"]
+__all__ = ["LEVELS", "RECIPES", "Recipe", "build", "calibration", "images", "make", "noisy_classifier", "training"]
 
 LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # s = sigma / alpha at which a card says how good it is
 BINS = 15  # of the expected calibration error (Guo et al., 2017)
@@ -46,6 +49,7 @@ class Recipe(Settings):
 RECIPES = {
     "digits": Recipe(steps=1500, multipliers=(2, 4)),
     "shapes": Recipe(steps=1500),
+    "avatars": Recipe(steps=1500),  # 32 combinations of five attributes
     "mnist": Recipe(steps=4000),  # 20 minutes of one core
     "cifar10": Recipe(steps=6000, multipliers=(2, 4, 8)),
 }
@@ -56,9 +60,14 @@ def build(name: str) -> NoisyClassifier:
     if name not in RECIPES:
         raise ValueError(f"there is no classifier of noisy {name!r}; there are: {', '.join(RECIPES)}")
     recipe, channels = RECIPES[name], {"digits": 1, "mnist": 1}.get(name, 3)
-    outputs = 10 if name != "shapes" else len(bases.images(name, "test").classes)
+    outputs = len(images(name, "test").classes) if name in sets.EMBEDDED else 10  # the others need not be here
     width = {"channels": recipe.channels, "multipliers": recipe.multipliers}
     return NoisyClassifier(channels, outputs, data_std=bases.DATA_STD.get(name, 0.5), **width)
+
+
+def images(name: str, part: str) -> Images:
+    """The images of a set, in the classes that its classifier tells apart."""
+    return parted(bases.images(name, part))
 
 
 def noisy_classifier(name: str) -> NoisyClassifier:
@@ -73,7 +82,7 @@ def objective(model: NoisyClassifier, draws: torch.Generator, index: int, *, dat
 
 def training(name: str, *, seed: int = 0) -> Training:
     """The training of a set's classifier, at its start."""
-    recipe, data, stream = RECIPES[name], bases.images(name, "train"), f"noisy-classifier/{name}"
+    recipe, data, stream = RECIPES[name], images(name, "train"), f"noisy-classifier/{name}"
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, stream, "init").initial_seed())
         model = build(name)
@@ -142,7 +151,7 @@ def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path
 
 def card(name: str, model: NoisyClassifier, run: Training, seed: int) -> dict[str, Any]:
     """What its checkpoint's card says of a trained one."""
-    recipe, test = RECIPES[name], bases.images(name, "test")
+    recipe, test = RECIPES[name], images(name, "test")
     draws = generator(seed, f"noisy-classifier/{name}", "evaluation")
     levels = [calibration(model, test, level, draws) for level in LEVELS]
     for one in levels:

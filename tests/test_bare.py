@@ -81,6 +81,7 @@ def run(wheel, script, tmp_path):
     return subprocess.run([sys.executable, "-P", str(file)], cwd=tmp_path, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_what_readme_promises_of_the_core_works_and_the_rest_names_its_extra(wheel, tmp_path):
     found = run(wheel, PROMISES, tmp_path)
     assert found.returncode == 0, found.stderr

@@ -41,6 +41,7 @@ def loaded(name, monkeypatch):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [p.name for p in sorted(BENCHMARKS.glob("*.py")) if not p.name.startswith("_")])
 def test_every_benchmark_prints_tables_and_names_the_machine(script, monkeypatch, capsys):
     before, *sections = re.split("^## ", smoke(script, monkeypatch, capsys), flags=re.MULTILINE)

@@ -25,7 +25,7 @@ from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
 from companion.store import Entry, Store
 from paperlib.data.images import Examples, Images
-from paperlib.data.splits import split, validation
+from paperlib.data.splits import forgotten_parts, split, validation
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.training import Training
@@ -173,6 +173,7 @@ def begin(
         spent, seconds = way.gradient_evaluations, way.seconds
     if wanted.method == "negate":  # trained once, for all models and choices: no part of the run's cost
         settings["classifier"] = noisy_classifier(bases.BASES[wanted.base].dataset).to(device)
+        settings["classes"] = forgotten_parts(everything.images, wanted.forget)
     draws, whole = generator(wanted.seed, stream, "data", device), wanted.looks[-1]
     settings = {"steps": whole, "lr": wanted.lr, **common} | settings
     run = METHODS[wanted.method].call(model, forget, retain, generator=draws, **settings)

@@ -156,7 +156,7 @@ def training(settings: MixtureSettings, method: Method, seed: int, base: Denoise
         if base is None:
             raise ValueError("start='retrain': there is nothing to negate in a fresh network; start='finetune'")
         classifier = {"classifier_steps": max(1, settings.steps // 8)}
-        return negate(model, D_f, D_g, w=method.w, keep="answer", **classifier, **loop)
+        return negate(model, D_f, D_g, w=method.w, **classifier, **loop)
     loop |= {"start": method.start}
     if method.name == "signed":
         return signed(model, D_f, D_g, lam=method.lam, **loop)

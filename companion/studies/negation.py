@@ -30,7 +30,7 @@ from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry
 from paperlib.data.images import to_uint8
-from paperlib.data.splits import forgotten, forgotten_classes, split
+from paperlib.data.splits import forgotten, forgotten_parts, split
 from paperlib.files import whole
 from paperlib.metrics.features import INCEPTION
 from paperlib.metrics.frechet import Statistics, frechet
@@ -65,7 +65,7 @@ class Negated(Subject):
         at, kind = self.protocol, self.checkpoint.base
         facts = {"n": at.n, "evaluations": at.evaluations, "seed": at.seed, "base": kind, "w": self.w}
         facts |= {"name": self.checkpoint.name, "folder": self.checkpoint.folder}
-        wanted = Negating(forget=tuple(self.observer.classes), **facts)
+        wanted = Negating(forget=tuple(forgotten_parts(self.observer.real, at.forget)), **facts)
         judged = checkpoints.card(f"noisy-classifier-{kind.dataset}")["sha256"]
         return self.store.step("negated", wanted, _draw, inputs=[self.checkpoint.sha256, judged])
 
@@ -154,7 +154,7 @@ def _fit(folder: Path, wanted: Fitting) -> None:
     kind, model = bases.BASES[wanted.base], bases.load(wanted.base)
     test = bases.images(kind.dataset, "test")
     data = bases.examples(kind, split(test, wanted.forget).retain)
-    negated = Without(model, noisy_classifier(kind.dataset), forgotten_classes(test, wanted.forget))
+    negated = Without(model, noisy_classifier(kind.dataset), forgotten_parts(test, wanted.forget))
     found = []
     for level in wanted.levels:
         draws = generator(wanted.seed, f"pull/{level}", "evaluation")

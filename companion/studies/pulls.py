@@ -18,7 +18,7 @@ from companion.seeds import generator
 from companion.settings import Settings
 from companion.studies.negation import fitted_weights
 from paperlib.data.images import model_input
-from paperlib.data.splits import forgotten_classes, split
+from paperlib.data.splits import forgotten_parts, split
 from paperlib.negation import Without
 from paperlib.unlearning.empirical import posterior_eps
 
@@ -64,7 +64,7 @@ def _compare(folder: Path, wanted: Comparing) -> None:
     process, test = model.process, bases.images(kind.dataset, "test")
     retain, forget = (model_input(side.images) for side in split(bases.images(kind.dataset, "train"), wanted.forget))
     everything = torch.cat([retain, forget])
-    negated = Without(model, noisy_classifier(kind.dataset), forgotten_classes(test, wanted.forget))
+    negated = Without(model, noisy_classifier(kind.dataset), forgotten_parts(test, wanted.forget))
     found = []
     for side in ("forget", "retain"):
         x0 = model_input(getattr(split(test, wanted.forget), side).images[: wanted.n])

@@ -14,7 +14,17 @@ from torch import Tensor
 from paperlib.checks import need_positive
 from paperlib.data.images import Images
 
-__all__ = ["Sides", "evenly", "forgotten", "forgotten_attributes", "forgotten_classes", "split", "validation"]
+__all__ = [
+    "Sides",
+    "evenly",
+    "forgotten",
+    "forgotten_attributes",
+    "forgotten_classes",
+    "forgotten_parts",
+    "parted",
+    "split",
+    "validation",
+]
 
 HELD_OUT = 5  # every so-many-th training image, where settings are chosen
 
@@ -74,6 +84,35 @@ def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) 
     if len(found) == len(dataset.classes):
         raise ValueError(f"{forget=}: every class of {dataset.name} is forgotten, nothing would be left")
     return sorted(found)
+
+
+def parted(dataset: Images) -> Images:
+    """The same images in parts that do not overlap: their classes; of A attributes, the 2^A combinations of values.
+
+    Part k has the attributes whose binary digits k has, and is named by them: "none", "bangs", "glasses",
+    "bangs+glasses", and so on. What is to be forgotten is then a union of parts, whatever was asked for
+    (:func:`forgotten_parts`), and one classifier of the parts serves all of it.
+    """
+    if dataset.labels is not None:
+        return dataset
+    digits = 2 ** torch.arange(len(dataset.attributes), device=dataset.values.device)
+    labels = (dataset.values * digits).sum(1)
+    return Images(dataset.name, dataset.images, tuple(map("+".join, _combinations(dataset))), labels)
+
+
+def forgotten_parts(dataset: Images, forget: int | str | Iterable[int | str]) -> list[int]:
+    """The numbers of the parts (:func:`parted`) whose union is what ``forget`` names, sorted."""
+    if dataset.labels is not None:
+        return forgotten_classes(dataset, forget)
+    asked = [(dataset.attributes[column], value) for column, value in forgotten_attributes(dataset, forget)]
+    parts = _combinations(dataset)
+    return [k for k, part in enumerate(parts) if any((name in part) == value for name, value in asked)]
+
+
+def _combinations(dataset: Images) -> list[tuple[str, ...]]:
+    several = range(2 ** len(dataset.attributes))
+    held = [tuple(name for bit, name in enumerate(dataset.attributes) if k >> bit & 1) for k in several]
+    return [part or ("none",) for part in held]
 
 
 def _words(forget: int | str | Iterable[int | str]) -> list[str]:

@@ -57,3 +57,7 @@ def test_a_run_that_was_stopped_ends_in_the_checkpoint_of_one_that_was_not(monke
 def test_an_unknown_set_is_named():
     with pytest.raises(ValueError, match="no classifier of noisy 'stl10'; there are: digits"):
         build("stl10")
+
+
+def test_of_a_set_with_attributes_it_tells_the_combinations_apart():
+    assert build("avatars").head.out_features == 32 == len(noisy_classifiers.images("avatars", "test").classes)

@@ -10,6 +10,7 @@ from companion.reaching import every
 from companion.rehearse import ROWS
 
 
+@pytest.mark.slow
 def test_the_committed_file_is_of_every_row_and_is_what_the_pages_reach(monkeypatch):
     """One row of each page is seen again here; `python -m companion reach` sees them all."""
     monkeypatch.setenv("MPLBACKEND", "Agg")

@@ -54,6 +54,7 @@ def test_every_paper_s_training_is_divided(monkeypatch):
     assert (part.steps, part.batch_size, part.warmup) == (660, 4, 5) and part.lr == whole.lr and not part.decay
 
 
+@pytest.mark.slow
 def test_a_page_at_paper_goes_its_whole_way(tmp_path):
     """One row of one page, which trains, unlearns, draws, judges and solves for likelihoods; `make rehearse` goes
     through every page and row."""

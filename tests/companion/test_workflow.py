@@ -75,6 +75,7 @@ def spent():
     return used.ru_utime + used.ru_stime
 
 
+@pytest.mark.slow
 def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
     process = start(checkout)  # killed in the middle, pages and all
     time.sleep(4)

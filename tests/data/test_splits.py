@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from paperlib.data import sets
 from paperlib.data.images import Images
-from paperlib.data.splits import forgotten_classes, split, validation
+from paperlib.data.splits import forgotten, forgotten_classes, forgotten_parts, parted, split, validation
 
 N = 12
 IMAGES = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(N, 3, 2, 2)
@@ -100,3 +101,24 @@ def test_every_fifth_image_is_held_out(dataset):
     assert numbers(held) == [4, 9] and numbers(used) == [0, 1, 2, 3, 5, 6, 7, 8, 10, 11]
     assert torch.equal(held.target, dataset.target[[4, 9]]) and len(used.target) == 10
     assert held.name == f"{dataset.name} held-out" and used.name == f"{dataset.name} less the held-out"
+
+
+@pytest.mark.parametrize("forget", ["bangs", "not bangs", "bangs,smile", "glasses,not hat", "beard"])
+def test_what_is_forgotten_is_a_union_of_parts(forget):
+    data = sets.load("avatars", "test", n=300)
+    parts = parted(data)
+    assert torch.equal(torch.isin(parts.labels, torch.tensor(forgotten_parts(data, forget))), forgotten(data, forget))
+
+
+def test_parts_are_the_combinations_of_attributes_by_name():
+    data = sets.load("avatars", "test", n=300)
+    parts = parted(data)
+    assert len(parts.classes) == len(set(parts.classes)) == 32 and torch.equal(parts.images, data.images)
+    for label, values in zip(parts.labels.tolist(), data.values):
+        had = [name for name, value in zip(data.attributes, values.tolist()) if value]
+        assert parts.classes[label] == ("+".join(had) or "none")
+
+
+def test_a_set_with_classes_is_parted_already():
+    data = sets.load("digits", "test")
+    assert parted(data) is data and forgotten_parts(data, "3,7") == [3, 7]

@@ -122,6 +122,7 @@ def test_the_fixed_grid_is_of_order_four(process):
     assert 16 * 0.67 < error(96) / error(192) < 16 * 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("process", "predicts"), [(VE(), "preconditioned"), (DDPM.linear(), "eps")], ids=["VE", "DDPM"]
 )

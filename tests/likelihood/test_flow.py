@@ -100,6 +100,7 @@ def test_float32_is_as_good_as_its_tolerance(process):
     assert (result.log_p - exact.log_p).abs().max() < 4e-3
 
 
+@pytest.mark.slow
 @smooth_process
 @pytest.mark.parametrize("solver, order, steps", [("rk4", 4, 200), ("midpoint", 2, 80), ("euler", 1, 200)])
 def test_fixed_step_solvers_converge_at_their_order(process, solver, order, steps):

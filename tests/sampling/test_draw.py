@@ -231,6 +231,7 @@ def test_no_steps_are_refused(name, steps):
         sample(network(VE()), (5, 2), generator=seeded(), sampler=SAMPLERS[name], steps=steps)
 
 
+@pytest.mark.slow
 @every_sampler
 def test_a_sampler_s_own_default_of_steps_is_sample_s(name):
     process = PROCESSES["DDPM cosine"] if name in STOCHASTIC else VP()

@@ -226,6 +226,7 @@ def test_a_method(name, check, tmp_path, monkeypatch):
     check(METHODS[name])
 
 
+@pytest.mark.slow
 def test_adding_a_method_is_as_the_book_says(tmp_path, monkeypatch):
     page = (Path(__file__).parents[2] / "book" / "adding_a_method.md").read_text()
     file, trial, method, entrant = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -44,6 +44,7 @@ def same(first, second):
     return all(torch.equal(value, second[name]) for name, value in first.items())
 
 
+@pytest.mark.slow
 def test_a_campaign_stopped_again_and_again_ends_at_the_model_of_one_that_was_not(tmp_path, capsys):
     make(tmp_path / "whole")
     assert capsys.readouterr().out.endswith("All runs are done.\n")
@@ -58,6 +59,7 @@ def test_a_campaign_stopped_again_and_again_ends_at_the_model_of_one_that_was_no
     assert not list((tmp_path / "build").rglob("*.pt"))
 
 
+@pytest.mark.slow
 def test_a_killed_campaign_goes_on_from_its_last_snapshot(tmp_path, monkeypatch):
     program = f"""
         import sys
@@ -170,6 +172,7 @@ def test_the_plan_needs_no_data(tmp_path, monkeypatch, capsys):
     assert f"| mnist-vp-labels | to do | {0.25 * steps / 60:.0f} |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_estimate_needs_no_data_either(tmp_path, monkeypatch):
     monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path / "nothing"))
     monkeypatch.setattr(pretraining, "SECONDS", {})

@@ -193,6 +193,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, cut", [("obtuse", 8), ("fine-tuned", 12 + 2)])
 def test_a_killed_training_run_goes_on_and_gives_the_same_bits(store, tmp_path, monkeypatch, name, cut):
     """Killed after a snapshot, and, in the run that fine-tunes, before its first: from the same base again."""

@@ -109,6 +109,7 @@ def test_the_exact_score_has_no_error_and_no_score_has_the_noises_size():
     assert score_error(silent, P_G, x0, 1.0, 0) == pytest.approx(math.sqrt(2), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_followed_run_ends_where_the_trained_one_does(tmp_path):
     store, method = Store(tmp_path), Method(name="signed", start="finetune")
     rows = path(store, SETTINGS, method, 0, stops=3)
