@@ -51,7 +51,7 @@ page.verdict(
     claim="Figure 3: samples of MNIST and CelebA from which the forgotten class, or feature, is gone.",
     found=f"3 and 7 go from {left['standard']:.0f} to {left['sgu_orthogonal']:.1f} % (Orthogonal) and {left['sgu_obtuse']:.1f} % (Obtuse). Of the other images {100 - moved['sgu_orthogonal']:.0f} and {100 - moved['sgu_obtuse']:.0f} % keep their class (after fine-tuning alone {100 - moved['finetune']:.0f} %); where a 3 or a 7 was, there is a field of specks or a broken shape. Exact negation leaves {left['negate']:.1f} % and Unseen {left['unseen']:.1f} %, and both draw another clean digit in that place.",
     verdict="*The claim holds, but not how a reader will picture it*: with $\\alpha$ found and not assumed the class is gone from nearly all samples. What stands in its place is no digit.",
-    rests=f"{seen.n} samples, one seed; the best runs of the search in {{ref}}`sgu-alpha`, {seen.protocol['evaluations'] // 2} updates of {seen.protocol['batch_size']} images a side. The paper's models are trained anew, for 1.3 million updates.",
+    rests=f"{seen.n} samples; the best runs of the search in {{ref}}`sgu-alpha`, {seen.protocol['evaluations'] // 2} updates of {seen.protocol['batch_size']} images a side. The paper's models are trained anew, for 1.3 million updates.",
     holds=[
         max(left["sgu_orthogonal"], left["sgu_obtuse"], left["negate"]) < left["standard"] / 3,
         moved["sgu_orthogonal"] < moved["finetune"] + 10,
