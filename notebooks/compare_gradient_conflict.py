@@ -45,12 +45,13 @@ if page.recorded:
     share = {
         (v.method, v.protocol["metric"].rpartition(" ")[2]): v.value for v in page.recorded.all()
     }
+    probed = max(value.n for value in page.recorded.all())
     harms, restores = ({n: share[n, what] for n, _ in share} for what in ("harms", "restores"))
 page.verdict(
     claim="The update of the plain sum of both losses is often in conflict with one of the gradients; EraseDiff's is not (Figure 2, CIFAR-10).",
     found=f"EraseDiff's updates raise the retained loss at {harms['erasediff']:.0f} % of the probes and lower the forgotten one at {restores['erasediff']:.0f} %. Those of the plain sum (Multi-objective) do so at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %: each errs on the other side.",
     verdict="By this yardstick EraseDiff is not free of conflict. It is *another protocol* than the figure's: the theorem speaks of the gradient that Adam is handed and of the method's own erasing loss, this page of the move of the weights and of the denoising loss.",
-    rests="Digit 1; up to 12 updates probed in each run of the comparison.",
+    rests=f"Digit {page.recorded.parameters['forget']}; up to {probed} updates probed in each run of the comparison.",
     holds=[
         harms["erasediff"] > harms["multi_objective"] + 20,
         restores["erasediff"] < restores["multi_objective"] - 20,

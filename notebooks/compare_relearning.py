@@ -55,13 +55,14 @@ from statistics import median
 
 if page.recorded:
     when = {(v.method, v.protocol["images"]): v.per_seed for v in page.recorded.all(metric=BACK)}
+    seen, asked = (page.recorded.all(metric=metric)[0].n for metric in (BACK, COMPLETED))
     alone = {n: median(late) for (n, k), late in when.items() if k == 0}
     share = {v.method: v.value for v in page.recorded.all(metric=COMPLETED)}
 page.verdict(
     claim="The class is unlearned (all three papers, by their titles).",
     found=f"Trained on *retained* images alone, VDU draws the digit again after {alone['vdu']:.0f} updates and SalUn after {alone['salun']:.0f}; the retrained model does not in 64. Half an image of it as a prompt brings it back in {share['vdu']:.0f} % and {share['salun']:.0f} % of the cases; retrained: {share['retrained']:.0f} %.",
     verdict=f"Most methods hide the class and do not lose it. Signed (ours, a form of SISS) comes nearest to retraining: not back in 64 updates, and {share['signed']:.0f} % of the prompts, which three seeds cannot tell from {share['retrained']:.0f} %.",
-    rests="Digit 1; looks of 200 samples, 100 prompts a seed.",
+    rests=f"Digit {page.recorded.parameters['forget']}; looks of {seen} samples, {asked} prompts a seed.",
     holds=[
         max(alone["vdu"], alone["salun"]) < 64 < min(alone["signed"], alone["retrained"]),
         min(share["vdu"], share["salun"]) > share["signed"] > share["retrained"],

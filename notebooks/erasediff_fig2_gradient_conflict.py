@@ -51,11 +51,12 @@ if page.recorded:
         (v.protocol.get("variant", "moo"), v.protocol["gradient"]): v.value
         for v in page.recorded.all(**against)
     }
+    run = page.recorded.all(metric="asked")[-1].protocol
 page.verdict(
     claim='The update of the plain sum ("MOO", Eq. 3) shows "a clear alternating pattern": along the preserving gradient and against the erasing one, and vice versa. EraseDiff\'s is "mostly" along both.',
     found=f"The plain sum is against the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and against the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed crosses neither; for the erasing gradient that is an identity. The public code's default crosses it in {crossed['code', 'L_f']:.0f} %.",
     verdict="EraseDiff's half holds here; the alternation of the plain sum does not show at $\\lambda = 0.1$. *Another protocol*: digits, not airplanes.",
-    rests="A small conditional DDPM forgets the digit 3: 60 updates of 32 images. The public code: 288 of 128, 38.6 million weights.",
+    rests=f"A small conditional DDPM forgets the digit {run['forget']}: {run['updates']} updates of {run['batch_size']} images. The public code: 288 of 128, 38.6 million weights.",
     holds=[
         crossed["moo", "L_r"] == 0,
         crossed["paper", "either"] == 0,

@@ -40,12 +40,13 @@ if page.recorded:
         {one.method: one.value for one in page.recorded.all(metric=metric)}
         for metric in ("p_forget", "rest-frechet")
     )
+    run = page.recorded.find(metric="p_forget", method="erasediff_rl").protocol
     rl, noise, exact = left["erasediff_rl"], left["erasediff_noise"], left["negate"]
 page.verdict(
     claim="EraseDiff forgets (0.24 and 0.22, from 0.97) with the best FID (8.66 and 7.61, from 9.63); Fine-tune and BlindSpot forget too little, NegGrad ruins the model.",
     found=f"At equal cost, on digits: Fine-tune {left['finetune']:.2f}, BlindSpot {left['blindspot']:.2f}, NegGrad {left['neggrad']:.2f} with a ruined model. EraseDiff with other labels as targets (rl) {rl:.2f}, at a distance that is not told from the one before; with noise {noise:.2f}, and ruined. SalUn {left['salun']:.2f}, and ruined. Exact negation {exact:.2f}, and kept.",
     verdict="The picture of the baselines is borne out, and so is EraseDiff (rl). Its variant with noise, the paper's best by FID, is the worst here; SalUn's published weight does not carry over to small images.",
-    rests="120 gradient evaluations of 32 images each; searched settings, MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
+    rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each; searched settings, MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
     holds=[
         left["finetune"] > 0.9 and left["blindspot"] > 0.8 and left["selective_amnesia"] > 0.9,
         max(far[name] for name in ("erasediff_rl", "negate", "finetune", "blindspot")) < 2,

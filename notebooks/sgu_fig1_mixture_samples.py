@@ -39,11 +39,12 @@ settings = MixtureSettings.checked(**vars(budget))
 # %% tags=["hide-input", "key"]
 unseen, obtuse = (page.recorded.find(method=name).value for name in ("unseen", "sgu_obtuse"))
 retained = 100 * share_of(P_G)
+drawn = page.recorded.find(method="unseen").n
 page.verdict(
     claim='*Unseen* still generates forgotten data, "inadvertently", although "trained on pure SFG data"; samples of the paper\'s method "almost do not contain" them.',
     found=f"{unseen:.1f} % of Unseen's samples lie nearest to the forgotten mean. Of $p_g$ itself, which contains no forgotten data, {retained:.1f} % do. With the obtuse loss it is {obtuse:.1f} %, fewer than the retained data have.",
     verdict="The picture is reproduced, its reading is not: the points in the middle are the edges of the retained components.",
-    rests="5,000 samples of each model and seed, by the probability-flow ODE. The paper does not name the loss of its panel (c); we draw both.",
+    rests=f"{drawn:,} samples of each model and seed, by the probability-flow ODE. The paper does not name the loss of its panel (c); we draw both.",
     holds=[
         abs(unseen - retained) < 1,
         obtuse < retained - 3,

@@ -49,12 +49,13 @@ if page.recorded:
     drawn_by = page.recorded.all(dataset="mnist", way="replacement")
     d_g = {v.method: v.value for v in drawn_by if v.has(test="D_g")}
     d_f = {v.method: v.value for v in drawn_by if v.has(test="D_f")}
+    run = next(v for v in drawn_by if v.has(test="D_f", method="sgu_obtuse"))
     seeds_of = {v.method: v.per_seed for v in drawn_by if v.has(test="D_f")}
 page.verdict(
     claim="Of CIFAR-10's dogs and automobiles 75.0 % keep their class with Standard, 59.7 % with Unseen, 57.2 % with Orthogonal, 49.6 % with Obtuse; of $D_g$ some 75 % with all. So SGU is harder to lead back than a model that never saw the class.",
     found=f"On MNIST (3 and 7) Unseen restores {d_f['unseen']:.0f} % of $D_f$. Obtuse restores more, {d_f['sgu_obtuse']:.0f} %. Orthogonal restores {d_f['sgu_orthogonal']:.0f} %, but of $D_g$ only {d_g['sgu_orthogonal']:.0f} % (Standard: {d_g['standard']:.0f} %): it draws noise. Redirect (after ReTrack): {d_f['redirect']:.0f} % and {d_g['redirect']:.0f} %.",
     verdict="*Another protocol*, so no number is judged. The order of Obtuse and Unseen is the other way round here, in all three seeds.",
-    rests="100 test images a side; models as in {ref}`sgu-tab2`, but of before the search: 300 updates, with $\\alpha$ = 0.99, which the paper does not print.",
+    rests=f"{run.n} test images a side; models as in {{ref}}`sgu-tab2`, but of before the search: {run.protocol['updates']} updates, with $\\alpha$ = {run.protocol['alpha']}, which the paper does not print.",
     holds=[
         min(seeds_of["sgu_obtuse"]) > max(seeds_of["unseen"]) > d_f["redirect"],
         d_g["sgu_orthogonal"] < d_g["standard"] / 2,

@@ -54,12 +54,13 @@ from companion.studies.reconstruction import by_model
 
 if page.recorded:
     point, deep = (by_model(page.recorded, "accuracy", time) for time in (0.02, 0.5))
+    shown = page.recorded.all()[0].n
     latent = by_model(page.recorded, "accuracy", 0.02, way="latent")
 page.verdict(
     claim="At $t$ = 0.02 SGU-Obtuse \"significantly\" lowers the accuracy on $D_f$, says the text; in the table it is Orthogonal's that falls (74.4 to 48.4 %), and Obtuse's stays at Unseen's (69.6 and 70.3).",
     found=f"On MNIST, every model gives back every image at that point, by the image and nearly so by the latent ({min(point.values()):.0f} and {min(latent.values()):.0f} % at the least). At $t$ = 0.5 they part: $D_f$ comes back from Standard in {deep['standard', 'D_f']:.0f} %, from Unseen in {deep['unseen', 'D_f']:.0f}, from either of SGU's in {deep['sgu_orthogonal', 'D_f']:.0f}; $D_g$ in {deep['standard', 'D_g']:.0f}, {deep['unseen', 'D_g']:.0f}, and {deep['sgu_orthogonal', 'D_g']:.0f} or {deep['sgu_obtuse', 'D_g']:.0f}.",
     verdict="*Another data set, so no number is judged.* A single $t$ can show anything: at 0.02 the image is nearly given, and where something is asked of the model, SGU gives back less of $D_f$, and as far as ten images tell of $D_g$ too.",
-    rests="10 images a side, so accuracies to about 25 points; the best runs of an earlier search, of half as many updates as that of {ref}`sgu-alpha`.",
+    rests=f"{shown} images a side, so accuracies to about 25 points; the best runs of an earlier search, of half as many updates as that of {{ref}}`sgu-alpha`.",
     holds=[
         min(point.values()) == 100 and min(latent.values()) >= 90,
         deep["standard", "D_f"] > deep["unseen", "D_f"] > deep["sgu_orthogonal", "D_f"],

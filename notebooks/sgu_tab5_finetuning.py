@@ -51,12 +51,14 @@ if page.recorded:
     far = {v.method: v.value for v in page.recorded.all(metric="rest-frechet")}
     flow = {(v.method, v.protocol["test"]): v.value for v in page.recorded.all(metric="nll")}
     rise = {key: value - flow["standard", key[1]] for key, value in flow.items()}
+    sampled, images = (page.recorded.all(metric=metric)[0].n for metric in ("ur", "nll"))
+    run = page.recorded.find(metric="ur", method="sgu_obtuse").protocol
     times = {name: value / far["standard"] for name, value in far.items()}
 page.verdict(
     claim='"SGU also performed well in the DDPM fine-tuning tasks"; "SGU-Obtuse achieve the lowest unlearning rates across all models and datasets". A DDPM "cannot calculate exact NLL values".',
     found=f"With the $c$ that a first search found on VE, 20 updates destroy MNIST's DDPM: UR {ur_of['sgu_orthogonal']:.0f} %, at {times['sgu_orthogonal']:.0f} and {times['sgu_obtuse']:.0f} times the distance. $D_f$ is {rise['sgu_orthogonal', 'D_f']:.1f} and {rise['sgu_obtuse', 'D_f']:.1f} bits less likely, $D_g$ {rise['sgu_orthogonal', 'D_g']:.1f} and {rise['sgu_obtuse', 'D_g']:.1f}: by likelihoods alone a success.",
     verdict="*Another protocol*: no printed cell is judged. A weight does not carry over from one process to another, even on the axis of $c$; and the backslash can be filled in, by the bound.",
-    rests="20 updates of 16 + 16, 50 samples, 2 test images a side: enough to see a wreck, not an order.",
+    rests=f"{run['updates']} updates of {run['batch_size']} + {run['batch_size']}, {sampled} samples, {images} test images a side: enough to see a wreck, not an order.",
     holds=[
         ur_of["sgu_orthogonal"] == ur_of["sgu_obtuse"] == 0,
         min(times["sgu_orthogonal"], times["sgu_obtuse"]) > 20,

@@ -37,12 +37,13 @@ budget = page.budget(**rivals(dataset))  # those of Table 1
 # %% tags=["hide-input", "key"]
 if page.recorded:
     went = page.recorded.series["went"]
+    noises = max(value.n for value in page.recorded.all())
     one, zero, held = went["1"]["vdu"], went["0"]["vdu"], went["1"]["selective_amnesia"]
 page.verdict(
     claim='"VDU delivers good-quality images after unlearning, as well": the grids before and after, from the same noise.',
     found=f"MNIST: of the samples that showed a 1, {one['left']:.0f} % still do; of those that showed a 0, {zero['left']:.0f} %. But VDU changes other samples too: {one['others']:.0f} and {zero['others']:.0f} % of all others get another word from the classifier, where Selective Amnesia, which forgets little, changes {held['others']:.0f} %.",
     verdict="The new images look like digits. That only what was to be forgotten changes is not so, and a grid does not show it.",
-    rests="The runs of {ref}`vdu-tab1`: 500 noises, a small network, ten steps of iPNDM. CIFAR-10's grids are not recorded.",
+    rests=f"The runs of {{ref}}`vdu-tab1`: {noises} noises, a small network, ten steps of iPNDM. CIFAR-10's grids are not recorded.",
     holds=[
         one["left"] < 50 < zero["left"],
         min(one["others"], zero["others"]) > 2 * held["others"],

@@ -45,7 +45,7 @@ page.verdict(
     claim='VDU has "lower u-FID scores with superior to comparable PULs": digit 1, 75.06 % at a u-FID of 14.42, Selective Amnesia 15.01 % at 301.25; digit 0, 61.00 % at 29.33 and 77.47 % at 121.61.',
     found=f"At an equal cost, digit 1: PUL {pairs['1', 'vdu'][0]:.0f} % for VDU and {pairs['1', 'selective_amnesia'][0]:.0f} % for Selective Amnesia, with all samples, as u-FID takes them, nearer to the other digits than before, and those that show no 1 {pairs['1', 'vdu'][2]:.1f} and {pairs['1', 'selective_amnesia'][2]:.1f} times as far; digit 0: {pairs['0', 'vdu'][0]:.0f} and {pairs['0', 'selective_amnesia'][0]:.0f} %. Our Selective Amnesia forgets little and ruins nothing: its $\\lambda$ holds it. And NegGrad, with no posterior, goes VDU's way: {at['neggrad'][0]:.0f} % at {at['neggrad'][1]:.2f} times the distance before, where VDU has {at['vdu'][0]:.0f} % at {at['vdu'][1]:.2f}.",
     verdict="VDU is ahead of Selective Amnesia here, by forgetting more and not by keeping more; it is not ahead of NegGrad, which needs no more data than it does. *Another protocol*.",
-    rests="500 samples, a small network. Digit 8 and CIFAR-10 are not recorded.",
+    rests=f"{page.recorded.find(metric='pul', method='vdu', forget='1').n} samples, a small network. Digit 8 and CIFAR-10 are not recorded.",
     holds=[
         all(pairs[D_f, "vdu"][0] > pairs[D_f, "selective_amnesia"][0] for D_f in "01"),
         max(pairs["1", "vdu"][1], pairs["1", "selective_amnesia"][1]) < 1,

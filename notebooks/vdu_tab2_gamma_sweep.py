@@ -40,13 +40,14 @@ from companion import plots
 
 if page.recorded:
     cells = plots.gamma_cells(page.recorded).values()
+    run = page.recorded.all()[-1]
     rates = dict.fromkeys(one.rate for one in cells)  # the paper's, and the chosen one
     slow, fast = ([one.pul.value for one in cells if one.rate == rate] for rate in rates)
 page.verdict(
     claim="Table 2, digit 1: PUL 75.06, 72.15, 55.21, 71.67 % at $\\gamma$ = 0.1, 0.3, 0.6, 0.8. More weight on staying forgets less, until at 0.8 PUL comes back.",
     found=f"Here it never comes back: from $\\gamma$ = 0 to 0.99 PUL falls from {slow[0]:.0f} to {slow[-1]:.0f} % at the paper's rate, and from {fast[0]:.0f} to {fast[-1]:.0f} % at three times that rate. No $\\gamma$ at either rate forgets the digit and keeps the others.",
     verdict="*Another protocol*, so no printed number is judged. $\\gamma$ works in one direction; the printed return looks like the noise of single runs, and 0.6, not 0.8, like the odd one.",
-    rests="2,000 samples, our own small network, and a posterior of five snapshots of one training.",
+    rests=f"{run.n:,} samples, our own small network, and a posterior of {run.protocol['posterior']} of one training.",
     holds=[
         all(b <= a for column in (slow, fast) for a, b in zip(column, column[1:])),
         all(one.rule != "forgotten and kept" for one in cells),
