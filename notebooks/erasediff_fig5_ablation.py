@@ -59,13 +59,12 @@ if page.recorded:
         along["rest-frechet", *key] for key in (("paper", "eta"), ("paper", "K"), ("code", "K"))
     )
     most = max(along["entropy", "paper", "eta"])
-    drawn = [page.recorded.all(metric=metric)[-1] for metric in ("rest-frechet", "entropy")]
-    run = drawn[0].protocol
+    run, asked = (page.recorded.all(metric=what)[-1] for what in ("rest-frechet", "entropy"))
 page.verdict(
     claim="FID rises with $\\eta$ and with $K$: more inner steps erase more thoroughly. The entropy stays close to 2.02 nats.",
     found=f"Digits, noise as target. With $\\eta$ = 0.0001, 0.1 and 1 the distance of the others is {by_eta[0]:.1f}, {by_eta[1]:.0f} and {by_eta[2]:.0f}. As printed, one and five inner steps end in the same weights to the bit. In the public code they do not: {code[0]:.1f} and {code[1]:.1f}. No entropy is above {most:.2f} nats.",
     verdict="$\\eta$ works as the paper says. $K$ works only in the code, through Adam's memory: Figure 5 cannot come from the algorithm as printed. The entropy is not reproduced in kind: our classifier is sure of what shows nothing. *Another protocol*.",
-    rests=f"{run['updates']} updates of {run['batch_size']} images; {drawn[0].n} and {drawn[1].n} images behind each point. CIFAR-10 is not recorded.",
+    rests=f"{run.protocol['updates']} updates of {run.protocol['batch_size']} images; {run.n} and {asked.n} images behind each point. CIFAR-10 is not recorded.",
     holds=[
         page.recorded.series["same"] and by_K[0] == by_K[1],
         by_eta[0] < 3 < 30 < min(by_eta[1:]),
