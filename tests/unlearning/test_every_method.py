@@ -91,7 +91,7 @@ def refuses_wrong_settings_at_once(method):
 
 
 def refuses_wrong_settings_of_its_own_at_once(method):
-    wrong = {str: ("nonsense",), int: (-1,), float: (-1.0, math.nan)}
+    wrong = {str: ("nonsense",), int: (-1,), float: (-1.0, math.nan, math.inf)}
     for setting in inspect.signature(method.call).parameters.values():
         for value in wrong.get(type(setting.default), ()):
             with pytest.raises(ValueError, match=f"{setting.name}.*{value}"):
