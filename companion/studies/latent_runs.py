@@ -4,6 +4,7 @@
 drawn shapes, under judges that are random projections.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from companion import rehearsal
+from companion.folders import page_store
 from companion.machine import pick_device
 from companion.seeds import generator
+from companion.settings import Settings
 from paperlib.data import cache as data_cache
 from paperlib.data import shapes
 from paperlib.denoiser import Denoiser
 from paperlib.guidance import Guided
 from paperlib.latent.lora import add_lora
-from paperlib.latent.pipeline import decode, denoiser, encode, load, put_back
+from paperlib.latent.pipeline import decode, denoiser, load, put_back
+from paperlib.latent.precomputed import Precomputed, encoders_sha256, precompute
 from paperlib.latent.tiny import tiny_pipeline
 from paperlib.metrics.features import Network, inception
 from paperlib.metrics.imagenet import IMAGENETTE, classifier
@@ -36,8 +41,19 @@ from paperlib.unlearning.replay import Samples
 from paperlib.unlearning.salun import salun
 from paperlib.unlearning.selective_amnesia import selective_amnesia
 
-__all__ = ["METHODS", "Way", "draw_images", "forgotten_by_prompt", "imagenette", "judge", "network", "open_pipeline"]
+__all__ = [
+    "METHODS",
+    "Way",
+    "draw_images",
+    "forgotten_by_prompt",
+    "imagenette",
+    "judge",
+    "network",
+    "open_pipeline",
+    "precomputed",
+]
 
+KEPT = "encoded.safetensors"
 GUIDANCE = 6.5  # w; Stable Diffusion's scale of 7.5 is 1 + w
 
 
@@ -114,6 +130,27 @@ def imagenette(profile: str, size: int, per_class: int) -> tuple[Tensor, Tensor]
     return torch.stack(images), torch.tensor(labels)
 
 
+class Precomputing(Settings, arbitrary_types_allowed=True):
+    """What is precomputed; encoders and images are inputs of the step, by their contents."""
+
+    prompts: tuple[str, ...]
+    pipeline: Any = Field(exclude=True)
+    images: Any = Field(exclude=True)
+
+
+def precomputed(pipeline, images: Tensor, prompts: Sequence[str]) -> Precomputed:
+    """Posterior and embeddings, out of the store that all pages share: in whatever order the prompts stand, the ten
+    classes and every method of a table ask for the same."""
+    wanted = Precomputing(prompts=tuple(sorted(prompts)), pipeline=pipeline, images=images)
+    contents = hashlib.sha256(images.contiguous().numpy().data).hexdigest()
+    entry = page_store().step("latent-precomputed", wanted, _precompute, [encoders_sha256(pipeline), contents])
+    return Precomputed.load(entry.path / KEPT, pipeline)
+
+
+def _precompute(folder: Path, wanted: Precomputing) -> None:
+    precompute(wanted.pipeline, wanted.images, wanted.prompts).save(folder / KEPT)
+
+
 def forgotten_by_prompt(
     pipeline,
     method: str,
@@ -143,12 +180,13 @@ def forgotten_by_prompt(
     """
     way, tiny = METHODS[method], pipeline.unet.config.sample_size < 64
     device = pipeline.unet.device
-    model = denoiser(pipeline, prompts, checkpointing=not tiny and method != "forget_me_not")
+    encoded, checkpointing = precomputed(pipeline, images, prompts), not tiny and method != "forget_me_not"
+    model = denoiser(pipeline, prompts, embeddings=encoded.embeddings(prompts), checkpointing=checkpointing)
     if lora:
         add_lora(model, lora)
     else:
         train_only(model, trains or way.trains)
-    z = encode(pipeline, images, generator(seed, "latent_runs/latents", "noise")).to(device)
+    z = encoded.latents(generator(seed, "latent_runs/latents", "noise")).to(device)
     labels = labels.to(device)
     retained = torch.isin(labels, torch.tensor(list(kept), device=device))
     D_f, D_r = (Samples(z[side], labels[side]) for side in (~retained, retained))

@@ -7,7 +7,8 @@
     put_back(run.run(), pipeline).save_pretrained(folder)                            # loads in plain diffusers
 
 The network sees latents, images that the autoencoder has made 8 times smaller, and is told the text encoder's output,
-which is computed once (:class:`paperlib.nets.text.Prompted`). Neither of the two is trained.
+which is computed once (:class:`paperlib.nets.text.Prompted`). Neither of the two is trained:
+:mod:`paperlib.latent.precomputed` keeps what they say for the next run.
 """
 
 import copy
@@ -29,7 +30,7 @@ from paperlib.processes import DDPM, normal
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-__all__ = ["SD14", "LatentUNet", "decode", "denoiser", "embed", "encode", "find", "load", "put_back"]
+__all__ = ["SD14", "LatentUNet", "decode", "denoiser", "embed", "encode", "find", "load", "posterior", "put_back"]
 
 SD14 = "CompVis/stable-diffusion-v1-4"
 
@@ -85,14 +86,25 @@ def embed(pipeline: "StableDiffusionPipeline", prompts: Sequence[str]) -> Tensor
     return encoder(tokenizer(list(prompts), **asked).input_ids.to(encoder.device))[0].float()
 
 
-def denoiser(pipeline: "StableDiffusionPipeline", prompts: Sequence[str], *, checkpointing: bool = False) -> Denoiser:
+def denoiser(
+    pipeline: "StableDiffusionPipeline",
+    prompts: Sequence[str],
+    *,
+    embeddings: Tensor | None = None,
+    checkpointing: bool = False,
+) -> Denoiser:
     """Its U-Net, the weights shared, on its own grid, as a model that knows ``prompts`` by number.
 
-    ``checkpointing`` computes activations twice in place of keeping them: a third more work, a fraction of the memory.
+    Args:
+        embeddings: of the prompts and, last, of the empty one, [K + 1, L, E]; None asks the text encoder
+            (:class:`paperlib.latent.precomputed.Precomputed` keeps what it said).
+        checkpointing: compute activations twice in place of keeping them: a third more work, a fraction of the memory.
     """
     unet, config = pipeline.unet, pipeline.scheduler.config
     if not prompts or len(set(prompts)) < len(prompts):
         raise ValueError(f"prompts={list(prompts)}: at least one, and none twice")
+    if embeddings is not None and len(embeddings) != len(prompts) + 1:
+        raise ValueError(f"embeddings: {len(embeddings)} of them; {len(prompts)} prompts and the empty one are needed")
     if config.prediction_type != "epsilon" or config.num_train_timesteps != 1000:
         said = f"{config.prediction_type} on {config.num_train_timesteps} steps"
         raise ValueError(f"this pipeline predicts {said}; epsilon on 1000 is what Stable Diffusion 1 does")
@@ -100,20 +112,29 @@ def denoiser(pipeline: "StableDiffusionPipeline", prompts: Sequence[str], *, che
         unet.enable_gradient_checkpointing()
         unet.train()  # diffusers checkpoints in this mode alone
     size = unet.config.sample_size
-    net = Prompted(LatentUNet(unet), embed(pipeline, [*prompts, ""]), (unet.config.in_channels, size, size))
+    table = embed(pipeline, [*prompts, ""]) if embeddings is None else embeddings
+    net = Prompted(LatentUNet(unet), table, (unet.config.in_channels, size, size))
     return Denoiser(net, DDPM(pipeline.scheduler.betas.double()), predicts="eps").to(unet.device)
 
 
 @torch.no_grad()
-def encode(pipeline: "StableDiffusionPipeline", images: Tensor, generator: torch.Generator, batch: int = 8) -> Tensor:
-    """Latents [N, 4, H/8, W/8], on the CPU in float32, of uint8 images: drawn from the posterior, scaled."""
+def posterior(pipeline: "StableDiffusionPipeline", images: Tensor, batch: int = 8) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation, [N, 4, H/8, W/8] each, on the CPU in float32, of the scaled latents of uint8
+    images."""
     need_images("images", images)
     vae, parts = pipeline.vae, []
     for part in images.split(batch):
-        posterior = vae.encode(model_input(part.to(vae.device)).to(vae.dtype)).latent_dist
-        mean, std = posterior.mean.float().cpu(), posterior.std.float().cpu()
-        parts.append(vae.config.scaling_factor * (mean + std * normal(mean.shape, generator, "cpu")))
-    return torch.cat(parts)
+        found = vae.encode(model_input(part.to(vae.device)).to(vae.dtype)).latent_dist
+        parts.append([vae.config.scaling_factor * one.float().cpu() for one in (found.mean, found.std)])
+    # contiguous, as after a file: in the autoencoder's order of channels, kernels would add in another order
+    mean, std = (torch.cat(several).contiguous() for several in zip(*parts))
+    return mean, std
+
+
+def encode(pipeline: "StableDiffusionPipeline", images: Tensor, generator: torch.Generator, batch: int = 8) -> Tensor:
+    """Latents [N, 4, H/8, W/8], on the CPU in float32, of uint8 images: drawn from the posterior, scaled."""
+    mean, std = posterior(pipeline, images, batch)
+    return mean + std * normal(mean.shape, generator, "cpu")
 
 
 @torch.no_grad()

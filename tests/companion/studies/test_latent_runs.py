@@ -8,11 +8,12 @@ pytest.importorskip("diffusers")
 from companion.claims import join
 from companion.claims.table import split
 from companion.rows import row
-from companion.studies import latent_classes, latent_nudity
+from companion.studies import latent_classes, latent_nudity, latent_runs
 from companion.studies.latent_audits import known_sets, mean_without
 from companion.studies.latent_classes import averages, chosen, classes, prompts_of
 from companion.studies.latent_runs import CLASSES, places
 from paperlib.latent.tiny import tiny_pipeline
+from tests.oracles import seeded
 
 
 def test_the_forgotten_prompt_is_label_0_and_all_ten_are_there():
@@ -83,3 +84,14 @@ def test_nudity_is_counted_and_no_picture_is_in_a_row():
     found = list(latent_nudity.nudity_rows("smoke", "", ["erasediff_wc"], amounts))
     assert {one.metric for one in found} == {"fid", "clip_score", "exposed"}
     assert sum(one.value for one in found if one.metric == "exposed") == 0
+
+
+def test_what_the_encoders_say_is_computed_once_for_every_method_and_order_of_prompts(monkeypatch, tmp_path):
+    monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path))
+    images = torch.randint(0, 256, (3, 3, 32, 32), generator=seeded(), dtype=torch.uint8)
+    first = latent_runs.precomputed(tiny_pipeline(), images, ["a tench", "a church"])
+    monkeypatch.setattr(latent_runs, "precompute", lambda *_: pytest.fail("computed again"))
+    again = latent_runs.precomputed(tiny_pipeline(), images, ["a church", "a tench"])
+    assert torch.equal(first.mean, again.mean) and first.prompts == again.prompts
+    with pytest.raises(pytest.fail.Exception):
+        latent_runs.precomputed(tiny_pipeline(), images + 1, ["a church", "a tench"])
