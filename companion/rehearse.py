@@ -34,6 +34,7 @@ from paperlib.data import cache, sources
 from paperlib.metrics import clip
 from paperlib.metrics.features import INCEPTION, Network, rgb
 from paperlib.nets.classifier import CifarResNet, SmallCNN
+from paperlib.nets.noisy_classifier import NoisyClassifier
 
 __all__ = ["DIVISOR", "ROWS", "cells", "made_up", "main", "rehearse", "rehearsing"]
 
@@ -88,8 +89,8 @@ def rehearsing(folder: Path, divisor: int = DIVISOR) -> Iterator[None]:
         changed.enter_context(patch.dict(os.environ, variables))
         changed.enter_context(patch.dict(cache.KNOWN_SHA256, clear=True))
         changed.enter_context(patch.object(clip, "load", _small_clip))
-        for network in (SmallCNN, CifarResNet):
-            changed.enter_context(patch.object(network, "forward", _seen))
+        for network, stub in ((SmallCNN, _seen), (CifarResNet, _seen), (NoisyClassifier, _seen_in_noise)):
+            changed.enter_context(patch.object(network, "forward", stub))
         for user in (features, report):
             changed.enter_context(patch.object(user, "inception", _projection))
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,10 +113,19 @@ def _projection(device: torch.device | str = "cpu") -> Network:
 
 def _seen(self: SmallCNN | CifarResNet, x: torch.Tensor) -> torch.Tensor:
     """Logits in the place of a classifier's."""
+    return _projected(x, self.head) + 0 * self.head(self.features(x))  # a training needs its gradient
+
+
+def _seen_in_noise(self: NoisyClassifier, y: torch.Tensor, log_s: torch.Tensor) -> torch.Tensor:
+    """The same of noisy images: as unsure as there is noise."""
+    logits = _projected(y, self.head) / (1 + log_s.exp()).expand(len(y))[:, None]
+    return logits + 0 * self.head.weight.sum()
+
+
+def _projected(x: torch.Tensor, head: torch.nn.Linear) -> torch.Tensor:
     z = torch.nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)
     z = (z - z.mean(1, keepdim=True)) / (z.std(1, keepdim=True) + 1e-6)
-    W = torch.randn(z.shape[1], self.head.out_features, generator=torch.Generator().manual_seed(0))
-    return z @ W.to(x) + 0 * self.head(self.features(x))  # a training needs its gradient
+    return z @ torch.randn(z.shape[1], head.out_features, generator=torch.Generator().manual_seed(0)).to(x)
 
 
 def _small_clip(*_: Any, **__: Any) -> clip.Clip:

@@ -120,8 +120,10 @@ for kept in (10.60, printed[0], price, 10.70):
 #   the frontier; for a smaller $\lambda$ it has none, and a run is only *early-stopped*.
 # - **redirect** ({py:mod}`paperlib.unlearning.redirect`): at noisy forgotten points, regress to the posterior mean over retained data, with retained points weighed by $w = \max(1 - r/\lambda, \text{floor})$, $r = p_f/p_g$ estimated
 #   by a classifier. For $\lambda \ge e^4$ it aims at $w_\lambda$ too, but as a sum of squares; for a smaller one it still aims at a density, carved where $r > \lambda$.
+# - **negate** ({py:mod}`paperlib.unlearning.negate`, {ref}`ours-negation`): at noisy forgotten points, regress to the given model's answer less $w$ times the pull of a classifier. With $w = 1$ it aims at $p_g$, the perfectly retrained model, and at nothing beyond; at $t = 0$
+#   a larger $w$ asks for $p\,(1 - \pi_f)^w$, which is carved where the two densities meet.
 #
-# The last two have relatives: signed is, up to its weights, the two-pass form of SISS {cite}`siss`, without its importance sampling, and redirect's second term with $w = 1$ is the target of ReTrack {cite}`retrack`, which averages
+# Signed and redirect have relatives: signed is, up to its weights, the two-pass form of SISS {cite}`siss`, without its importance sampling, and redirect's second term with $w = 1$ is the target of ReTrack {cite}`retrack`, which averages
 # over the nearest retained points where we take a random batch.
 #
 # The comparison is not quite even. An update of the first three sees 1,024 noisy rows at `laptop`; one of redirect sees 640, and 1,024 reference points without noise, and its classifier has had 1,000 small updates before.
@@ -161,6 +163,7 @@ SWEEP = {
     "obtuse": [{"alpha": alpha} for alpha in (0.95, 0.9, 0.85)],
     "signed": [{"lam": lam} for lam in (60.0, 35.0, 25.0)],
     "redirect": [{"lam": lam} for lam in (55.0, 25.0, 12.0)],
+    "negate": [{"w": w} for w in (1.0, 1.5, 2.0)],
 }
 methods = {
     name: [Method(name=name, start="finetune", **knob) for knob in knobs]

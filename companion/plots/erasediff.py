@@ -12,7 +12,7 @@ from companion.plots.tables import over_interval, table
 __all__ = ["erased_plane", "erased_table", "obeyed_table", "protocol_moves"]
 
 LOOKS = {"unscrubbed": ("#000000", "o"), "unseen": ("#000000", "*"), "finetune": ("#777777", "o")}
-LOOKS |= {"neggrad": ("#777777", "v"), "blindspot": ("#777777", "s"), "negate": (COLOURS["signed"], "^")}
+LOOKS |= {"neggrad": ("#777777", "v"), "blindspot": ("#777777", "s"), "negate": (COLOURS["negate"], "^")}
 LOOKS |= {"selective_amnesia": (COLOURS["obtuse"], "D"), "salun": (COLOURS["orthogonal"], "s")}
 LOOKS |= {"erasediff_rl": (COLOURS["standard"], "P"), "erasediff_noise": (COLOURS["unseen"], "P")}
 COLUMNS = {"FID": ("fid", 2), "distance": ("rest-frechet", 2), "precision": ("precision", 2), "recall": ("recall", 2)}

@@ -13,7 +13,7 @@ from companion.plots.tables import over_interval, table
 
 __all__ = ["negation_plane", "negation_table", "pull_weights"]
 
-LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["signed"], "s")}
+LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["negate"], "s")}
 LOOKS |= {"negate_answers": (COLOURS["obtuse"], "D"), "negate_own": (COLOURS["optimum"], "^")}
 OTHERS = "#888888"
 

@@ -16,7 +16,7 @@ __all__ = ["reconstruction_curves", "reconstruction_table", "returned_images"]
 
 KINDS = {"accuracy": ("percent", "accuracy, %", 0), "feature distance": ("distance of features", "feature distance", 1)}
 MODELS = {"standard": "standard", "unseen": "unseen", "sgu_orthogonal": "orthogonal", "sgu_obtuse": "obtuse"}
-MODELS |= {"negate": "optimum"}
+MODELS |= {"negate": "negate"}
 
 
 def _kind(value: Any) -> str:

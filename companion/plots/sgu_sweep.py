@@ -46,7 +46,7 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
             axis.axhline(control[what], color="#999999", lw=1.2, ls="-.", label="fine-tuning alone")
         ours = best(found).get("negate", {})
         if what in ours:
-            told = dict(color=COLOURS["optimum"], lw=1.2, ls="-.")
+            told = dict(color=COLOURS["negate"], lw=1.2, ls="-.")
             axis.axhline(ours[what], label=f"exact negation (ours), $w$ = {ours['w']:g}", **told)
         bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
         if bound:

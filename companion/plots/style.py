@@ -15,6 +15,7 @@ COLOURS = {
     "obtuse": "#D55E00",
     "signed": "#882255",  # from here on Paul Tol's muted scheme
     "redirect": "#332288",
+    "negate": "#44AA99",
     "optimum": "#117733",
     "D_g": "#009E73",
     "D_f": "#CC79A7",
@@ -26,6 +27,7 @@ LABELS = {
     "obtuse": "SGU obtuse",
     "signed": "signed (after SISS)",
     "redirect": "redirect (after ReTrack)",
+    "negate": "negate (ours)",
     "optimum": "regression to the optimum",
     "paper": "printed",
     "exact": "exact",

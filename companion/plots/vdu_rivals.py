@@ -19,7 +19,7 @@ __all__ = ["rival_pairs", "rivals_plane", "rivals_table", "same_noise_table", "s
 
 LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
 LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
-LOOKS |= {"negate_own": (COLOURS["signed"], "^"), "unseen": ("#000000", "*")}
+LOOKS |= {"negate_own": (COLOURS["negate"], "^"), "unseen": ("#000000", "*")}
 METRIC = {"all": "u-frechet", "rest": "rest-frechet"}
 TICKS = [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
 

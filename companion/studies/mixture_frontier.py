@@ -56,6 +56,8 @@ def _number(value: Value, decimals: int) -> str:
 def _setting(value: Value) -> str:
     if "alpha" in value.protocol:
         return f"α = {value.protocol['alpha']:g}"
+    if "w" in value.protocol:
+        return f"w = {value.protocol['w']:g}"
     if "lam" not in value.protocol:
         return "retrained"
     lam = value.protocol["lam"]

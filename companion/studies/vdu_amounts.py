@@ -44,12 +44,13 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
 def rivals(dataset: str) -> dict[str, dict[str, Any]]:
     """Table 1's, by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's passes over D_f,
     ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only; ``few``: who runs
-    with how few of its images."""
-    small = {"dataset": "digits", "forget": "0;1", "evaluations": 12, "epochs": 1, "batch_size": 8, "fisher": {}}
+    with how few of its images. ``own``: of the model's own samples, what negation without data learns from."""
+    small = {"dataset": "digits", "forget": "0;1", "evaluations": 12, "epochs": 1, "batch_size": 8}
+    small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the least that there is
     small |= {"of": "", "methods": "vdu,selective_amnesia", "full": "1", "also": ""}
     small |= {"few": {"vdu": [10]}, "n": 60, "sampler": 6, "by": "iPNDM", "features": ["classifier"], "apart": 0}
     laptop = small | {"dataset": "mnist", "forget": "0;1", "evaluations": 120, "batch_size": 32, "n": 500}
-    laptop |= {"sampler": 10, "few": {}}
+    laptop |= {"sampler": 10, "few": {}, "fisher": {}, "own": 500}
     given = amounts(dataset)["paper"]
     same = ("of", "n", "sampler", "by", "batch_size", "epochs", "features", "apart", "seeds")
     paper = laptop | {name: given[name] for name in same} | {"evaluations": 0, "fisher": given["amnesia"]}

@@ -71,7 +71,7 @@ def length(budget: Any, name: str, D_f: str) -> dict[str, Any]:
     """How long a run of Table 1 is: the budget of gradient evaluations, or the paper's passes over D_f, two for
     Selective Amnesia (Sec. 4.4), on batches of one size."""
     run = {"batch_size": budget.batch_size, "apart": budget.apart}
-    run |= budget.fisher if name == "selective_amnesia" else {}
+    run |= {"selective_amnesia": budget.fisher, "negate_own": {"own": budget.own}}.get(name, {})
     if budget.evaluations:
         return run | {"updates": budget.evaluations, "unit": "evaluations"}
     epochs = 2 if name == "selective_amnesia" else budget.epochs

@@ -41,11 +41,12 @@ def test_ways_begin_at_the_model_before_and_end_where_the_budget_does():
 
 
 def test_a_run_is_as_long_as_the_paper_says_or_as_its_budget():
-    budget = {"dataset": "digits", "batch_size": 10, "apart": 3, "epochs": 4, "fisher": {"fisher_samples": 5}}
+    budget = {"dataset": "digits", "batch_size": 10, "apart": 3, "epochs": 4, "fisher": {"fisher_samples": 5}, "own": 7}
     paper = SimpleNamespace(**budget, evaluations=0)
     images = int((bases.images("digits", "train").labels == 1).sum())
     assert length(paper, "vdu", "1") == {"batch_size": 10, "apart": 3, "updates": 4 * -(-images // 10)}
     assert length(paper, "selective_amnesia", "1")["updates"] == 2 * -(-images // 10)
+    assert length(paper, "negate_own", "1") == length(paper, "vdu", "1") | {"own": 7}
     equal = [length(SimpleNamespace(**budget, evaluations=9), name, "1") for name in ("vdu", "selective_amnesia")]
     assert {(one["updates"], one["unit"]) for one in equal} == {(9, "evaluations")}
 
