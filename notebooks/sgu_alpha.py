@@ -80,7 +80,7 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# The public code has $\alpha$ = 0.99, but not this orthogonal loss: it sums the squares of the products of single pixels, where Eq. 9 squares their sum, some $D$ = 784 times more. At high noise nothing tells the two sides apart, and the best answer is a multiple $c\,z$ of the noise. Each loss says which:
+# The public code has $\alpha$ = 0.99, but not this orthogonal loss: it sums the squares of the products of single pixels, where Eq. 9 squares their sum: $(D + 2) / 3$ = 262 times more for an answer that is the noise itself. At high noise nothing tells the two sides apart, and the best answer is a multiple $c\,z$ of the noise. Each loss says which:
 #
 # ```{math}
 # :label: eq-alpha-c
@@ -105,7 +105,7 @@ for name, (loss, variant) in READINGS.items():
     print(f"{name:10} 0.99 has c = {shrinkage(0.99, **which):.2f}; tried here: {alphas}")
 
 # %% [markdown]
-# So 0.99, held against the printed Eq. 9, takes nine tenths of every answer away; for Eq. 10 it hardly takes anything.
+# So 0.99, held against the printed Eq. 9, takes nine tenths of the answer away wherever both sides look alike; for Eq. 10 it hardly takes anything.
 #
 # ## The search
 #
@@ -184,8 +184,8 @@ page.say(
     f"**Weights mean nothing before they stand on one axis.** {low[0]['alpha']} and {low[1]['alpha']} are the same $c$ = 0.99, and do the same: UR {low[0]['ur']:.1f} and {low[1]['ur']:.1f} %, distance {low[0]['distance']:.2f} and {low[1]['distance']:.2f} times, $D_f$ {low[0]['D_f']:+.2f} and {low[1]['D_f']:+.2f} bits.",
     f"**The public code's 0.99 judges nobody's printed loss.** Of Eq. 9 it is $c$ = {code[0]:.2f}, far beyond 0.65, where the rest is {far[0]['distance']:.1f} times as far; of Eq. 10 it is {code[1]:.3f}, which cannot be told from fine-tuning alone ({tuned['ur']:.1f} %, {tuned['distance']:.2f} times).",
     f"**Between 0.975 and 0.94 lies a cliff**: Orthogonal goes from {edge[0]['ur']:.1f} to {high[0]['ur']:.1f} %, Obtuse from {edge[1]['ur']:.1f} to {high[1]['ur']:.1f} %. Whoever picks a weight by its round number lands on either side. Beyond it nothing is gained: at 0.65 UR is {far[0]['ur']:.1f} and {far[1]['ur']:.1f} %, and the distance {far[0]['distance']:.1f} and {far[1]['distance']:.1f} times.",
-    f"**Can both printed numbers hold?** At $c$ = 0.94 UR is as low as printed, and $D_f$ rises about half as much, for less on $D_g$: {ratio[0]:.0f} and {ratio[1]:.0f} bits of $D_f$ for one of $D_g$, where the paper has {theirs[0]:.1f} and {theirs[1]:.1f}. No weight here has the printed rises of 1.1 and 0.9 on $D_g$ or of more than 9 on $D_f$: a longer run may be behind them. What the table does not print is the distance of what else is drawn.",
-    f"**UR and likelihood see different things.** Exact negation (ours) at $w$ = {negated['w']:g} leaves {negated['ur']:.1f} % at {negated['distance']:.2f} times the distance, the only way here that passes the rule; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes what is drawn, and SGU what is likely.",
+    f"**Can both printed numbers hold?** At $c$ = 0.94 UR is about as low as printed, and $D_f$ rises about half as much, for less on $D_g$: {ratio[0]:.0f} and {ratio[1]:.0f} bits of $D_f$ for one of $D_g$, where the paper has {theirs[0]:.1f} and {theirs[1]:.1f}. No weight here has the printed rises of 1.1 and 0.9 on $D_g$ or of more than 9 on $D_f$: a longer run may be behind them. What the table does not print is the distance of what else is drawn.",
+    f"**UR and likelihood see different things.** Exact negation (ours) at $w$ = {negated['w']:g} leaves {negated['ur']:.1f} % at {negated['distance']:.2f} times the distance, the only way here that passes the rule; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes what is drawn, and SGU also what is likely.",
     f"**The length of a run costs too**: fine-tuning alone, which harms nothing by its loss, is at {tuned['distance']:.2f} times after 120 updates of small batches. So a factor of 1.5 is the rule's own edge here, and more data or an average of the weights would move all rows.",
     holds=[
         abs(low[0]["ur"] - low[1]["ur"]) < 3 and abs(low[1]["ur"] - tuned["ur"]) < 3,

@@ -42,7 +42,7 @@ retained = 100 * share_of(P_G)
 drawn = page.recorded.find(method="unseen").n
 page.verdict(
     claim='*Unseen* still generates forgotten data, "inadvertently", although "trained on pure SFG data"; samples of the paper\'s method "almost do not contain" them.',
-    found=f"{unseen:.1f} % of Unseen's samples lie nearest to the forgotten mean. Of $p_g$ itself, which contains no forgotten data, {retained:.1f} % do. With the obtuse loss it is {obtuse:.1f} %, fewer than the retained data have.",
+    found=f"{unseen:.1f} % of Unseen's samples lie nearest to the forgotten mean. Of $p_g$ itself, which contains no forgotten data, {retained:.1f} % do. With the obtuse loss it is {obtuse:.1f} %, fewer than the retained data have: some of these are given up, too.",
     verdict="The picture is reproduced, its reading is not: the points in the middle are the edges of the retained components.",
     rests=f"{drawn:,} samples of each model and seed, by the probability-flow ODE. The paper does not name the loss of its panel (c); we draw both.",
     holds=[
@@ -89,7 +89,7 @@ drawn = sample(perfect, (5, 2), generator=noise, sampler=heun, steps=60)
 print(drawn.x, f"\n{drawn.evaluations} network evaluations")
 
 # %% [markdown]
-# Beside the paper's three models we draw both of its losses and {py:mod}`paperlib.unlearning.redirect`, after ReTrack {cite}`retrack`. All models of a seed start from the same noise.
+# Beside Standard and Unseen we draw both of the paper's losses and {py:mod}`paperlib.unlearning.redirect`, after ReTrack {cite}`retrack`. All models of a seed start from the same noise.
 # Standard, Unseen and SGU's two losses train from fresh weights, SGU's with $\alpha = 0.8$ as in {ref}`sgu-tab1`; redirect fine-tunes Standard with $\lambda = 20$ for a quarter of the updates.
 
 # %%

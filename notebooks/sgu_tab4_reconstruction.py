@@ -59,7 +59,7 @@ if page.recorded:
 page.verdict(
     claim="At $t$ = 0.02 SGU-Obtuse \"significantly\" lowers the accuracy on $D_f$, says the text; in the table it is Orthogonal's that falls (74.4 to 48.4 %), and Obtuse's stays at Unseen's (69.6 and 70.3).",
     found=f"On MNIST, every model gives back every image at that point, by the image and nearly so by the latent ({min(point.values()):.0f} and {min(latent.values()):.0f} % at the least). At $t$ = 0.5 they part: $D_f$ comes back from Standard in {deep['standard', 'D_f']:.0f} %, from Unseen in {deep['unseen', 'D_f']:.0f}, from either of SGU's in {deep['sgu_orthogonal', 'D_f']:.0f}; $D_g$ in {deep['standard', 'D_g']:.0f}, {deep['unseen', 'D_g']:.0f}, and {deep['sgu_orthogonal', 'D_g']:.0f} or {deep['sgu_obtuse', 'D_g']:.0f}.",
-    verdict="*Another data set, so no number is judged.* A single $t$ can show anything: at 0.02 the image is nearly given, and where something is asked of the model, SGU gives back less of $D_f$, and as far as ten images tell of $D_g$ too.",
+    verdict="*Another data set, so no number is judged.* A single $t$ can hide everything: at 0.02 the image is nearly given. Where something is asked of the model, SGU gives back less of $D_f$ than Standard; against Unseen, and on $D_g$, so few images decide nothing.",
     rests=f"{shown} images a side, so accuracies to about 25 points; the best runs of an earlier search, of half as many updates as that of {{ref}}`sgu-alpha`.",
     holds=[
         min(point.values()) == 100 and min(latent.values()) >= 90,
@@ -235,9 +235,9 @@ near, far = (by_model(result, "feature distance", time) for time in (0.1, 0.5))
 kept, back = by_model(result, "accuracy", 0.1), by_model(result, "accuracy", 0.5)
 page.say(
     f"**The features see what accuracy does not.** At $t$ = 0.1 all models still give back {min(kept.values()):.0f} % or more (Orthogonal on $D_f$ {kept['sgu_orthogonal', 'D_f']:.0f} %); but what comes back from Orthogonal and Obtuse is {near['sgu_orthogonal', 'D_f'] / near['standard', 'D_f']:.1f} and {near['sgu_obtuse', 'D_f'] / near['standard', 'D_f']:.1f} times as far from the original as from Standard, on $D_g$ {near['sgu_orthogonal', 'D_g'] / near['standard', 'D_g']:.1f} and {near['sgu_obtuse', 'D_g'] / near['standard', 'D_g']:.1f} times. That is what Table 4 claims of Orthogonal, and here it holds of both.",
-    f"**At 0.5 a model is asked what it knows.** Unseen turns most 3s and 7s into something else ({back['unseen', 'D_f']:.0f} % come back) and keeps {back['unseen', 'D_g']:.0f} % of $D_g$. SGU's {back['sgu_orthogonal', 'D_f']:.0f} % on $D_f$ goes with less of $D_g$ ({back['sgu_orthogonal', 'D_g']:.0f} and {back['sgu_obtuse', 'D_g']:.0f} %): the specks of {{ref}}`sgu-fig3`.",
-    f"**The text and the table name different losses.** Here they hardly differ: feature distances on $D_f$ at 0.5 are {far['sgu_orthogonal', 'D_f']:.1f} and {far['sgu_obtuse', 'D_f']:.1f}. At the same $c$ they are nearly the same method ({{ref}}`sgu-alpha`).",
-    f"**Exact negation (ours) forgets less here** ({back['negate', 'D_f']:.0f} % of $D_f$ come back, fine-tuning alone: {back['finetune', 'D_f']:.0f} %): it was taught what to draw from noise, and an image at $t$ = 0.5 is a strong hint.",
+    f"**At 0.5 a model is asked what it knows.** Unseen turns most 3s and 7s into something else ({back['unseen', 'D_f']:.0f} % come back) and keeps {back['unseen', 'D_g']:.0f} % of $D_g$. SGU's {back['sgu_orthogonal', 'D_f']:.0f} % on $D_f$ goes with {back['sgu_orthogonal', 'D_g']:.0f} and {back['sgu_obtuse', 'D_g']:.0f} % of $D_g$. Of ten images each, two more or less order nothing.",
+    f"**The text and the table name different losses.** Here, at the same $c$, they differ little at 0.5 (feature distances on $D_f$ of {far['sgu_orthogonal', 'D_f']:.1f} and {far['sgu_obtuse', 'D_f']:.1f}); at 0.1 it is Obtuse's images that come back farther off ({near['sgu_obtuse', 'D_f']:.1f} against {near['sgu_orthogonal', 'D_f']:.1f}).",
+    f"**Exact negation (ours) seems to forget less here** ({back['negate', 'D_f']:.0f} % of $D_f$ come back, fine-tuning alone: {back['finetune', 'D_f']:.0f} %; again ten images). An image at $t$ = 0.5 is a strong hint.",
     f"**By the latent, 0.02 asks even less**: VE's $x_T$, some {VE().prior_std():.0f} a pixel, moves by {level(0.02):.2f}, and the ODE leads back to where it came from. Ten Heun steps each way are coarse: one image of ten more or less tells nothing.",
     holds=[
         all(
@@ -248,7 +248,8 @@ page.say(
             near[f"sgu_{loss}", "D_g"] < 1.3 * near["standard", "D_g"]
             for loss in ("orthogonal", "obtuse")
         ),
-        min(kept.values()) >= 90,
+        min(kept.values()) >= 90
+        and near["sgu_obtuse", "D_f"] > 1.3 * near["sgu_orthogonal", "D_f"],
         back["finetune", "D_f"] > back["negate", "D_f"] > back["unseen", "D_f"],
     ],
 )

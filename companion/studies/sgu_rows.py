@@ -19,11 +19,12 @@ FINETUNED = {  # rows of Table 5, whose process is part of their names; MNIST's 
     "cifar10-ddpm": {"real": ("cifar10-ddpm", "dog,automobile"), "drawn": ("shapes-ddpm", "square,disc")},
     "celeba-vp": ROWS["celeba"],
 }
-# Updates when Standard is fine-tuned: the caption of Table 5.
+# Updates when Standard is fine-tuned: Sec. 4.4.
 FINETUNING = {"vp": 80_000, "ddpm": 30_000}
 # Rows of D_g and of D_f an update: the public code, configs/default_<set>_configs.py. It has none for MNIST: ours.
 BATCHES = {"mnist": (128, 128), "cifar10": (400, 400), "stl10": (400, 100), "celeba": (150, 150)}
-# configs/vp/ddpm: 1,000 steps of Euler-Maruyama. score_sde's choice for VE; Ho et al.'s for a DDPM.
+# configs/vp/ddpm of STL-10 and CelebA: 1,000 steps of Euler-Maruyama (CIFAR-10's has an adaptive solver of the flow).
+# score_sde's choice for VE; Ho et al.'s for a DDPM.
 SAMPLERS = {"vp": ("Euler-Maruyama", 1), "ve": ("predictor-corrector", 2), "ddpm": ("DDPM", 1)}
 
 
