@@ -17,7 +17,7 @@
 # (vdu-fig1)=
 # # VDU, Figures 1, 3, 4 and 5: before and after, from the same noise
 #
-# Four figures of VDU {cite}`vdu` are grids of samples: the model before and the unlearned one draw from the same noise, so that each image can be held against what became of it. The paper concludes that the quality is good, VDU's at least (Figure 5 shows Selective Amnesia's, "poor"). A grid alone does not say how many images changed, into what, or whether the new ones are copies of training images. Here is the grid, and these numbers.
+# Four figures of VDU {cite}`vdu` are grids of samples. In Figure 1 the model before and the unlearned one draw from the same noise, so that each image can be held against what became of it; of the others the paper does not say it. The paper concludes that the quality is good, VDU's at least (Figure 5 shows Selective Amnesia's, "poor"). A grid alone does not say how many images changed, into what, or whether the new ones are copies of training images. Here is the grid, and these numbers.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper

@@ -124,8 +124,8 @@ def vdu(
         sampling: of t, "weights" or "uniform" (:func:`plasticity`).
         T: steps of a process that has no grid of its own, None for 1000.
         batch_size: the paper's is 128.
-        lr: the paper's is 1e-6, for one epoch on MNIST and four on CIFAR-10, by Adam: over 47 updates no weight moves
-            by more than some 5e-5.
+        lr: the paper's is 1e-6, for one epoch on MNIST and four on CIFAR-10, by Adam, which moves a weight by about
+            its rate in an update: by some 5e-5 in the 47 updates of an epoch.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay, cosines).
     """
     if not 0 <= gamma <= 1:
