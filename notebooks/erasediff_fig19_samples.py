@@ -17,7 +17,7 @@
 # (erasediff-fig19)=
 # # EraseDiff, Figure 19: every class, before and after
 #
-# The figure of EraseDiff {cite}`erasediff` is a grid of CIFAR-10, a row a class, when airplanes are forgotten. It lets a reader see two things: that a row is gone, and that nine are not. Here is the grid for any class and any method of {ref}`erasediff-tab1`, each row with the share of images that a classifier takes for what was asked, and its most frequent word for the forgotten row: what does a model draw when it is asked for what it has forgotten?
+# The figure of EraseDiff {cite}`erasediff` shows samples of CIFAR-10 when airplanes are forgotten. A reader is to see two things: that one class is gone, and that nine are not. Here is the grid for any class and any method of {ref}`erasediff-tab1`, each row with the share of images that a classifier takes for what was asked, and its most frequent word for the forgotten row: what does a model draw when it is asked for what it has forgotten?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -48,12 +48,12 @@ if page.recorded:
     run = page.recorded.find(metric="obeyed", method="erasediff_rl", asked="3")
     spent = run.protocol["evaluations"]
 page.verdict(
-    claim="A grid of CIFAR-10 after airplanes were forgotten: their row shows none, and nine rows look as before.",
+    claim='"Generated examples when forgetting the class" airplane: no airplanes, and nine classes as before.',
     found=f"Digits, asked for a 3: {share['unscrubbed', '3']:.0f} % of the images show one before, {share['erasediff_rl', '3']:.0f} % after EraseDiff (rl), most of them an 8 now. Of the other nine rows {retained['unscrubbed']:.0f} % are obeyed before and {retained['erasediff_rl']:.0f} % after. With noise as target every row is noise, {retained['erasediff_noise']:.0f} %.",
-    verdict="With other labels as targets the figure is borne out; with noise it is not: what is taught under one label does not stay there.",
+    verdict="With other labels as targets the figure is borne out for the most part: a quarter of the row is left. With noise it is not: what is taught under one label does not stay there.",
     rests=f"The runs of {{ref}}`erasediff-tab1`: {spent} gradient evaluations at published settings. CIFAR-10 is not recorded.",
     holds=[
-        share["unscrubbed", "3"] > 90 and share["erasediff_rl", "3"] < 30,
+        share["unscrubbed", "3"] > 90 and 20 < share["erasediff_rl", "3"] < 30,
         retained["erasediff_rl"] > 85 and retained["erasediff_noise"] < 20,
         page.recorded.series["words"]["erasediff_rl"]["3"] == "8",
     ],
@@ -68,7 +68,7 @@ page.verdict(
 # \text{noise:}\quad \epsilon_\theta(x_t \mid c_f) \to u,\ u \sim U[0, 1]^d .
 # ```
 #
-# The first target is another class's answer *at a noisy image of the forgotten class*; the second is no answer at all. Neither says what a sampler should find where it begins, at pure noise.
+# The first target is another class's answer *at a noisy image of the forgotten class*; the second is no answer at all. Both are asked at noised images of the forgotten class alone: nearly pure noise these are what a sampler begins with, later it may be elsewhere.
 #
 # ## The models
 #

@@ -17,7 +17,7 @@
 # (erasediff-tab4)=
 # # EraseDiff, Table 4: what forgetting costs
 #
-# EraseDiff {cite}`erasediff` prints memory and minutes of Selective Amnesia {cite}`heng2023`, SalUn {cite}`fan2024` and itself for a DDPM of CIFAR-10 that forgets airplanes: 140.00, 28.17 and 12.70 minutes, so "11× faster" and "2× faster". The number of updates is each method's own, and by its public code the Fisher information and the saliency mask are not in the time. What is left when everything is counted, and when all three have to reach the same forgetting?
+# EraseDiff {cite}`erasediff` prints memory and minutes of Selective Amnesia {cite}`heng2023`, SalUn {cite}`fan2024` and itself for a DDPM of CIFAR-10 that forgets airplanes: 140.00, 28.17 and 12.70 minutes, so "11× faster" and "2× faster". The number of updates is each method's own, and the time is that of the forgetting stage alone (Sec. 5.4), without the Fisher information and the saliency mask. What is left when everything is counted, and when all three have to reach the same forgetting?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -213,7 +213,7 @@ bare = counts["salun"]["updates"] / counts["erasediff"]["updates"]
 
 # %% tags=["hide-input"]
 page.say(
-    f"**Eleven and two are no counts.** All that passes through the network is {total['selective_amnesia'] / total['erasediff']:.0f} and {total['salun'] / total['erasediff']:.1f} times EraseDiff's; by updates alone SalUn's are {bare:.1f} times. The printed 2.2 lies between. Selective Amnesia's 140 minutes cannot hold its published run (the exercise).",
+    f"**Eleven and two are no counts.** All that passes through the network is {total['selective_amnesia'] / total['erasediff']:.0f} and {total['salun'] / total['erasediff']:.1f} times EraseDiff's; by updates alone SalUn's are {bare:.1f} times. The printed 2.2 lies between. At EraseDiff's pace Selective Amnesia's 140 minutes hold less than half of its published run (the exercise).",
     f"**What goes before is small for one method only.** SalUn's mask is {share['salun', 'mask']:.0f} % of its run. EraseDiff's inner loop is {share['erasediff', 'inner loop']:.0f} % of its own, and Selective Amnesia's Fisher information and replay are {share['selective_amnesia', 'Fisher information'] + share['selective_amnesia', 'replay']:.0f} %.",
     f"**At equal forgetting the order turns.** SalUn needs {fewer[0]:.1f} [{fewer[1]:.1f}, {fewer[2]:.1f}] times fewer gradient evaluations than EraseDiff, and {faster[0]:.1f} [{faster[1]:.1f}, {faster[2]:.1f}] times fewer seconds. It is there at the first look, after six updates, so that it may need fewer still. What it does to the other classes by then is no part of this count, nor of Table 4.",
     f"**The inner loop is half of EraseDiff's bill**, and by its printed rule no weight depends on it ({{ref}}`erasediff-fig2`): without it the same run costs {spent['erasediff'].value / 2:.0f} evaluations.",
@@ -249,7 +249,7 @@ print(
 )
 
 # %% [markdown] tags=["solution"]
-# The mask is a fiftieth of SalUn's run, so that leaving it out hardly matters. The Fisher information and the replay are more than Selective Amnesia's updates, and leaving them out matters a great deal; and even without them 140 minutes are no 20,000 updates.
+# The mask is a fiftieth of SalUn's run, so that leaving it out hardly matters. The Fisher information and the replay are more than Selective Amnesia's updates, and leaving them out matters a great deal; and even without them 140 minutes are, at that pace, no 20,000 updates.
 #
 # ````{solution-end}
 # ````

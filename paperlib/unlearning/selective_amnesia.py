@@ -9,7 +9,8 @@ and the model's own samples of the other classes are replayed::
     L_r = E |z - eps(x_t, t, c)|^2,     x_0 from the replay
     F   = the Fisher information's diagonal at theta*, the weights at the start  (paperlib.unlearning.fisher)
 
-The image is replaced, not the noise that is to be predicted, as EraseDiff's text has it.
+It is the image that is replaced. EraseDiff's text says "like SA" of replacing the noise that is to be predicted, which
+is something else.
 """
 
 import torch
