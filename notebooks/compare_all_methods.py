@@ -49,12 +49,12 @@ if page.recorded:
     passed = {n for n in ur if ur[n] <= ur["before"] / 3 and rest[n] <= 1.5 * rest["before"]}
 page.verdict(
     claim="SGU forgets more than retraining and keeps the rest; VDU keeps more quality than Selective Amnesia, without retained data; EraseDiff keeps quality where gradient ascent ruins it. No paper shows all three side by side.",
-    found=f"At equal cost SalUn and Signed (ours, a form of SISS) forget the digit 1 (UR {ur['salun']:.1f} % and {ur['signed']:.1f} %, before {ur['before']:.1f} %) and keep the others (distance {rest['salun']:.1f} and {rest['signed']:.1f}, before {rest['before']:.1f}). Full retraining is better in both: {ur['retrained']:.1f} %, {rest['retrained']:.1f}.",
-    verdict="No method of the three papers passes *at this budget*: VDU and SGU's orthogonal loss damage the other digits, SGU's obtuse loss and EraseDiff have hardly forgotten. This is no verdict on the papers' own, far longer runs.",
+    found=f"At equal cost SalUn and Signed (ours, a form of SISS) forget the digit 1 (UR {ur['salun']:.1f} % and {ur['signed']:.1f} %, before {ur['before']:.1f} %) and keep the others (distance {rest['salun']:.1f} and {rest['signed']:.1f}, before {rest['before']:.1f}). Full retraining keeps the rest better ({rest['retrained']:.1f}) and leaves {ur['retrained']:.1f} %.",
+    verdict="No method of the three papers passes *at this budget*: VDU and SGU's orthogonal loss damage the other digits, SGU's obtuse loss leaves two thirds of the class and EraseDiff nearly all. This is no verdict on the papers' own, far longer runs.",
     rests=f"{run.protocol['budget']} gradient evaluations a run of {run.protocol['batch_size']} images each; settings by one search, as many tries for each method.",
     holds=[
         passed == {"retrained", "salun", "signed"},
-        ur["sgu_obtuse"] > 5 and ur["erasediff"] > 5,
+        0.6 < ur["sgu_obtuse"] / ur["before"] < 0.75 and ur["erasediff"] > 0.9 * ur["before"],
         rest["vdu"] > 8 and rest["sgu_orthogonal"] > 8,
     ],
 )
@@ -212,7 +212,7 @@ vdu, amnesia = (value[n, "PUL"] for n in ("vdu", "selective_amnesia"))
 u_fid = value["vdu", "distance of all"], value["selective_amnesia", "distance of all"]
 page.say(
     f"**SalUn and Signed tie.** Their scores are {score['salun']:.2f} and {score['signed']:.2f}, and which of the two is lower depends on the seed. Third is plain fine-tuning, which has no forgetting term at all: UR {UR['finetune']:.1f} %, but distance {d['finetune']:.1f} where the rule allows {1.5 * d['before']:.1f}.",
-    f"**Forgotten and damaged**: NegGrad (distance {d['neggrad']:.1f}), BlindSpot ({d['blindspot']:.1f}), Multi-objective ({d['multi_objective']:.1f}), VDU ({d['vdu']:.1f}), SGU orthogonal ({d['sgu_orthogonal']:.1f}). The two that need no retained data, NegGrad and VDU, are among them. **Kept and not forgotten**: Redirect (UR {UR['redirect']:.1f} %), SGU obtuse ({UR['sgu_obtuse']:.1f} %), Selective Amnesia ({UR['selective_amnesia']:.1f} %), EraseDiff ({UR['erasediff']:.1f} %).",
+    f"**Forgotten and damaged**: NegGrad (distance {d['neggrad']:.1f}), BlindSpot ({d['blindspot']:.1f}), Multi-objective ({d['multi_objective']:.1f}), VDU ({d['vdu']:.1f}), SGU orthogonal ({d['sgu_orthogonal']:.1f}). The two that need no retained data, NegGrad and VDU, are among them. **Kept and not forgotten**: Redirect (UR {UR['redirect']:.1f} %), SGU obtuse ({UR['sgu_obtuse']:.1f} %), Selective Amnesia ({UR['selective_amnesia']:.1f} %), EraseDiff ({UR['erasediff']:.1f} %); the first and the last are near the bound of what counts as kept.",
     f"**A bad score may be the search's fault.** Six settings are a coarse net. With $\\eta = 0.1$ every rate tried wrecks EraseDiff's model (distance above {min(wrecked):.0f} on held-out images), and with $10^{{-4}}$ the lower rates leave the class in place; what lies between was not tried. Both weights tried for SGU's orthogonal loss damage the rest; one nearer to 1 was not tried. And the values tried for Signed and Redirect were picked by us, who know these methods best.",
     f"**Likelihoods and samples disagree.** Redirect gives forgotten test images {bits['redirect']:.1f} bits/dim, where the model before gave them {bits['before']:.2f}, and still draws the digit in {UR['redirect']:.1f} % of its samples. The retrained model gives them {bits['retrained']:.2f} and draws it in {UR['retrained']:.1f} %. The NLL of $D_f$, which SGU reports as forgetting, does not say what a model draws.",
     f"**UR alone can mislead.** Unseen has UR {UR['unseen']:.1f} %, and has learned nothing: after {spent['budget']} updates from fresh weights it draws smears (distance {d['unseen']:.0f}), and the classifier must call them something.",

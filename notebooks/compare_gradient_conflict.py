@@ -18,7 +18,7 @@
 # # Do forgetting and keeping pull apart?
 #
 # EraseDiff's Figure 2 {cite}`erasediff` shows that the update of the plain sum of both losses often stands at an obtuse angle to one of the two gradients, and that
-# its own update does not. That is told of one method and one rival, each with the gradients of its own terms ({ref}`erasediff-fig2` repeats it so). Here
+# its own update mostly does not. That is told of one method and one rival, each with the gradients of its own terms ({ref}`erasediff-fig2` repeats it so). Here
 # the same question is put to every method of the bench ({ref}`compare-all-methods`), with one yardstick for all.
 
 # %% tags=["parameters"]
@@ -48,7 +48,7 @@ if page.recorded:
     probed = max(value.n for value in page.recorded.all())
     harms, restores = ({n: share[n, what] for n, _ in share} for what in ("harms", "restores"))
 page.verdict(
-    claim="The update of the plain sum of both losses is often in conflict with one of the gradients; EraseDiff's is not (Figure 2, CIFAR-10).",
+    claim="The update of the plain sum of both losses is often in conflict with one of the gradients; EraseDiff's mostly is not (Figure 2, CIFAR-10).",
     found=f"EraseDiff's updates raise the retained loss at {harms['erasediff']:.0f} % of the probes and lower the forgotten one at {restores['erasediff']:.0f} %. Those of the plain sum (Multi-objective) do so at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %: each errs on the other side.",
     verdict="By this yardstick EraseDiff is not free of conflict. It is *another protocol* than the figure's: the theorem speaks of the gradient that Adam is handed and of the method's own erasing loss, this page of the move of the weights and of the denoising loss.",
     rests=f"Digit {page.recorded.parameters['forget']}; up to {probed} updates probed in each run of the comparison.",

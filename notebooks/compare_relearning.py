@@ -17,9 +17,9 @@
 # (compare-relearning)=
 # # Does it stay forgotten?
 #
-# The titles of all three papers {cite}`sgu,vdu,erasediff` claim that a class is *unlearned*. What they measure is that samples no longer show it. A model can do that and still know
-# the class: a few updates on a few images, or half an image as a prompt, and it is back. A retrained model has never known it and must learn it from nothing. None of
-# the papers asks; here every method of the bench ({ref}`compare-all-methods`) is asked.
+# The titles of all three papers {cite}`sgu,vdu,erasediff` claim that something is *unlearned*, or erased. What they measure is that samples no longer show it. A model can do that and still know
+# the class: a few updates on a few images, or half an image as a prompt, and it is back. A retrained model has never known it and must learn it from nothing. SGU asks
+# half of this, by inpainting ({ref}`sgu-tab3`), the others nothing; here every method of the bench ({ref}`compare-all-methods`) is asked.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper: data, budget, looks
@@ -59,9 +59,9 @@ if page.recorded:
     alone = {n: median(late) for (n, k), late in when.items() if k == 0}
     share = {v.method: v.value for v in page.recorded.all(metric=COMPLETED)}
 page.verdict(
-    claim="The class is unlearned (all three papers, by their titles).",
+    claim="The class is unlearned, or erased (all three papers, by their titles).",
     found=f"Trained on *retained* images alone, VDU draws the digit again after {alone['vdu']:.0f} updates and SalUn after {alone['salun']:.0f}; the retrained model does not in 64. Half an image of it as a prompt brings it back in {share['vdu']:.0f} % and {share['salun']:.0f} % of the cases; retrained: {share['retrained']:.0f} %.",
-    verdict=f"Most methods hide the class and do not lose it. Signed (ours, a form of SISS) comes nearest to retraining: not back in 64 updates, and {share['signed']:.0f} % of the prompts, which three seeds cannot tell from {share['retrained']:.0f} %.",
+    verdict=f"Most methods hide the class and do not lose it. Of those that keep the rest Signed (ours, a form of SISS) comes nearest to retraining: not back in 64 updates, and {share['signed']:.0f} % of the prompts, which three seeds cannot tell from {share['retrained']:.0f} %.",
     rests=f"Digit {page.recorded.parameters['forget']}; looks of {seen} samples, {asked} prompts a seed.",
     holds=[
         max(alone["vdu"], alone["salun"]) < 64 < min(alone["signed"], alone["retrained"]),
@@ -218,7 +218,7 @@ page.say(
     f"**Retained images alone bring it back**: NegGrad and VDU after {max(alone['vdu']):.0f} updates, SalUn after {min(alone['salun']):.0f} to {max(alone['salun']):.0f}. Nobody shows these models the class; it was there. The retrained model, Signed, Multi-objective and SGU's orthogonal loss do not draw it again within 64 updates, with any seed.",
     f"**A few forgotten images tell less than one might hope.** The retrained model, which has never seen a 1, draws ones after {min(first['retrained']):.0f} to {max(first['retrained']):.0f} updates on a single one: a stroke is soon learned. NegGrad, VDU and SalUn are back at the first look, after 2; Signed takes {min(first['signed']):.0f} to {max(first['signed']):.0f}, as the retrained model does.",
     f"**Slow is not the same as forgotten.** Multi-objective needs up to {max(first['multi_objective']):.0f} updates and SGU's orthogonal loss up to {max(first['sgu_orthogonal']):.0f}, more than the model that never knew the class: both are damaged. Nor do the {share['multi_objective']:.0f} % of Multi-objective's completed images that pass for the class show a memory of it: as the figure shows, it draws noise above the given half, and the stroke that is left passes for a 1.",
-    f"**Half an image is a strong prompt.** The model before completes {share['before']:.0f} % of them to the class, the retrained one {share['retrained']:.0f} %: so much lies in the prompt. Clearly above that are NegGrad ({share['neggrad']:.0f} %), VDU ({share['vdu']:.0f} %), SGU's obtuse loss, EraseDiff and Selective Amnesia, and what they draw are clean ones. Fine-tuning ({share['finetune']:.0f} %) and SalUn ({share['salun']:.0f} %) are above it with every seed, but for other prompts the intervals still meet. Signed ({share['signed']:.0f} %), BlindSpot and Redirect vary so much from seed to seed that three do not decide it.",
+    f"**Half an image is a strong prompt.** The model before completes {share['before']:.0f} % of them to the class, the retrained one {share['retrained']:.0f} %: so much lies in the prompt. Clearly above that are NegGrad ({share['neggrad']:.0f} %), VDU ({share['vdu']:.0f} %), SGU's obtuse loss, EraseDiff and Selective Amnesia, and what they draw are clean ones. Fine-tuning ({share['finetune']:.0f} %), SalUn ({share['salun']:.0f} %) and SGU's orthogonal loss ({share['sgu_orthogonal']:.0f} %) are above it with every seed, but for other prompts the intervals still meet. Signed ({share['signed']:.0f} %), BlindSpot and Redirect vary so much from seed to seed that three do not decide it.",
     holds=[
         sum(max(late) == 0 for late in first.values()) == 3,
         all(0 in first[n] for n in ("sgu_obtuse", "redirect", "blindspot", "finetune")),
@@ -227,7 +227,7 @@ page.say(
         {*first["neggrad"], *first["vdu"], *first["salun"]} == {2},
         above == {"neggrad", "vdu", "sgu_obtuse", "erasediff", "selective_amnesia"},
         {*first["selective_amnesia"], *first["erasediff"]} == {0},
-        lowest["salun"] > highest and lowest["finetune"] > highest,
+        min(lowest[n] for n in ("salun", "finetune", "sgu_orthogonal")) > highest,
     ],
 )
 

@@ -17,9 +17,9 @@
 # (foundations-measuring)=
 # # Foundations: measuring forgetting
 #
-# Each paper shows forgetting by one or two numbers. SGU {cite}`sgu` prints the unlearning ratio UR; VDU {cite}`vdu` the percentage of
+# Each paper shows forgetting by a few numbers. SGU {cite}`sgu` prints the unlearning ratio UR beside likelihoods; VDU {cite}`vdu` the percentage of
 # unlearning PUL beside u-FID; EraseDiff {cite}`erasediff` the probability $P(c_f \mid x_f)$ beside FID, precision and recall; Selective
-# Amnesia {cite}`heng2023`, which they compare with, the entropy of a classifier. Nothing is unlearned on this page: we put together nine
+# Amnesia {cite}`heng2023`, which the last two compare with, the entropy of a classifier. Nothing is unlearned on this page: we put together nine
 # models whose truth is known, measure them as the papers do, and see which measure, and which pair of measures, judges them rightly.
 
 # %% tags=["parameters"]

@@ -62,7 +62,7 @@ page.verdict(
 # %% [markdown]
 # ## Two equations back
 #
-# A process takes data to noise, $x_t = \alpha_t x_0 + \sigma_t z$. Two equations lead back along the same densities $p_t$ ({ref}`sgu-fig1` uses the first):
+# A process takes data to noise, $x_t = \alpha_t x_0 + \sigma_t z$. Two equations lead back along the same densities $p_t$ ({ref}`sgu-fig1` uses the second):
 #
 # ```{math}
 # :label: eq-back

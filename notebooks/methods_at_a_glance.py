@@ -18,7 +18,7 @@
 # # Methods at a glance
 #
 # Every paper has one method and a row of baselines, and describes them in its own words and symbols. How different are they? On this page each method is one equation and one call, on the same small model of digits;
-# two tables say what each needs and what it did. **This is not the comparison**: one seed, one class, one learning rate for all, every other setting as its paper has it, and nothing tuned. {ref}`compare-all-methods` is the comparison.
+# two tables say what each needs and what it did. **This is not the comparison**: one seed, one class, one learning rate for all, every other setting as its paper or its public code has it, and nothing tuned. {ref}`compare-all-methods` is the comparison.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -97,7 +97,7 @@ print(f"{weights:,} weights; {len(D_g)} retained images, {len(D_f)} to forget")
 # classifier's features.
 #
 # One rule for all settings: the learning rate is 2e-4, that of SGU's public code and a tenth of the base model's own; no moving average of the weights; the budget is one number of *gradient evaluations*, a batch's way through the network
-# and back, whatever a method makes of them. All other settings are defaults, which are the papers'. Below each call stand the images of the base model and, from the same noise, those of the unlearned one.
+# and back, whatever a method makes of them. All other settings are defaults, which are the papers' or their public codes', but for SalUn's. Below each call stand the images of the base model and, from the same noise, those of the unlearned one.
 
 # %%
 import torch
@@ -301,7 +301,7 @@ glance.look("sgu_obtuse", run)
 # %% [markdown]
 # ### VDU
 #
-# Ascent on the forgotten data, held by a Gaussian over the weights, $\mathcal{N}(\mu^*, \sigma^{*2})$, of the training before {cite}`vdu` (Eq. 3). It looks at no retained data; but the Gaussian was made with them: here it is the mean and variance of five snapshots of 20 further updates on
+# Ascent on the forgotten data, held by a Gaussian over the weights, $\mathcal{N}(\mu^*, \sigma^{*2})$, of the training before {cite}`vdu` (Eq. 3, summed from $t = 2$ as in its Theorem 1). It looks at no retained data; but the Gaussian was made with them: here it is the mean and variance of five snapshots of 20 further updates on
 # all images, which come on top of the budget.
 #
 # ```{math}
