@@ -48,7 +48,7 @@ if page.recorded:
     run = page.recorded.find(metric="obeyed", method="erasediff_rl", asked="3")
     spent = run.protocol["evaluations"]
 page.verdict(
-    claim='"Generated examples when forgetting the class" airplane: no airplanes, and nine classes as before.',
+    claim='On DDPM, "generated examples when forgetting the class" airplane: no airplanes, and nine classes as before.',
     found=f"Digits, asked for a 3: {share['unscrubbed', '3']:.0f} % of the images show one before, {share['erasediff_rl', '3']:.0f} % after EraseDiff (rl), most of them an 8 now. Of the other nine rows {retained['unscrubbed']:.0f} % are obeyed before and {retained['erasediff_rl']:.0f} % after. With noise as target every row is noise, {retained['erasediff_noise']:.0f} %.",
     verdict="With other labels as targets the figure is borne out for the most part: a quarter of the row is left. With noise it is not: what is taught under one label does not stay there.",
     rests=f"The runs of {{ref}}`erasediff-tab1`: {spent} gradient evaluations at published settings. CIFAR-10 is not recorded.",
