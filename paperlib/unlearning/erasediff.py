@@ -33,7 +33,7 @@ the squared norm of one batch's adds the variance of its noise. A larger K asks 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from paperlib.denoiser import Denoiser, trainable
 from paperlib.losses import Data, condition, draw, noised, score_matching, share
@@ -214,15 +214,14 @@ def _apart(generator: torch.Generator) -> torch.Generator:
 
 def _inner_loop(run: Training, outer: Erasing, batches: list[Erasing], xi: float | None) -> Tensor:
     """L_f(phi^K) on ``outer``, phi^K being a step on each of ``batches`` away from the run's weights, which come back
-    as they were. By gradient descent of rate ``xi``; None lets the run's own optimiser take the steps."""
+    as they were. By gradient descent of rate ``xi``; None lets the run's own optimiser take the steps, whose gradients
+    are not clipped, as in the public code."""
     weights = trainable(run.network)
     theta = [p.detach().clone() for p in weights]
     optimizer = run.optimizer if xi is None else torch.optim.SGD(weights, lr=xi)
     try:
         for batch in batches:
             run.follow(run.gradient(batch.loss(run.network)))
-            if xi is None and run.clip:
-                nn.utils.clip_grad_norm_(weights, run.clip)
             optimizer.step()
         with torch.no_grad():
             return outer.loss(run.network)

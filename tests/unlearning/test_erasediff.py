@@ -1,6 +1,7 @@
 """EraseDiff's update against a solver of Eq. 6, its inner loop against closed forms, and what the call promises."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -246,6 +247,16 @@ def test_what_the_inner_loop_changes(variant):
             each.optimizer = torch.optim.SGD(each.network.parameters(), lr=1e-3)
             each.run()
         assert alike(one.model, three.model)
+
+
+def test_the_code_s_inner_steps_are_not_clipped_and_its_updates_are():
+    """Adam's first moment after one of each, both clipped to c, would be at most (0.9 + 1) 0.1 c long."""
+    clip = 1e-4
+    one = run(trained(True), variant="code", K=1, steps=1, clip=clip)
+    one.run()
+    moments = [state["exp_avg"].flatten() for state in one.optimizer.state.values()]
+    assert torch.cat(moments).norm() > 10 * (0.9 + 1) * 0.1 * clip
+    assert math.isclose(torch.cat([p.grad.flatten() for p in one.network.parameters()]).norm(), clip, rel_tol=1e-3)
 
 
 def test_the_inner_loop_gains_on_unseen_data_and_a_longer_one_gains_more():
