@@ -337,7 +337,7 @@ page.say(
 #
 # - **A class that the classifier cannot see stays.** Everything hangs on $\pi_f(x_t)$. What it confuses is kept or lost with what it takes it for.
 # - **It forgets a class, not an image.** For single images there is no $\pi_f$ that a classifier could learn; SISS {cite}`siss` and ReTrack {cite}`retrack` are made for that ({py:mod}`paperlib.unlearning.siss`, {py:mod}`paperlib.unlearning.retrack`).
-# - **It does not hide.** The weights have moved a little, and how fast the class comes back under fine-tuning is another question ({ref}`compare-relearning`). At sampling time nothing is forgotten at all: whoever has the model has the class.
+# - **Nothing says yet that it does not hide.** The weights have moved a little; how fast the class comes back under fine-tuning was measured for other methods ({ref}`compare-relearning`), not for this one. At sampling time nothing is forgotten at all: whoever has the model has the class.
 # - **The classifier costs.** Its training, 4,000 gradient evaluations of a smaller network on MNIST, is not in the budget of 240. It is paid once for a data set, whatever is forgotten later and of which model.
 # - **Prompts.** For text there is no list of classes whose probabilities sum to one; negative prompting and ESD put a constant there.
 #
