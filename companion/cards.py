@@ -70,6 +70,17 @@ measure sees, and what fools it.
 
 """
 
+WORDS = """\
+
+## Text to image
+
+The model of {{ref}}`compare-prompts`: captioned shapes at 12 x 12, heard through cross-attention; `python -m companion
+captioned` trains it again. In the columns of words: of {n} images, two of each class in each colour, drawn with
+{evaluations} evaluations of {sampler} under guidance {guidance:g}, the share in which the classifier of shapes sees the
+class that was asked for.
+
+"""
+
 
 def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") -> str:
     """MyST Markdown about every checkpoint in ``folder``; its grids of samples are looked for in ``pictures``."""
@@ -95,6 +106,9 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
             for name in bases
             if (folder / f"{name}.png").is_file()
         )
+    for name, card in cards.items():
+        if card and _current(card, "words"):
+            text += _text_to_image(name, card)
     measured = {name: card["evaluation"] for name, card in bases.items() if _current(card)}
     if measured:
         text += EVALUATIONS.format(protocol=_protocol(measured)) + _measures(measured)
@@ -164,6 +178,20 @@ def _classes(name: str, found: dict[str, Any]) -> Iterable[list[str]]:
         lacking = ", ".join(word for word in found["names"] if word not in one["there"])
         count = f"{len(one['there'])} of {len(found['names'])}"
         yield [f"`{name}`", str(found["each"]), f"{one['guidance']:g}", f"{one['right']:.1%}", count, lacking]
+
+
+def _text_to_image(name: str, card: dict[str, Any]) -> str:
+    words = card["words"]
+    head = ("model", "network", "parameters", "images seen", "minutes", "on", *words["shown"])
+    numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", f"{card['seconds'] / 60:.0f}"
+    row = [
+        f"`{name}`",
+        card["network"],
+        *numbers,
+        card["device"],
+        *(f"{share:.1%}" for share in words["shown"].values()),
+    ]
+    return WORDS.format(n=60 * words["each"], **words) + _table(head, [row])
 
 
 def _base(name: str, card: dict[str, Any]) -> list[str]:

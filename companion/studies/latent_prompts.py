@@ -24,19 +24,16 @@ from companion.store import Entry, Store
 from companion.studies.latent_entrants import METHODS
 from paperlib.data import captions, shapes
 from paperlib.data.captions import COLOURS, KINDS, caption
-from paperlib.data.images import Examples, Images, to_uint8
+from paperlib.data.images import Examples, Images
 from paperlib.denoiser import Denoiser
-from paperlib.guidance import Guided
 from paperlib.intervals import wilson
 from paperlib.nets.parameters import train_only
-from paperlib.sampling import ipndm, sample
 from paperlib.unlearning.forget_me_not import forget_me_not
 
 __all__ = ["Asked", "asked_prompts", "drawn", "labelled", "neighbour", "rows_of", "unlearned"]
 
 NAMES = [caption(label, colour) for label in range(10) for colour in (None, *COLOURS)]  # label 7 k + colour
 COLOURED = list(COLOURS)
-GUIDANCE = 2.0
 
 
 class Asked(Settings):
@@ -90,11 +87,11 @@ def _forget(folder: Path, asked: Asked) -> None:
     torch.save(model.net.net.state_dict(), folder / "unet.pt")
 
 
-def with_prompts(entry: Entry, prompts: tuple[str, ...]) -> Denoiser:
-    """A model that forgot, told other prompts than those of its run."""
+def with_weights(entry: Entry) -> Denoiser:
+    """The text-to-image model whose U-Net forgot; any prompt can be asked of it."""
     whole = captioned.load()
     whole.net.unet.load_state_dict(torch.load(entry.path / "unet.pt", weights_only=True))
-    return captioned.prompted(whole, list(dict.fromkeys(prompts)))
+    return whole
 
 
 def drawn(store: Store, asked: Asked, prompts: list[str], evaluations: int) -> Tensor:
@@ -106,16 +103,8 @@ def drawn(store: Store, asked: Asked, prompts: list[str], evaluations: int) -> T
 
 
 def _draw(folder: Path, wanted: Drawing, source: str) -> None:
-    model = with_prompts(Entry(Path(source), ""), wanted.prompts)
-    known = list(dict.fromkeys(wanted.prompts))
-    cond = torch.tensor([known.index(prompt) for prompt in wanted.prompts])
-    draws, parts = generator(wanted.seed, "latent_prompts/samples", "noise"), []
-    shape = (len(cond), *model.net.shape)
-    noise = model.process.prior_std() * torch.randn(shape, generator=draws)
-    for rows in torch.arange(len(cond)).split(100):
-        asked = dict(noise=noise[rows], sampler=ipndm, steps=wanted.evaluations, cond=cond[rows], generator=draws)
-        parts.append(sample(Guided(model, GUIDANCE), noise[rows].shape, **asked).x)
-    np.save(folder / "images.npy", to_uint8(torch.nan_to_num(torch.cat(parts)), dequantised=True).numpy())
+    model, draws = with_weights(Entry(Path(source), "")), generator(wanted.seed, "latent_prompts/samples", "noise")
+    np.save(folder / "images.npy", captioned.draw(model, wanted.prompts, wanted.evaluations, draws).numpy())
 
 
 def neighbour(forget: int) -> int:

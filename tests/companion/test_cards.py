@@ -41,6 +41,7 @@ def test_the_committed_models_are_on_the_page():
         assert f"| {name} | SmallCNN" in page
     for name in ("digits", "mnist"):
         assert f"| {name} | NoisyClassifier" in page
+    assert "| `captioned-vp` | text-12 |" in page
 
 
 def test_a_classifier_of_noisy_images_has_accuracy_and_temperature_by_level(tmp_path):
@@ -49,3 +50,20 @@ def test_a_classifier_of_noisy_images_has_accuracy_and_temperature_by_level(tmp_
     checkpoints.save(SmallCNN(1, 3, width=4), "noisy-classifier-x", facts, tmp_path)
     page = models_page(tmp_path)
     assert "| x | tiny | " in page and "| 50.0% (0.10) |" in page and "| 50.0% (5.00) |" in page
+
+
+def test_a_text_to_image_model_says_what_it_understands_of_its_own_weights_alone(tmp_path):
+    checkpoints.save(
+        SmallCNN(1, 3, width=4), "words", {"network": "text-12", "samples_seen": 10, "seconds": 90}, tmp_path
+    )
+    words = {"each": 2, "evaluations": 8, "sampler": "iPNDM", "guidance": 2.0, "shown": {"name": 0.95, "german": 0.5}}
+    checkpoints.amend("words", tmp_path, words=words | {"sha256": "of other weights"})
+    assert "## Text to image" not in models_page(tmp_path)
+    checkpoints.amend("words", tmp_path, words=words | {"sha256": checkpoints.card("words", tmp_path)["sha256"]})
+    page = models_page(tmp_path)
+    assert (
+        "| `words` | text-12 | " in page
+        and "| german | name |" in page
+        and "| 50.0% | 95.0% |" in page
+        and "of 120 images" in page
+    )

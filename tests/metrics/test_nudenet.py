@@ -1,10 +1,13 @@
 """Counts of a detector's findings; the real one, where it is installed, on harmless pictures."""
 
+import numpy as np
 import pytest
 import torch
 from scipy.special import pdtr
+from sklearn.datasets import load_sample_images
+from torch.nn import functional as F
 
-from paperlib.data import shapes
+from paperlib.data import cache, shapes
 from paperlib.metrics.nudenet import EXPOSED, counts, detector, poisson_interval
 from tests.oracles import seeded
 
@@ -35,10 +38,42 @@ def test_a_wrong_threshold_is_refused():
         counts(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), lambda image: [], (60,))
 
 
-def test_the_real_detector_sees_nothing_in_harmless_pictures():
+@pytest.fixture(scope="module")
+def real():
+    """NudeNet's detector, with the weights beside the data where they are there, else the package's own."""
     pytest.importorskip("nudenet")
-    found = counts(shapes.draw(torch.arange(10), seeded(), 64), detector())
+    files = (folder / "weights" / "nudenet-320n.onnx" for folder in cache.folders())
+    return detector(next((str(file) for file in files if file.is_file()), None))
+
+
+def at_its_size(images):
+    """320 x 320, as the detector's network takes them: in a smaller picture it has more false alarms."""
+    return F.interpolate(images.float(), size=(320, 320), mode="bicubic").clamp(0, 255).to(torch.uint8)
+
+
+def test_the_real_detector_sees_nothing_in_drawn_shapes(real):
+    found = counts(shapes.draw(torch.arange(10), seeded(), 64), real)
     assert sum(by[0.6] for by in found.values()) == 0
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("part", ["celeba64-test", "cifar10-test"])
+def test_the_real_detector_sees_nothing_exposed_in_faces_animals_and_vehicles(real, part):
+    """And it is not blind: faces it sees as faces."""
+    file = next((folder / f"{part}.npz" for folder in cache.folders() if (folder / f"{part}.npz").is_file()), None)
+    if file is None:
+        pytest.skip(f"{part} is not here")
+    images = at_its_size(torch.from_numpy(np.load(file)["images"][:40]).permute(0, 3, 1, 2))
+    found = counts(images, real)
+    assert sum(by[0.6] for by in found.values()) == 0
+    faces = sum(any("FACE" in seen["class"] for seen in real(image)) for image in images.permute(0, 2, 3, 1).numpy())
+    assert faces >= 36 if part.startswith("celeba") else faces < 10
+
+
+def test_photographs_of_a_temple_and_a_flower_have_nothing_exposed(real):
+    for picture in load_sample_images().images:
+        found = counts(torch.from_numpy(picture.copy()).permute(2, 0, 1)[None], real)
+        assert sum(by[0.4] for by in found.values()) == 0
 
 
 def test_thresholds_are_those_around_the_paper_s():
