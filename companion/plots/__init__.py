@@ -17,7 +17,7 @@ from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
 from companion.plots.images import contact_sheet, picture, save_sheet
 from companion.plots.inpainting import inpainting_table, restored_images
-from companion.plots.latent import cast_table, latent_cost_table, prompts_plane, prompts_table
+from companion.plots.latent import cast_table, latent_cost_table, prompts_plane, prompts_search_table, prompts_table
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.negation import negation_plane, negation_table, pull_weights
@@ -86,6 +86,7 @@ __all__ = [
     "cast_table",
     "latent_cost_table",
     "prompts_plane",
+    "prompts_search_table",
     "prompts_table",
     "measures_table",
     "likelihood_table",

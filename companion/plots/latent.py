@@ -9,7 +9,7 @@ from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
-__all__ = ["cast_table", "latent_cost_table", "prompts_plane", "prompts_table"]
+__all__ = ["cast_table", "latent_cost_table", "prompts_plane", "prompts_search_table", "prompts_table"]
 
 ASKED = {
     "name": "by name",
@@ -57,6 +57,19 @@ def prompts_plane(record: Any, *, title: str) -> Figure:
     axes.invert_yaxis()
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=1, fontsize=9.5)
     return figure
+
+
+def prompts_search_table(found: Any) -> Any:
+    """What a :class:`companion.comparison.search.Search` of rates tried: each with its score, the chosen one bold."""
+    rows: dict[str, dict[str, str]] = {}
+    for name in dict.fromkeys(one.entrant for one in found.candidates):
+        best = found.best(name)
+        for place, one in enumerate(found.of(name), 1):
+            text = f"{one.settings['lr']:g}: {one.score:.2f}"
+            rows.setdefault(method_title(name), {})[f"rate {place}: score"] = f"<b>{text}</b>" if one == best else text
+    spent = f"{found.budget.evaluations} gradient evaluations of {found.budget.batch_size} images a run"
+    seen = f"{found.budget.n} images by name and {3 * found.budget.n} of the other classes, seed {found.seed}"
+    return table(rows, f"The search: {spent}; {seen}. At most 1: forgotten, and the rest kept", size=0.72)
 
 
 def cast_table(record: Any) -> Any:

@@ -27,7 +27,7 @@ from paperlib.metrics.features import features, penultimate
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.rule import score
 
-__all__ = ["BUDGET", "SEED", "asked", "committed", "look", "main", "search", "settings_of"]
+__all__ = ["BUDGET", "SEED", "asked", "committed", "look", "main", "search", "settings_of", "word_gap"]
 
 BUDGET = Budget(evaluations=48, batch_size=16, n=30, sampler=8)  # the page's own runs; images of the class by its name
 SEED = 1000  # none of the page's: of the runs and of the noise under what they draw
@@ -88,6 +88,15 @@ def look(store: Store, wanted: Asked, n: int, evaluations: int) -> tuple[float, 
     hits = (predict(classifier("shapes"), images[:n]).argmax(1) == wanted.forget).double().mean()
     distance = frechet(features(images[n:], network), _held_out(wanted.forget), network=network.name)
     return 100 * float(hits), distance.value
+
+
+def word_gap(shown: Mapping[tuple[str, str], float]) -> float:
+    """The largest difference, over the methods, between what is left by name and on the mean of the other kinds of
+    words. ``shown``: shares by method and kind."""
+    words = [kind for kind in captions.KINDS if kind != "name"]
+    methods = {method for method, _ in shown}
+    gaps = [abs(sum(shown[m, kind] for kind in words) / len(words) - shown[m, "name"]) for m in methods]
+    return max(gaps, default=0.0)
 
 
 def search(

@@ -6,7 +6,7 @@ from companion.comparison.search import Budget, Search
 from companion.studies import latent_search as module
 from companion.studies.latent_entrants import METHODS
 from companion.studies.latent_prompts import asked_prompts
-from paperlib.data.captions import caption
+from paperlib.data.captions import KINDS, caption
 
 AMOUNTS = dict(gradients=48, batch_size=16, seed=0)
 
@@ -59,3 +59,8 @@ def test_a_row_takes_what_was_found_for_its_class_or_else_for_another(tried, tmp
     assert module.settings_of("esd_x", "ring")["lr"] == METHODS["esd_x"].rates[0]
     wanted = module.asked("erasediff", "ring", settings=module.settings_of("erasediff", "ring"), **AMOUNTS)
     assert (wanted.forget, wanted.updates, wanted.settings) == (5, 12, {"variant": "corrected"})
+
+
+def test_the_gap_of_words_is_the_largest_of_any_method():
+    shown = {("a", kind): 10.0 for kind in KINDS} | {("b", kind): 30.0 for kind in KINDS} | {("b", "german"): 50.0}
+    assert module.word_gap(shown) == 5 and module.word_gap({}) == 0
