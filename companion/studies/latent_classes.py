@@ -13,23 +13,24 @@ from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.imagenet import IMAGENETTE, unlearning_accuracy
 from paperlib.metrics.miscast import miscast
 
-__all__ = ["BUDGETS", "UPDATES", "averages", "chosen", "class_rows", "classes", "missing", "prompts_of"]
+__all__ = ["BUDGETS", "UPDATES", "averages", "chosen", "class_rows", "classes", "missing", "prompts_of", "updates_of"]
 
 TABLE = ("forget_me_not", "esd", "salun", "erasediff")
 STRONGER = dict(alpha=1e-4)  # ours: the paper does not print how SalUn was made to forget more
-UPDATES = 118  # two passes over the 945 or so training images of a class, in batches of 16 (EraseDiff's code: E = 2)
+UPDATES, BATCH = 118, 16  # two passes over the 945 or so training images of a class (EraseDiff's code: E = 2)
 #: Of the methods that the paper takes from SalUn's Table, by their own codes the updates, batch and rate.
 OWN = {
     "forget_me_not": dict(updates=35, batch_size=4, lr=2e-6),
     "esd": dict(updates=1000, batch_size=1, lr=1e-5),
 }
 BUDGETS = dict(
-    smoke=dict(dataset="shapes", known=8, updates=1, batch_size=2, lr=1e-5, per_class=2, n=2, reference=8)
+    smoke=dict(dataset="shapes", known=8, seen=2, batch_size=2, lr=1e-5, per_class=2, n=2, reference=8)
     | dict(evaluations=2, own={}),
-    laptop=dict(dataset="cifar10", known=100, updates=0, batch_size=0, lr=0.0, per_class=0, n=0, reference=0)
+    laptop=dict(dataset="cifar10", known=100, seen=0, batch_size=0, lr=0.0, per_class=0, n=0, reference=0)
     | dict(evaluations=0, own={}),
-    # 100 images a prompt, 50 steps (Section 5.3); batches of 16 at 1e-5; 1,000 real images: the public script
-    paper=dict(dataset="cifar10", known=1000, updates=UPDATES, batch_size=16, lr=1e-5, per_class=1000, n=100)
+    # 100 images a prompt, 50 steps (Section 5.3); batches of 16 at 1e-5; 1,000 real images: public script. ``seen``:
+    # forgotten images, those of a batch and an update each, so that smaller batches are more updates
+    paper=dict(dataset="cifar10", known=1000, seen=UPDATES * BATCH, batch_size=BATCH, lr=1e-5, per_class=1000, n=100)
     | dict(reference=1000, evaluations=50, own=OWN),
 )
 
@@ -91,6 +92,11 @@ def run(profile: str, model: str, forget: str, method: str, amounts: Mapping[str
     return found
 
 
+def updates_of(seen: int, batch_size: int) -> int:
+    """How many updates show ``seen`` forgotten images in batches of this size: one at least."""
+    return max(1, round(seen / batch_size))
+
+
 def class_rows(
     profile: str,
     model: str,
@@ -106,6 +112,7 @@ def class_rows(
     seed, table = settings.get("seed", 0), []
     tiny = latent_runs.small(profile) and profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "imagenette", process="tiny" if tiny else "sd14")
+    amounts = dict(amounts) | {"updates": updates_of(amounts["seen"], amounts["batch_size"])}
     facts |= {name: amounts[name] for name in ("updates", "batch_size", "lr", "evaluations")}
     for method in methods:
         changes = STRONGER if method == "salun" and stronger else {}
