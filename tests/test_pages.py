@@ -55,7 +55,7 @@ def test_a_page_is_recorded_opens_with_its_box_and_ends_with_this_run(page):
     assert "page.this_run()" in cells[-1][0] and "hide-output" in cells[-1][1]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "compare_forgetting_by_prompt"])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_box_leaves_the_number_of_seeds_to_the_record(page):
     """It stands there in the record's own words; typed once more, it is wrong as soon as more seeds are recorded."""
     (box,) = [source for source, _ in code_cells(page) if "page.verdict(" in source]
