@@ -52,7 +52,7 @@ page.verdict(
     claim="Text-to-image models forget a class by the prompts that name it, and keep the others.",
     found=f"With rates searched alike, ESD through cross-attention (ESD-x) leaves {esd['name']:.0f} % of the discs and keeps {esd['neighbour']:.0f} % of the rings, {esd['others']:.0f} % of the rest. No method forgets only the word: under synonyms, paraphrases, German and French together a disc is left as often as by its name, to {gap:.1f} points.",
     verdict="Where the text encoder puts words of one meaning side by side, forgetting by name is forgetting by meaning. A classifier that no longer says *disc* is not a disc that is gone: see the pictures.",
-    rests=f"A small model, three seeds, 24 images a share and seed. Four rates a method, chosen on one other seed: the one for Selective Amnesia leaves between {min(amnesia):.0f} and {max(amnesia):.0f} % here.",
+    rests=f"A small model, 24 images a share and seed. Four rates a method, chosen on one other seed: the one for Selective Amnesia leaves between {min(amnesia):.0f} and {max(amnesia):.0f} % here.",
     holds=[esd["name"] < 2 and esd["neighbour"] > 90, gap < 5, max(amnesia) - min(amnesia) > 30],
 )
 

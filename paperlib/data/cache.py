@@ -122,6 +122,8 @@ def _arrays(path: Path, command: str) -> Arrays:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an offset that is none
             raise  # a permission or a disk: the file may be whole, and nobody is told to remove it
         raise DamagedData(f"{path} cannot be read ({error}): remove it, then run: {command}") from error
+    if "ids" in arrays and arrays["ids"].dtype.kind == "U" and np.char.isdecimal(arrays["ids"]).all():
+        arrays["ids"] = arrays["ids"].astype(np.int64)  # as they stand in the names of CelebA's files
     try:
         _check_layout(path.stem, arrays)
     except DamagedData as error:

@@ -199,6 +199,22 @@ def test_celeba_s_layout_is_read(folder):
         cache.write(folder, "celeba64-test", {"images": arrays["images"], "attributes": values})
     with pytest.raises(cache.DamagedData, match="attributes, 1 names"):
         cache.write(folder, "celeba64-test", arrays | {"names": np.array(["Bangs"])})
+    words = {"ids": np.array(["182638", "182639", "182640"])}  # prepared elsewhere, by the names of CelebA's files
+    np.savez(folder / "celeba64-test.npz", **arrays | words)
+    assert torch.equal(sets.load("celeba", "test").values, images.values)
+    np.savez(folder / "celeba64-test.npz", **arrays | {"ids": np.array(["1", "2", "3b"])})
+    with pytest.raises(cache.DamagedData, match="ids are .* not whole numbers"):
+        sets.load("celeba", "test")
+
+
+@pytest.mark.realdata
+def test_real_faces_have_celeba_s_attributes():
+    if not cache.find("celeba64-test").is_file():
+        pytest.skip("the faces are not there")
+    faces = sets.load("celeba", "test")
+    assert faces.shape == (3, 64, 64) and len(faces.attributes) == 40
+    share = faces.attribute("Bangs").double().mean().item()
+    assert 0.1 < share < 0.2  # 15 % of all 202,599 faces
 
 
 @pytest.mark.realdata
