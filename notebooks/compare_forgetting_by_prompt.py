@@ -99,8 +99,10 @@ pd.Series(
 
 # %%
 from companion import plots
+from companion.studies.latent_search import committed
 
-plots.prompts_search_table(search) if search else "not searched"
+found = committed(forget)
+plots.prompts_search_table(found) if found else "not searched"
 
 # %% [markdown]
 # One run, as the equations have it: Forget-Me-Not lowers the cross-attention at the word, $L = \sum_l \overline{|A_l[:, S]|^2}$.

@@ -17,7 +17,7 @@
 # (erasediff-tab3)=
 # # EraseDiff, Tables 3 and 5: classes of Imagenette, forgotten by Stable Diffusion
 #
-# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget one class of Imagenette at a time, by its prompt, *an image of* a tench, and prints two numbers: UA, the share of images drawn from the forgotten prompt that a classifier takes for anything else, and the FID of the images drawn from the other nine prompts. Table 5 repeats SalUn {cite}`fan2024` "with stronger forgetting". Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the tables where they are at hand. What the printed numbers can say needs no weights, and is measured here.
+# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget one class of Imagenette at a time, by its prompt, *an image of* a tench, and prints two numbers: UA, the share of images drawn from the forgotten prompt that a classifier takes for anything else, and the FID of the images drawn from the other nine prompts. Table 5 repeats SalUn {cite}`fan2024` at a stronger setting. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the tables where they are at hand. What the printed numbers can say needs no weights, and is measured here.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -25,7 +25,7 @@ seeds = ""  # such as "0,1,2"; empty: as many as the profile has
 model = "CompVis/stable-diffusion-v1-4"  # kept by huggingface_hub, or a folder in diffusers' layout
 forget = "tench"  # a class, or all: the ten, and their mean
 methods = "erasediff"  # all | forget_me_not, esd, salun, erasediff, with commas between
-table = 3  # 3 | 5: SalUn with stronger forgetting
+table = 3  # 3 | 5: SalUn at a stronger setting
 trains = ""  # full | xattn | noxattn | selfattn | notime; empty: the method's own choice
 lora = 0  # rank of adapters in place of full weights, for 24 GB
 batch_size = 0  # 0: as the profile has
@@ -50,7 +50,7 @@ both = [latent_audits.printed_fids()[method] for method in ("erasediff", "salun"
 nine = latent_audits.mean_without(*both, "tench")
 page.verdict(
     claim="EraseDiff forgets every class (UA 99.91 % on average) at an FID of 1.11, where SalUn has 1.22 and ESD 1.49.",
-    found=f"No cell was run here. A public script whose cast leaves only black pixels reads {wrong.get('equal', 0):.2f} for two samples of one set and {wrong.get('grey', 0):.2f} for images that are all grey, where the right bytes read {right.get('equal', 0):.2f} and {right.get('grey', 0):.2f}. UA of 99.9 % takes 1,000 images, the text says 100. Without *tench* EraseDiff's mean FID is {nine['ours']:.2f} and SalUn's {nine['theirs']:.2f}.",
+    found=f"No cell was run here. A public script whose cast leaves only black pixels reads {wrong.get('equal', 0):.2f} for two samples of one set and {wrong.get('grey', 0):.2f} for images that are all grey, where the right bytes read {right.get('equal', 0):.2f} and {right.get('grey', 0):.2f}. UA of 99.9 % takes 1,000 images; the text says 100 in one place, 1,000 in another. Without *tench* EraseDiff's mean FID is {nine['ours']:.2f} and SalUn's {nine['theirs']:.2f}.",
     verdict="*Open*: whether the printed FIDs came from that script is not known; values near 1 fit it. EraseDiff's lead in the mean rests on one class of ten.",
     rests="Known changes of known images, and the printed cells themselves.",
     holds=[
@@ -94,7 +94,7 @@ network = network_64()
 # %% [markdown]
 # ## UA, and how many images are behind it
 #
-# The text says "we generate 100 images for each prompt". A share of 100 images has no tenths of a percent:
+# Section 5.3 says "We generate 100 images for each prompt", Section 8 "We evaluate over 1K generated images". A share of 100 images has no tenths of a percent:
 
 # %%
 import pandas as pd
