@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.long.children import status_of
-from tests.long.works import WORKS
+from tests.long.works import WORKS, Book
 
 
 @pytest.fixture
@@ -30,11 +30,9 @@ def disk(tmp_path):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
-@pytest.mark.parametrize("name", WORKS)
-def test_what_met_a_full_disk_goes_on_when_there_is_room(tmp_path, disk, name, share):
+def met_a_full_disk(work, tmp_path, disk, share):
     folder, give = disk
-    work, undisturbed = WORKS[name](), tmp_path / "undisturbed"
+    undisturbed = tmp_path / "undisturbed"
     work.run(undisturbed)
     needed = sum(file.stat().st_blocks for file in undisturbed.rglob("*")) // 2  # KB
     give(max(4, int(share * needed)))
@@ -43,3 +41,14 @@ def test_what_met_a_full_disk_goes_on_when_there_is_room(tmp_path, disk, name, s
     give(20 * needed)
     assert status_of(lambda: work.run(folder)) == 0
     work.check(folder, undisturbed, True)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("name", WORKS)
+def test_what_met_a_full_disk_goes_on_when_there_is_room(tmp_path, disk, name, share):
+    met_a_full_disk(WORKS[name](), tmp_path, disk, share)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_book_that_met_a_full_disk_goes_on_when_there_is_room(tmp_path, disk, share):
+    met_a_full_disk(Book(tmp_path / "checkout"), tmp_path, disk, share)
