@@ -11,6 +11,7 @@ from typing import Any
 
 from companion import claims
 from companion.records import RecordError, Value, measured, plain
+from companion.units import SHARES
 
 __all__ = ["Row", "gather", "row"]
 
@@ -63,19 +64,20 @@ def gather(rows: Iterable[Row], page: str, tables: Sequence[str] = (), by: Seque
     values, taken = [], {}
     for several in groups.values():
         first = several[0]
-        if len({one.n for one in several}) > 1:
+        unit, ns = first.unit or claims.metrics()[first.metric].unit, [one.n for one in several]
+        if len(set(ns)) > 1 and unit in SHARES:
             raise RecordError(f"{_said(first)}: its seeds rest on different numbers of samples")
         facts = {name: value for name, value in first.facts.items() if name not in ("dataset", "method")}
         intervals = [list(one.interval) for one in several if one.interval]
         known = {"metric": first.metric} | facts | ({"ci95_images": intervals} if intervals else {})
-        unit = first.unit or claims.metrics()[first.metric].unit
+        known |= {"n_per_seed": ns} if len(set(ns)) > 1 else {}  # of samples that are not what is to be forgotten
         own = {"dataset": first.facts.get("dataset", ""), "method": first.facts.get("method", "")}
         ident = claims.join({**known, **own, "unit": unit}, tables) or _own(page, {**known, **own}, by)
         if ident in taken:
             raise RecordError(f"{ident} is the id of two rows, {taken[ident]} and {_said(first)}: name a fact in `by`")
         taken[ident] = _said(first)
         seeds, per_seed = [one.seed for one in several], [one.value for one in several]
-        values.append(measured(ident, per_seed, seeds=seeds, unit=unit, n=first.n, **own, protocol=known))
+        values.append(measured(ident, per_seed, seeds=seeds, unit=unit, n=min(ns), **own, protocol=known))
     return values
 
 

@@ -121,6 +121,13 @@ def test_seeds_on_different_numbers_of_samples_are_refused():
         gather([row(1, **UR), row(1, seed=1, **UR | {"n": 50})], "example")
 
 
+def test_a_distance_of_the_rest_has_the_least_number_and_every_seed_s():
+    """How many samples are left differs from seed to seed; shares of them are not pooled, distances are."""
+    told = UR | {"metric": "rest-frechet", "unit": "squared distance"}
+    (found,) = gather([row(2, **told | {"n": 60}), row(1, seed=1, **told | {"n": 50})], "example")
+    assert (found.n, found.protocol["n_per_seed"], found.per_seed) == (50, [60, 50], [2, 1])
+
+
 def test_a_seed_that_stands_twice_is_refused():
     with pytest.raises(RecordError, match="no seed twice"):
         gather([row(1, **UR), row(2, **UR)], "example")
