@@ -23,7 +23,7 @@ class PromptEntrant(Entrant):
 
     Args:
         call: its function; None leaves the model as it is.
-        trains: which weights, by :data:`paperlib.nets.parameters.CHOICES`.
+        trains: which weights, by ``CHOICES`` of :mod:`paperlib.nets.parameters`.
         passes: gradient evaluations an update; each side's batch is one.
     """
 
