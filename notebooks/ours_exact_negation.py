@@ -65,16 +65,19 @@ if page.recorded:
     seen, second, rest = (of(page.recorded, metric) for metric in metrics)
     far = {name: value / rest["standard", None] for name, value in rest.items()}
     first, wide = ("without", 1.0), ("unseen", None)
-    own, denoised = ("negate_own", 2.0), ("negate", 1.0)
+    own, plain = ("negate_own", 2.0), ("negate_own", 1.0)
+    denoised, answered = ("negate", 1.0), ("negate_answers", 1.0)
     spent = page.recorded.series["amounts"]["updates"]
 page.verdict(
     claim="Ours: with a classifier of noisy images a model forgets a class as if it had never seen it, while it is sampled or for good, without a step that breaks anything.",
-    found=f"MNIST's digit 1, DDPM; before: UR {seen['standard', None]:.1f} %. *While sampling*, w = 1: {seen[first]:.1f} %, and the other digits come nearer to real ones, {far[first]:.2f} times the distance before; retrained in full, {seen[wide]:.1f} % and {far[wide]:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data, w = 2: {seen[own]:.1f} % and {far[own]:.2f} times. With real data and denoising for the rest: {seen[denoised]:.1f} %, but {far[denoised]:.2f} times.",
-    verdict="Borne out so far: forgotten like retraining, and the rest kept where the lesson is the model's own samples. Taught on real images it is not yet; why is open.",
+    found=f"MNIST's digit 1, DDPM; before: UR {seen['standard', None]:.1f} %. *While sampling*, w = 1: {seen[first]:.1f} %, and the other digits at {far[first]:.2f} times the distance before; retrained in full, {seen[wide]:.1f} % and {far[wide]:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {seen[plain]:.1f} % and {far[plain]:.2f} times at w = 1, {seen[own]:.1f} % and {far[own]:.2f} at w = 2. With real data, and the old model's answers for the rest: {seen[answered]:.1f} % and {far[answered]:.2f}; with denoising for the rest: {seen[denoised]:.1f} %, but {far[denoised]:.2f} times.",
+    verdict="Borne out on this class: it forgets like retraining, without data and in minutes, and keeps the others as they were. Retraining in full makes them better than they were; that no unlearning does here.",
     rests="One class, one learning rate. A second judge agrees. The classifier's training is not counted.",
     holds=[
-        max(seen[first], seen[own], seen[denoised]) < 1 and max(second[first], second[own]) < 1,
-        far[first] < 0.9 and far[wide] < 0.9 and far[own] < 1.1 < far[denoised],
+        max(seen[name] for name in (first, own, plain, answered, denoised)) < 1,
+        max(second[first], second[own], second[plain]) < 1,
+        max(far[own], far[plain]) < 1
+        and far[wide] < far[first] < 1 < far[answered] < far[denoised],
     ],
 )
 
@@ -314,19 +317,26 @@ times = {name: value / kept["standard", None] for name, value in kept.items()}
 mid = {row["sigma_over_alpha"]: row for row in pulls if row["side"] == "forget"}
 firm = [row["w"] for row in held if row["sigma_over_alpha"] >= 2]
 amid = [row["w"] for level, row in mid.items() if level >= 2]
+data, answers, taught_own = (
+    result.find(metric="rest-frechet", method=name, w=1.0).per_seed
+    for name in ("negate", "negate_answers", "negate_own")
+)
 best = min((one for one in beside if one["ur"] < 1.5), key=lambda one: one["rest"])
+
+# %% tags=["hide-input"]
 page.say(
     f"**While sampling it does what the equation says.** At w = 1 UR is {ur['without', 1.0]:.1f} %, where retraining in full has {ur['unseen', None]:.1f} %, and the distance of the others is {times['without', 1.0]:.2f} times that before: the pull moves a sample to another digit instead of breaking it. At w = 4 it is {ur['without', 4.0]:.1f} % and {times['without', 4.0]:.2f} times.",
     f"**No trick on one judge.** The second judge says {judge['standard', None]:.1f} % before and {judge['without', 1.0]:.1f} %, {judge['without', 4.0]:.1f} % and {judge['negate', 1.0]:.1f} % for w = 1 and 4 while sampling and for the model taught with data; the samples and their nearest training images show whole digits.",
-    f"**Taught without data it is as good as while sampling**: UR {ur['negate_own', 2.0]:.1f} % (second judge {judge['negate_own', 2.0]:.1f} %) at {times['negate_own', 2.0]:.2f} times the distance. Of the methods with searched settings at the same budget that leave less than 1.5 %, the nearest to the rest is {best['title']}: {best['ur']:.1f} % at {best['rest']:.2f} times, with real data of both sides.",
-    f"**Taught with data it keeps less well**: {ur['negate', 1.0]:.1f} % at {times['negate', 1.0]:.2f} times. Two things differ: the points, real images in place of own samples, and the first term, denoising in place of the old model's own answer. Which of the two it is, no record tells yet (`keep` sets the first term); nor was the rate searched for. Both, and w = 1 without data, are still to be recorded.",
+    f"**Taught without data it is nearly as good as while sampling**: UR {ur['negate_own', 2.0]:.1f} % (second judge {judge['negate_own', 2.0]:.1f} %) at {times['negate_own', 2.0]:.2f} times the distance. Of the methods with searched settings at the same budget that leave less than 1.5 %, the nearest to the rest is {best['title']}: {best['ur']:.1f} % at {best['rest']:.2f} times, with real data of both sides.",
+    f"**What to teach for the rest matters.** On real images, with denoising as the first term, it is {ur['negate', 1.0]:.1f} % at {times['negate', 1.0]:.2f} times; with the old model's own answers there, {ur['negate_answers', 1.0]:.1f} % at {times['negate_answers', 1.0]:.2f}; on own samples, {ur['negate_own', 1.0]:.1f} % at {times['negate_own', 1.0]:.2f}. Own samples keep the rest better than real images with the same targets, with every seed; between denoising and answers three seeds do not decide. We suspect that 120 updates of 32 noisy images pull the weights about more than they teach, and that old answers at old samples leave them where they were; the rate was not searched for.",
     f"**The classifier's pull is not too short.** It is calibrated: the temperatures are near 1. The fitted weight is {min(firm):.1f} to {max(firm):.1f} at retained and {min(amid):.1f} to {max(amid):.1f} at forgotten images at the noise levels where digits take shape; a weight above 1 is no correction of it.",
     f"**What is off is the model.** At $\\sigma_t / \\alpha_t = 3$ its own prediction is off from the training set's by {mid[3.0]['model'] / mid[3.0]['pull']:.1f} times the length of the pull. And the pull's direction is only half right: its cosine with the training set's is {mid[2.0]['cosine']:.2f} at 2 and {mid[5.0]['cosine']:.2f} at 5. A larger weight buys certainty for both: at t = 0 it asks for $p\\, (1 - \\pi_f)^w$, which leaves out what is doubtful.",
     holds=[
         ur["without", 1.0] < 1 and times["without", 1.0] < 1 < judge["standard", None],
         max(judge["without", 1.0], judge["negate", 1.0], judge["negate_own", 2.0]) < 1,
         ur["negate_own", 2.0] < 0.5 and times["negate_own", 2.0] < 1.1 < best["rest"],
-        ur["negate", 1.0] < 1 and 1.1 < times["negate", 1.0],
+        all(b < a for a, b in zip(answers, taught_own)) and 1.1 < times["negate", 1.0],
+        not all(b < a for a, b in zip(data, answers)) and times["negate_own", 1.0] < 1,
         max(firm) < 1.1 and max(amid) < 1,
         0.4 < mid[3.0]["model"] / mid[3.0]["pull"] and mid[2.0]["cosine"] < 0.6,
     ],

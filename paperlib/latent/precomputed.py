@@ -54,7 +54,8 @@ class Precomputed:
         return self.mean + self.std * normal(self.mean.shape, generator, "cpu")
 
     def embeddings(self, prompts: Sequence[str]) -> Tensor:
-        """Of some of the prompts, in this order, and last of the empty one: :func:`paperlib.latent.pipeline.denoiser`'s ``embeddings``."""
+        """Of some of the prompts, in this order, and last of the empty one: what
+        :func:`paperlib.latent.pipeline.denoiser` takes as ``embeddings``."""
         if unknown := [prompt for prompt in prompts if prompt not in self.prompts]:
             raise ValueError(f"the prompt {unknown[0]!r} was not precomputed; there are: {', '.join(self.prompts)}")
         return self.embedded[[*map(self.prompts.index, prompts), len(self.prompts)]]
