@@ -45,7 +45,8 @@ def seed_interval(
         whole = SHARES[unit]
         low, high = share_interval([value / whole for value in values], n, shared=shared)
         return whole * low, whole * high
-    found = (positive_interval if unit in POSITIVE else t_interval)(values)
+    positive = unit in POSITIVE or metric.lower() == "entropy"  # in nats, as likelihoods are, which may be negative
+    found = (positive_interval if positive else t_interval)(values)
     return added(mean, found, ends) if ends and shared else found
 
 
