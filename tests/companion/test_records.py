@@ -20,6 +20,7 @@ RANGES = [  # unit, metric, and between what the quantity can lie
     ("probability", "p_forget", 0, 1),
     ("squared distance", "frechet", 0, math.inf),
     ("MiB", "memory", 0, math.inf),
+    ("nats", "entropy", 0, math.inf),
     ("percent", "pul", -math.inf, 100),
     ("%", "PUL", -math.inf, 100),
     ("bits/dim", "nll", -math.inf, math.inf),
