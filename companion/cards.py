@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from companion import checkpoints
+from paperlib.data import captions, shapes
 
 __all__ = ["models_page"]
 
@@ -191,7 +192,7 @@ def _text_to_image(name: str, card: dict[str, Any]) -> str:
         card["device"],
         *(f"{share:.1%}" for share in words["shown"].values()),
     ]
-    return WORDS.format(n=60 * words["each"], **words) + _table(head, [row])
+    return WORDS.format(n=len(shapes.CLASSES) * len(captions.COLOURS) * words["each"], **words) + _table(head, [row])
 
 
 def _base(name: str, card: dict[str, Any]) -> list[str]:

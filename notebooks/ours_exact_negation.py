@@ -71,7 +71,7 @@ if page.recorded:
 page.verdict(
     claim="Ours: with a classifier of noisy images a model forgets a class as if it had never seen it, while it is sampled or for good, without a step that breaks anything.",
     found=f"MNIST's digit 1, DDPM; before: UR {seen['standard', None]:.1f} %. *While sampling*, w = 1: {seen[first]:.1f} %, and the other digits at {far[first]:.2f} times the distance before; retrained in full, {seen[wide]:.1f} % and {far[wide]:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {seen[plain]:.1f} % and {far[plain]:.2f} times at w = 1, {seen[own]:.1f} % and {far[own]:.2f} at w = 2. With real data, and the old model's answers for the rest: {seen[answered]:.1f} % and {far[answered]:.2f}; with denoising for the rest: {seen[denoised]:.1f} %, but {far[denoised]:.2f} times.",
-    verdict="Borne out on this class: it forgets like retraining, without data and in minutes, and keeps the others as they were. Retraining in full makes them better than they were; that no unlearning does here.",
+    verdict="Borne out on this class: it forgets like retraining, without data, and keeps the others as they were. Retraining in full brings them nearer still to real ones.",
     rests="One class, one learning rate. A second judge agrees. The classifier's training is not counted.",
     holds=[
         max(seen[name] for name in (first, own, plain, answered, denoised)) < 1,
