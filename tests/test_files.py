@@ -1,7 +1,12 @@
 """Files that are whole or not there: on a full disk what was there before stays, and the next try succeeds."""
 
 import json
+import os
+import platform
 import resource
+import signal
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -42,6 +47,34 @@ def test_a_draft_that_fails_is_gone_and_the_file_stays(tmp_path):
         draft.write_text("half")
         raise RuntimeError
     assert file.read_text() == "old\n" and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_killed_writer_s_draft_goes_with_the_next_writer_and_a_living_one_s_stays(tmp_path):
+    file = tmp_path / "a.npz"
+    writing = [
+        "import os",
+        "from pathlib import Path",
+        "from paperlib.files import whole",
+        f"with whole(Path({str(file)!r})) as draft:",
+        "    draft.write_text('other')",
+    ]
+    killing = [*writing, "    os.kill(os.getpid(), 9)"]
+    killed = subprocess.run([sys.executable, "-c", "\n".join(killing)], check=False)
+    assert killed.returncode == -signal.SIGKILL and len(list(tmp_path.iterdir())) == 1
+    here = f"@{platform.node()}-"
+    others = [
+        tmp_path / f".{os.getpid()}{here}a.npz",  # being written
+        tmp_path / f".999999999{here}b.npz",  # another file's
+        tmp_path / ".999999999@elsewhere-a.npz",  # on a shared disk
+    ]
+    for other in others[1:]:
+        other.write_text("half")
+    with whole(file) as draft:
+        assert draft == others[0]
+        draft.write_text("whole")
+        subprocess.run([sys.executable, "-c", "\n".join(writing)], check=True)
+        assert file.read_text() == "other"
+    assert file.read_text() == "whole" and sorted(tmp_path.iterdir()) == sorted([file, *others[1:]])
 
 
 def save_checkpoint(folder, value):

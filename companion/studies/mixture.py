@@ -21,6 +21,7 @@ from companion.store import Entry, Store
 from paperlib.data.frontier import Optimum
 from paperlib.data.mixture import SGU_MIXTURE
 from paperlib.denoiser import Denoiser, ExactDenoiser, reinitialise
+from paperlib.files import whole
 from paperlib.losses import batch, noised, score_matching
 from paperlib.nets.mlp import MLP
 from paperlib.processes import VE
@@ -197,8 +198,8 @@ def _train(folder: Path, config: dict, base: Path | None = None) -> None:
         if step.index % max(1, settings.steps // 100) == 0:
             curve[step.index] = step.losses
         if step.index % SNAPSHOT == 0:
-            torch.save({"training": run.state_dict(), "curve": curve}, folder / ".resume.pt")
-            os.replace(folder / ".resume.pt", snapshot)
+            with whole(snapshot) as draft:
+                torch.save({"training": run.state_dict(), "curve": curve}, draft)
     save_file(run.model.state_dict(), folder / "model.safetensors")
     (folder / "losses.json").write_text(json.dumps(curve), encoding="utf-8")
 
