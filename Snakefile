@@ -25,6 +25,7 @@ STEPS = {
 SEARCHES = sorted(Path("results/search").glob("*.json"))  # the bench's settings
 PAGES = sorted(path.stem for path in Path("notebooks").glob("*.py"))
 PROFILE, SOLUTIONS = config["profile"], config["solutions"]
+JOBS = min(int(config.get("jobs", 1)), os.cpu_count())  # here; a cluster may have more
 ONLY = config.get("only", "").split(",") if config.get("only") else []
 # What a cluster is asked for, of a page or a step: minutes, and memory in MB. `paper` wants a GPU where PAPERLIB_GPUS
 # says how many a job may have.
@@ -75,7 +76,7 @@ rule html:
     log:
         f"{BUILD}/logs/html.log",
     shell:
-        "{sys.executable:q} -m companion.book --profile {params.profile} --solutions {params.solutions}"
+        "{sys.executable:q} -m companion.book --profile {params.profile} --solutions {params.solutions} --jobs {JOBS}"
         " --stamp {output:q} > {log:q} 2>&1"
 
 

@@ -20,6 +20,7 @@ from companion.cards import models_page
 from companion.code import PACKAGES
 from companion.execute import ROOT, write_stamp
 from companion.folders import build_folder
+from companion.options import positive_int
 from companion.parameters import PROFILES
 from companion.reach import reach_page
 from companion.scorecard import cells, scorecard_page, summary_table
@@ -66,8 +67,8 @@ def table_of_contents(toc: dict, pages: set[str]) -> dict:
     return {**toc, "parts": [part for part in parts if part["chapters"]]}
 
 
-def assemble(profile: str, solutions: str, folder: Path) -> None:
-    """Put the book's sources together in ``folder``, which is made anew."""
+def assemble(profile: str, solutions: str, folder: Path, jobs: int = 1) -> None:
+    """Put the book's sources together in ``folder``, which is made anew; ``jobs`` processes are to write its pages."""
     import nbformat
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -99,15 +100,16 @@ def assemble(profile: str, solutions: str, folder: Path) -> None:
 
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     address = bool(config["repository"]["url"])  # without one, no button that needs it
+    config["sphinx"]["config"]["writers"] = jobs
     config["html"] |= {"use_repository_button": address, "use_issues_button": address}
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
-def build(profile: str, solutions: str) -> Path:
+def build(profile: str, solutions: str, jobs: int) -> Path:
     """Build the HTML with every warning an error; return its folder, or raise and leave the last good one."""
     home = build_folder()
     source, side, html, old = home / "source", home / "html-new", home / "html", home / "html-old"
-    assemble(profile, solutions, source)
+    assemble(profile, solutions, source, jobs)
     shutil.rmtree(side, ignore_errors=True)
     program = str(Path(sys.executable).with_name("jupyter-book"))
     command = [program, "build", str(source), "--path-output", str(side)]
@@ -126,10 +128,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m companion.book", description="Build the book's HTML.")
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
+    parser.add_argument("--jobs", type=positive_int, default=1, help="processes that write the pages")
     parser.add_argument("--stamp", type=Path, help="a file to write when the book is built")
     options = parser.parse_args()
     try:
-        html = build(options.profile, options.solutions)
+        html = build(options.profile, options.solutions, options.jobs)
     except subprocess.CalledProcessError:
         print("the book was not built: its warnings and errors stand above", file=sys.stderr)
         return 1

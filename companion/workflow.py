@@ -113,7 +113,7 @@ def make_book(profile: str, jobs: int, solutions: str, cluster: str = "no", only
     command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--nolock"]
     command += slurm(build, jobs) if cluster == "slurm" else ["--cores", str(jobs)]
     command += ["--workflow-profile", "none", "--keep-going", "--rerun-incomplete"] + (["pages"] if only else [])
-    command += ["--config", f"profile={profile}", f"solutions={solutions}", f"only={only}"]
+    command += ["--config", f"profile={profile}", f"solutions={solutions}", f"only={only}", f"jobs={jobs}"]
     try:
         cli.main(command)
     except SystemExit as end:

@@ -13,10 +13,15 @@ __all__ = ["ended", "kill", "started", "status_of"]
 
 def started(work: Callable[[], object]) -> int:
     """Begin the work; return the child's number. Its status is 1 where the work raised."""
+    heading, told = os.pipe()
     child = os.fork()
     if child:
+        os.close(told)
+        os.read(heading, 1)  # ends when the child heads its group: before that there is no group to kill
+        os.close(heading)
         return child
     os.setsid()
+    os.close(told)
     try:
         sys.stdout = sys.stderr = open(os.devnull, "w")
         work()

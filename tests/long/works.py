@@ -71,7 +71,7 @@ class CourseOfAMethod:
 class SearchAndItsFile:
     """Steps of the store, and the file of settings that is committed."""
 
-    budget = Budget(evaluations=12, batch_size=4, n=60, sampler=4)
+    budget = Budget(evaluations=8, batch_size=4, n=20, sampler=2)
 
     def run(self, folder: Path) -> None:
         found = search(Store(folder / "store"), "digits-ddpm", "7", self.budget, ["finetune", "neggrad"], str)
