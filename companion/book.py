@@ -41,11 +41,12 @@ def modules(packages: Sequence[Path] = PACKAGES) -> dict[str, list[str]]:
 
 
 def reference(package: str, names: Sequence[str]) -> str:
-    """Return the page of a package: a section for each of its modules, whose text is made from its docstrings."""
+    """Return the page of a package: a section for each of its modules, by its own name, whose text is made from its
+    docstrings."""
     options = "   :members:\n   :undoc-members:\n"
     parts = [f"# {package}\n"]
     for name in names:
-        heading = "" if name == package else f"## {name}\n\n"
+        heading = "" if name == package else f"## {name.removeprefix(f'{package}.')}\n\n"
         parts.append(f"{heading}```{{eval-rst}}\n.. automodule:: {name}\n{options}```\n")
     return "\n".join(parts)
 

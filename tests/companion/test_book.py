@@ -35,7 +35,7 @@ def test_every_module_with_a_docstring_has_its_section_on_the_page_of_its_packag
     assert len(names) == len(set(names)) and not [name for name in names if name.endswith("__")]
     text = book.reference("a.b", ["a.b", "a.b.c"])
     assert [line for line in text.splitlines() if line.startswith(("#", ".. "))] == [
-        *("# a.b", ".. automodule:: a.b", "## a.b.c", ".. automodule:: a.b.c"),
+        *("# a.b", ".. automodule:: a.b", "## c", ".. automodule:: a.b.c"),
     ]
 
 
