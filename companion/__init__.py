@@ -1,5 +1,5 @@
-"""How a page runs: what it starts from (base models, classifiers), the store of computed steps, its record.
+"""How a page runs: its base models and classifiers, the store of computed steps, and its record.
 
-What the steps compute is in the packages below: ``evaluation`` (what a model is worth), ``comparison`` (all methods on
-one bench), ``studies`` (the steps of single pages) and ``campaign`` (the long runs, in the order of their worth).
+The steps themselves are in the packages below: ``evaluation`` (measures of a model), ``comparison`` (all methods on one
+bench), ``studies`` (steps of single pages) and ``campaign`` (the long runs, the most useful first).
 """

@@ -5,29 +5,29 @@ import sys
 
 __all__ = ["COMMANDS", "main"]
 
-#: name -> the module whose ``main`` it is, and what it does.
+#: name -> the module whose ``main`` runs, and what the command does.
 COMMANDS = {
-    "book": ("companion.workflow", "compute what is stale and build the book (make book)"),
-    "page": ("companion.execute", "execute one page, with its own parameters or others (make page)"),
-    "record": ("companion.record", "keep what a page measured, in results/ (make record)"),
-    "campaign": ("companion.campaign.plan", "train and evaluate the base models that are missing; --plan says which"),
-    "cost": ("companion.cost", "say what paper costs on this device (make book PROFILE=paper PLAN=yes)"),
-    "reach": ("companion.reaching", "see which printed cells every page reaches, into results/reach.json"),
-    "rehearse": ("companion.rehearse", "go the way of paper with every amount divided (make rehearse)"),
-    "weights": ("companion.weights", "give a base model of a paper's size weights that others have trained"),
-    "trials": ("companion.campaign.trials", "short trainings at equal time, to find a base model's recipe"),
+    "book": ("companion.workflow", "compute what is out of date and build the book (make book)"),
+    "page": ("companion.execute", "execute one page, with its default parameters or others (make page)"),
+    "record": ("companion.record", "copy a page's results to results/, ready to commit (make record)"),
+    "campaign": ("companion.campaign.plan", "train and evaluate the missing base models; --plan lists them"),
+    "cost": ("companion.cost", "estimate the cost of profile paper on this device (make book PROFILE=paper PLAN=yes)"),
+    "reach": ("companion.reaching", "list the printed cells that each page can reproduce, in results/reach.json"),
+    "rehearse": ("companion.rehearse", "run profile paper with every amount scaled down (make rehearse)"),
+    "weights": ("companion.weights", "import published weights for a base model of a paper's size"),
+    "trials": ("companion.campaign.trials", "compare short training runs of equal time, to find a base model's recipe"),
     "classifier": ("companion.classifier_training", "train the classifier of a data set"),
-    "noisy-classifier": ("companion.noisy_classifiers", "train the classifier of noisy images of a data set"),
+    "noisy-classifier": ("companion.noisy_classifiers", "train the classifier of a data set's noisy images"),
     "captioned": ("companion.captioned", "train the small text-to-image model"),
-    "evaluate": ("companion.evaluate", "measure a checkpoint: FID, UR, likelihoods and the rest"),
+    "evaluate": ("companion.evaluate", "evaluate a checkpoint: FID, UR, likelihoods and other metrics"),
     "search-alpha": ("companion.studies.sgu_search", "search SGU's alpha, which the paper does not print"),
-    "search-prompts": ("companion.studies.latent_search", "search every method's settings for forgetting by prompt"),
-    "search": ("companion.comparison.search", "search every method's settings on held-out images"),
+    "search-prompts": ("companion.studies.latent_search", "search each method's settings for forgetting by prompt"),
+    "search": ("companion.comparison.search", "search each method's settings on held-out images"),
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that the first argument names with the others; return its exit status."""
+    """Run the command named by the first argument with the other arguments; return its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help"):
         print("python -m companion NAME ...\n")

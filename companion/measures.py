@@ -1,9 +1,9 @@
-"""Measures of models, each yielding rows for a record: the value, its interval over images, n, and all facts.
+"""Measures of models as rows for a record: the value, its interval over images, n, and all facts.
 
 ::
 
     yield ur(model, "3,7", n=2000, evaluations=10, seed=0)
-    yield from nll(model, "3,7", images=128, seed=0)          # of test images of each side
+    yield from nll(model, "3,7", images=128, seed=0)          # on test images of each side
 
 Samples, features and likelihoods are stored steps: measures that need the same ones share them.
 """
@@ -42,13 +42,13 @@ SIDES = {"D_g": "retain", "D_f": "forget"}
 
 
 def subject_of(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> Subject:
-    """A model under a protocol, with all that its samples and an observer of them say."""
+    """Return a model under a protocol, with what its samples and their observer provide."""
     asked = Protocol.checked(metrics=metrics, forget=forget, **protocol)
     return prepare(model.checkpoint(), asked, device=pick_device(), store=model.store)
 
 
 def measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:
-    """The results of ``companion.evaluate``'s metrics, by name: what stands behind every measure here."""
+    """Return the results of ``companion.evaluate``'s metrics by name; every measure here uses them."""
     found = subject_of(model, metrics, forget, **protocol)
     return {one.name: one for name in metrics for one in METRICS[name][0](found)}
 
@@ -63,8 +63,8 @@ def _drawing(n: int, evaluations: int, seed: int, sampler: str) -> dict[str, Any
 
 
 def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
-    """UR: the share of ``n`` free samples that show ``forget``, in the classifier's eyes, in percent. ``floor`` is the
-    share of real retained test images that it takes for it."""
+    """UR: the percentage of ``n`` samples that show ``forget`` according to the classifier. ``floor`` is the share of
+    real retained test images that it takes for ``forget``."""
     found = measured(model, ("ur",), forget, **_drawing(n, evaluations, seed, sampler))["UR"]
     told = {"sampler": sampler, "sampler_evaluations": evaluations, "floor": found.details["floor"]}
     return _row(model, found, "ur", forget, seed, **told)
@@ -73,15 +73,15 @@ def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sample
 def pul(
     model: Model, before: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM"
 ) -> Row:
-    """PUL: 100 - 100 UR / UR of the model ``before``, in percent."""
+    """PUL: 100 - 100 UR / (UR of the model ``before``), in percent."""
     told = _drawing(n, evaluations, seed, sampler) | {"before": before.checkpoint()}
     found = measured(model, ("pul",), forget, **told)["PUL"]
     return _row(model, found, "pul", forget, seed, sampler=sampler, sampler_evaluations=evaluations)
 
 
 def distance(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
-    """The Frechet distance, in the classifier's features, of the samples that do not show ``forget`` from real images
-    without it: what became of the rest. Not an FID, whose features are Inception's."""
+    """The Frechet distance, in the classifier's features, between the samples that do not show ``forget`` and real
+    images without it: what became of the rest. Not an FID, which uses Inception's features."""
     results = measured(model, ("rest-frechet",), forget, **_drawing(n, evaluations, seed, sampler))
     found = next(one for name, one in results.items() if name.startswith("rest-Frechet distance"))
     told = {"sampler": sampler, "sampler_evaluations": evaluations, "unit": "squared distance"}
@@ -98,8 +98,8 @@ def ufid(
     seed: int,
     sampler: str = "iPNDM",
 ) -> Row:
-    """VDU's u-FID: the Frechet distance of all samples, those that show ``forget`` among them, from real images that do
-    not. In the features of the "classifier" it is no FID, and its metric is "u-frechet"."""
+    """VDU's u-FID: the Frechet distance of all samples, including those that show ``forget``, from real images that do
+    not. In "classifier" features it is not an FID, and its metric is "u-frechet"."""
     seen = {"inception": ("u-fid", "ufid", ""), "classifier": ("u-frechet", "u-frechet", "squared distance")}
     asked, metric, unit = seen[features]
     (found,) = measured(model, (asked,), forget, **_drawing(n, evaluations, seed, sampler)).values()
@@ -107,12 +107,12 @@ def ufid(
 
 
 def fid(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
-    """FID of ``n`` samples, nothing being forgotten."""
+    """FID of ``n`` samples, with nothing to forget."""
     (found,) = measured(model, ("fid",), "", **_drawing(n, evaluations, seed, sampler)).values()
     return _row(model, found, "fid", "", seed, sampler=sampler, sampler_evaluations=evaluations)
 
 
-#: recipe -> the metric as ``companion.evaluate`` and as a record has it, and the name of its results.
+#: recipe -> the metric's name in ``companion.evaluate`` and in a record, and the name of its results.
 LIKELIHOODS = {
     "flow": ("nll", "nll", "NLL"),
     "noised flow": ("noised-nll", "noised nll", "noised NLL"),
@@ -121,12 +121,12 @@ LIKELIHOODS = {
 
 
 def nll(model: Model, forget: str, *, images: int, seed: int, recipe: str = "flow", **solving: Any) -> Iterator[Row]:
-    """Bits a dimension of ``images`` test images of each side.
+    """Bits per dimension of ``images`` test images of each side.
 
-    ``recipe`` "flow" is the probability-flow ODE, score_sde's and the papers'; "noised flow" asks the model at noised
-    images, where it was trained; "bound" is a DDPM's own, and of other models there is none. Each has a metric of its
-    own (:mod:`paperlib.likelihood.recipes` says which tells what). ``solving``: the ODE's ``tolerance``, or the bound's
-    ``strata``.
+    The ``recipe`` "flow" is the probability-flow ODE of score_sde and the papers; "noised flow" starts the ODE at
+    noised images, where the model was trained; "bound" exists for DDPMs only. Each has its own metric
+    (:mod:`paperlib.likelihood.recipes` explains what each one measures). ``solving``: the ODE's ``tolerance``, or the
+    bound's ``strata``.
     """
     needs_recipe(recipe)
     asked, metric, called = LIKELIHOODS[recipe]
@@ -140,12 +140,12 @@ def nll(model: Model, forget: str, *, images: int, seed: int, recipe: str = "flo
 
 
 def nll_per_image(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> dict[str, Tensor]:
-    """The same of every single image, by side."""
+    """Bits per dimension of every single image by the "flow" recipe, by side."""
     told = {"kind": "nll", "forget": forget, "n": images, "tolerance": tolerance, "seed": seed}
     found = find(model.checkpoint())
     return {side: likelihood(model.store, found, pick_device(), side=word, **told) for side, word in SIDES.items()}
 
 
 def share_of_training(model: Model, forget: str) -> float:
-    """What is to be forgotten, in percent of the base model's training images."""
+    """The size of D_f in percent of the base model's training images."""
     return 100 * forgotten(bases.images(model.kind.dataset, "train"), forget).double().mean().item()

@@ -1,12 +1,12 @@
-"""Models as recipes that know their facts::
+"""Models as recipes that know how they were made::
 
     standard = base("mnist-ve")
     standard.unlearn(sgu, "3,7", loss="obtuse", alpha=0.9, updates=300, batch_size=32, lr=2e-4, seed=0)
     standard.retrained(without="3,7")
 
-A recipe computes nothing until its :meth:`Model.checkpoint` is asked for; what it computes is stored. Where a model
-cannot be had, :attr:`Model.missing` says why. :attr:`Model.facts` come from the recipe itself: a setting stands there
-only if this model was made with it.
+A recipe computes nothing until :meth:`Model.checkpoint` is called; the result is stored. If a model is not available,
+:attr:`Model.missing` says why. :attr:`Model.facts` come from the recipe itself: a setting is listed only if this model
+was made with it.
 """
 
 from collections.abc import Callable
@@ -29,15 +29,15 @@ __all__ = ["Model", "base"]
 
 @dataclass(frozen=True)
 class Model:
-    """A base model, its twin that never saw D_f, or what unlearning made of it.
+    """A base model, a model retrained without D_f, or an unlearned model.
 
     Args:
-        name: of the base model it is, or starts from; empty where there is none, and ``missing`` says why.
-        method: what it is called in tables and records.
-        forgot: what was forgotten, as a page's parameter.
-        run: of a model that unlearning made, everything that makes it what it is.
-        missing: why there is no such model; empty where there is.
-        images: of D_f that the run is given, the first ones; 0: all.
+        name: the base model that it is or starts from; empty if there is none, and ``missing`` says why.
+        method: its name in tables and records.
+        forgot: what was forgotten, written like a page's parameter.
+        run: for an unlearned model, everything that determines it.
+        missing: why the model does not exist; empty if it does.
+        images: how many images of D_f the run is given, from the first on; 0: all.
     """
 
     name: str
@@ -65,20 +65,20 @@ class Model:
         images: int = 0,
         **settings: Any,
     ) -> "Model":
-        """This model made to forget, from its own weights.
+        """Return the model that unlearning makes of this one, starting from its weights.
 
         Args:
             method: a function of :mod:`paperlib.unlearning`.
-            forget: what D_f is, as a page's parameter.
-            updates, batch_size, lr: of Adam, without averaging.
-            seed: of the run.
-            called: its name in tables and records, where that is not the function's.
-            looks: samples of the look at the end of the run.
-            evaluations: of the network, for each of them.
-            apart: updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run.
-            unit: what ``updates`` counts; "evaluations" of a gradient include what precedes the first update.
-            images: of D_f that it is given, the first ones; 0: all.
-            settings: the method's own.
+            forget: the forget set D_f, written like a page's parameter.
+            updates, batch_size, lr: settings of Adam, which runs without weight averaging.
+            seed: the seed of the run.
+            called: its name in tables and records, if not the function's.
+            looks: the number of samples evaluated at the end of the run.
+            evaluations: network evaluations for each of these samples.
+            apart: updates between the snapshots for VDU's posterior; 0: a sixtieth of the run.
+            unit: what ``updates`` counts; gradient "evaluations" include those before the first update.
+            images: how many images of D_f the run is given, from the first on; 0: all.
+            settings: the method's own settings.
         """
         name = next((name for name, one in METHODS.items() if one.call is method), "")
         if not name:
@@ -102,7 +102,7 @@ class Model:
         return replace(self, method=called or name, forgot=forget, run=run, images=images)
 
     def retrained(self, *, without: str, called: str = "unseen") -> "Model":
-        """The twin that was trained in the same way on D_g alone, where one is committed."""
+        """Return the model trained in the same way on D_g alone, if one is committed."""
         if self.missing:
             return replace(self, method=called, forgot=without)
         data = bases.images(self.kind.dataset, "test")
@@ -116,11 +116,11 @@ class Model:
 
     @property
     def kind(self) -> bases.Base:
-        """Of what kind it is."""
+        """The description of the base model that it is or starts from."""
         return BASES[self.name]
 
     def made(self) -> Entry:
-        """What unlearning left in the store, made now if need be."""
+        """Return the store's entry of the unlearning run, computing it if necessary."""
         if self.run is None:
             raise ValueError(f"{self.method} is a base model: no run has made it")
         if self.kind.labels or self.images:
@@ -128,14 +128,14 @@ class Model:
         return course(self.store, self.run)
 
     def checkpoint(self) -> str:
-        """What :mod:`companion.evaluation` measures: a committed name, or a file, made now if need be."""
+        """Return what :mod:`companion.evaluation` measures: a committed name, or a file, computed if necessary."""
         if self.missing:
             raise FileNotFoundError(f"{self.method}: {self.missing}")
         return str(model_file(self.made())) if self.run else self.name
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Data set, process, method, base model, and of a run every setting that it had."""
+        """Data set, process, method, base model and, for an unlearned model, every setting of its run."""
         found = {"dataset": self.kind.dataset, "process": self.kind.process, "method": self.method}
         if self.run is None:
             card = bases.card(self.name) or {}
@@ -151,7 +151,7 @@ class Model:
 
 
 def base(name: str, called: str = "standard") -> Model:
-    """A base model by its name, in tables ``called`` so; without a checkpoint, a recipe that says so."""
+    """Return a base model by name; tables call it ``called``. Without a checkpoint, the recipe says so."""
     if name not in BASES:
         larger = [one for one in BASES if BASES[one].paper and one.partition("-")[2] == name]
         why = f"there is no base model {name!r}" + (f"; profile paper has {', '.join(larger)}" if larger else "")

@@ -4,16 +4,16 @@
 
     page = Page("sgu_tab1_mixture_nll", vars())
     budget = page.budget(smoke={"steps": 200}, laptop={"steps": 6000}, paper={"steps": 6000})
-    result = page.measure(rows, series=curves)     # with profile "recorded": what is committed, nothing is computed
+    result = page.measure(rows, series=curves)     # profile "recorded" returns the committed record, without computing
     page.compare("sgu.tab1")
     page.figure(plots.likelihoods)
     page.this_run()
 
-The *recorded* result is the page's result. Where there is one, tables, figures and sentences show it, whatever the
-profile; what a run of smoke, laptop or paper has measured itself stands once, in the fold that :meth:`Page.this_run`
-makes at the page's end. A page that nobody has recorded yet shows its run.
+A page shows its *recorded* result: tables, figures and sentences use it in every profile. What a run of smoke, laptop
+or paper measures itself appears only in the fold that :meth:`Page.this_run` makes at the end of the page. A page that
+has no record yet shows its run.
 
-A run with the page's own parameters makes the book's record. Any other run has a folder of its own, so it cannot
+A run with the page's default parameters makes the book's record. Any other run has a folder of its own, so it cannot
 overwrite what the book shows.
 """
 
@@ -37,7 +37,7 @@ LARGEST_IMAGE = 500_000  # bytes: a record's images are committed
 
 
 def recorded(name: str) -> Record | None:
-    """Return the committed record of a page: ``paper`` where there is one, else ``laptop``, else None."""
+    """Return the committed record of a page: ``paper`` if there is one, else ``laptop``, else None."""
     for profile in ("paper", "laptop"):
         file = CHECKOUT / "results" / profile / f"{name}.json"
         if file.is_file():
@@ -53,15 +53,15 @@ class Markdown(str):
 
 
 class Untrue(AssertionError):
-    """A sentence of a page that its record no longer bears out."""
+    """Raised when a page's record no longer supports one of its sentences."""
 
 
 class Page:
     """One run of a page.
 
     Args:
-        name: the page's, as its file in ``notebooks/``.
-        names: the notebook's, ``vars()`` right after the parameters cell, or just the parameters.
+        name: the page's name, that of its file in ``notebooks/``.
+        names: the notebook's variables, ``vars()`` right after the parameters cell, or just the parameters.
     """
 
     def __init__(self, name: str, names: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ class Page:
         try:
             own = defaults(name)
             given = {parameter: names[parameter] for parameter in own if parameter in names}
-        except FileNotFoundError:  # a notebook that was downloaded alone: its own names are all there is
+        except FileNotFoundError:  # the notebook was downloaded alone: its variables are all there is
             own = given = plain_values(names)
         self.parameters = normalised(own, given)
         self.profile = check_profile(self.parameters.pop("profile", "smoke"))
@@ -80,7 +80,7 @@ class Page:
         if not self.computes and self.recorded is None:
             raise ValueError(f"profile='recorded': {name} has no committed record; take smoke, laptop or paper")
         self.seeds = seed_list(self.parameters.get("seeds", ""))
-        self.rows: Sequence[str] = ()  # what "all" means, where it is not every one
+        self.rows: Sequence[str] = ()  # what "all" means, if not every row
         build = build_folder()
         self.store = page_store()
         if self.is_default:
@@ -88,7 +88,7 @@ class Page:
         else:
             self.record_path = run_folder(build, name, {**self.parameters, "profile": self.profile}) / "record.json"
         self.folder = self.record_path.parent
-        self.origin = Origin(name) if self.computes else None  # nothing is written of a run that computes nothing
+        self.origin = Origin(name) if self.computes else None  # a run that computes nothing writes nothing
         self.result: Record | None = self.recorded  # what the page shows
         self.run: Record | None = None  # what this run has measured
         self._shown: list[Callable[[Record], Any]] = []
@@ -96,9 +96,9 @@ class Page:
     # What a run costs, and what it measures
 
     def budget(self, *, smoke: dict, laptop: dict, paper: dict) -> SimpleNamespace:
-        """The profile's amounts, by name; a parameter of the same name that is set (not 0, not empty) goes before them
-        in every profile. ``seeds`` among them is how many the profile has where the parameter names none, and ``rows``
-        what :meth:`chosen` takes for "all" in a profile that has not every row."""
+        """Return the profile's amounts by name. A parameter of the same name that is set (not 0, not empty) overrides
+        them in every profile. The amount ``seeds`` is the number of seeds if the parameter names none; ``rows`` is what
+        :meth:`chosen` takes for "all" in a profile that does not have every row."""
         amounts = {"smoke": smoke, "laptop": laptop, "paper": rehearsal.scaled(paper, smoke)}
         chosen = dict(amounts[self.recorded.profile if self.profile == "recorded" else self.profile])
         few, self.rows = chosen.pop("seeds", 1), chosen.pop("rows", ())
@@ -108,8 +108,8 @@ class Page:
         return SimpleNamespace(**chosen)
 
     def chosen(self, parameter: str, names: Iterable[str]) -> list[str]:
-        """What a parameter asks for: "all", or some of ``names`` with commas between. All are those that the profile
-        has (:meth:`budget`)."""
+        """Return the names that a parameter asks for: "all", or some of ``names`` separated by commas. "all" means
+        those that the profile has (:meth:`budget`)."""
         known, asked = list(names), self.parameters[parameter]
         words = (self.rows or known) if asked == "all" else [word.strip() for word in asked.split(",")]
         if unknown := [word for word in words if word not in known]:
@@ -128,15 +128,15 @@ class Page:
     ) -> Record:
         """Measure, write this run's record, and return the result that the page shows.
 
-        With profile "recorded" nothing is called.
+        With profile "recorded" none of the functions is called.
 
         Args:
-            rows: yields every number (:func:`companion.rows.row`), and a ``NotRun`` for each that is missing.
-            series: curves and the like, by name; called after ``rows``.
-            images: sheets of samples (:func:`companion.plots.contact_sheet`), by name; called after ``rows``.
-            tables: the papers' tables whose cells the rows may be.
-            missing: why a printed cell of these tables was not run, where no row is of it.
-            by: facts that tell rows of ours apart (:func:`companion.rows.gather`).
+            rows: yields a row for every number (:func:`companion.rows.row`), and a ``NotRun`` for each missing one.
+            series: returns curves and the like, by name; called after ``rows``.
+            images: returns sheets of samples (:func:`companion.plots.contact_sheet`), by name; called after ``rows``.
+            tables: the papers' tables whose cells the rows may reproduce.
+            missing: says why a printed cell of these tables was not run, if no row reproduces it.
+            by: facts that distinguish our own rows (:func:`companion.rows.gather`).
         """
         if self.computes:
             found = list(rows())
@@ -163,7 +163,7 @@ class Page:
         Args:
             values: what was measured, and what was not run.
             series: curves and the like, by name; tensors and arrays become lists.
-            images: paths of small PNG files that were written to :meth:`image_path`.
+            images: paths of small PNG files written to :meth:`image_path`.
         """
         for image in images:
             file = self.folder / Path(image).name
@@ -194,7 +194,7 @@ class Page:
         return [NotRun(claim=claim.id, reason=why(claim)) for claim in cells] if why else []
 
     def image_path(self, what: str) -> Path:
-        """Return where an image of this run's record belongs: ``<page>-<what>.png`` beside it."""
+        """Return the path of an image of this run's record: ``<page>-<what>.png`` beside the record."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{self.name}-{what}.png"
 
@@ -204,7 +204,7 @@ class Page:
         return save_sheet(sheet, self.image_path(what))
 
     def image_of(self, record: Record, what: str) -> Path:
-        """Return where an image of a record is: committed, or of this run."""
+        """Return the path of a record's image: a committed one, or one of this run."""
         if record is self.run:
             return self.folder / f"{self.name}-{what}.png"
         return CHECKOUT / "results" / record.profile / f"{self.name}-{what}.png"
@@ -212,14 +212,14 @@ class Page:
     # What a reader sees
 
     def verdict(self, claim: str, found: str, verdict: str, rests: str = "", *, holds: Iterable[bool] = ()) -> Markdown:
-        """The box that the page opens with. A page that nobody has recorded says so in place of what was found.
+        """Return the box at the top of the page. On a page without a record, it says so instead of the findings.
 
         Args:
             claim: what the paper says.
-            found: what the record says to it.
-            verdict: what to think of it.
-            rests: further words on what it rests on; data, seeds and profile are said anyway.
-            holds: the conditions under which ``found`` and ``verdict`` are true; of a record an untrue one is an error.
+            found: what the record shows.
+            verdict: what to conclude from it.
+            rests: what else the verdict is based on; data, seeds and profile are named anyway.
+            holds: the conditions under which ``found`` and ``verdict`` are true; a record that breaks one is an error.
         """
         if self.recorded is None:
             found, verdict, rests = "Nothing is recorded yet.", "open", ""
@@ -231,10 +231,10 @@ class Page:
         return Markdown(f":::{{admonition}} In one look\n:class: tip verdict\n\n{said}\n:::")
 
     def say(self, *sentences: str, holds: Iterable[bool] = ()) -> Markdown:
-        """Sentences written by hand, a bullet each, their numbers read from the result.
+        """Return hand-written sentences as a bullet list, with their numbers read from the result.
 
-        ``holds`` are the conditions under which they are true. Of a committed record an untrue one is an error: the
-        sentence is to be written anew. Of a page that nobody has recorded, untrue sentences are not shown.
+        ``holds`` are the conditions under which they are true. If a committed record breaks one, that is an error: the
+        sentence has to be rewritten. On a page without a record, untrue sentences are not shown.
         """
         broken = [number for number, true in enumerate(holds, 1) if not true]
         if broken and self.recorded is not None:
@@ -242,17 +242,17 @@ class Page:
         return Markdown("" if broken else "\n".join(f"- {text}" for text in sentences))
 
     def show(self, make: Callable[[Record], Any]) -> None:
-        """Show what ``make`` makes of the result: a table, or anything that a notebook displays. Of this run it stands
-        in the fold at the page's end."""
+        """Show what ``make`` returns for the result: a table, or anything that a notebook displays. The same for this
+        run is shown in the fold at the end of the page."""
         self._shown.append(make)
         _display(make(self.result))
 
     def figure(self, draw: Callable[..., Any], **settings: Any) -> None:
-        """Draw the result with a function of :mod:`companion.plots`; its title names data, seeds and profile."""
+        """Plot the result with a function of :mod:`companion.plots`; the title names data, seeds and profile."""
         self.show(lambda record: draw(record, title=self._title(record), **settings))
 
     def picture(self, what: str, names: Callable[[Record], Sequence[str]] | Sequence[str] = ()) -> None:
-        """Show an image of the result, its rows called ``names``."""
+        """Show an image of the result, with its rows labelled ``names``."""
         from companion.plots import picture
 
         def draw(record: Record) -> Any:
@@ -262,8 +262,8 @@ class Page:
         self.show(draw)
 
     def compare(self, *rows: str, **settings: Any) -> None:
-        """The papers' cells beside ours. ``rows``: tables of the papers or ids; ``settings`` are
-        :func:`companion.claims.table.comparison`'s."""
+        """Show the papers' cells beside ours. ``rows`` are tables of the papers or ids; ``settings`` are passed to
+        :func:`companion.claims.table.comparison`."""
         from companion.claims.table import comparison, style
 
         self.show(lambda record: style(comparison(rows, record, title=self._title(record), **settings)))
@@ -272,7 +272,7 @@ class Page:
         return f"{'This run' if record is self.run else 'Recorded'}: {record.title}"
 
     def this_run(self) -> None:
-        """What this run has measured, in the tables and figures of the page. Tag its cell ``hide-output``."""
+        """Show what this run measured, in the page's tables and figures. Tag the cell ``hide-output``."""
         if self.run is None:
             return _display(Markdown("The page was built from its record; nothing was computed."))
         if self.run is self.result:
@@ -288,7 +288,7 @@ class Page:
 
 
 def _display(what: Any) -> None:
-    """Display once: an open figure would be shown again at the cell's end."""
+    """Display something once: a figure left open would be shown again at the end of the cell."""
     from IPython.display import display
 
     if what is None:

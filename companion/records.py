@@ -1,8 +1,8 @@
 """The record of a page: what was measured, how, and by which code.
 
-A record is one JSON file, written by the page and checked whenever it is read: no null, no NaN, no id twice. An id of
-the papers (``sgu.tab1/D_g/standard``) is legal only for what that cell is about: its data set, forgotten class,
-method, metric and unit. Everything else belongs to the page, ``ours.<page>/<row>/<column>``.
+A record is one JSON file, written by the page and checked whenever it is read: no null, no NaN, no duplicate id. An id
+of the papers (``sgu.tab1/D_g/standard``) may be used only for what that cell is about: its data set, forgotten class,
+method, metric and unit. Everything else belongs to the page, as ``ours.<page>/<row>/<column>``.
 """
 
 import json
@@ -24,7 +24,7 @@ __all__ = ["NotRun", "Provenance", "Record", "RecordError", "Value", "interval_o
 
 
 class RecordError(ValueError):
-    """A record that cannot be; the message is one sentence for the page's author."""
+    """An invalid record; the message is one sentence for the page's author."""
 
 
 class _Strict(pydantic.BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
@@ -34,15 +34,15 @@ class _Strict(pydantic.BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fal
 class Value(_Strict):
     """One measured number.
 
-    ``protocol`` says how it was measured where that differs from the paper, or matters. For a paper's id it must hold
-    ``metric`` and, where the claim has one, ``forget``.
+    ``protocol`` says how it was measured, where that differs from the paper or matters. For a paper's id it must
+    contain ``metric`` and, if the claim has one, ``forget``.
     """
 
     claim: str
     value: float
     unit: str
     n: int = pydantic.Field(gt=0)  # samples behind the value of one seed
-    ci95: tuple[float, float] | None  # None with a single seed, and of units without one
+    ci95: tuple[float, float] | None  # None with a single seed, and for units without an interval
     seeds: list[int] = pydantic.Field(min_length=1)
     per_seed: list[float]
     dataset: str
@@ -51,14 +51,14 @@ class Value(_Strict):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of 95 %, over seeds, or with a single one over its images; None where neither is known."""
-        images = self.protocol.get("ci95_images")  # [low, high], or of each seed one
+        """The 95 % interval over seeds or, with a single seed, over its images; None if neither is known."""
+        images = self.protocol.get("ci95_images")  # [low, high], or one such pair per seed
         if self.ci95 or not images:
             return self.ci95
         return tuple(images[0] if isinstance(images[0], list | tuple) else images)
 
     def has(self, **facts: Any) -> bool:
-        """Whether these are among its facts."""
+        """Return whether the value has all these facts."""
         own = {"dataset": self.dataset, "method": self.method, "unit": self.unit}
         return all((own | self.protocol).get(name) == value for name, value in facts.items())
 
@@ -85,7 +85,7 @@ class Provenance(_Strict):
     """Where a record comes from."""
 
     commit: str  # "unknown" on a copy without git
-    dirty: bool  # uncommitted changes outside results/ and checkpoints/; true where nobody can tell
+    dirty: bool  # uncommitted changes outside results/ and checkpoints/; true if unknown
     source_sha256: str  # the paperlib modules that the page imports, and the page
     versions: dict[str, str]
     device: str
@@ -132,7 +132,7 @@ class Record(_Strict, populate_by_name=True):
         return self
 
     def __getitem__(self, claim: str) -> Value | NotRun:
-        """Return the value that was measured for a claim's id."""
+        """Return the value measured for a claim's id."""
         for value in self.values:
             if value.claim == claim:
                 return value
@@ -140,7 +140,7 @@ class Record(_Strict, populate_by_name=True):
 
     @property
     def title(self) -> str:
-        """The data sets, seeds and profile that its numbers rest on."""
+        """The data sets, seeds and profile behind its numbers."""
         found = [value for value in self.values if isinstance(value, Value)]
         data = ", ".join(dict.fromkeys(data_title(value.dataset) for value in found))
         seeds = sorted({seed for value in found for seed in value.seeds})
@@ -150,12 +150,12 @@ class Record(_Strict, populate_by_name=True):
 
     @property
     def caption(self) -> str:
-        """The title, and what its intervals hold."""
+        """The title, and what the intervals are taken over."""
         held = sources([value for value in self.values if isinstance(value, Value)])
         return f"{self.title}. {held}".strip()
 
     def find(self, **facts: Any) -> Value:
-        """The one value with these facts (``dataset``, ``method``, and those of its protocol), or an error."""
+        """Return the one value with these facts (``dataset``, ``method``, and those of its protocol), or raise."""
         found = [value for value in self.values if isinstance(value, Value) and value.has(**facts)]
         if len(found) != 1:
             told = ", ".join(f"{name}={value!r}" for name, value in facts.items())
@@ -163,12 +163,12 @@ class Record(_Strict, populate_by_name=True):
         return found[0]
 
     def all(self, **facts: Any) -> list[Value]:
-        """Every value with these facts, in the record's order."""
+        """Return every value with these facts, in the record's order."""
         return [value for value in self.values if isinstance(value, Value) and value.has(**facts)]
 
     @classmethod
     def checked(cls, **facts: Any) -> Self:
-        """Make a record, or raise a :class:`RecordError` whose message is one sentence a problem."""
+        """Make a record, or raise a :class:`RecordError` whose message has one sentence per problem."""
         try:
             return cls(**facts)
         except pydantic.ValidationError as error:
@@ -184,7 +184,7 @@ class Record(_Strict, populate_by_name=True):
             raise RecordError(f"{path}: {error}") from None
 
     def write(self, path: Path) -> None:
-        """Write the record in one move: a reader sees the old file or the new one."""
+        """Write the record atomically: a reader sees the old file or the new one."""
         write_whole(Path(path), _layout(self.model_dump(mode="json", by_alias=True)))
 
 
@@ -199,17 +199,17 @@ def measured(
     method: str,
     protocol: dict[str, Any],
 ) -> Value:
-    """Return the mean over seeds with its 95 % interval (:func:`companion.units.seed_interval`); of one seed without.
+    """Return the mean over seeds with its 95 % interval (:func:`companion.units.seed_interval`), if there are several.
 
     Args:
         claim: an id of the papers, or ``ours.<page>/<row>/<column>``.
         per_seed: one value for each of ``seeds``, in their order.
         unit: as in the claim, for a paper's id.
-        n: how many samples stand behind the value of one seed.
+        n: the number of samples behind the value of one seed.
         dataset: as in the claim, for a paper's id.
         method: as in the claim, for a paper's id.
         protocol: how it was measured; ``metric`` and ``forget`` are required for a paper's id. ``shared`` names the
-            images that all seeds look at, where they look at the same; ``ci95_images`` has each seed's own interval.
+            images that all seeds use, if they use the same ones; ``ci95_images`` has each seed's own interval.
     """
     numbers = [float(value) for value in per_seed]
     if not numbers or not all(math.isfinite(number) for number in numbers):
@@ -232,15 +232,15 @@ def measured(
 def interval_over_seeds(
     values: Sequence[float], *, unit: str, n: int, protocol: dict[str, Any]
 ) -> tuple[float, float] | None:
-    """What a record's ``ci95`` is, by its other facts."""
+    """Return the ``ci95`` that follows from a value's other facts."""
     images = protocol.get("ci95_images", ())
-    known = [one for one in images if isinstance(one, list | tuple)]  # not of one seed, [low, high]
+    known = [one for one in images if isinstance(one, list | tuple)]  # leaves out a single seed's [low, high]
     facts = {"metric": protocol.get("metric", ""), "shared": bool(protocol.get("shared"))}
     return seed_interval(values, unit=unit, n=n, images=known, **facts)
 
 
 def plain(value: Any) -> Any:
-    """Turn tensors, arrays, tuples and settings into what JSON holds; refuse anything else when the record is made."""
+    """Turn tensors, arrays, tuples and settings into JSON types; anything else is refused when the record is made."""
     if isinstance(value, pydantic.BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, dict):
@@ -292,7 +292,7 @@ def _sentence(problem: Any) -> str:
 
 
 def _layout(value: Any, indent: str = "") -> str:
-    """JSON in the order of what it holds, which is the figures'; a list of numbers on one line."""
+    """Format as JSON. Keys keep their order, which figures use; a list of numbers takes one line."""
     inner = indent + " "
     if isinstance(value, dict) and value:
         lines = [f"{inner}{json.dumps(name)}: {_layout(part, inner)}" for name, part in value.items()]

@@ -1,8 +1,8 @@
-"""The store of computed steps: a step runs once for its settings, its inputs and its code.
+"""The store of computed steps: a step runs once for given settings, inputs and code.
 
 An entry is a folder ``<name>-<key>/`` with the files that the step wrote and a ``manifest.json`` of their hashes. While
-it is computed the files stand in ``<name>-<key>.partial/``, which survives a kill; the finished folder is then moved
-into place in one rename. So whatever stands under an entry's name is complete, and what was altered later is noticed.
+the step runs, the files are in ``<name>-<key>.partial/``, which survives a kill; the finished folder is then renamed
+into place. An entry under its final name is therefore complete, and later changes to its files are detected.
 """
 
 import contextlib
@@ -33,17 +33,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished step: the folder of its files, to be read only, and one hash over their contents."""
+    """A finished step: the folder of its files, which must not be changed, and one hash of their contents."""
 
     path: Path
     sha256: str
 
 
 class Store:
-    """Memoised steps below one folder, shared by every page and process that uses it.
+    """Memoised steps in one folder, shared by every page and process that uses it.
 
     Args:
-        folder: where the entries stand. It is made when first needed.
+        folder: where the entries are; created when first needed.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -52,20 +52,19 @@ class Store:
     def step(
         self, name: str, config: Any, compute: Callable[[Path, Any], object], inputs: Sequence[Entry | str] = ()
     ) -> Entry:
-        """Return the step's entry, computing it only where it is not there yet.
+        """Return the step's entry, computing it only if it does not exist yet.
 
         Args:
-            name: letters, digits, ``_``, ``-`` and ``.``; the entry's folder begins with it.
-            config: a pydantic model or anything that JSON can hold; part of the key.
-            compute: a function of a module, or a ``functools.partial`` of one, called as ``compute(folder, config)``.
-                It writes its files into ``folder``. What it finds there is its own, from a run that was interrupted: a
-                snapshot that it left is where it resumes. Files whose names begin with ``.`` or ``resume`` are
-                removed when it returns. The code that its module imports is part of the key, and so is what
-                a ``partial`` binds.
+            name: letters, digits, ``_``, ``-`` and ``.``; the entry's folder name begins with it.
+            config: a pydantic model or anything that JSON can represent; part of the key.
+            compute: a module-level function, or a ``functools.partial`` of one, called as ``compute(folder, config)``.
+                It writes its files into ``folder``. Files already there are its own, from an interrupted run, such as a
+                snapshot to resume from. Files whose names begin with ``.`` or ``resume`` are removed when it returns.
+                The code that its module imports is part of the key, and so are the arguments that a ``partial`` binds.
             inputs: entries of earlier steps, or sha256 strings of pinned files.
 
-        A second process that asks for the same step waits for the first and then reads. An entry whose files are not
-        those of its manifest is moved aside with a warning, and computed again.
+        A second process that asks for the same step waits for the first, then reads its result. An entry whose files
+        do not match its manifest is moved aside with a warning and computed again.
         """
         entry, facts = self._place(name, config, compute, inputs)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -89,13 +88,13 @@ class Store:
     def has(
         self, name: str, config: Any, compute: Callable[[Path, Any], object], inputs: Sequence[Entry | str] = ()
     ) -> bool:
-        """Whether :meth:`step` would find the entry there, unaltered or not."""
+        """Return whether the entry of :meth:`step` exists, altered or not."""
         return self._place(name, config, compute, inputs)[0].is_dir()
 
     def _place(
         self, name: str, config: Any, compute: Callable[[Path, Any], object], inputs: Sequence[Entry | str]
     ) -> tuple[Path, dict[str, Any]]:
-        """The entry's folder, and all that the step depends on."""
+        """Return the entry's folder, and everything that the step depends on."""
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
             raise ValueError(f"name={name!r} is not allowed: letters, digits, '_', '-' and '.' expected")
         facts = {"name": name, **_facts(config, compute, inputs)}
@@ -104,13 +103,13 @@ class Store:
 
 
 def file_sha256(path: Path) -> str:
-    """Hash one file."""
+    """Return the SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _facts(config: Any, compute: Callable, inputs: Sequence[Entry | str]) -> dict[str, Any]:
-    """Everything that the result depends on, as JSON."""
+    """Return everything that the result depends on, as JSON."""
     sources: set[Path] = set()
     facts = {
         "config": _described(config, inputs, sources),
@@ -122,7 +121,7 @@ def _facts(config: Any, compute: Callable, inputs: Sequence[Entry | str]) -> dic
     return {**facts, "source": _source(frozenset(sources))}
 
 
-@cache  # what a module of this process imports, and says, does not change while it runs
+@cache  # a module's imports and source do not change while this process runs
 def _source(files: frozenset[Path]) -> str:
     return source_sha256(files)
 
@@ -133,7 +132,7 @@ def _behind(path: Path) -> tuple[Path, ...]:
 
 
 def _described(value: Any, inputs: Sequence[Entry | str], sources: set[Path]) -> Any:
-    """A value as JSON. The source files behind a function or a class are added to ``sources``."""
+    """Return a value as JSON; the source files behind a function or a class are added to ``sources``."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, pydantic.BaseModel):
@@ -144,7 +143,7 @@ def _described(value: Any, inputs: Sequence[Entry | str], sources: set[Path]) ->
         return [_described(one, inputs, sources) for one in value]
     if isinstance(value, Entry):
         return {"entry": value.sha256}
-    if isinstance(value, Path):  # its place says nothing about its contents, an input's hash does
+    if isinstance(value, Path):  # a path says nothing about the contents, an input's hash does
         for one in inputs:
             if isinstance(one, Entry) and value.absolute().is_relative_to(one.path):
                 return {"entry": one.sha256, "file": value.absolute().relative_to(one.path).as_posix()}
@@ -175,7 +174,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _files(folder: Path) -> list[str]:
-    """Names of an entry's own files. Hidden ones (``.DS_Store``) are nobody's."""
+    """Return the names of an entry's files, without hidden ones (``.DS_Store``)."""
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
 
@@ -202,7 +201,7 @@ def _sum(files: dict[str, str]) -> str:
 
 
 def _problem(entry: Path) -> str:
-    """What is wrong with an entry, naming the file; empty where its files are those that were sealed."""
+    """Return what is wrong with an entry, naming the file; empty if the files match the manifest."""
     try:
         manifest = json.loads((entry / MANIFEST).read_text())
         files = manifest["files"]

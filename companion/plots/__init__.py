@@ -1,11 +1,11 @@
-"""Every figure, in one style.
+"""All figures, in one style.
 
-A figure takes a record, so that what was recorded and what was just measured are drawn by the same code.
+A figure takes a record, so the same code plots committed records and the current run.
 """
 
 from paperlib.extras import need
 
-need("book", "matplotlib", "pandas")  # said before a figure's own import fails
+need("book", "matplotlib", "pandas")  # a clear message before a figure's own import fails
 
 from companion.plots.comparison import compared_plane, conflict_panels, course_panels, relearning_grid
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight

@@ -1,4 +1,4 @@
-"""The figures of the comparison pages: every entrant's way, the directions of its updates, and what comes back."""
+"""Figures of the comparison pages: each entrant's course, the directions of its updates, and relearning."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -22,7 +22,7 @@ FIRST, SECOND = COLOURS["D_f"], COLOURS["D_g"]
 
 
 def _panels(names: Sequence[str], titles: dict[str, str], title: str) -> tuple[Figure, dict[str, Any]]:
-    """A panel for each name, with common axes."""
+    """One panel per name, with common axes."""
     use_style()
     rows = -(-len(names) // COLUMNS)
     settings = {"sharex": True, "sharey": True, "squeeze": False}
@@ -38,16 +38,17 @@ def _panels(names: Sequence[str], titles: dict[str, str], title: str) -> tuple[F
 
 
 def _seeds(panel: Any, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
-    """One thin curve a seed."""
+    """One thin curve per seed."""
     for k, curve in enumerate(curves):
         x, y = np.array(curve, dtype=float).T
         panel.plot(x, y, "o-", ms=2.5, lw=1.4, color=colour, alpha=0.9, label=label if k == 0 else None)
 
 
 def compared_plane(record: Any, *, title: str) -> Figure:
-    """UR against the distance of what is to be kept, a point a model, with both 95 % intervals.
+    """UR against the distance of the retained classes, one point per model, with both 95 % intervals.
 
-    Reads the values of the metrics UR and distance, and the series ``titles`` and ``real``: the same of real images.
+    Reads the values of the metrics UR and distance, and the series ``titles`` and ``real`` (both metrics of real
+    images).
     """
     use_style()
     ur, distance = ({value.method: value for value in record.all(metric=what)} for what in ("UR", "distance"))
@@ -80,7 +81,7 @@ def compared_plane(record: Any, *, title: str) -> Figure:
 
 
 def _with_ends(value: Any, least: float) -> tuple[float, float, float]:
-    """The lower end of a value's interval, itself and the upper end, none below ``least``."""
+    """Return the lower end of a value's interval, the value and the upper end, none below ``least``."""
     low, high = value.interval or (value.value, value.value)
     return max(low, least), max(value.value, least), max(high, least)
 
@@ -90,9 +91,9 @@ def _lengths(ends: tuple[float, float, float]) -> list[list[float]]:
 
 
 def course_panels(record: Any, *, title: str) -> Figure:
-    """UR and distance on the way, each in that of the base model, against gradient evaluations: a panel an entrant.
+    """UR and distance during the run, relative to the base model, against gradient evaluations: one panel per entrant.
 
-    The series ``courses`` maps each entrant to one list of looks a seed
+    The series ``courses`` maps each entrant to one list of looks per seed
     (:func:`companion.comparison.course_results.looks`).
     """
     courses = record.series["courses"]
@@ -120,10 +121,10 @@ def course_panels(record: Any, *, title: str) -> Figure:
 
 
 def conflict_panels(record: Any, *, title: str) -> Figure:
-    """The cosines of the updates with both gradients against gradient evaluations: a panel an entrant. The axis is
-    linear to 0.05 and logarithmic beyond.
+    """The cosines of the updates with both gradients against gradient evaluations: one panel per entrant. The axis is
+    linear up to 0.05 and logarithmic beyond.
 
-    The series ``probes`` maps each entrant to one list of probes a seed
+    The series ``probes`` maps each entrant to one list of probes per seed
     (:class:`companion.comparison.probes.Probe`).
     """
     found = record.series["probes"]
@@ -144,9 +145,9 @@ def conflict_panels(record: Any, *, title: str) -> Figure:
 
 
 def relearning_grid(record: Any, metric: str, *, title: str) -> Figure:
-    """Updates until the class is back, the median over seeds: a row a model, a column a number of images.
+    """Median updates until the class is back: one row per model, one column per number of images.
 
-    Reads the values of this metric; twice the last look stands for what is not back by it.
+    Reads the values of this metric; a class that is not back by the last look counts as twice that number.
     """
     use_style()
     values = record.all(metric=metric)

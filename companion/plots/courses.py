@@ -1,4 +1,4 @@
-"""The figures and the table of runs that are watched on their way."""
+"""Figures and a table of runs that are evaluated as they go."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["course_curves", "courses_table", "endings", "needed_weight"]
 
 REDIRECT, FINETUNE = COLOURS["redirect"], COLOURS["unseen"]
-SIGNED = ("#F0B27A", "#D55E00", "#7B241C", "#4A235A")  # the larger lambda, the darker
+SIGNED = ("#F0B27A", "#D55E00", "#7B241C", "#4A235A")  # darker for a larger lambda
 
 
 def needed_weight(record: Any, *, title: str) -> Figure:
-    """log10 of p_f,t / p_g,t at noisy forgotten images against the noise level, and the weights that were tried.
+    """log10 of p_f,t / p_g,t at noisy forgotten images against the noise level, with the weights that were tried.
 
     The series ``needed`` is a list of [sigma / alpha, median, 90 %, largest]; ``lambdas`` are the weights.
     """
@@ -45,7 +45,7 @@ def needed_weight(record: Any, *, title: str) -> Figure:
 
 
 def course_curves(record: Any, *, title: str) -> Figure:
-    """UR, distance and the forgotten data's loss against updates: a row a process, a curve a method.
+    """UR, distance and the loss on forgotten data against updates: one row per process, one curve per method.
 
     The series ``runs`` is a list of {process, method, looks, stopped}, one for each seed, with looks as
     :func:`companion.comparison.course_results.looks` has them.
@@ -83,18 +83,18 @@ def course_curves(record: Any, *, title: str) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("updates")
     handles, labels = panels[0, 0].get_legend_handles_labels()
-    once = dict(zip(labels, handles))  # and not once a seed
+    once = dict(zip(labels, handles))  # one entry per label, not one per seed
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=3)
     return figure
 
 
 def endings(record: Any) -> dict[tuple[str, str], dict[str, Any]]:
-    """By process and method, what the course of each run comes to; of several seeds, method names say which.
+    """Return the outcome of each run by process and method; with several seeds, the method's name includes the seed.
 
-    Keys: ``forgotten``, updates of the looks at which UR was at most a third of the base model's; ``kept``, those at
-    which the rest was kept as well; ``update``, ``ur``, ``L_f`` and ``distance`` of the last look, as far as they are
-    numbers; ``before``, the UR of the base model; ``farther`` and ``farthest``, the distance at the last look and the
-    largest one, in that of the base model.
+    Keys: ``forgotten``, the updates at which UR was at most a third of the base model's; ``kept``, those at which the
+    rest was kept as well; ``update``, ``ur``, ``L_f`` and ``distance`` of the last look, as far as they are numbers;
+    ``before``, the UR of the base model; ``farther`` and ``farthest``, the distance at the last look and the largest
+    distance, relative to the base model.
     """
     runs, found = record.series["runs"], {}
     several = len({run.get("seed", 0) for run in runs}) > 1
@@ -111,7 +111,7 @@ def endings(record: Any) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def courses_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """When each run had forgotten, when it had kept the rest as well, and where it ended. Reads the series ``runs``."""
+    """When each run had forgotten, when it had also kept the rest, and where it ended. Reads the series ``runs``."""
     lines = {
         (process.upper(), method): {
             "forgotten first at": str(end["forgotten"][0]) if end["forgotten"] else "never",
@@ -138,7 +138,7 @@ def _curve(axes: Any, run: dict[str, Any], what: str, colour: str) -> None:
 
 
 def _colours(methods: list[str]) -> dict[str, str]:
-    """One for each method; the signed losses have shades of one colour, in their order."""
+    """Return a colour for each method; the signed losses have shades of one colour, in their order."""
     signed = [name for name in dict.fromkeys(methods) if name.startswith("signed")]
     found = {name: SIGNED[k * len(SIGNED) // max(len(signed), 1)] for k, name in enumerate(signed)}
     return found | {"redirect": REDIRECT, "fine-tuning": FINETUNE}

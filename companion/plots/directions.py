@@ -1,4 +1,4 @@
-"""EraseDiff's Figure 2, and its tables: how often an update is in conflict, and what the inner loop changes."""
+"""EraseDiff's Figure 2 and its tables: how often updates are in conflict, and what the inner loop changes."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ GREY = COLOURS["exact"]
 
 
 def direction_panels(record: Any, *, title: str) -> Figure:
-    """The cosines of every update with both gradients, a column a run, a row a gradient.
+    """The cosines of every update with both gradients: one column per run, one row per gradient.
 
     The series ``runs`` maps each run's name to its updates, as :func:`companion.studies.directions.updates` has them.
     """
@@ -46,7 +46,7 @@ def direction_panels(record: Any, *, title: str) -> Figure:
 
 
 def conflict_table(record: Any) -> Any:
-    """The figure's shares, and what each run came to: a row a run."""
+    """The shares of conflicting updates and the outcome of each run, one row per run."""
     before = {name: record.find(method="unscrubbed", metric=name) for name in ("asked", "distance")}
     none = dict.fromkeys(
         ("δ against ∇L<sub>r</sub>, %", "δ against ∇L<sub>f</sub>, %", "Adam's move against either, %"), ""
@@ -71,7 +71,7 @@ def conflict_table(record: Any) -> Any:
 
 
 def inner_table(record: Any) -> Any:
-    """What the inner loop changes: a row a pair of runs that differ in their number of inner steps."""
+    """What the inner loop changes: one row per pair of runs that differ in their number of inner steps."""
     lines = {}
     for one in record.all(metric="apart"):
         facts = _who(one, "variant", "optimizer")

@@ -1,4 +1,4 @@
-"""The figures and tables of EraseDiff's pages."""
+"""Figures and tables of the EraseDiff pages."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _value(record: Any, metric: str, method: str) -> Any:
 
 
 def erased_table(record: Any) -> Any:
-    """A row a model: how good the retained classes are, and what is left of the forgotten one."""
+    """The quality of the retained classes and what is left of the forgotten one, one row per model."""
     rows: dict[str, dict[str, str]] = {}
     for one in record.all(metric="p_forget"):
         cells = {}
@@ -37,7 +37,7 @@ def erased_table(record: Any) -> Any:
 
 
 def erased_plane(record: Any, *, title: str) -> Figure:
-    """What is left of the forgotten class against the distance of the retained ones, with 95 % intervals."""
+    """What is left of the forgotten class against the distance of the retained classes, with 95 % intervals."""
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -61,7 +61,7 @@ def _bar(value: Any) -> list[list[float]]:
 
 
 def protocol_moves(record: Any, *, title: str) -> Figure:
-    """The distance of one model by steps, a line a guidance and number of images; dotted: the methods of the table.
+    """The distance of one model against sampler steps, one line per guidance and number of images (dotted: the fewest).
 
     Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`).
     """
@@ -91,7 +91,8 @@ def protocol_moves(record: Any, *, title: str) -> Figure:
 
 
 def obeyed_table(record: Any) -> Any:
-    """A row a class, a column a model: the share of images that show what was asked, and the most frequent word."""
+    """The share of images that show the requested class, and the classifier's most frequent answer: one row per class,
+    one column per model."""
     rows: dict[str, dict[str, str]] = {}
     for one in record.all(metric="obeyed"):
         asked = one.protocol["asked"]

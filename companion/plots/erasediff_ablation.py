@@ -1,4 +1,4 @@
-"""The figure and the table of EraseDiff's Figure 5."""
+"""EraseDiff's Figure 5 as a figure and a table."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ METRICS = {"rest-frechet": "distance", "entropy": "entropy, nats"}
 
 
 def ablated(record: Any, metric: str, variant: str, dial: str) -> list[Any]:
-    """A variant's values along one dial, ascending: eta at the least K, or K at eta = 0.1 (the code's lambda = 0.1)."""
+    """Return a variant's values along one setting, ascending: eta at the least K, or K at eta = 0.1 (the code's lambda
+    = 0.1)."""
     found = [one for one in record.all(metric=metric, variant=variant) if dial in one.protocol]
     least = min(one.protocol["K"] for one in record.all(metric=metric, method="erasediff_ablation"))
     if dial == "eta":
@@ -54,7 +55,7 @@ def ablation_curves(record: Any, *, title: str) -> Figure:
 
 
 def ablation_table(record: Any) -> Any:
-    """A row a run: the distance, P(c_f | x_f) and the entropy."""
+    """The distance, P(c_f | x_f) and the entropy, one row per run."""
     rows = {}
     for far in record.all(metric="rest-frechet"):
         facts = {key: far.protocol[key] for key in ("variant", "eta", "lam", "K") if key in far.protocol}

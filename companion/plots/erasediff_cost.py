@@ -1,4 +1,4 @@
-"""The figure and the table of EraseDiff's Table 4: what is counted, and what was measured."""
+"""EraseDiff's Table 4 as a figure and a table: published counts and measured costs."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ BEFORE = {"selective_amnesia": "Fisher information", "salun": "mask", "erasediff
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> tuple[float, float, float]:
-    """How many times as much, over paired seeds, with a 95 % interval on a logarithm; none of a single seed."""
+    """Return the ratio over paired seeds, with a 95 % interval taken on the logarithm; a single seed has none."""
     logs = [math.log(a / b) for a, b in zip(above, below, strict=True)]
     middle = mean(logs)
     half = t_quantile(len(logs) - 1) * stdev(logs) / math.sqrt(len(logs)) if len(logs) > 1 else 0.0
@@ -33,9 +33,9 @@ def _of(record: Any, metric: str) -> dict[str, Any]:
 
 
 def cost_bars(record: Any, *, title: str) -> Figure:
-    """By stage: the published counts of the public code, and what was measured until a third was left.
+    """The counts of the public code and the measured cost until a third was left, by stage.
 
-    Reads the series ``counts``: by method and stage, images that were passed forward and back.
+    Reads the series ``counts``: by method and stage, the number of images passed forward and back.
     """
     use_style()
     counts = record.series["counts"]
@@ -75,7 +75,8 @@ def cost_bars(record: Any, *, title: str) -> Figure:
 
 
 def cost_table(record: Any) -> Any:
-    """A row a method: evaluations and seconds until a third was left, both in EraseDiff's, what preceded, memory."""
+    """One row per method: evaluations and seconds until a third was left, also relative to EraseDiff, the preparation,
+    and memory."""
     rows, seconds, every = {}, _of(record, "seconds until"), _of(record, "evaluations until")
     memory, left, reached = (_of(record, metric) for metric in ("memory", "left", "reached"))
     for name in every:

@@ -1,4 +1,4 @@
-"""The table and the figures of the page about measuring forgetting."""
+"""The table and figures of the page on measuring forgetting."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +17,19 @@ __all__ = ["case_intervals", "case_table", "fooled_pairs"]
 
 RIGHT, WRONG = COLOURS["standard"], COLOURS["obtuse"]
 FORMATS = {"%": "{:.1f}", "share": "{:.2f}", "nats": "{:.3f}", "probability": "{:.3f}", "squared distance": "{:.1f}"}
-P_FORGET = "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"  # a table's head holds no LaTeX
+P_FORGET = "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"  # table headings cannot contain LaTeX
 
 
 def case_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """Every measure of every case, from the series of :func:`companion.studies.known_verdicts.overview`: value and
-    interval, accepted or not, and coloured where that is wrong. First the model before unlearning, last the bounds."""
+    """Every measure of every case, from the series of :func:`companion.studies.known_verdicts.overview`: value,
+    interval and whether it is accepted, coloured if that is wrong. The model before unlearning comes first, the bounds
+    come last."""
     series = record.series
     head = {name: P_FORGET if name == "p_forget" else series["names"][name] for name in series["measures"]}
     rows: dict[str, dict[str, str]] = {}
     wrong: dict[str, dict[str, str]] = {}
     for case in ["before", *series["order"]]:
-        label, good = series["labels"][case], series["good"].get(case)  # of the model before, nothing is judged
+        label, good = series["labels"][case], series["good"].get(case)  # the model before is not judged
         for name, column in head.items():
             one, form = series["judged"][case][name], FORMATS[series["units"][name]]
             value, low, high = (form.format(one[end]) for end in ("value", "low", "high"))
@@ -44,10 +45,10 @@ def case_table(record: Any) -> "pandas.io.formats.style.Styler":
 
 
 def case_intervals(record: Any, *, title: str) -> Figure:
-    """Every measure of every case, a panel a measure: the interval, the bound, and in red what it judges wrongly.
+    """Every case by every measure, one panel per measure: the interval, the bound, and wrong verdicts in red.
 
-    The series ``judged`` maps each case to {measure: {value, low, high, bound, accepts}}; ``good`` says which cases are
-    to be accepted, ``labels`` and ``names`` what cases and measures are called.
+    The series ``judged`` maps each case to {measure: {value, low, high, bound, accepts}}; ``good`` says which cases
+    should be accepted; ``labels`` and ``names`` are the titles of cases and measures.
     """
     use_style()
     series = record.series
@@ -82,9 +83,9 @@ def case_intervals(record: Any, *, title: str) -> Figure:
 
 
 def fooled_pairs(record: Any, *, title: str) -> Figure:
-    """How many cases each pair of measures judges wrongly, out of all; on the diagonal, one alone.
+    """How many of all cases each pair of measures judges wrongly; the diagonal has single measures.
 
-    The series ``pairs`` is a list of [measure, measure, cases that are judged wrongly].
+    The series ``pairs`` is a list of [measure, measure, wrongly judged cases].
     """
     use_style()
     series = record.series

@@ -1,4 +1,4 @@
-"""The figures and tables of the page that looks at every method once."""
+"""Figures and tables of the page that shows every method at a glance."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ __all__ = [
     "strip_page",
 ]
 
-# One look for each: filled markers for the papers' methods and ours, open ones for the baselines.
+# One marker and colour for each: filled for the papers' methods and ours, open for the baselines.
 BASELINE = "#555555"
 LOOKS = {
     "retrained": (COLOURS["exact"], "*"),
@@ -46,14 +46,15 @@ LOOKS = {
     "signed": (COLOURS["signed"], "s"),
     "redirect": (COLOURS["redirect"], "D"),
 }
-OTHER = ("#AA4499", "p")  # of a method that is new
+OTHER = ("#AA4499", "p")  # for a new method
 
 
 def glance_sheet(record: Any, file: Path, *, title: str) -> Figure:
-    """The contact sheet in ``file``, a row a model, with its UR; framed is what the classifier takes for forgotten.
+    """The contact sheet in ``file``, one row per model with its UR. Images that the classifier takes for the forgotten
+    class are framed.
 
-    The series ``order`` names the rows after the first, ``looked`` has their UR, ``frames`` what is framed, ``asked``
-    which class each column was asked for.
+    The series ``order`` names the rows after the first, ``looked`` has their UR, ``frames`` the framed images, and
+    ``asked`` the class that was requested in each column.
     """
     use_style()
     series, sheet = record.series, plt.imread(file)
@@ -81,9 +82,9 @@ def glance_sheet(record: Any, file: Path, *, title: str) -> Figure:
 
 
 def forgetting_plane(record: Any, *, title: str) -> Figure:
-    """UR against the distance of what is to be kept, a point a model, with both 95 % intervals.
+    """UR against the distance of the retained classes, one point per model, with both 95 % intervals.
 
-    The series ``looked`` maps each model to {ur, ur_low, ur_high, distance, low, high}; ``real`` is the same of real
+    The series ``looked`` maps each model to {ur, ur_low, ur_high, distance, low, high}; ``real`` has the same for real
     retained images.
     """
     use_style()
@@ -126,7 +127,7 @@ def forgetting_plane(record: Any, *, title: str) -> Figure:
 
 
 def looks_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """What each run did, and what it cost. Reads the series ``order``, ``titles`` and ``looked``."""
+    """The result and the cost of each run. Reads the series ``order``, ``titles`` and ``looked``."""
     series, lines = record.series, {}
     for name in ["before", *series["order"]]:
         one = series["looked"][name]
@@ -142,7 +143,7 @@ def looks_table(record: Any) -> "pandas.io.formats.style.Styler":
 
 
 def needs_table(rows: Sequence[Mapping[str, str]]) -> "pandas.io.formats.style.Styler":
-    """What each method needs and costs, of :func:`paperlib.unlearning.methods.rows`."""
+    """What each method needs and costs, from :func:`paperlib.unlearning.methods.rows`."""
     columns = {
         "retained data": 4,
         "labels": 4,
@@ -158,7 +159,7 @@ def needs_table(rows: Sequence[Mapping[str, str]]) -> "pandas.io.formats.style.S
 
 
 def cost_and_result(one: Mapping[str, Any]) -> str:
-    """One line on a run; ``one`` is of the series ``looked``."""
+    """Return one line about a run; ``one`` is an entry of the series ``looked``."""
     cost = f"{one['updates']:,} updates, {one['evaluations']:,} gradient evaluations"
     cost += f" and {one['beforehand']:,} before them" if one["beforehand"] else ""
     cost += f"; {one['stopped']}" if one["stopped"] else ""
@@ -166,13 +167,13 @@ def cost_and_result(one: Mapping[str, Any]) -> str:
 
 
 def strip_of(record: Any, file: Path, name: str) -> np.ndarray:
-    """The rows ``before`` and ``name`` of a record's contact sheet, one below the other."""
+    """Return the rows ``before`` and ``name`` of a record's contact sheet, one below the other."""
     sheet, rows = plt.imread(file), ["before", *record.series["order"]]
     return np.concatenate([np.split(sheet, len(rows))[rows.index(row)] for row in ("before", name)])
 
 
 def strip_page(series: Mapping[str, Any], name: str, strip: np.ndarray, where: str) -> str:
-    """HTML of one look: a line on the run, and the images before and after it."""
+    """Return the HTML for one run: a line about it, and the images before and after."""
     asked = sum(str(label) in str(series["forget"]).split(",") for label in series["asked"])
     order = f"; the first {asked} were asked for {series['forget'].replace(',', ' or ')}" if asked else ""
     file, style = io.BytesIO(), "max-width: 100%; image-rendering: pixelated"

@@ -1,4 +1,4 @@
-"""Pictures of images: contact sheets, which a record keeps as PNG files, and how a page shows one."""
+"""Contact sheets of images, which a record keeps as PNG files, and how a page shows them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +15,9 @@ __all__ = ["contact_sheet", "picture", "save_sheet"]
 
 
 def contact_sheet(rows: Mapping[str, Tensor], columns: int = 12, scale: int = 1) -> np.ndarray:
-    """One row of uint8 images [N, C, H, W] a name, the first ``columns`` of each: uint8 [H', W', 3], white between.
+    """Return a sheet, uint8 [H', W', 3], with one row per name: its first ``columns`` images, with white gaps.
 
-    ``scale`` repeats every pixel, for images so small that a viewer would blur them.
+    Images are uint8 [N, C, H, W]. ``scale`` repeats every pixel, for images so small that a viewer would blur them.
     """
     sheet = []
     for images in rows.values():
@@ -30,13 +30,13 @@ def contact_sheet(rows: Mapping[str, Tensor], columns: int = 12, scale: int = 1)
 
 
 def save_sheet(sheet: np.ndarray, file: Path) -> Path:
-    """Write a contact sheet as PNG; its path."""
+    """Write a contact sheet as PNG and return its path."""
     plt.imsave(file, sheet)
     return file
 
 
 def picture(file: Path, *, names: list[str], title: str) -> Figure:
-    """A contact sheet from its file, with the name of every row."""
+    """Show a contact sheet from its file, with the name of every row."""
     use_style()
     sheet = plt.imread(file)
     height, width = sheet.shape[:2]

@@ -1,4 +1,4 @@
-"""What models draw for the hidden half of images: the table of both inpainters, and the images."""
+"""Inpainting of the hidden half of images: the table of both inpainters, and the images."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ __all__ = ["inpainting_table", "restored_images"]
 
 WAYS = {"replacement": "replacement", "repaint": "RePaint"}
 COLUMNS = [f"{way}, {side}, %" for way in WAYS.values() for side in ("D_g", "D_f")]
-DATA = {"mnist": ("mnist", "digits"), "celeba": ("celeba", "avatars")}  # a setting's own data, and what stands for them
+DATA = {"mnist": ("mnist", "digits"), "celeba": ("celeba", "avatars")}  # a setting's own data, and its stand-in
 
 
 def inpainting_table(record: Any) -> Any:
-    """The share of restored images that keep their class: a row a model, a column an inpainter and a side; below, what
-    SGU's Table 3 prints."""
+    """The share of restored images that keep their class: one row per model, one column per inpainter and side. Below
+    each value is the one printed in SGU's Table 3."""
     lines = {}
     for value in record.all(unit="percent"):
         facts = value.protocol
@@ -37,7 +37,7 @@ def inpainting_table(record: Any) -> Any:
 
 
 def restored_images(record: Any, file: Path, words: str) -> Any:
-    """One side's images of a setting, a row a model below the originals; nothing where the record has none."""
+    """One side's images of a setting, one row per model below the originals; nothing if the record has none."""
     if file.name not in record.images:
         return None
     setting = file.stem.split("-")[-2]

@@ -24,7 +24,7 @@ KEPT = ("neighbour", "others")
 
 
 def prompts_table(record: Any) -> Any:
-    """A row for each method, a column for each way of asking: the share of the images that show what was asked."""
+    """The share of images that show what was asked: one row per method, one column per kind of prompt."""
     rows = {}
     for method in dict.fromkeys(one.method for one in record.all(metric="shown")):
         cells = {}
@@ -37,7 +37,7 @@ def prompts_table(record: Any) -> Any:
 
 
 def prompts_plane(record: Any, *, title: str) -> Figure:
-    """Each method: what is left of the class under its name, and under other words; what is left of the rest."""
+    """For each method, what is left of the class under its name and under other words, and what is left of the rest."""
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -60,7 +60,7 @@ def prompts_plane(record: Any, *, title: str) -> Figure:
 
 
 def prompts_search_table(found: Any) -> Any:
-    """What a :class:`companion.comparison.search.Search` of rates tried: each with its score, the chosen one bold."""
+    """The rates that a :class:`companion.comparison.search.Search` tried, with their scores; the chosen one is bold."""
     rows: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(one.entrant for one in found.candidates):
         best = found.best(name)

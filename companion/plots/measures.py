@@ -1,4 +1,4 @@
-"""The table of everything that a record measured of each model: rows and columns by facts."""
+"""The table of everything that a record measured for each model, with rows and columns chosen by facts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,19 +8,18 @@ from companion.plots.tables import over_interval, table
 
 __all__ = ["measures_table"]
 
-WHOLE = "rest-frechet"  # the measure that every model has once
+WHOLE = "rest-frechet"  # every model has this measure once
 
 
 def measures_table(
     record: Any, columns: Mapping[str, dict[str, Any]], *, title: str, more: Callable | None = None
 ) -> Any:
-    """A row for each data set, what is forgotten of it, and method; a column for each kind of value, with intervals.
+    """One row for each data set, forgotten classes and method; one column for each kind of value, with intervals.
 
     Args:
-        record: with a value of ``WHOLE`` for each model, whose ``forget`` is all that is forgotten together.
-        columns: heading -> the facts of its values; ``decimals`` among them is how they are written. A record that has
-            no value of a metric, being older than its measure, has no such column. With ``some`` among them not every
-            model has a value, as a bound is of a DDPM alone.
+        record: has a value of ``WHOLE`` for each model, whose ``forget`` is everything that is forgotten together.
+        columns: heading -> the facts of its values. ``decimals`` sets how they are written; ``some`` means that not
+            every model has a value, as only a DDPM has a bound. A record older than a measure has no column for it.
         title: the caption.
         more: (record, facts of the model) -> further cells by heading.
     """

@@ -1,4 +1,4 @@
-"""The figures of the mixture's pages."""
+"""Figures of the Gaussian mixture pages."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ __all__ = ["frontier_plane", "likelihoods", "sample_panels", "score_errors", "sc
 
 
 def likelihoods(record: Any, *, printed: Mapping[str, float], exact: Mapping[str, float], title: str) -> Figure:
-    """SGU's Table 1 as a picture: each model's pair (D_g, D_f), and its density along the line of the three means.
+    """SGU's Table 1 as a figure: each model's pair (D_g, D_f), and its density along the line of the three means.
 
     Args:
-        record: with a value of each method and ``test`` side, and the series ``line``.
-        printed, exact: id -> number, for the paper's pairs and the exact ones; what is missing is not drawn.
+        record: has a value for each method and ``test`` side, and the series ``line``.
+        printed, exact: id -> number, for the paper's pairs and the exact ones; missing ones are not plotted.
     """
     use_style()
     figure, (plane, along) = plt.subplots(2, 1, figsize=(6.6, 8.0), height_ratios=(1.15, 1))
@@ -47,7 +47,7 @@ def likelihoods(record: Any, *, printed: Mapping[str, float], exact: Mapping[str
 
 
 def density_along_line(axes: Axes, line: Mapping[str, Any]) -> None:
-    """exp(-NLL) along the line of the means: ``line["u"]``, and nats for each method, averaged over seeds."""
+    """Plot exp(-NLL) along the line of the means: ``line["u"]``, and nats for each method, averaged over seeds."""
     styles = {"p_data": {"ls": "-", "lw": 5, "alpha": 0.15}, "p_g": {"ls": "-", "lw": 5, "alpha": 0.3}}
     names = {"p_data": r"exact $p_{data}$", "p_g": r"exact $p_g$"}
     for name, nats in _ordered(line).items():
@@ -62,13 +62,13 @@ def density_along_line(axes: Axes, line: Mapping[str, Any]) -> None:
 
 
 def _ordered(named: Mapping[str, Any]) -> dict[str, Any]:
-    """The same order in every figure, whatever a record's keys are sorted by: the data, then the methods."""
+    """Return the entries in the same order for every figure, however a record sorts its keys: data, then methods."""
     order = ["u", "p_data", "p_g", *COLOURS]
     return {name: named[name] for name in sorted(named, key=order.index)}
 
 
 def _pairs(values: Iterable[Any]) -> dict[str, tuple[Any, Any]]:
-    """method -> its values on D_g and D_f, in the order of ``COLOURS``."""
+    """Return method -> its values on D_g and D_f, in the order of ``COLOURS``."""
     found: dict[str, dict[str, Any]] = {}
     for value in values:
         found.setdefault(value.method.removeprefix("sgu_"), {})[value.protocol["test"]] = value
@@ -76,7 +76,7 @@ def _pairs(values: Iterable[Any]) -> dict[str, tuple[Any, Any]]:
 
 
 def sample_panels(record: Any, *, title: str) -> Figure:
-    """SGU's Figure 1: the series ``points``, name -> [N, 2], a panel each, coloured by the nearest mean."""
+    """SGU's Figure 1: the series ``points``, name -> [N, 2], one panel each, coloured by the nearest mean."""
     use_style()
     panels = {name: np.array(points) for name, points in _ordered(record.series["points"]).items()}
     figure, axes = plt.subplots(2, 3, figsize=(7.4, 5.4), sharex=True, sharey=True)
@@ -111,7 +111,7 @@ def score_fields(record: Any, *, title: str) -> Figure:
         middle = np.abs(points.sum(1)) < 2
         colours = [COLOURS["D_f"] if inside else COLOURS["D_g"] for inside in middle]
         length = np.linalg.norm(field, axis=1, keepdims=True)
-        field = field * np.minimum(1, 6 / np.maximum(length, 1e-9))  # longer arrows are cut: they would hide the rest
+        field = field * np.minimum(1, 6 / np.maximum(length, 1e-9))  # shorten long arrows, which would hide the rest
         ax.quiver(*points.T, *field.T, color=colours, angles="xy", scale=60, width=0.005)
         ax.set(xlim=(-4.6, 4.6), ylim=(-4.6, 4.6), aspect="equal")
         ax.set_title(names.get(name, LABELS.get(name)), loc="left")
@@ -120,7 +120,7 @@ def score_fields(record: Any, *, title: str) -> Figure:
 
 
 def score_errors(record: Any, *, title: str) -> Figure:
-    """The series ``errors``, side -> method -> curve along the series ``t``, one panel a side."""
+    """Score errors, one panel per side: the series ``errors``, side -> method -> curve along the series ``t``."""
     use_style()
     figure, axes = plt.subplots(2, 1, figsize=(6.6, 7.0), sharex=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -136,7 +136,7 @@ def score_errors(record: Any, *, title: str) -> Figure:
 
 
 def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, float], title: str) -> Figure:
-    """The frontier of forgetting, and what models reach: the series ``sweep`` and ``path``, and the seeds' values.
+    """The frontier of forgetting and the models' results: the series ``sweep`` and ``path``, and the seeds' values.
 
     Args:
         curve: (D_g, D_f) along the frontier, [N, 2], in the record's unit.

@@ -1,4 +1,4 @@
-"""The figures and the table of the page on exact negation."""
+"""Figures and the table of the page on exact negation."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,25 +19,25 @@ OTHERS = "#888888"
 
 
 def tasks(record: Any) -> list[tuple[str, str]]:
-    """Process and what is forgotten, as often as the record has several."""
+    """Return every pair of process and forgotten classes in the record."""
     return list(dict.fromkeys((one.protocol["process"], one.protocol["forget"]) for one in record.all(metric="ur")))
 
 
 def models(record: Any, process: str, forget: str) -> Iterable[tuple[Any, dict[str, Any]]]:
-    """The UR of each model of a task, and the facts that find its other values."""
+    """Yield the UR of each model of a task, with the facts that identify its other values."""
     for one in record.all(metric="ur", process=process, forget=forget):
         found = {"method": one.method, "process": process, "forget": forget}
         yield one, found | ({"w": one.protocol["w"]} if "w" in one.protocol else {})
 
 
 def model_title(method: str, facts: dict[str, Any]) -> str:
-    """A model's name for people, with its weight."""
+    """Return a model's display name, with its weight."""
     name = {"standard": "before", "unseen": "retrained in full"}.get(method, method_title(method))
     return f"{name}, w = {facts['w']:g}" if "w" in facts else name
 
 
 def negation_plane(record: Any, *, title: str) -> Figure:
-    """UR against the distance of the rest in that of the base model, a panel a task; w grows along the lines."""
+    """UR against the distance of the rest relative to the base model, one panel per task; w grows along the lines."""
     use_style()
     asked = tasks(record)
     figure, panels = plt.subplots(1, len(asked), figsize=(7.4, 4.4), squeeze=False)
@@ -79,7 +79,7 @@ def negation_plane(record: Any, *, title: str) -> Figure:
 
 
 def negation_table(record: Any) -> Any:
-    """A row a model: UR in the eyes of two judges, the distance of the rest, and FID of the rest where it was taken."""
+    """One row per model: UR by two classifiers, the distance of the rest and, where measured, FID of the rest."""
     columns = {"UR, %": ("ur", 1), "by the second judge, %": ("ur by the judge", 1)}
     columns |= {"distance of the rest": ("rest-frechet", 2)}
     columns |= {"FID of the rest": ("fid of the rest", 1)} if record.all(metric="fid of the rest") else {}
@@ -98,7 +98,7 @@ def negation_table(record: Any) -> Any:
 
 
 def pull_weights(record: Any, *, title: str) -> Figure:
-    """The weight that the pull should have, by three measures, at each noise level; below, how long what is."""
+    """The weight that the pull should have by three measures, at each noise level, with the lengths below."""
     use_style()
     names = list(record.series["weights"])
     figure, panels = plt.subplots(2, len(names), figsize=(6.6 * len(names), 5.8), sharex=True, squeeze=False)
@@ -106,7 +106,7 @@ def pull_weights(record: Any, *, title: str) -> Figure:
     for name, upper, lower in zip(names, *panels):
         process, forget = name.split(":")
         upper.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
-        firm = [one for one in record.series["weights"][name] if one["error"] < 0.25]  # elsewhere there is no pull
+        firm = [one for one in record.series["weights"][name] if one["error"] < 0.25]  # elsewhere the pull vanishes
         levels, errors = [one["sigma_over_alpha"] for one in firm], [1.96 * one["error"] for one in firm]
         settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "held-out noise, retained"}
         upper.errorbar(levels, [one["w"] for one in firm], errors, fmt="o-", **settings)

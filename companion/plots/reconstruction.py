@@ -1,4 +1,4 @@
-"""What comes back from a way to noise: the table, the curve over t, and the images."""
+"""Images reconstructed after noising: the table, the curve over t, and the images."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ def _kind(value: Any) -> str:
 
 
 def reconstruction_table(record: Any) -> Any:
-    """At the paper's t, by both ways: a row a model, a column a measure and a side; below, what the paper prints."""
+    """Both reconstructions at the paper's t: one row per model, one column per measure and side, the paper's value
+    below each."""
     lines: dict[Any, dict[str, str]] = {}
     for value in record.all(t=record.parameters["t"]):
         facts, (_, head, digits) = value.protocol, KINDS.get(_kind(value), ("", "CLIP distance", 2))
@@ -46,7 +47,8 @@ def reconstruction_table(record: Any) -> Any:
 
 
 def reconstruction_curves(record: Any, *, title: str) -> Figure:
-    """Of the first data set: accuracy above, feature distance below, a column a side, a line a model, against t."""
+    """Accuracy (top) and feature distance (bottom) against t on the first data set: one column per side, one line per
+    model."""
     use_style()
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 5.6), sharex=True, sharey="row")
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -68,7 +70,7 @@ def reconstruction_curves(record: Any, *, title: str) -> Figure:
 
 
 def returned_images(record: Any, file: Path, words: str) -> Any:
-    """One side's images, a row a model below the originals; nothing where the record has none."""
+    """One side's images, one row per model below the originals; nothing if the record has none."""
     if file.name not in record.images:
         return None
     values = [one for one in record.all(way="image", t=record.parameters["t"]) if one.dataset in ("mnist", "digits")]

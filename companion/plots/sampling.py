@@ -1,4 +1,4 @@
-"""The figures and the table of samplers and likelihoods."""
+"""Figures and the table of samplers and likelihoods."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,10 @@ CYCLE = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#882255", "#332
 
 
 def sampler_curves(record: Any, *, title: str) -> Figure:
-    """Distance from real images against network evaluations, a panel a model, a curve a sampler.
+    """Distance from real images against network evaluations: one panel per model, one curve per sampler.
 
     The series ``samplers`` maps each model's process to {sampler: points {evaluations, distance, low, high}}; ``floor``
-    is what as many real images get.
+    is the distance of as many real images.
     """
     use_style()
     models = record.series["samplers"]
@@ -34,7 +34,7 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
     distances = [point["distance"] for curves in models.values() for points in curves.values() for point in points]
     bottom = 0.4 * min([*distances, record.series["floor"]])
     for axes, (process, curves) in zip(panels[:, 0], sorted(models.items())):
-        for k, (name, points) in enumerate(sorted(curves.items())):  # a colour for each name, in any record
+        for k, (name, points) in enumerate(sorted(curves.items())):  # the same colour for a name in every record
             keys = ("evaluations", "distance", "low", "high")
             x, y, low, high = (np.array([point[key] for point in points]) for key in keys)
             style = {"color": CYCLE[k % len(CYCLE)], "marker": MARKERS[k % len(MARKERS)], "ms": 5, "lw": 1.5}
@@ -53,7 +53,7 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
 
 
 def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """Every likelihood that the record has, by model and recipe, with the recipe's floor and what it rests on."""
+    """Every likelihood in the record by model and recipe, with the recipe's floor and what it is based on."""
     titles = {"ve": "VE model", "ddpm": "DDPM"}
     rows = {}
     for value in record.all(unit="bits/dim"):
@@ -72,7 +72,7 @@ def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
 
 
 def trace_curves(record: Any, *, title: str) -> Figure | None:
-    """tr(dx0 / dy) / D against sigma / alpha, a panel a model: at the image, and noised as in training. Nothing where
+    """tr(dx0 / dy) / D against sigma / alpha, one panel per model: at the image, and noised as in training. Nothing if
     the record has no ``traces``."""
     if "traces" not in record.series:
         return None
@@ -92,7 +92,7 @@ def trace_curves(record: Any, *, title: str) -> Figure | None:
 
 
 def nll_histograms(record: Any, *, title: str) -> Figure:
-    """Bits a dimension of every test image, by the ODE and by the bound: the series ``nll`` and ``bound``."""
+    """Bits per dimension of every test image, by the ODE and by the bound: the series ``nll`` and ``bound``."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.6))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -112,7 +112,7 @@ def nll_histograms(record: Any, *, title: str) -> Figure:
 
 
 def bound_terms(record: Any, *, title: str) -> Figure:
-    """Where the bits of the bound are: the series ``bound_terms``, the mean of the L_(t-1) of a stratum against t."""
+    """Where the bits of the bound are spent: the series ``bound_terms``, the mean L_(t-1) of each stratum against t."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")

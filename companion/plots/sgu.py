@@ -1,4 +1,4 @@
-"""The figures of SGU's image pages."""
+"""Figures of the SGU pages on images."""
 
 from textwrap import fill
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["finetuning_courses", "side_histograms"]
 
 
 def side_histograms(record: Any, *, title: str) -> Figure:
-    """Bits a dimension of test images of both sides: a row a data set, a column a model, common axes in a row.
+    """Bits per dimension of test images of both sides: one row per data set with common axes, one column per model.
 
     The series ``rows`` maps data sets to {model: {"bits": {"D_g": [...], "D_f": [...]}}}.
     """
@@ -35,7 +35,7 @@ def side_histograms(record: Any, *, title: str) -> Figure:
             if method not in models:
                 panel.set_axis_off()
                 continue
-            panel.set_title(fill(name, 96 // len(titles)), loc="left", fontsize=9.5)  # as many letters as fit
+            panel.set_title(fill(name, 96 // len(titles)), loc="left", fontsize=9.5)  # as many characters as fit
             for side in ("D_g", "D_f"):
                 panel.hist(
                     np.minimum(models[method]["bits"][side], bins[-1]),
@@ -52,7 +52,7 @@ def side_histograms(record: Any, *, title: str) -> Figure:
 
 
 def finetuning_courses(record: Any, *, title: str) -> Figure:
-    """UR, distance and bits a dimension of both sides against updates, a line a loss."""
+    """UR, distance and bits per dimension of both sides against updates, one line per loss."""
     use_style()
     found = record.series["courses"]
     figure, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))

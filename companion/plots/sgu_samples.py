@@ -10,16 +10,16 @@ from companion.plots.tables import over_interval, table
 __all__ = ["sample_counts", "sample_grid"]
 
 SETS = {"mnist": ("mnist", "digits"), "cifar10": ("cifar10", "shapes"), "stl10": ("stl10", "shapes")}
-SETS |= {"celeba": ("celeba", "avatars")}  # a row's own data, and what stands for them
+SETS |= {"celeba": ("celeba", "avatars")}  # a row's own data, and its stand-in
 
 
 def sample_grid(record: Any, file: Path) -> Any:
-    """A row's grid, a model a line, with its UR; nothing where the record has none."""
+    """The sample grid of a table row, one line per model with its UR; nothing if the record has none."""
     if file.name not in record.images:
         return None
     row = file.stem.rpartition("-")[2]
     values = [one for one in record.all(metric="ur") if one.dataset in SETS[row]]
-    if row in ("cifar10", "stl10"):  # shapes stand for both
+    if row in ("cifar10", "stl10"):  # shapes stand in for both
         values = [one for one in values if (one.protocol["forget"].count(",") == 1) == (row == "cifar10")]
     names = [f"{method_title(one.method)}\n{one.per_seed[0]:.1f} %" for one in values]
     title = f"{data_title(values[0].dataset)}: seed {values[0].seeds[0]}, profile {record.profile}"
@@ -27,7 +27,7 @@ def sample_grid(record: Any, file: Path) -> Any:
 
 
 def sample_counts(record: Any) -> Any:
-    """A row a model: the share that shows what was to be forgotten, the share of other images that changed."""
+    """One row per model: the share of samples that show D_f, and the share of other samples that changed."""
     lines = {}
     for one in record.all(metric="ur"):
         facts = {"dataset": one.dataset, "method": one.method, "forget": one.protocol["forget"]}

@@ -1,4 +1,4 @@
-"""SGU's alpha: what becomes of forgetting, of the rest and of both likelihoods, with what the paper prints."""
+"""The effect of SGU's alpha on forgetting, on the rest and on both likelihoods, beside the printed values."""
 
 import math
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ STYLES = {"paper": ("o", "-"), "code": ("s", "--"), "corrected": ("^", ":")}
 
 
 def alpha_sweep(record: Any, *, title: str) -> Figure:
-    """Four panels against 1 - c: UR, distance, and the rise of both likelihoods; a line a reading of a loss. Thin
-    lines: what the paper prints of either loss; broken: fine-tuning alone, exact negation at its best w, the rule's
-    bounds."""
+    """UR, distance and the rise of both NLLs against 1 - c, in four panels, one line per reading of a loss. Thin lines
+    are the printed values of either loss; broken lines are fine-tuning alone, exact negation at its best w, and the
+    rule's bounds."""
     use_style()
     found = rises(record.series["sweep"])
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.0), sharex=True)
@@ -64,7 +64,7 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
-    """(loss, variant, its runs by 1 - c)."""
+    """Yield (loss, variant, its runs by 1 - c)."""
     for entrant in dict.fromkeys(one["entrant"] for one in found["runs"] if "c" in one):
         _, loss, variant = entrant.split("_")
         runs = [one for one in found["runs"] if one["entrant"] == entrant]
@@ -72,7 +72,7 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any
 
 
 def rises(found: dict[str, Any]) -> dict[str, Any]:
-    """A sweep whose runs have likelihoods as they rose over Standard's, and the distance in times of Standard's."""
+    """Return a sweep with each run's likelihoods as rises over Standard's, and its distance relative to Standard's."""
     before = found["before"]
 
     def told(one: dict[str, Any]) -> dict[str, Any]:
@@ -83,20 +83,20 @@ def rises(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def best(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Of each loss of a sweep the run that the rule's score prefers, by the entrant's name."""
+    """Return, by the entrant's name, the run of each loss in a sweep that has the best score by the rule."""
     names = dict.fromkeys(one["entrant"] for one in found["runs"])
     tried = {name: [one for one in found["runs"] if one["entrant"] == name] for name in names}
     return {name: min(runs, key=lambda one: one.get("score", math.inf)) for name, runs in tried.items()}
 
 
 def at(found: dict[str, Any], c: float) -> list[dict[str, Any]]:
-    """Both printed losses, orthogonal first, where they leave c."""
+    """Return the runs of both printed losses near c, orthogonal first."""
     printed = [one for one in found["runs"] if one["entrant"].endswith("_paper")]
     return [one for one in printed if 0.8 < (1 - one["c"]) / (1 - c) < 1.25]
 
 
 def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
-    """What the paper prints of both losses on this set: UR, or the rise of a side's NLL from Standard's."""
+    """Return the paper's values for both losses on this set: UR, or the rise of a side's NLL over Standard's."""
     own = {key: found[key] for key in ("dataset", "process", "forget")}
     asked = {"metric": "ur", "unit": "percent"} if what == "ur" else {"metric": "nll", "unit": "bits/dim", "test": what}
     cells = {}
@@ -108,7 +108,7 @@ def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
 
 
 def alpha_table(record: Any) -> Any:
-    """The same as numbers, a row a run."""
+    """The same as numbers, one row per run."""
     found, lines = rises(record.series["sweep"]), {}
     before = found["before"]
     for one in found["runs"]:

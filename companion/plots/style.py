@@ -1,11 +1,10 @@
-"""The look of every figure: one colour for each method and for each side of the data, safe for colour-blind readers."""
+"""The style of all figures: one colour for each method and each side of the data, safe for colour-blind readers."""
 
 import matplotlib as mpl
 
 __all__ = ["COLOURS", "LABELS", "use_style"]
 
-# Okabe and Ito's palette (Color Universal Design, 2008), which stays distinct under the common colour-vision
-# deficiencies.
+# Okabe and Ito's palette (Color Universal Design, 2008), which stays distinct under common colour-vision deficiencies.
 COLOURS = {
     "exact": "#000000",
     "paper": "#999999",
@@ -37,7 +36,7 @@ LABELS = {
 
 
 def use_style() -> None:
-    """Set the book's look: for desk and phone, on a white ground in the light and the dark theme alike."""
+    """Set the book's figure style, for desktop and phone, with a white background in the light and dark themes."""
     mpl.rcParams.update({
         "figure.facecolor": "white",
         "figure.dpi": 110,

@@ -1,4 +1,4 @@
-"""The figures and tables of VDU's pages."""
+"""Figures and tables of the VDU pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ SLOW, CHOSEN = COLOURS["standard"], COLOURS["obtuse"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One gamma at one rate: PUL, the distance of all samples in the classifier's features and that of those that do
-    not show the forgotten class, and what the rule says."""
+    """One gamma at one learning rate: PUL, the distance in the classifier's features of all samples and of those that
+    do not show the forgotten class, and the verdict of the rule."""
 
     rate: float
     gamma: float
@@ -33,24 +33,24 @@ class Cell:
 
 
 def gamma_cells(record: Any) -> dict[tuple[float, float], Cell]:
-    """A record's sweep by rate and gamma: the rates in the record's order, gamma ascending."""
+    """Return a record's sweep by rate and gamma, with rates in the record's order and gamma ascending."""
     cells, rates = {}, list(dict.fromkeys(value.protocol["lr"] for value in record.all(metric="pul")))
     for pul in record.all(metric="pul"):
         facts = {name: pul.protocol[name] for name in ("lr", "gamma")}
         whole, rest = (record.find(metric=metric, **facts) for metric in ("u-frechet", "rest-frechet"))
-        before = {"ur": 100.0, "distance": record.series["start_rest"]}  # PUL counts from the base model's samples
+        before = {"ur": 100.0, "distance": record.series["start_rest"]}  # PUL is relative to the base model's samples
         rule = verdict(100 - pul.value, rest.value, before)
         cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule)
     return dict(sorted(cells.items(), key=lambda one: (rates.index(one[0][0]), one[0][1])))
 
 
 def _short(number: float) -> str:
-    """A rate as people write it: 3e-6."""
+    """Format a rate as people write it: 3e-6."""
     return f"{number:g}".replace("e-0", "e-")
 
 
 def _printed(record: Any) -> dict[float, float]:
-    """The paper's PULs, where the record is of what a row of its table is of."""
+    """Return the paper's PULs, if a row of its table is about the same data set and classes as the record."""
     own = record.all(metric="pul")[0]
     cells = (claim for claim in claims.load().values() if claims.split(claim.id)[0] == "vdu.tab2")
     alike = {"dataset": own.dataset, "forget": own.protocol["forget"], "metric": "pul"}
@@ -58,10 +58,10 @@ def _printed(record: Any) -> dict[float, float]:
 
 
 def gamma_sweep(record: Any, *, title: str) -> Figure | None:
-    """PUL and both distances against gamma, and PUL against the distance of the rest, with the corner that the rule
-    asks for; a colour a rate, 95 % intervals. Nothing where the record has no sweep.
+    """PUL and both distances against gamma, and PUL against the distance of the rest with the rule's bounds; one colour
+    per rate, 95 % intervals. Nothing if the record has no sweep.
 
-    ``start`` and ``start_rest`` of its series are both distances before.
+    The series ``start`` and ``start_rest`` are both distances before unlearning.
     """
     cells = gamma_cells(record)
     if not cells:
@@ -95,13 +95,13 @@ def gamma_sweep(record: Any, *, title: str) -> Figure | None:
 
 
 def _bars(values: list[Any]) -> list[list[float]]:
-    """How far each interval reaches, down and up."""
+    """Return how far each interval reaches down and up."""
     ends = [(one.value, *(one.interval or (one.value, one.value))) for one in values]
     return [[value - low for value, low, _ in ends], [high - value for value, _, high in ends]]
 
 
 def _label(axes: Any, xs: Sequence[float], ys: Sequence[float], names: Sequence[float], side: str) -> None:
-    """Write each point's gamma beside it, but for points whose label would lie on the last one."""
+    """Write each point's gamma beside it, except where the label would overlap the last one."""
     near = float("inf")
     for x, y, name in zip(xs, ys, names):
         if abs(y - near) >= 6:  # points of PUL
@@ -111,7 +111,7 @@ def _label(axes: Any, xs: Sequence[float], ys: Sequence[float], names: Sequence[
 
 
 def sweep_table(record: Any, *, title: str) -> Any:
-    """A row for each gamma: at each rate PUL, the distance of the rest, and what the rule says; or nothing."""
+    """One row per gamma: PUL, the distance of the rest and the rule's verdict at each rate; nothing without a sweep."""
     rows: dict[str, dict[str, str]] = {}
     for (rate, gamma), cell in gamma_cells(record).items():
         cells = rows.setdefault(f"γ = {gamma:g}", {})
@@ -123,13 +123,13 @@ def sweep_table(record: Any, *, title: str) -> Any:
 
 
 def _of(record: Any, title: str) -> str:
-    """A title of what rests on the models of the posterior's study."""
+    """Return a title that names the models of the posterior study."""
     return f"{title}; posteriors of {data_title(BASES[record.series['ways_of']].dataset)}"
 
 
 def posterior_table(record: Any, *, title: str) -> Any:
-    """What each way to a Gaussian is worth; the series ``ways`` is what :func:`companion.studies.posteriors.study`
-    returns, and ``ways_of`` its base model."""
+    """How good each way of fitting the Gaussian is. The series ``ways`` is what
+    :func:`companion.studies.posteriors.study` returns, and ``ways_of`` names its base model."""
     rows = {
         name: {
             "loss of a member": f"{found['members']['loss']:.3f}",
@@ -163,8 +163,8 @@ def posterior_widths(record: Any, *, title: str) -> Figure | None:
 
 
 def terms_table(record: Any, *, title: str) -> Any:
-    """Both terms before an update, of all of D_f and of a part: as sums, and as means; the series ``terms`` is
-    "<data>, <sums or means>": [A, B]."""
+    """Both terms before the first update, for all of D_f and for a part, as sums and as means. The series ``terms``
+    maps "<data>, <sums or means>" to [A, B]."""
     terms = record.series.get("terms", {})
     rows = {
         data: {

@@ -1,4 +1,4 @@
-"""The figure and the table of VDU's Table 1: two numbers at once, printed and measured."""
+"""VDU's Table 1 as a figure and tables: two numbers at once, printed and measured."""
 
 from collections.abc import Iterator
 from statistics import fmean
@@ -25,7 +25,7 @@ TICKS = [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
 
 
 def ends(record: Any) -> Iterator[tuple[Any, Any, Any, dict[str, float]]]:
-    """Of every model that forgot: PUL, both distances, and the model's before by "all" and "rest"."""
+    """Yield, for every unlearned model, PUL, both distances, and the distances "all" and "rest" of the model before."""
     for pul in record.all(metric="pul"):
         facts = {"method": pul.method, "forget": pul.protocol["forget"]}
         facts |= {key: pul.protocol[key] for key in ("images",) if key in pul.protocol}
@@ -40,7 +40,7 @@ def _one(values: list[Any], few: bool) -> Any:
 
 
 def rival_pairs(record: Any) -> dict[tuple[str, str], tuple[float, float, float]]:
-    """By class and method: PUL, and the distances of all and of the rest in those before."""
+    """Return PUL and the distances of all samples and of the rest relative to before, by class and method."""
     return {
         (pul.protocol["forget"], pul.method): (pul.value, whole.value / before["all"], rest.value / before["rest"])
         for pul, whole, rest, before in ends(record)
@@ -49,7 +49,7 @@ def rival_pairs(record: Any) -> dict[tuple[str, str], tuple[float, float, float]
 
 
 def ways_at(record: Any, evaluations: int) -> dict[str, tuple[float, float]]:
-    """By method: PUL and the distance of the rest in that before, after so many evaluations, the means of the seeds."""
+    """Return PUL and the relative distance of the rest after so many evaluations, by method, averaged over seeds."""
     found = {}
     for name, seeds in record.series["ways"].items():
         there = [one for way in seeds for one in way if one["evaluations"] == evaluations]
@@ -58,7 +58,7 @@ def ways_at(record: Any, evaluations: int) -> dict[str, tuple[float, float]]:
 
 
 def rivals_table(record: Any) -> Any:
-    """A row a class and method: PUL, both distances, how often that before, and what the rule says."""
+    """One row per class and method: PUL, both distances, their multiples of those before, and the rule's verdict."""
     lines: dict[Any, dict[str, str]] = {}
     for pul, whole, rest, before in ends(record):
         many = pul.protocol.get("images")
@@ -74,7 +74,7 @@ def rivals_table(record: Any) -> Any:
 
 
 def rivals_plane(record: Any, *, title: str) -> Figure:
-    """Printed and measured pairs of every class; and the ways of the comparison page's runs, where there are any.
+    """Printed and measured pairs of every class, and the courses of the comparison page's runs, if there are any.
 
     Reads the series ``ways`` and ``tries`` (:mod:`companion.studies.vdu_rivals`).
     """
@@ -122,7 +122,7 @@ def _title(method: str) -> str:
 
 
 def _printed(axes: Any, record: Any) -> None:
-    """The paper's pairs of the record's data set, u-FID in the printed FID of the model before."""
+    """Plot the paper's pairs for the record's data set, with u-FID relative to the printed FID of the model before."""
     cells, dataset = claims.load(), record.all(metric="pul")[0].dataset
     if f"vdu.pretrained_fid/{dataset}/pretrained" not in cells:
         return
@@ -141,13 +141,13 @@ def _printed(axes: Any, record: Any) -> None:
 
 
 def short_title(method: str) -> str:
-    """A method's name where there is little room."""
+    """Return a short name of a method, for where there is little room."""
     return {"selective_amnesia": "SA"}.get(method, _title(method))
 
 
 def same_noise_table(record: Any) -> Any:
-    """A row a class and method: UR before and after, what still shows the class, what else changed, and what the
-    class's samples became (the series ``went``)."""
+    """One row per class and method: UR before and after, how many of the class's samples still show it, how many others
+    changed, and what the class's samples became (the series ``went``)."""
     lines: dict[Any, dict[str, str]] = {}
     for D_f, methods in record.series["went"].items():
         of = {"forget": D_f}
