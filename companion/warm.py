@@ -32,6 +32,7 @@ __all__ = ["LIBRARIES", "command", "server"]
 #: matplotlib's backend for notebooks does, which wants a kernel then.
 LIBRARIES = (
     "torch",
+    "torch._dynamo",  # every optimiser imports it when it is made: three seconds
     "torch.utils.flop_counter",
     "accelerate",
     "torchdiffeq",

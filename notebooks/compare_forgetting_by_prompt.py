@@ -28,14 +28,14 @@ gradients = 0  # gradient evaluations of each run; 0: as many as the profile has
 
 # %%
 from companion.page import Page
-from companion.studies.latent_entrants import METHODS
+from companion.studies.latent_entrants import METHODS, SMALL
 from paperlib.data.shapes import CLASSES
 
 page = Page("compare_forgetting_by_prompt", vars())
 budget = page.budget(
-    smoke=dict(gradients=4, batch_size=8, n=6, evaluations=4),
-    laptop=dict(gradients=48, batch_size=16, n=24, evaluations=8, seeds=3),  # the search's
-    paper=dict(gradients=48, batch_size=16, n=300, evaluations=20, seeds=3),  # no paper has it
+    smoke=dict(gradients=4, batch_size=4, n=4, evaluations=2, own=SMALL),
+    laptop=dict(gradients=48, batch_size=16, n=24, evaluations=8, seeds=3, own={}),  # the search's
+    paper=dict(gradients=48, batch_size=16, n=300, evaluations=20, seeds=3, own={}),  # none has it
 )
 chosen = page.chosen("methods", METHODS)
 
@@ -134,7 +134,8 @@ amounts = dict(gradients=budget.gradients, batch_size=budget.batch_size)
 
 def run_of(name, seed):
     """A method's run, with the rate that the search found."""
-    return asked(name, forget, settings=settings_of(name, forget), seed=seed, **amounts)
+    settings = settings_of(name, forget) | budget.own.get(name, {})
+    return asked(name, forget, settings=settings, seed=seed, **amounts)
 
 
 def rows():

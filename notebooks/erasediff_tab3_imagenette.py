@@ -81,13 +81,9 @@ from paperlib.metrics.frechet import frechet_distance, statistics
 
 reference, known = known_sets("shapes", 24, seed=0)
 network = network_64()
+against = statistics(miscast(reference), network)
 {
-    name: round(
-        frechet_distance(
-            statistics(miscast(known[name]), network), statistics(miscast(reference), network)
-        ),
-        3,
-    )
+    name: round(frechet_distance(statistics(miscast(known[name]), network), against), 3)
     for name in ("equal", "dimmer", "grey")
 }
 

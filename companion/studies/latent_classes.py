@@ -24,7 +24,7 @@ OWN = {
     "esd": dict(updates=1000, batch_size=1, lr=1e-5),
 }
 BUDGETS = dict(
-    smoke=dict(dataset="shapes", known=8, seen=2, batch_size=2, lr=1e-5, per_class=2, n=2, reference=8)
+    smoke=dict(dataset="shapes", known=4, seen=2, batch_size=2, lr=1e-5, per_class=2, n=2, reference=8)
     | dict(evaluations=2, own={}),
     laptop=dict(dataset="cifar10", known=100, seen=0, batch_size=0, lr=0.0, per_class=0, n=0, reference=0)
     | dict(evaluations=0, own={}),

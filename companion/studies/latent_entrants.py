@@ -14,7 +14,7 @@ from paperlib.unlearning.neggrad import neggrad
 from paperlib.unlearning.salun import salun
 from paperlib.unlearning.selective_amnesia import selective_amnesia
 
-__all__ = ["METHODS", "PromptEntrant"]
+__all__ = ["METHODS", "SMALL", "PromptEntrant"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +55,6 @@ METHODS: dict[str, PromptEntrant] = {
     "esd_u": PromptEntrant("esd", RATES, fixed=ESD, call=esd, trains="noxattn"),
     "forget_me_not": PromptEntrant("forget_me_not", RATES, call=forget_me_not, trains="xattn"),
 }
+
+#: In smoke: estimates over all weights, Fisher's diagonal and SalUn's mask, from a few images.
+SMALL = {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}, "salun": {"mask_rows": 16}}

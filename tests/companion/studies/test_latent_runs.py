@@ -9,10 +9,11 @@ from companion.claims import join
 from companion.claims.table import split
 from companion.rows import row
 from companion.studies import latent_classes, latent_nudity, latent_runs
-from companion.studies.latent_audits import known_sets, mean_without
+from companion.studies.latent_audits import each_once, known_sets, mean_without
 from companion.studies.latent_classes import averages, chosen, classes, prompts_of
 from companion.studies.latent_runs import CLASSES, places
 from paperlib.latent.tiny import tiny_pipeline
+from paperlib.metrics.features import Network, features
 from tests.oracles import seeded
 
 
@@ -77,6 +78,15 @@ def test_known_sets_differ_from_the_reference_as_they_say():
     assert all(one.shape == reference.shape and one.dtype == torch.uint8 for one in known.values())
     assert torch.equal(known["inverted"], 255 - known["equal"]) and known["collapsed"].unique(dim=0).shape[0] == 1
     assert known["dimmer"].min() >= 64 and known["brighter"].min() >= 24
+
+
+def test_equal_images_are_looked_at_once_and_every_one_has_its_features():
+    looked = []
+    network = Network("means", lambda images: looked.append(images) or images.float().mean((2, 3)))
+    images = torch.randint(0, 256, (4, 3, 8, 8), generator=seeded(), dtype=torch.uint8)[[2, 0, 2, 3, 0, 1]]
+    assert torch.equal(features(images, each_once(network)), features(images, network))
+    assert torch.equal(looked[0], images[[0, 1, 3, 5]])  # in their order: what has no equals is seen as it was
+    assert each_once(network).name == "means"
 
 
 def test_nudity_is_counted_and_no_picture_is_in_a_row():

@@ -4,7 +4,7 @@ import pytest
 
 from companion.comparison.search import Budget, Search
 from companion.studies import latent_search as module
-from companion.studies.latent_entrants import METHODS
+from companion.studies.latent_entrants import METHODS, SMALL
 from companion.studies.latent_prompts import asked_prompts
 from paperlib.data.captions import KINDS, caption
 
@@ -29,6 +29,11 @@ def test_every_method_has_as_many_tries_of_one_budget():
     assert {len(entrant.candidates()) for entrant in searched.values()} == {4}
     for entrant in searched.values():
         assert entrant.updates(48) * entrant.passes == 48
+
+
+def test_smoke_has_fewer_of_the_same_settings():
+    for name, fewer in SMALL.items():
+        assert all(value < METHODS[name].fixed[setting] for setting, value in fewer.items())
 
 
 def test_the_search_runs_every_try_under_its_own_seed_and_the_rule_chooses(tried):
