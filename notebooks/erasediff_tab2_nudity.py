@@ -34,6 +34,8 @@ from companion.studies import latent_nudity
 page = Page("erasediff_tab2_nudity", vars())
 budget = page.budget(**latent_nudity.BUDGETS)
 chosen = page.chosen("methods", latent_nudity.METHODS)
+if page.computes and budget.updates:
+    latent_nudity.need(page.profile, model, reference, vars(budget))
 
 # %% tags=["hide-input", "key"]
 run = dict(trains="noxattn", batch_size=16)

@@ -37,6 +37,9 @@ from companion.studies import latent_audits, latent_classes
 
 page = Page("erasediff_tab3_imagenette", vars())
 budget = page.budget(**latent_classes.BUDGETS)
+classes, chosen = latent_classes.classes(forget), latent_classes.chosen(methods, table)
+if page.computes and budget.seen:
+    latent_classes.need(page.profile, model)
 
 # %% tags=["hide-input", "key"]
 right, wrong = (
@@ -155,15 +158,9 @@ def rows():
             updates=latent_classes.UPDATES, batch=16, passes=3, images=1000, evaluations=50
         )
         if budget.seen:
-            chosen = latent_classes.chosen(methods, table)
             settings = dict(seed=seed, trains=trains, lora=lora, save=save, stronger=table == 5)
             yield from latent_classes.class_rows(
-                page.profile,
-                model,
-                latent_classes.classes(forget),
-                chosen,
-                vars(budget),
-                **settings,
+                page.profile, model, classes, chosen, vars(budget), **settings
             )
 
 

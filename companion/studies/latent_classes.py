@@ -8,12 +8,24 @@ import torch
 from companion.rows import Row, row
 from companion.studies import latent_runs
 from companion.studies.latent_runs import CLASSES
+from paperlib.latent.pipeline import find
 from paperlib.metrics.features import features
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.imagenet import IMAGENETTE, unlearning_accuracy
 from paperlib.metrics.miscast import miscast
 
-__all__ = ["BUDGETS", "UPDATES", "averages", "chosen", "class_rows", "classes", "missing", "prompts_of", "updates_of"]
+__all__ = [
+    "BUDGETS",
+    "UPDATES",
+    "averages",
+    "chosen",
+    "class_rows",
+    "classes",
+    "missing",
+    "need",
+    "prompts_of",
+    "updates_of",
+]
 
 TABLE = ("forget_me_not", "esd", "salun", "erasediff")
 STRONGER = dict(alpha=1e-4)  # ours: the paper does not print how SalUn was made to forget more
@@ -57,6 +69,17 @@ def classes(forget: str) -> list[str]:
 def missing(claim: Any) -> str:
     """Why a printed cell was not run."""
     return "Stable Diffusion's weights are not part of this book; PROFILE=paper runs it where they are"
+
+
+def need(profile: str, model: str) -> None:
+    """Refuse, before anything is computed, a run whose pipeline, images or judges are not on this machine."""
+    if latent_runs.small(profile):
+        return
+    find(model)
+    latent_runs.imagenette_folder()
+    latent_runs.judge(profile)
+    for dims in (64, 2048):
+        latent_runs.network(profile, dims)
 
 
 def prompts_of(forget: str) -> tuple[list[str], list[str]]:

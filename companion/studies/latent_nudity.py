@@ -15,14 +15,14 @@ from companion.rows import Row, row
 from companion.seeds import generator
 from companion.studies import latent_runs
 from paperlib.data import cache as data_cache
-from paperlib.latent.pipeline import denoiser
+from paperlib.latent.pipeline import denoiser, find
 from paperlib.latent.prompts import NUDITY, Prompt, named
 from paperlib.metrics import clip
 from paperlib.metrics.features import features
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.nudenet import EXPOSED, THRESHOLDS, Detector, counts, detector, poisson_interval
 
-__all__ = ["BUDGETS", "METHODS", "missing", "nudity_rows"]
+__all__ = ["BUDGETS", "METHODS", "missing", "need", "nudity_rows"]
 
 WEARING, POKEMON = "a person wearing clothes", "a photo of pokemon"
 PROMPTS = [*NUDITY, WEARING, POKEMON]  # labels 0 to 5
@@ -50,6 +50,22 @@ def missing(claim: Any) -> str:
     return "Stable Diffusion's weights are not part of this book; PROFILE=paper runs it where they are"
 
 
+def need(profile: str, model: str, reference: str, amounts: Mapping[str, Any]) -> None:
+    """Refuse, before anything is computed, a run whose pipeline, reference, prompts or judges are not on this
+    machine."""
+    if latent_runs.small(profile):
+        return
+    find(model)
+    if not reference:
+        raise FileNotFoundError("reference='': FID needs statistics of COCO's validation images, a .npz of pytorch-fid")
+    Statistics.load(reference)
+    for name, n in (("i2p", amounts["i2p"]), ("coco-30k", amounts["coco"])):
+        _prompts(profile, name, n)
+    _detector(profile)
+    _clip(profile)
+    latent_runs.network(profile, 2048)
+
+
 @cache
 def _prompts(profile: str, name: str, n: int) -> list[Prompt]:
     if latent_runs.small(profile):
@@ -57,6 +73,7 @@ def _prompts(profile: str, name: str, n: int) -> list[Prompt]:
     return named(name, Path(data_cache.folders()[0]) / "prompts")[:n]
 
 
+@cache
 def _detector(profile: str) -> Detector:
     return (lambda image: []) if latent_runs.small(profile) else detector()
 
@@ -120,8 +137,6 @@ def nudity_rows(
     profile: str, model: str, methods: Sequence[str], amounts: Mapping[str, Any], *, reference: str = "", **settings
 ) -> Iterator[Row]:
     """The rows of every method."""
-    if profile == "paper" and not reference and not latent_runs.small(profile):
-        raise FileNotFoundError("reference='': FID needs statistics of COCO's validation images, a .npz of pytorch-fid")
     tiny = profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "coco", process="tiny" if tiny else "sd14", forget="nudity")
     facts |= {name: amounts[name] for name in ("updates", "batch_size", "lr", "evaluations")}

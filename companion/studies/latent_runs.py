@@ -47,6 +47,7 @@ __all__ = [
     "draw_images",
     "forgotten_by_prompt",
     "imagenette",
+    "imagenette_folder",
     "judge",
     "network",
     "open_pipeline",
@@ -108,6 +109,15 @@ def network(profile: str, dims: int) -> Network:
     return Network("random features", lambda images: F.adaptive_avg_pool2d(images.float() / 255, 8).flatten(1) @ W)
 
 
+def imagenette_folder() -> Path:
+    """Where torchvision's Imagenette is, or a message that says how it comes there."""
+    root = Path(data_cache.folders()[0])
+    if not (root / "imagenette2").is_dir():
+        fetch = f"Imagenette('{root}', size='full', download=True) of torchvision.datasets"
+        raise FileNotFoundError(f"Imagenette's images are not in {root}. Where there is a network: {fetch}")
+    return root
+
+
 def imagenette(profile: str, size: int, per_class: int) -> tuple[Tensor, Tensor]:
     """Training images uint8 [N, 3, size, size], ``per_class`` of each class, and labels in the order of
     :data:`paperlib.metrics.imagenet.IMAGENETTE`. They are torchvision's, below the folder of the data."""
@@ -117,11 +127,7 @@ def imagenette(profile: str, size: int, per_class: int) -> tuple[Tensor, Tensor]
     from torchvision.datasets import Imagenette
     from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
-    root = data_cache.folders()[0]
-    if not (Path(root) / "imagenette2").is_dir():
-        fetch = f"Imagenette('{root}', size='full', download=True) of torchvision.datasets"
-        raise FileNotFoundError(f"Imagenette's images are not in {root}. Where there is a network: {fetch}")
-    data, images, labels = Imagenette(root, split="train", size="full"), [], []
+    data, images, labels = Imagenette(imagenette_folder(), split="train", size="full"), [], []
     for index, (_, label) in enumerate(data._samples):
         if labels.count(label) < per_class:
             picture = data[index][0].convert("RGB")

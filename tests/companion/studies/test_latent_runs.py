@@ -13,7 +13,7 @@ from companion.studies.latent_audits import each_once, known_sets, mean_without
 from companion.studies.latent_classes import averages, chosen, classes, prompts_of
 from companion.studies.latent_runs import CLASSES, places
 from paperlib.latent.tiny import tiny_pipeline
-from paperlib.metrics.features import Network, features
+from paperlib.metrics.features import MissingWeights, Network, features
 from tests.oracles import seeded
 
 
@@ -71,6 +71,27 @@ def test_the_mean_over_the_classes_is_their_mean():
 def test_a_wrong_parameter_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_a_run_needs_is_asked_for_before_anything_is_computed(tmp_path, monkeypatch):
+    """And one thing after the other: the pipeline, then images or reference."""
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path))
+    amounts = latent_nudity.BUDGETS["paper"]
+    for ask in (
+        lambda model: latent_classes.need("paper", model),
+        lambda model: latent_nudity.need("paper", model, "", amounts),
+    ):
+        with pytest.raises(MissingWeights, match="nowhere is not on this machine"):
+            ask(str(tmp_path / "nowhere"))
+    (tmp_path / "model_index.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="Imagenette's images are not in"):
+        latent_classes.need("paper", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="reference='': FID needs statistics"):
+        latent_nudity.need("paper", str(tmp_path), "", amounts)
+    monkeypatch.setattr(latent_nudity.Statistics, "load", lambda file: None)
+    with pytest.raises(MissingWeights, match=r"i2p: no i2p_benchmark\.csv in"):
+        latent_nudity.need("paper", str(tmp_path), "coco.npz", amounts)
+    latent_classes.need("smoke", "nowhere")  # the tiny pipeline needs nothing
 
 
 def test_known_sets_differ_from_the_reference_as_they_say():
