@@ -1,7 +1,10 @@
 """Training from what was kept of the encoders is training with the encoders."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch import nn
 
 from paperlib.nets.parameters import train_only
 from paperlib.unlearning.erasediff import erasediff
@@ -62,6 +65,15 @@ def test_updates_are_those_of_the_encoders_and_the_encoders_are_not_asked(pipeli
     monkeypatch.setattr(type(pipeline.vae), "encode", lambda *_, **__: pytest.fail("the autoencoder was asked"))
     reused = weights(kept.latents(seeded(3)), embeddings=kept.embeddings(PROMPTS))
     assert all(torch.equal(one, other) for one, other in zip(plain, reused, strict=True))
+
+
+def test_the_hash_is_of_both_encoders_weights_and_of_their_names():
+    def of(vae, text, name="a"):
+        networks = (nn.ParameterDict({name: torch.full((2,), value)}) for value in (vae, text))
+        return encoders_sha256(SimpleNamespace(**dict(zip(("vae", "text_encoder"), networks))))
+
+    assert of(1.0, 2.0) == of(1.0, 2.0)
+    assert len({of(1.0, 2.0), of(3.0, 2.0), of(1.0, 3.0), of(1.0, 2.0, "b")}) == 4
 
 
 def test_what_does_not_fit_is_refused(pipeline, kept, tmp_path):

@@ -1,12 +1,21 @@
 """The search for the rates of forgetting by prompt: equal tries, nothing of the page's, and the rule's winner."""
 
+from collections import Counter
+
 import pytest
+import torch
+from torch.nn import functional as F
 
 from companion.comparison.search import Budget, Search
+from companion.seeds import generator
 from companion.studies import latent_search as module
 from companion.studies.latent_entrants import METHODS, SMALL
 from companion.studies.latent_prompts import asked_prompts
+from paperlib.data import captions
 from paperlib.data.captions import KINDS, caption
+from paperlib.metrics.features import Network
+from paperlib.metrics.frechet import Statistics, frechet_distance
+from tests.oracles import seeded
 
 AMOUNTS = dict(gradients=48, batch_size=16, seed=0)
 
@@ -17,7 +26,7 @@ def tried(monkeypatch):
     seen = []
 
     def look(store, wanted, n, evaluations):
-        seen.append(wanted)
+        seen.append((wanted, n, evaluations))
         return (90.0, 2.0) if wanted.method == "standard" else (90.0 - 1e4 * wanted.lr, 2.0)
 
     monkeypatch.setattr(module, "look", look)
@@ -37,12 +46,39 @@ def test_smoke_has_fewer_of_the_same_settings():
 
 
 def test_the_search_runs_every_try_under_its_own_seed_and_the_rule_chooses(tried):
-    found = module.search(None, "disc", Budget(evaluations=48), ["salun", "esd_x"], lambda text: None)
-    assert {one.seed for one in tried} == {module.SEED} and module.SEED > 2
-    assert [one.lr for one in tried[1:]] == [*METHODS["salun"].rates, *METHODS["esd_x"].rates]
-    assert tried[1].settings == METHODS["salun"].fixed and tried[1].updates == 24
+    found = module.search(None, "disc", module.BUDGET, ["salun", "esd_x"], lambda text: None)
+    runs = [wanted for wanted, *_ in tried]
+    assert {(n, evaluations) for _, n, evaluations in tried} == {(30, 8)}
+    assert {one.seed for one in runs} == {module.SEED} and module.SEED > 2
+    assert [one.lr for one in runs[1:]] == [*METHODS["salun"].rates, *METHODS["esd_x"].rates]
+    assert runs[1].settings == METHODS["salun"].fixed and runs[1].updates == 24
     assert found.best("salun").settings == {"lr": 4e-3}
     assert found.best("salun").score == pytest.approx(3 * 50 / 90)
+
+
+def test_a_look_is_the_share_that_is_shown_by_name_and_the_distance_of_the_rest_from_the_other_classes(monkeypatch):
+    n, asked = 9, {}
+    images = torch.randint(0, 256, (4 * n, 3, 4, 4), generator=seeded(), dtype=torch.uint8)
+    images[:n, 0, 0, 0] = torch.tensor([0, 3, 0, 0, 5, 0, 0, 0, 0])  # what the classifier takes them for
+
+    def drawn(store, wanted, prompts, evaluations):
+        asked.update(prompts=prompts, evaluations=evaluations)
+        return images
+
+    network = Network("means", lambda images: images.float().mean((2, 3)))
+    monkeypatch.setattr(module, "drawn", drawn)
+    monkeypatch.setattr(module, "predict", lambda _, images: F.one_hot(images[:, 0, 0, 0].long(), 256))
+    monkeypatch.setattr(module, "_network", lambda: network)
+    monkeypatch.setattr(module, "_held_out", module._held_out.__wrapped__)
+    wanted = module.asked("salun", "disc", settings={"lr": 1e-3}, **AMOUNTS)
+    shown, distance = module.look(None, wanted, n, 8)
+    assert shown == pytest.approx(100 * 7 / 9) and asked["evaluations"] == 8
+    names = Counter(asked["prompts"])
+    assert asked["prompts"][:n] == [caption(0)] * n and names == {caption(k): 9 if k == 0 else 3 for k in range(10)}
+    real = captions.sample(1000, generator(module.SEED, "latent_search", "data"))
+    others = network.extract(real.images[real.labels != 0])
+    against = Statistics.of(others, "means")
+    assert distance == frechet_distance(Statistics.of(network.extract(images[n:]), "means"), against)
 
 
 def test_what_the_search_asks_the_page_does_not():
