@@ -1,6 +1,7 @@
-"""Unlearning methods, a file each.
+"""Unlearning methods, one file each.
 
-Every method is a plain call, ``method(model, forget, retain, *, generator, ...)``, that validates at once, leaves
-``model`` untouched and returns a :class:`paperlib.training.Training`: iterate it, read ``.model`` whenever you like,
-``.state_dict()`` resumes to the bit. ``steps`` is its budget, ``max_seconds`` another beside it.
+Every method is a plain call, ``method(model, forget, retain, *, generator, ...)``. It validates its arguments at once,
+leaves ``model`` untouched and returns a :class:`paperlib.training.Training`: iterate over it and read ``.model`` at any
+time. A run resumed from ``.state_dict()`` is the same to the bit. ``steps`` limits the number of updates, and
+``max_seconds`` may limit the time as well.
 """

@@ -1,16 +1,16 @@
 """BlindSpot (Tarun et al., 2023): learn from a teacher that has never seen the forgotten data.
 
-A fresh network sees the retained data for a short while: the blindspot model B. The model then goes on with the
-retained data, and imitates B, output and activations, where the forgotten data lie::
+A fresh network, the blindspot model B, is trained briefly on the retained data. The model then continues training on
+the retained data, and imitates B's output and activations on the forgotten data::
 
     L = (1 - r) L_r + r L_f,    r = |D_f| / (|D_f| + |D_r|)
 
     L_r = E |z - eps(x_t, t)|^2,  x_0 from D_r
     L_f = E |eps_B(x_t, t) - eps(x_t, t)|^2 + beta sum_l |a_l - a_l^B|^2,  x_0 from D_f
 
-with a_l the attention map of a convolutional layer, the channels' mean square as a vector of length one. The method was
-made for regression with an absolute loss; EraseDiff's code makes it a squared one, and so do we. beta is relative to a
-mean over pixels; the losses here are sums, so that it is multiplied by their number.
+with a_l the attention map of a convolutional layer: the mean square over channels, normalised to unit length. The
+method was designed for regression with an absolute loss; EraseDiff's code uses a squared one, and so do we. beta is
+relative to a mean over pixels; the losses here are sums, so beta is multiplied by the number of pixels.
 """
 
 import copy
@@ -38,12 +38,13 @@ VARIANTS = ("paper", "code")
 
 
 def attention(x: Tensor) -> Tensor:
-    """Where a layer's activations [B, C, H, W] are large: [B, H W], each of length one."""
+    """The attention maps [B, H W] of a layer's activations [B, C, H, W]: their mean square over channels, each
+    normalised to unit length."""
     return F.normalize(x.square().mean(1).flatten(1))
 
 
 def activations(model: Denoiser, *inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """eps and the activations [B, C, H, W] after each of a U-Net's stages; no activations of other networks."""
+    """Return eps and the activations [B, C, H, W] after each stage of a U-Net; for other networks the list is empty."""
     stages = [*getattr(model.net, "down", []), *([model.net.middle, *model.net.up] if hasattr(model.net, "up") else [])]
     kept: list[Tensor] = []
     hooks = [stage.register_forward_hook(lambda module, given, output: kept.append(output)) for stage in stages]
@@ -71,19 +72,20 @@ def blindspot(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``.
+    """Unlearn ``forget`` with BlindSpot and keep ``retain``.
 
     Args:
         beta: weight of the activations (Tarun et al.'s code: 50; EraseDiff's: 0).
-        teacher_steps: updates of the blindspot model (Tarun et al.: 2 epochs, where the model had 100). Longer, and it
-            is a retrained model; shorter, and it pulls the forgotten points towards noise.
-        teacher_lr: Adam's rate in them.
-        variant: "paper" is the above. "code" is what EraseDiff's public code does: it fine-tunes a copy of the trained
-            model as teacher, and then takes the target from the model itself, under another draw of the label dropout.
-            So the teacher is never used (here it is not trained), L_f is zero but for dropped labels, beta is 0, and
-            little more than fine-tuning is left. EraseDiff's Table 1 reports that BlindSpot forgets too little.
-        batch_size: rows of each side an update (EraseDiff: 128 of both together).
-        lr: Adam's (EraseDiff: 1e-4; Tarun et al.: 1e-3, one epoch).
+        teacher_steps: updates of the blindspot model (Tarun et al.: 2 epochs, where the model had 100). With many more
+            it becomes a retrained model; with many fewer it pulls the forgotten points towards noise.
+        teacher_lr: Adam's learning rate in these updates.
+        variant: "paper" is the loss above. "code" is what EraseDiff's public code does: it fine-tunes a copy of the
+            trained model as teacher, but then takes the target from the model itself, under a second sample of the
+            label dropout. So the teacher is never used (here it is not trained), L_f is zero except for dropped labels,
+            beta is 0, and little more than fine-tuning is left. EraseDiff's Table 1 reports that BlindSpot forgets too
+            little.
+        batch_size: rows of each side per update (EraseDiff: 128 of both together).
+        lr: Adam's learning rate (EraseDiff: 1e-4; Tarun et al.: 1e-3, one epoch).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     one_of(VARIANTS, variant=variant)

@@ -1,4 +1,4 @@
-"""EraseDiff: keep the retained data's loss low, under the constraint that the forgotten data's falls.
+"""EraseDiff: minimise the retained data's loss under a constraint that brings the forgotten data's loss down.
 
 ::
 
@@ -6,28 +6,29 @@
     L_f = E |eps_f - eps_theta(x_t | c)|^2,    (x_0, c) from D_f                                  (Eq. 2)
     min L_r   subject to   g(theta) = L_f(theta) - min_phi L_f(phi) <= 0                          (Eq. 5)
 
-eps_f is what the model says under another class, eps_theta(x_t | c_m) ("rl"), or noise. Each update follows the vector
-delta nearest to grad L_r that brings g down at a rate of at least a_t (Eq. 6), which is (Theorem 3.1)::
+eps_f is the model's prediction under another class, eps_theta(x_t | c_m) ("rl"), or noise. Each update follows the
+vector delta nearest to grad L_r that decreases g at a rate of at least a_t (Eq. 6), which is (Theorem 3.1)::
 
     delta = grad L_r + lambda_t grad g,    lambda_t = max(0, (a_t - grad g . grad L_r) / |grad g|^2)
 
-Algorithm 1 takes phi from K steps of gradient descent on L_f that begin at theta.
+Algorithm 1 obtains phi from K steps of gradient descent on L_f that start at theta.
 
-**The inner loop.** The paper holds phi^K constant when it takes grad g. That much is right: g is L_f less a minimum,
-the minimum is one number for all theta, and grad g = grad L_f exactly. (To differentiate through the K steps is to
-differentiate another function, g_K: what K steps can gain from theta. It is zero at every stationary point of L_f, the
-maxima among them, so that descending it *raises* L_f where L_f is curved downwards. With more and more steps its
-gradient tends to grad L_f, which was there for nothing.) What phi^K tells beyond grad L_f is a value, how much is left
-to gain, and a value can enter Eq. 6 in one place, a_t. With the paper's choice, eta times the squared norm of grad g,
-it does not: K changes nothing at all. ``variant="corrected"`` takes::
+**The inner loop.** The paper holds phi^K constant when it computes grad g. That is correct: g is L_f minus a minimum,
+the minimum is the same number for all theta, and grad g = grad L_f exactly. (Differentiating through the K steps would
+give the gradient of another function, g_K: how much K steps can gain from theta. It is zero at every stationary point
+of L_f, including the maxima, so descending it *raises* L_f where L_f has negative curvature. As K grows, its gradient
+tends to grad L_f, which is available without any inner step.) What phi^K adds to grad L_f is a value, how much is left
+to gain, and a value can enter Eq. 6 only through a_t. With the paper's choice, eta times the squared norm of grad g,
+it does not enter: K changes nothing at all. ``variant="corrected"`` takes::
 
     a_t = eta g / xi,    g = L_f(theta) - L_f(phi^K) on a batch that the inner loop has not seen, at least 0
 
-so that g falls at least like dg/dt = -(eta / xi) g: the constraint of Eq. 5 is approached, and once K steps find no
-more to gain, a_t = 0 and erasing ends; what remains of delta is grad L_r without the part that would undo it. (So do
-the dynamic barriers of Gong et al., 2021, and Liu et al., 2022, from which Eq. 6 descends.) For K = 1 and
-xi -> 0 this is the paper's a_t, without its bias: g / xi is the product of two independent batches' gradients, where
-the squared norm of one batch's adds the variance of its noise. A larger K asks for more, as Figure 5's text has it.
+so that g falls at least as fast as dg/dt = -(eta / xi) g: the constraint of Eq. 5 is approached, and once K steps find
+nothing more to gain, a_t = 0 and erasing ends; what remains of delta is grad L_r without the part that would undo it.
+(The dynamic barriers of Gong et al., 2021, and Liu et al., 2022, from which Eq. 6 descends, do the same.) For K = 1 and
+xi -> 0 this is the paper's a_t without its bias: g / xi is the inner product of two independent batches' gradients,
+whereas the squared norm of one batch's gradient also contains the variance of its noise. A larger K asks for more, as
+the text on Figure 5 says.
 """
 
 from dataclasses import dataclass
@@ -50,14 +51,15 @@ VARIANTS = ("paper", "code", "corrected")
 
 
 def multiplier(r: Tensor, f: Tensor, a: float) -> float:
-    """lambda_t of Theorem 3.1 for grad L_r, grad g [n] and a_t; 0 where grad g vanishes and no delta is feasible."""
+    """Return lambda_t of Theorem 3.1 from ``r`` = grad L_r [n], ``f`` = grad g [n] and ``a`` = a_t; 0 where grad g
+    vanishes and no delta is feasible."""
     squared = (f @ f).item()
     return max(0.0, (a - (f @ r).item()) / squared) if squared > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class Erasing:
-    """Noisy forgotten points and what the model is to say there."""
+    """A batch of noisy forgotten points and the prediction eps_f that the model is to learn there."""
 
     x_t: Tensor
     t: Tensor
@@ -80,15 +82,20 @@ def erasing(
     others: Tensor | None = None,
     instead: int | None = None,
 ) -> Erasing:
-    """Perturb forgotten x0 [B, ...] of ``labels`` [B]; its labels are never dropped.
+    """Perturb forgotten rows x0 [B, ...] with ``labels`` [B] and compute their target eps_f; no labels are dropped.
 
     Args:
-        target: "rl", the eps of another class as the model has it now, or "noise", U[0, 1] in every coordinate.
-        variant: of "rl": "paper" draws each row's class from all but its own; "code" one class for the batch, from 1 to
-            the last, so that it may be the forgotten one unless that is 0; "corrected" from ``others``, the labels of
-            retained rows, so that it is never another forgotten class. Of "noise": "code" corrupts the image by the
-            same uniform noise, which then is the truth and forgets nothing where a sampler goes.
-        instead: the one class to turn to, whatever the variant.
+        target: "rl", the model's current eps under another class, or "noise", U[0, 1] in every coordinate.
+        variant: for "rl": "paper" samples each row's class from all but its own; "code" samples one class for the
+            batch, from 1 to the last, which may be the forgotten one unless that is 0; "corrected" samples from
+            ``others``, the labels of retained rows, so that it is never another forgotten class. For "noise": "code"
+            corrupts the image with the same uniform noise, so that the target is the true noise and nothing is
+            forgotten where a sampler goes.
+        others: labels of retained rows, for "corrected".
+        instead: the one class whose eps is the target, whatever the variant.
+
+    Raises:
+        ValueError: "corrected", if ``others`` has no class but a row's own.
     """
     uniform = dict(generator=generator, device=generator.device)
     cond = condition(model, labels, generator, dropout=0)
@@ -135,27 +142,27 @@ def erasediff(
     lr: float = 1e-4,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``. lambda_t is each step's ``multipliers["L_f"]``, and g is among its
-    ``losses``.
+    """Unlearn ``forget`` with EraseDiff and keep ``retain``.
 
-    The theorem's delta is handed to Adam, as the public code hands its sum: what Eq. 6 promises of delta need not hold
-    for Adam's move, as the step's cosines show.
+    Each step reports lambda_t as ``multipliers["L_f"]``, and g among its ``losses``. The theorem's delta is passed to
+    Adam, as the public code passes its sum: what Eq. 6 guarantees for delta need not hold for the update that Adam
+    makes of it, as the step's cosines show.
 
     Args:
-        target: eps_f, "rl" or "noise". An unconditional model has no other class: only "noise" serves it.
-        variant: "paper" is Theorem 3.1 with the paper's a_t. "code" weighs by ``lam``, draws its targets in its own way
-            (:func:`erasing`), and lets one Adam take the inner steps too: they are undone on the weights, but not on
-            Adam's moments. "corrected" is Theorem 3.1 with a_t = eta g / xi.
-        eta: the paper's text has 1e-4, its code 0.1; larger forgets more.
+        target: eps_f, "rl" or "noise". An unconditional model has no other class, so only "noise" works for it.
+        variant: "paper" is Theorem 3.1 with the paper's a_t. "code" weights the terms by ``lam``, samples its targets
+            in its own way (:func:`erasing`), and takes the inner steps with the same Adam: they are undone on the
+            weights, but not in Adam's moments. "corrected" is Theorem 3.1 with a_t = eta g / xi.
+        eta: 1e-4 in the paper's text, 0.1 in its code; a larger eta forgets more.
         a: a constant a_t in place of eta times the squared norm of grad g, for "paper".
-        lam: for "code": a number, its default 0.1, which makes it Eq. 3's sum; or "cosine", its dynamic rule
-            max(eta - cos(grad L_r, grad g), 0).
-        instead: for "rl", the one class whose eps is the target, in place of the variant's draws: a prompt ("a photo of
-            pokemon" where Stable Diffusion forgets nudity, "a person wearing clothes" of EraseDiff_wc).
-        K: inner steps, each a gradient evaluation more; the public code counts epochs, 2, in place of steps. With
-            "paper" it changes the reported g alone.
-        xi: rate of the inner gradient descent, which the paper leaves open (the code's are Adam's).
-        batch_size: rows of each side an update.
+        lam: for "code": a number, by default the code's 0.1, which gives the sum of Eq. 3; or "cosine", the code's
+            dynamic rule max(eta - cos(grad L_r, grad g), 0).
+        instead: for "rl", the one class whose eps is the target, in place of the variant's samples: a prompt ("a photo
+            of pokemon" where Stable Diffusion forgets nudity, "a person wearing clothes" in EraseDiff_wc).
+        K: inner steps, each of which costs one more gradient evaluation; the public code's 2 counts epochs, not steps.
+            With "paper" it changes only the reported g.
+        xi: learning rate of the inner gradient descent, which the paper leaves open (the code's is Adam's).
+        batch_size: rows of each side per update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay, cosines).
     """
     require_retained(retain, "erasediff")
@@ -207,15 +214,15 @@ def erasediff(
 
 
 def _apart(generator: torch.Generator) -> torch.Generator:
-    """A generator of its own, seeded from one number of ``generator``."""
+    """Return a separate generator, seeded with one number from ``generator``."""
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     return torch.Generator(generator.device).manual_seed(seed)
 
 
 def _inner_loop(run: Training, outer: Erasing, batches: list[Erasing], xi: float | None) -> Tensor:
-    """L_f(phi^K) on ``outer``, phi^K being a step on each of ``batches`` away from the run's weights, which come back
-    as they were. By gradient descent of rate ``xi``; None lets the run's own optimiser take the steps, whose gradients
-    are not clipped, as in the public code."""
+    """Return L_f(phi^K) on ``outer``, where phi^K is reached from the run's weights by one step on each of ``batches``;
+    the weights are restored. The steps are gradient descent with learning rate ``xi``, or, if None, steps of the run's
+    own optimiser, without gradient clipping, as in the public code."""
     weights = trainable(run.network)
     theta = [p.detach().clone() for p in weights]
     optimizer = run.optimizer if xi is None else torch.optim.SGD(weights, lr=xi)

@@ -1,13 +1,14 @@
-"""ESD, erased by negative guidance: a class's prediction is taught the opposite of what set it apart.
+"""ESD, erasing by negative guidance: the conditional prediction is trained towards the opposite of what sets its class
+apart.
 
-A conditional model knows the class and knows nothing, both faces of one network (Gandikota, Materzynska,
-Fiotto-Kaufman, Bau, Erasing Concepts from Diffusion Models, ICCV 2023, Eq. 7)::
+One network makes both the conditional and the unconditional prediction (Gandikota, Materzynska, Fiotto-Kaufman, Bau,
+Erasing Concepts from Diffusion Models, ICCV 2023, Eq. 7)::
 
     eps(x_t, t, c)  <-  eps_0(x_t, t) - eta [eps_0(x_t, t, c) - eps_0(x_t, t)]
 
-eps_0 is the model as it was given. The weight eta is one number at all points and noise levels; where it stands, the
-exact score of what is kept has pi_f(x_t) / (1 - pi_f(x_t)) (:mod:`paperlib.negation`). No data are needed: x_t are the
-model's own, part of the way from noise, under the class that is erased. The unconditional face is not taught anything.
+eps_0 is the base model. The weight eta is one number for all points and noise levels; the exact score of what is kept
+has pi_f(x_t) / (1 - pi_f(x_t)) in its place (:mod:`paperlib.negation`). No data are needed: the x_t are partly denoised
+samples of the model itself, under the erased class. The unconditional prediction is not trained.
 """
 
 import copy
@@ -44,15 +45,17 @@ def esd(
     lr: float = 1e-5,
     **training,
 ) -> Training:
-    """Unlearn the labels of ``forget``, the only thing of it that is used; ``retain`` is not looked at.
+    """Unlearn the labels of ``forget`` with ESD; ``retain`` is not used.
+
+    With ``points="own"`` nothing of ``forget`` is used but its labels and its shape.
 
     Args:
-        eta: the paper's eta, its strength of negative guidance: 1.
-        points: "own", as in the paper: x_t from the model as it stands, under the class, by DDIM, stopped at a random
-            step. "data": noised forgotten rows, which costs no sampling.
-        guidance: w of (1 + w) c - w u on the way to own points (the paper's scale of 3 is w = 2).
-        evaluations: steps of the whole way (50).
-        batch_size: rows an update (paper: 1, for 1,000 updates at lr 1e-5).
+        eta: strength of the negative guidance (paper: 1).
+        points: "own", as in the paper: x_t sampled from the current model under the class, by DDIM stopped at a random
+            step. "data": noised forgotten rows, which need no sampling.
+        guidance: w of (1 + w) c - w u when own points are sampled (the paper's scale of 3 is w = 2).
+        evaluations: steps of a complete DDIM run (50).
+        batch_size: rows per update (paper: 1, for 1,000 updates at lr 1e-5).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     one_of(POINTS, points=points)
@@ -63,7 +66,7 @@ def esd(
     given = copy.deepcopy(model).eval().requires_grad_(False)
 
     def own(model, cond, generator):
-        """x_t [B, ...] and t [B] at a random step of the model's own way."""
+        """x_t [B, ...] and t [B] at a random step of the model's own sampling."""
         x = prior(model, draw(forget, len(cond), generator)[0].shape, generator)
         stop = int(torch.randint(evaluations, (), generator=generator, device=generator.device))
         state = State(x, model.process.t_max, 0)

@@ -1,4 +1,4 @@
-"""Fine-tuning: go on training on the retained data alone, and hope that the rest fades."""
+"""Fine-tuning: continue training on the retained data alone and hope that the rest is forgotten."""
 
 import torch
 
@@ -26,15 +26,15 @@ def finetune(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Minimise L_r (EraseDiff, Eq. 1) from the model's own weights; ``forget`` is not looked at.
+    """Minimise L_r (EraseDiff, Eq. 1) from the model's own weights; ``forget`` is not used.
 
-    Nothing pushes the forgotten data out: a conditional model is never asked about their label again, and keeps what it
-    knows but for what the shared weights lose by the way. EraseDiff's Table 1 has the probability of the forgotten
-    class at 0.96 of the untouched model's 0.97.
+    Nothing in the loss removes the forgotten data: a conditional model no longer sees their label in training, and
+    keeps what it knows of it except for what is lost as the shared weights change. EraseDiff's Table 1 gives a
+    probability of the forgotten class of 0.96, against 0.97 for the base model.
 
     Args:
-        batch_size: retained rows an update (EraseDiff: 128).
-        lr: Adam's (EraseDiff: 1e-4).
+        batch_size: retained rows per update (EraseDiff: 128).
+        lr: Adam's learning rate (EraseDiff: 1e-4).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "finetune")

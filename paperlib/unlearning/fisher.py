@@ -4,9 +4,9 @@
 
     F_i = E_x [(d log p(x) / d theta_i)^2],    log p(x) ~ -sum_t |z_t - eps(x_t, t)|^2,   t over T steps
 
-as Selective Amnesia has it: the evidence bound of DDPM with its simple weights stands for log p, the gradients of all
-time steps of one sample are summed, and the sum is squared, sample by sample. (Squaring a batch's mean gradient would
-give something else.)
+as in Selective Amnesia: DDPM's evidence bound with the simple weights replaces log p, the gradients of all time steps
+of one sample are summed, and the sum is squared, sample by sample. (Squaring a batch's mean gradient would give
+something else.)
 """
 
 import torch
@@ -30,12 +30,14 @@ def fisher_diagonal(
     times: int = T,
     batch_size: int = 128,
 ) -> Tensor:
-    """F over all trained weights as one vector, from samples x [N, ...] with conditions [N] or None; dropout is off.
+    """Return F for all trained weights as one vector, from samples x [N, ...] with conditions [N] or None; dropout is
+    off.
 
     Args:
-        times: evenly spaced time steps of each sample. Fewer than T are scaled up by T / times; their noise then counts
-            too much, since it is squared. On the 8x8 digits 100 give 1.2 times the F of 1000, 50 give 1.5, 20 give 3.
-        batch_size: time steps in one pass of the network.
+        times: evenly spaced time steps per sample. With fewer than T the sum is scaled up by T / times, and its noise,
+            which is squared, then counts too much: on the 8x8 digits 100 steps give 1.2 times the F of 1000, 50 give
+            1.5 and 20 give 3.
+        batch_size: time steps per pass through the network.
     """
     process, weights = model.process, trainable(model)
     total = torch.zeros(sum(p.numel() for p in weights), device=x.device, dtype=weights[0].dtype)

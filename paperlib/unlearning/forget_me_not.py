@@ -1,12 +1,12 @@
-"""Forget-Me-Not (Zhang, Wang, Xu, Wang, Shi, 2023): the picture stops listening to the words of a concept.
+"""Forget-Me-Not (Zhang, Wang, Xu, Wang, Shi, 2023): the image stops attending to the words of a concept.
 
 Attention re-steering lowers the cross-attention maps at the concept's tokens S, in every layer l, while noisy forgotten
 images are denoised under their prompts::
 
     L = sum_l mean |A_l[:, S]|^2,    A_l = softmax(q_l k_l' / sqrt(d))
 
-Nothing is said about what the model should draw instead, and nothing holds what is to be kept: a few dozen updates of a
-small rate, and no more.
+The loss does not say what the model should generate instead, and nothing in it preserves what is to be kept. So the
+method takes only a few dozen updates at a small learning rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,12 +35,12 @@ def forget_me_not(
     lr: float = 2e-6,
     **training,
 ) -> Training:
-    """Unlearn the words at ``places`` of the prompts of ``forget``; ``retain`` is not looked at.
+    """Unlearn the words at ``places`` in the prompts of ``forget`` with Forget-Me-Not; ``retain`` is not used.
 
     Args:
-        places: of each forgotten label, where in its prompt the concept's tokens stand, from 0.
-        batch_size: rows an update.
-        lr: Adam's (the public code: 2e-6, for 35 updates of the whole network).
+        places: for each forgotten label, the positions of the concept's tokens in its prompt, from 0.
+        batch_size: rows per update.
+        lr: Adam's learning rate (the public code: 2e-6, for 35 updates of the whole network).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     classes = require_classes(model, "Forget-Me-Not forgets words", "negate serves it")

@@ -1,7 +1,7 @@
-"""Every unlearning method by name, and what it asks for: the comparison pages' rows.
+"""Every unlearning method by name and what it requires: the rows of the comparison pages.
 
-A new method is one file beside this one and one line in ``METHODS``; tests, comparison pages and the generated
-table go through the dictionary.
+A new method needs one file beside this one and one entry in ``METHODS``; tests, comparison pages and the generated
+table iterate over the dictionary.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,20 +31,20 @@ __all__ = ["METHODS", "Method", "rows"]
 
 @dataclass(frozen=True)
 class Method:
-    """A method as the tables show it.
+    """An unlearning method as the tables show it.
 
     Args:
         call: ``call(model, forget, retain, *, generator, steps, batch_size, lr, ...) -> Training``.
         title: its name in tables and figures.
         source: paper and equation.
         equation: what is minimised, as text.
-        passes: gradient evaluations an update, a test counts them; each side's batch is one.
-        retained: "needed", "optional" where it draws a replay from a conditional model instead, or "unused".
-        labels: whether a conditional model's forgotten data must tell their set of labels.
-        unconditional: the settings that serve an unconditional model, beside the defaults; None if nothing does.
-        extra: passes in an update that keep no gradient, or what is computed before the first one; text.
-        memory: what is held beside the weights, their gradients and Adam's moments, in copies of the weights.
-        small: settings that make the preparation small, for smoke runs and tests, and what has no default.
+        passes: gradient evaluations per update, verified by a test; each side's batch is one.
+        retained: "needed", "optional" where a replay is sampled from a conditional model instead, or "unused".
+        labels: whether a conditional model's forgotten data must expose the set of their labels.
+        unconditional: the settings, beside the defaults, that an unconditional model needs; None if none works.
+        extra: passes per update that keep no gradient, or what is computed before the first update; text.
+        memory: memory beside the weights, their gradients and Adam's moments, in copies of the weights.
+        small: settings that make the preparation small, for smoke runs and tests, and those without a default.
     """
 
     call: Callable[..., Training]
@@ -60,7 +60,7 @@ class Method:
     small: Mapping[str, Any] = field(default_factory=dict)
 
     def serving(self, conditional: bool) -> dict[str, Any] | None:
-        """The settings with which it serves a model of this kind, or None."""
+        """Return the settings for a conditional or an unconditional model, or None if the method cannot be applied."""
         return {} if conditional else self.unconditional
 
 
@@ -188,7 +188,7 @@ METHODS: dict[str, Method] = {
 
 
 def rows() -> list[dict[str, str]]:
-    """The table of what each method needs and costs, a row a method."""
+    """Return the table of what each method needs and costs, one row per method."""
 
     def conditional(method: Method) -> str:
         settings = method.serving(conditional=False)

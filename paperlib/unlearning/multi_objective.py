@@ -6,8 +6,8 @@
     L_r = E |z - eps(x_t, t, c)|^2,      x_0 from D_r                      (Eq. 1)
     L_f = E |eps_f - eps(x_t, t, c)|^2,  x_0 from D_f                      (Eq. 2)
 
-eps_f and both terms are those of :mod:`paperlib.unlearning.erasediff`, which weighs their gradients anew at every
-update. With lambda fixed, which is its default, EraseDiff's public code minimises this sum too.
+eps_f and both terms are those of :mod:`paperlib.unlearning.erasediff`, which recomputes the weights of their gradients
+at every update. With its default, a fixed lambda, EraseDiff's public code minimises this sum too.
 """
 
 import torch
@@ -42,15 +42,15 @@ def multi_objective(
     lr: float = 1e-4,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``.
+    """Unlearn ``forget`` with the weighted sum of both losses and keep ``retain``.
 
     Args:
-        target: eps_f, "rl" (another class; needs a conditional model) or "noise". Noise is drawn apart from x_t: what
-            L_f asks for is its mean, 1/2 at every pixel.
-        variant: which other class, or how noise is drawn (:func:`paperlib.unlearning.erasediff.erasing`).
+        target: eps_f, "rl" (another class; needs a conditional model) or "noise". With variants other than "code" the
+            noise is independent of x_t, so the minimiser of L_f is its mean, 1/2 at every pixel.
+        variant: which other class, or how noise is sampled (:func:`paperlib.unlearning.erasediff.erasing`).
         lam: lambda (EraseDiff's code: 0.1 for DDPM, 1 for Stable Diffusion; the paper gives none). 0 is fine-tuning.
-        batch_size: rows of each side an update (EraseDiff: 128).
-        lr: Adam's (EraseDiff: 1e-4, some 300 updates).
+        batch_size: rows of each side per update (EraseDiff: 128).
+        lr: Adam's learning rate (EraseDiff: 1e-4, some 300 updates).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay, cosines).
     """
     one_of(TARGETS, target=target)

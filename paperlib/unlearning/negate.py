@@ -1,18 +1,18 @@
 """Negate: exact negation, distilled into the weights.
 
-The score of what is kept is known before any update (:mod:`paperlib.negation`)::
+The score of the retained data is known before any update (:mod:`paperlib.negation`)::
 
     eps_g(x_t) = eps_0(x_t) - w sigma_t grad log(1 - pi_f(x_t)),     pi_f(x_t) = P(f | x_t)
 
-with eps_0 the model as it was given and pi_f from a classifier of noisy data. What is left to do is regression, where
-the answer has changed most and where it must not change::
+with eps_0 the base model and pi_f from a classifier of noisy data. What remains is regression, both where the answer
+changes most and where it must not change::
 
     L = L_g + mu E_f |eps_g(x_t) - eps(x_t, t)|^2
 
-Both terms are squares with one minimiser, the score of the retained data, if w = 1 and the classifier is right: nothing
-runs away, and no retraining is needed to know the target. No retained data are needed either, nor any data at all: with
-``points="own"`` both terms are regressions at noised samples of the model itself, as SFD (Chen et al., ICLR 2025) does
-without data by another target. A conditional model's forgotten labels are taught the score of all that is kept.
+Both terms are squares with the same minimiser, the score of the retained data, if w = 1 and the classifier is right:
+nothing diverges, and the target is known without retraining. Retained data are not needed either, nor any data at all:
+with ``points="own"`` both terms are regressions at noised samples of the model itself. (SFD, Chen et al., ICLR 2025,
+also needs no data, but has another target.) A conditional model's forgotten labels learn the score of all that is kept.
 """
 
 import copy
@@ -61,22 +61,25 @@ def negate(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep the rest.
+    """Unlearn ``forget`` with exact negation and keep the rest.
 
     Args:
-        retain: None teaches the model its own answers at its own retained samples.
-        classifier: of noisy data, trained beforehand on all classes. None: one of the two sides is trained before the
-            first update, which needs ``retain``.
-        classes: of the classifier, to be forgotten; None: the labels that occur in ``forget``.
+        retain: retained data; None trains the model on its own answers at its own retained samples.
+        classifier: of noisy data, trained beforehand on all classes. None: a classifier of the two sides is trained
+            before the first update, which needs ``retain``.
+        classes: the classifier's classes to be forgotten; None: the labels that occur in ``forget``.
         w: weight of the pull; 1 is exact.
         mu: weight of the second term.
-        reach: of the pull in the target (:class:`paperlib.negation.Without`). At low noise the exact one grows among
-            forgotten data as 1 / sigma_t, and no network follows.
-        keep: what L_g is: "denoising" of retained data, or the given model's own "answer" there, eps_g again.
-        points: noised "data", or the model's "own" samples: ``own`` of them, of ``evaluations`` each, drawn before the
-            first update and sorted by the classifier, which must then be given; data are used for their shape alone.
-        classifier_steps: updates of a classifier of two sides.
-        batch_size: rows of each side an update.
+        reach: largest pull in the target (:class:`paperlib.negation.Without`). At low noise the exact pull grows among
+            forgotten data as 1 / sigma_t, which no network can follow.
+        keep: what L_g is: "denoising" of retained data, or regression on the base model's own "answer" there, eps_g
+            again.
+        points: noised "data", or the model's "own" samples.
+        own: number of own samples, generated before the first update and sorted by the classifier. If that is given,
+            data are then used for their shape alone.
+        evaluations: network evaluations per own sample.
+        classifier_steps: updates of a classifier of the two sides.
+        batch_size: rows of each side per update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     one_of(KEEP, keep=keep)
@@ -114,7 +117,7 @@ def negate(
         return draw(data, batch_size, generator)
 
     def answer(model, side, data, generator):
-        """|eps_g - eps|^2 at noised points of a side, one value a row."""
+        """|eps_g - eps|^2 at noised points of a side, one value per row."""
         x0, labels = rows(side, data, generator)
         known = labels is not None or not getattr(model.net, "classes", 0)
         cond = condition(model, labels, generator) if known else torch.full((len(x0),), model.net.null)
@@ -153,10 +156,10 @@ def _fresh(model: Denoiser, forget: Data, generator: torch.Generator) -> nn.Modu
 def two_classes(
     network: nn.Module, forget: Data, retain: Data, generator: torch.Generator, steps: int, batch_size: int
 ) -> dict[str, Tensor]:
-    """Train ``network``, with two outputs, to tell noisy forgotten rows (1) from retained ones (0); its weights.
+    """Train ``network``, with two outputs, to tell noisy forgotten rows (1) from retained ones (0); return its weights.
 
-    Both sides are drawn equally often; the output's bias is then moved by log(M / N), so that pi_f is the share that
-    the sides have in all the data, M and N rows.
+    Both sides are sampled equally often; the difference of the output's biases is then shifted by log(M / N), so that
+    pi_f reflects the sides' shares of all data, M forgotten and N retained rows.
     """
 
     def objective(network, generator, index):
@@ -173,7 +176,7 @@ def two_classes(
 def _own_samples(
     model: Denoiser, judge: NoisyClassification, classes: Sequence[int], like: Tensor, evaluations: int, generator
 ) -> dict[str, Tensor]:
-    """As many samples of the model as ``like`` has rows, by what the classifier takes them for."""
+    """Generate as many samples of the model as ``like`` has rows, sorted into sides by the classifier."""
     x = sample(model, like.shape, generator=generator, sampler=ipndm, steps=evaluations).x
     with torch.no_grad():
         shown = log_kept(judge(x, torch.tensor(CLEAN)), classes) < torch.tensor(0.5).log()

@@ -4,8 +4,8 @@
 
     L = -L_f,    L_f = E |z - eps(x_t, t)|^2,  x_0 from D_f
 
-The loss has no lower bound and nothing preserves the retained data: it must be stopped early, and breaks the model
-where it is not. (SGU's Eq. 7 and the ``signed`` loss are its balanced form.)
+The loss has no lower bound and nothing preserves the retained data: the run must be stopped early, or it breaks the
+model. (SGU's Eq. 7 and the ``signed`` loss are its balanced form.)
 """
 
 import torch
@@ -38,15 +38,15 @@ def neggrad(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget``; needs no retained data.
+    """Unlearn ``forget`` by gradient ascent; ``retain`` is not used, except by ``variant="code"``.
 
     Args:
-        variant: "paper" ascends on D_f, as Golatkar et al. (2020) do and EraseDiff cites; "code" ascends on D_r, as
-            EraseDiff's public code does: its loader of the remaining data is handed to NegGrad. It unlearns what is to
-            be kept, and a conditional model hears nothing of the forgotten label. EraseDiff's Table 1 (FID 76.73,
-            forgotten class still at 0.61) agrees with that.
-        batch_size: rows an update (EraseDiff: 128).
-        lr: Adam's (EraseDiff: 1e-4).
+        variant: "paper" ascends on D_f, as in Golatkar et al. (2020), which EraseDiff cites; "code" ascends on D_r, as
+            EraseDiff's public code does, which passes the loader of the remaining data to NegGrad. It unlearns what is
+            to be kept, and a conditional model never sees the forgotten label. EraseDiff's Table 1 (FID 76.73,
+            forgotten class still at 0.61) is consistent with that.
+        batch_size: rows per update (EraseDiff: 128).
+        lr: Adam's learning rate (EraseDiff: 1e-4).
         training: further arguments of :class:`paperlib.training.Training`. ``clip`` bounds each step, not their sum.
     """
     one_of(VARIANTS, variant=variant)

@@ -1,12 +1,12 @@
-"""The Gaussian that VDU takes for the posterior of a network's weights: N(mu_i*, sigma_i*^2), each on its own.
+"""The Gaussian posterior of a network's weights in VDU, N(mu_i*, sigma_i*^2) independently for each weight.
 
-The paper estimates it from 4 or 5 trained models. Two ways to such models lead to different Gaussians:
+The paper estimates it from 4 or 5 trained models. Two ways to obtain such models lead to different Gaussians:
 
-- Independently seeded runs, ``posterior(load(seed) for seed in ...)``. Their weights share no basin: a network does
-  the same when its hidden units change places, so that the mean of the weights is not a model, and the variance
-  measures those symmetries and not what the data leave open.
-- :func:`snapshots` of one run, as SWAG takes them (Maddox et al., 2019). Their mean is a model, mostly a good one, and
-  the variance that of the run's last stretch: small, and the larger the higher the rate.
+- Independently seeded runs, ``posterior(load(seed) for seed in ...)``. Their weights share no basin: a network computes
+  the same function when its hidden units are permuted, so the mean of the weights is not a working model, and the
+  variance measures those symmetries and not what the data leave open.
+- :func:`snapshots` of one run, as in SWAG (Maddox et al., 2019). Their mean is a model, mostly a good one, and the
+  variance is that of the last part of the run: small, and larger for a higher learning rate.
 
 With n models, 1 / sigma*^2 comes out (n - 1) / (n - 3) times too large on average: 2 times for 5, 3 times for 4.
 """
@@ -24,12 +24,12 @@ __all__ = ["Posterior", "posterior", "snapshots"]
 
 @dataclass(frozen=True)
 class Posterior:
-    """N(mean, variance), weight by weight.
+    """A Gaussian over a network's weights, N(mean, variance) independently for each weight.
 
     Args:
-        mean: mu* by the parameter's name.
-        variance: sigma*^2, never below the floor.
-        models: how many models it was estimated from; 0 for none.
+        mean: mu* by parameter name.
+        variance: sigma*^2 by parameter name, never below the floor.
+        models: the number of models it was estimated from; 0 for none.
         floored: share of the weights whose variance was raised to the floor.
     """
 
@@ -39,7 +39,11 @@ class Posterior:
     floored: float
 
     def like(self, model: nn.Module) -> "Posterior":
-        """The same on the model's device and in its precision; refused where the weights are not the model's."""
+        """Return the posterior on the model's device and in its precision.
+
+        Raises:
+            ValueError: if its weights differ from the model's in name or shape.
+        """
         weights = dict(model.named_parameters())
         for name in weights.keys() | self.mean.keys():
             here, there = (tuple(of[name].shape) if name in of else None for of in (weights, self.mean))
@@ -53,23 +57,24 @@ class Posterior:
 
     @classmethod
     def isotropic(cls, model: nn.Module, sigma: float) -> "Posterior":
-        """One standard deviation for all weights, around the model's own, for want of other models: stability is then
-        the squared distance from the start, as in L2-SP (Li et al., 2018)."""
+        """Return a Gaussian around the model's own weights with one standard deviation for all, for use without other
+        models: :meth:`stability` is then proportional to the squared distance from the start, as in L2-SP (Li et al.,
+        2018)."""
         if not sigma > 0:
             raise ValueError(f"sigma={sigma} is not positive")
         mean = {name: p.detach().clone() for name, p in model.named_parameters()}
         return cls(mean, {name: torch.full_like(p, sigma**2) for name, p in mean.items()}, models=0, floored=0.0)
 
     def around(self, model: nn.Module) -> "Posterior":
-        """The same spread around the model's own weights: then nothing pulls it away from them before the first
-        update, as the mean of several models does."""
+        """Return the posterior with the same variance, centred on the model's own weights. The mean of several models
+        would pull the model away from its weights from the first update on."""
         mean = {name: p.detach().clone() for name, p in model.named_parameters()}
         return replace(self.like(model), mean=mean)
 
     def stability(self, model: nn.Module) -> Tensor:
-        """sum_i (theta_i - mu_i*)^2 / (2 sigma_i*^2), a scalar: VDU's second term.
+        """Return sum_i (theta_i - mu_i*)^2 / (2 sigma_i*^2), a scalar: the second term of VDU's loss.
 
-        It is KL(N(theta, sigma*^2) || N(mu*, sigma*^2)) (VDU, Theorem 1, II, with sigma = sigma*).
+        It equals KL(N(theta, sigma*^2) || N(mu*, sigma*^2)) (VDU, Theorem 1, II, with sigma = sigma*).
         """
         terms = [
             ((p - self.mean[name]).square() / (2 * self.variance[name])).sum() for name, p in model.named_parameters()
@@ -78,13 +83,18 @@ class Posterior:
 
 
 def posterior(models: Iterable[nn.Module], *, floor: float = 1e-8, precise: bool = False) -> Posterior:
-    """Mean and variance of the weights of two or more models, by Welford's update, one model in memory at a time.
+    """Estimate the mean and variance of the weights of two or more models, by Welford's update.
+
+    Only one model needs to be in memory at a time.
 
     Args:
-        models: taken one after the other; each may be changed once the next is asked for.
-        floor: smallest variance. A weight that never moved would otherwise be held for ever; 1e-8 is a standard
-            deviation of 1e-4, of what Adam moves a weight in one update at such a rate.
-        precise: stretch the variance by (n - 1) / (n - 3), so that 1 / sigma*^2 is right on average; takes 4 models.
+        models: read one after the other; each may be modified once the next is requested.
+        floor: smallest variance. Without it a weight that never moved could never move again; 1e-8 is a standard
+            deviation of 1e-4, about as far as Adam moves a weight in one update with learning rate 1e-4.
+        precise: scale the variance by (n - 1) / (n - 3), so that 1 / sigma*^2 is right on average; needs 4 models.
+
+    Raises:
+        ValueError: if there are too few models or their weights differ in name or shape.
     """
     if not floor > 0:
         raise ValueError(f"floor={floor} is not positive")
@@ -110,10 +120,10 @@ def posterior(models: Iterable[nn.Module], *, floor: float = 1e-8, precise: bool
 
 
 def snapshots(run: Training, *, every: int, skip: int = 0) -> Iterator[nn.Module]:
-    """A run's network on its way: after ``skip`` updates, then every so-many-th one.
+    """Yield a run's network after every ``every``-th update that follows the first ``skip``.
 
-    The weights are those of the optimiser, not their moving average, whose spread is another. It is one network, which
-    goes on changing: what :func:`posterior` wants.
+    The weights are the optimiser's, not their moving average, whose spread differs. Each item is the same network,
+    which keeps changing as the run continues: :func:`posterior` allows for that.
     """
     if every < 1 or skip < 0:
         raise ValueError(f"snapshots need every >= 1 and skip >= 0, got every={every} and skip={skip}")

@@ -1,7 +1,8 @@
-"""A training run with a preparation: what is computed once, before the first update.
+"""A training run with a preparation that is computed once, before the first update.
 
-Selective Amnesia weighs the weights, SalUn chooses among them, BlindSpot trains a teacher. That is done when the first
-update is asked for, on the weights at the start, and kept in the run's state: a resumed run does not do it again.
+Selective Amnesia computes the importance of the weights, SalUn selects some of them, BlindSpot trains a teacher. The
+preparation runs when the first update is requested, on the initial weights, and is kept in the run's state, so that a
+resumed run does not repeat it.
 """
 
 import copy
@@ -20,15 +21,15 @@ Prepare = Callable[[Denoiser, torch.Generator], Mapping[str, Tensor]]
 
 
 def flat(model: Denoiser) -> Tensor:
-    """All trained weights as one vector, with its graph."""
+    """Return all trained weights as one vector, attached to the autograd graph."""
     return torch.cat([p.flatten() for p in trainable(model)])
 
 
 class Prepared(Training):
-    """:class:`~paperlib.training.Training` whose objective may read ``.prepared``, named tensors.
+    """A :class:`~paperlib.training.Training` whose objective may read ``.prepared``, a dictionary of named tensors.
 
-    ``prepare`` makes them from the network at the start and the run's generator. Its seconds and its passes forward
-    and back through that network count with those of the updates.
+    ``prepare`` computes them from the initial network and the run's generator. Its time and its gradient evaluations
+    of that network are counted with those of the updates.
     """
 
     def __init__(self, model: Denoiser, objective: Objective, prepare: Prepare, **settings):
@@ -44,11 +45,11 @@ class Prepared(Training):
         return super()._update()
 
     def state_dict(self) -> dict:
-        """As of every run, with what was prepared."""
+        """Return the state of :meth:`paperlib.training.Training.state_dict`, with the prepared tensors."""
         return super().state_dict() | {"prepared": copy.deepcopy(self.prepared)}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a :meth:`state_dict`, which stays as it is."""
+        """Resume from a :meth:`state_dict`, which is not modified."""
         super().load_state_dict(state)
         prepared = copy.deepcopy(state["prepared"])
         self.prepared = prepared and {name: value.to(self.device) for name, value in prepared.items()}

@@ -1,26 +1,25 @@
-"""Redirect: where the forgotten data lie, teach the score that the retained data would have there.
+"""Redirect: at noisy forgotten points, teach the score of the retained data.
 
-A retrained model has hardly ever looked at noisy forgotten points, so what it says there is guesswork. Yet the right
-answer is known: the score of the retained data is a posterior mean, and a batch of them estimates it (Tweedie's
+A retrained model has hardly ever seen noisy forgotten points, so its predictions there are guesses. Yet the right
+answer is known: the score of the retained data is a posterior mean, which a batch of them estimates (Tweedie's
 formula)::
 
     x0*(x_t) = sum_i v_i w_i x_i / sum_i v_i w_i,     v_i = exp(-|x_t - alpha_t x_i|^2 / (2 sigma_t^2)),    x_i from D_g
     L = E_g w(x_0) |z - eps(x_t, t)|^2 + mu E_f |eps*(x_t) - eps(x_t, t)|^2,      eps* = (x_t - alpha_t x0*) / sigma_t
 
-Both terms are squares with positive weight, so the loss is bounded and its minimiser exists. With many reference points
-it is the score of the density w p_g / E_g[w]; few of them bias x0*, and where ``reach`` shortens eps* (deep inside a
-carved region) the two terms ask for different things and the minimiser lies between them. With w = 1 that is p_g, the
-perfectly retrained model. Weights below 1 where a retained point looks forgotten go further: with the ratio r = p_f /
-p_g and::
+Both terms are squares with positive weight, so the loss is bounded below and its minimiser exists. With many reference
+points it is the score of the density w p_g / E_g[w]; few of them bias x0*, and where ``reach`` shortens eps* (deep
+inside a carved region) the two terms have different targets and the minimiser lies between them. With w = 1 the density
+is p_g, that of a perfectly retrained model. Weights below 1 at retained points that look forgotten go further: with the
+ratio r = p_f / p_g and::
 
     w = max(1 - r / lambda, floor)
 
 the minimiser is, for lambda >= sup r, the density of :mod:`paperlib.unlearning.signed`, reached without a negative
-weight; and for smaller lambda, where the signed loss has no minimiser at all, it is still a density, carved out where r
-is large.
+weight; for smaller lambda, where the signed loss has no minimiser, it is still a density, carved out where r is large.
 
-With w = 1 the second term is ReTrack's (Shi, Jin, Zhang, Gu, 2025; :mod:`paperlib.unlearning.retrack`), which keeps
-the k nearest retained images where this takes a random batch of them. Ours are the weights, that carve.
+With w = 1 the second term is ReTrack's (Shi, Jin, Zhang, Gu, 2025; :mod:`paperlib.unlearning.retrack`), except that
+ReTrack uses the k nearest retained images and Redirect a random batch of them. The carving weights are ours.
 """
 
 import math
@@ -61,20 +60,20 @@ def redirect(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``.
+    """Unlearn ``forget`` by redirection and keep ``retain``.
 
     A conditional model is redirected under the forgotten images' own labels, to the retained data of all classes.
 
     Args:
-        weight: retained points [B, ...] -> w [B] in (0, 1], such as :func:`carving` makes; None is 1 everywhere.
+        weight: retained points [B, ...] -> w [B] in (0, 1], as returned by :func:`carving`; None is 1 everywhere.
         mu: weight of the second term, the regression at noisy forgotten points.
-        reach: eps* is shortened to a norm of ``reach`` sqrt(D), about that of noise itself times ``reach``. Deep inside
-            a carved region it would otherwise grow as 1 / sigma_t, and no network follows.
-        sigma_min: the second term asks nothing below this noise level (sigma_t / alpha_t): where the reference points
-            lie farther apart than the noise reaches, their posterior mean is just the nearest one.
-        references: retained points R behind each posterior mean, drawn anew at every update.
+        reach: largest norm of eps* in units of sqrt(D), about the norm of the noise itself. Deep inside a carved region
+            eps* would otherwise grow as 1 / sigma_t, which no network can follow.
+        sigma_min: lowest noise level (sigma_t / alpha_t) of the second term. Where the reference points lie farther
+            apart than the noise reaches, their posterior mean is just the nearest one.
+        references: number R of retained points behind each posterior mean, sampled again at every update.
         start: "retrain" from fresh weights, or "finetune" from the model's own.
-        batch_size: retained rows an update; half as many forgotten ones join them.
+        batch_size: retained rows per update; half as many forgotten rows are added.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "redirect")
@@ -106,7 +105,7 @@ def redirect(
 
 
 def carving(ratio: Callable[[Tensor], Tensor], *, lam: float, floor: float) -> Callable[[Tensor], Tensor]:
-    """w(x) = max(1 - r(x) / lambda, floor), from the ratio r = p_f / p_g; ``floor`` in (0, 1]."""
+    """Return the weight w(x) = max(1 - r(x) / lambda, floor) for the ratio r = p_f / p_g; ``floor`` in (0, 1]."""
     if not lam > 0 or not 0 < floor <= 1:
         raise ValueError(f"carving needs lam > 0 and 0 < floor <= 1, got lam={lam} and floor={floor}")
     return lambda x: (1 - ratio(x) / lam).clamp(min=floor)
@@ -122,9 +121,10 @@ def density_ratio(
     batch_size: int = 512,
     lr: float = 4e-3,
 ) -> Callable[[Tensor], Tensor]:
-    """Estimate r = p_f / p_g by logistic regression: a network that tells forgotten from retained learns log r.
+    """Estimate r = p_f / p_g by logistic regression: a network that tells forgotten from retained data learns log r.
 
-    Returns x [B, ...] -> r(x) [B].
+    Returns:
+        The function x [B, ...] -> r(x) [B].
     """
     dims = retain[0].numel()
     with torch.random.fork_rng(devices=[]):

@@ -1,9 +1,9 @@
 """Generative replay: the model's own samples in place of the retained data.
 
-Draw a set once, keep it, hand it to any method as ``retain``; or leave ``retain`` out where a method says that it draws
-its own (:func:`~paperlib.unlearning.selective_amnesia.selective_amnesia`). Only a conditional model can be asked for
-the retained classes alone. An unconditional one draws the forgotten ones too: drop those with a classifier before you
-replay the rest.
+Generate a set once and pass it to any method as ``retain``; or omit ``retain`` for a method that generates its own
+(:func:`~paperlib.unlearning.selective_amnesia.selective_amnesia`). Only a conditional model can generate the retained
+classes alone. An unconditional one generates the forgotten ones too: remove those with a classifier before you replay
+the rest.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = ["Samples", "replay"]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Rows on the model's scale, x [N, ...], with the labels [N] under which they were drawn, or None."""
+    """Samples on the model's scale, x [N, ...], with the labels [N] under which they were generated, or None."""
 
     x: Tensor
     labels: Tensor | None = None
@@ -34,17 +34,17 @@ class Samples:
         return len(self.x)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """``size`` rows drawn with replacement, and their labels."""
+        """Sample ``size`` rows with replacement; return them and their labels."""
         chosen = torch.randint(len(self), (size,), generator=generator, device=generator.device)
         return batch_at(self, chosen.to(self.x.device))
 
     def only(self, chosen: Tensor) -> "Samples":
-        """The rows that a mask [N] or indices choose."""
+        """Return the rows selected by a mask [N] or by indices."""
         return Samples(*batch_at(self, chosen))
 
 
 def batch_at(samples: Samples, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Rows and labels at ``chosen``."""
+    """Return the rows and labels at ``chosen``."""
     return samples.x[chosen], None if samples.labels is None else samples.labels[chosen]
 
 
@@ -59,13 +59,17 @@ def replay(
     n: int | None = None,
     **sampling,
 ) -> Samples:
-    """Draw one sample of ``shape`` for each of ``labels`` [N], or ``n`` of them from an unconditional model.
+    """Generate one sample of ``shape`` for each of ``labels`` [N], or ``n`` samples from an unconditional model.
 
     Args:
-        guidance: classifier-free, w (SA and SalUn: 2); 0 samples the conditional model itself. For labels only.
-        batch: samples drawn at a time.
-        sampling: ``sampler``, ``steps`` and whatever else :func:`paperlib.sampling.sample` takes. SA draws with 1000
+        guidance: weight w of classifier-free guidance (SA and SalUn: 2); 0 samples the conditional model itself. Used
+            with labels only.
+        batch: samples generated at a time.
+        sampling: ``sampler``, ``steps`` and further arguments of :func:`paperlib.sampling.sample`. SA samples with 1000
             steps of DDPM: ``sampler=ddim, steps=1000, eta=1.0, clip=1.0``.
+
+    Raises:
+        ValueError: if both or neither of ``labels`` and ``n`` are given, or if the model cannot take labels.
     """
     if (labels is None) == (n is None):
         raise ValueError("replay needs labels, or n for an unconditional model, and not both")

@@ -1,4 +1,4 @@
-"""What a method asks of its model and its data, checked when it is called."""
+"""Checks of a method's model, data and settings, made when the method is called."""
 
 import inspect
 import math
@@ -27,8 +27,8 @@ __all__ = [
 def checked(
     method: Callable[..., Training] | None = None, *, data: tuple[str, ...] = ("forget", "retain")
 ) -> Callable[..., Training]:
-    """Decorate a method so that it refuses, when it is called, empty ``data``, a batch of no rows and infinite
-    settings: what it would meet at the first update, in a library's words."""
+    """Decorate a method so that it rejects empty ``data``, a batch size below 1 and infinite settings when it is
+    called. Otherwise they would fail at the first update, with a library's message."""
     if method is None:
         return partial(checked, data=data)
     signature = inspect.signature(method)
@@ -51,34 +51,35 @@ def checked(
 
 
 def not_negative(**values: float) -> None:
-    """Refuse negative, infinite and undefined numbers."""
+    """Raise a ValueError for negative, infinite and undefined numbers."""
     for name, value in values.items():
         if not 0 <= value < math.inf:
             raise ValueError(f"{name}={value} is not a number from 0 up")
 
 
 def not_below(least: int, **values: int) -> None:
-    """Refuse counts below ``least``."""
+    """Raise a ValueError for counts below ``least``."""
     for name, value in values.items():
         if not value >= least:
             raise ValueError(f"{name}={value} is below {least}")
 
 
 def one_of(allowed, **values: str) -> None:
-    """Refuse words that are not among the allowed ones."""
+    """Raise a ValueError for values that are not among the allowed ones."""
     for name, value in values.items():
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
 
 
 def require_retained(retain: Data | None, method: str) -> None:
-    """Refuse a missing D_g."""
+    """Raise a ValueError if the retained data are missing."""
     if retain is None:
         raise ValueError(f"retain=None: {method} needs retained data; neggrad and vdu work without")
 
 
 def require_classes(model: Denoiser, what: str, instead: str) -> int:
-    """The number of classes of a conditional model; an unconditional one is refused, with what can serve it."""
+    """Return the number of classes of a conditional model; for an unconditional one raise a ValueError that says what
+    works instead."""
     classes = getattr(model.net, "classes", 0)
     if not classes:
         raise ValueError(f"this model is unconditional: {what}; {instead}")
@@ -86,7 +87,7 @@ def require_classes(model: Denoiser, what: str, instead: str) -> int:
 
 
 def forgotten_labels(forget: Data, classes: int) -> Tensor:
-    """The classes that occur in D_f, sorted; at least one class must be left."""
+    """Return the classes that occur in D_f, sorted; at least one other class must remain."""
     labels = getattr(forget, "labels", None)
     if labels is None:
         raise ValueError("the forgotten data have no labels, which the conditional model needs")
@@ -97,7 +98,7 @@ def forgotten_labels(forget: Data, classes: int) -> Tensor:
 
 
 def other_labels(labels: Tensor, allowed: Tensor, generator: torch.Generator) -> Tensor:
-    """For each of ``labels`` [B] a class drawn uniformly from ``allowed`` [K], itself excepted."""
+    """Sample for each of ``labels`` [B] a different class, uniformly from ``allowed`` [K]."""
     allowed = allowed.to(labels.device)
     score = torch.rand((len(labels), len(allowed)), generator=generator, device=generator.device).to(labels.device)
     return allowed[score.masked_fill(allowed == labels[:, None], -1.0).argmax(1)]

@@ -1,14 +1,14 @@
-"""ReTrack: where the forgotten data lie, redirect the denoising to their nearest retained neighbours.
+"""ReTrack: redirect the denoising of forgotten data to their nearest retained neighbours.
 
-The loss of the retained data, importance sampled at noisy *forgotten* points x_t ~ q(. | x_f), has a weight for each
-retained x_i, the posterior's; only the k nearest have one that matters (Shi, Jin, Zhang, Gu, ReTrack, arXiv 2509.13007,
-2025)::
+The loss of the retained data, importance sampled at noisy *forgotten* points x_t ~ q(. | x_f), weights each retained
+x_i by its posterior probability, which is negligible for all but the k nearest (Shi, Jin, Zhang, Gu, ReTrack, arXiv
+2509.13007, 2025)::
 
     L_f = E |z* - eps(x_t, t)|^2,    z* = (x_t - alpha_t x0*) / sigma_t,    x0* = sum_i v_i x_i / sum_i v_i
     v_i = exp(-|x_t - alpha_t x_i|^2 / (2 sigma_t^2)),    x_i among the k retained points nearest to x_f
 
-It is one regression to the retained data's score, as in the second term of :mod:`paperlib.unlearning.redirect`, whose
-x_i are a random batch. L_g beside it keeps the rest.
+L_f is a regression to the retained data's score, as is the second term of :mod:`paperlib.unlearning.redirect`, whose
+x_i are a random batch. L_g is added to preserve the rest.
 """
 
 import torch
@@ -24,7 +24,7 @@ __all__ = ["nearest", "retrack"]
 
 
 def nearest(x: Tensor, points: Tensor, k: int) -> Tensor:
-    """For each of x [B, ...] its ``k`` nearest of ``points`` [R, ...], all of them where there are fewer: [B, k]."""
+    """Return the indices [B, min(k, R)] of the ``k`` points nearest to each x [B, ...] among ``points`` [R, ...]."""
     return torch.cdist(x.flatten(1), points.flatten(1)).topk(min(k, len(points)), largest=False).indices
 
 
@@ -44,14 +44,14 @@ def retrack(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``.
+    """Unlearn ``forget`` with ReTrack and keep ``retain``.
 
     Args:
         k: neighbours behind a target.
         mu: weight of L_f beside L_g.
-        pool: retained rows, drawn anew at every update, among which the neighbours are looked for. Theirs are all; of
-            60,000 images a random 4,096 have neighbours nearly as near.
-        batch_size: rows of each side an update.
+        pool: retained rows, sampled again at every update, that are searched for neighbours. The paper searches all; a
+            random 4,096 of 60,000 images contain neighbours nearly as near.
+        batch_size: rows of each side per update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "retrack")
@@ -75,7 +75,7 @@ def retrack(
 
 
 def _target(process, x_t: Tensor, t: Tensor, points: Tensor) -> Tensor:
-    """z* of one noisy row [1, ...], from its own ``points`` [k, ...]."""
+    """Return z* of one noisy row [1, ...], from its own ``points`` [k, ...]."""
     v = log_kernel(process, x_t, t, points).softmax(1)
     x0 = (v @ points.flatten(1)).reshape(x_t.shape)
     return (x_t - process.alpha(t) * x0) / process.sigma(t)

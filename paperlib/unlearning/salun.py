@@ -1,18 +1,19 @@
-"""SalUn (Fan et al., 2024): unlearn with the weights that matter for the forgotten data, and with no others.
+"""SalUn (Fan et al., 2024): unlearn by changing only the weights that matter most for the forgotten data.
 
-The saliency mask keeps the weights with the largest gradient of the forgotten data's loss at the start, theta_o::
+The saliency mask selects the weights with the largest gradient of the forgotten data's loss at the initial weights
+theta_o::
 
     m = 1(|grad L(theta_o; D_f)| >= gamma),   theta_u = m (theta_o + Delta theta) + (1 - m) theta_o
 
-and within it any forgetting loss beside the retained one may be minimised::
+and on these weights any forgetting loss may be minimised together with the retained one::
 
     L = L_f + alpha L_r,    L_r = E |z - eps(x_t, t, c)|^2,  x_0 from D_r
     L_f =  E |eps(x_t, t, c') - eps(x_t, t, c)|^2,  x_0 from D_f, c' != c, the first one held fixed   ("relabel")
     L_f = -E |z - eps(x_t, t, c)|^2,                x_0 from D_f                                      ("ascent")
 
-The step's ``L_f`` is what stands behind the sign: relabelling lowers it, ascent raises it.
+The step reports ``L_f`` without its sign: relabelling lowers it, ascent raises it.
 
-gamma is the median of the gradients' sizes: half of the weights stay as they are, whichever loss is used.
+gamma is the median of the gradients' magnitudes: half of the weights stay as they are, whichever loss is used.
 """
 
 import math
@@ -44,7 +45,7 @@ VARIANTS = {"paper": 1e-3, "code": 1e-3, "corrected": 3.0}  # and the alpha of e
 
 
 def saliency_mask(gradient: Tensor, kept: float) -> Tensor:
-    """True for the share ``kept`` of the weights whose gradient, one vector, is largest in size."""
+    """Return a mask that is True for the share ``kept`` of the weights with the largest ``gradient`` magnitudes [n]."""
     mask = torch.zeros_like(gradient, dtype=torch.bool)
     mask[gradient.abs().argsort(descending=True, stable=True)[: int(kept * len(gradient))]] = True
     return mask
@@ -53,13 +54,13 @@ def saliency_mask(gradient: Tensor, kept: float) -> Tensor:
 def saliency(
     model: Denoiser, forget: Data, generator: torch.Generator, *, rows: int, size: int, guidance: float, clip: float
 ) -> Tensor:
-    """The forgotten data's gradient, one vector: the sum over random batches; dropout is off.
+    """Return the gradient of the forgotten data's loss, one vector, summed over random batches; dropout is off.
 
     Args:
-        rows: of all batches together, whole batches being drawn.
-        size: of a batch.
-        guidance: w of the output whose loss it is, 0 for the model's own.
-        clip: largest norm of each batch's gradient, 0 for none.
+        rows: rows of all batches together, rounded up to whole batches.
+        size: rows per batch.
+        guidance: guidance weight w of the output whose loss is taken, 0 for the model's own output.
+        clip: largest norm of each batch's gradient, 0 for no clipping.
     """
     total, weights = 0.0, trainable(model)
     asked = Guided(model, guidance) if guidance else model
@@ -92,22 +93,24 @@ def salun(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``.
+    """Unlearn ``forget`` with SalUn and keep ``retain``.
 
     Args:
-        erase: "relabel" teaches the forgotten label what the model says under another one, and needs a conditional
-            model; "ascent" serves an unconditional one as well, and has no lower bound.
-        alpha: weight of L_r. Paper and code: 1e-3; "corrected": 3. (0, as the code's notes once had it, wipes every
+        erase: "relabel" teaches the forgotten label the model's prediction under another one, and needs a conditional
+            model; "ascent" also works for an unconditional one, and has no lower bound.
+        alpha: weight of L_r. Paper and code: 1e-3; "corrected": 3. (0, as once in the code's notes, erases every
             class.)
         kept: share of the weights that may change (paper: 0.5). 1 is no mask, 0 changes nothing.
-        mask_rows: forgotten rows behind the mask, drawn at random; None is the paper's, as many as there are.
-        variant: what alpha weighs, c', and the mask. "paper": both terms are sums over pixels, and alpha = 1e-3 all
-            but removes L_r; c' is any other class. "code": L_f is a mean over pixels and L_r a sum, so that 1e-3 means
-            3 for 3072 values and less for smaller images; c' is the class after c; labels are dropped at random; the
-            mask is that of the output under guidance 2, each batch's gradient clipped to 1. "corrected": the code's
-            balance at any size, both terms on one scale and alpha = 3; c' is one of the retained classes.
-        batch_size: rows of each side an update (paper: 128).
-        lr: Adam's (paper: 1e-4, for 1,000 updates, without EMA: ``ema=0``).
+        mask_rows: number of randomly sampled forgotten rows behind the mask; None, as in the paper, is as many as there
+            are.
+        variant: determines the scale of the terms, c', and the mask. "paper": both terms are sums over pixels, and
+            alpha = 1e-3 all but removes L_r; c' is any other class. "code": L_f is a mean over pixels and L_r a sum, so
+            1e-3 amounts to about 3 for 3072 values and to less for smaller images; c' is the class after c; labels are
+            dropped at random; the mask is computed from the output under guidance 2, with each batch's gradient clipped
+            to 1. "corrected": the code's balance at any image size, both terms on one scale and alpha = 3; c' is one of
+            the retained classes.
+        batch_size: rows of each side per update (paper: 128).
+        lr: Adam's learning rate (paper: 1e-4, for 1,000 updates, without EMA: ``ema=0``).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     one_of(ERASURES, erase=erase)

@@ -1,7 +1,7 @@
 """Selective Amnesia (Heng and Soh, 2023): forgetting as continual learning.
 
-The forgotten class learns to look like something else, the *surrogate* q, while the weights that matter are held (EWC)
-and the model's own samples of the other classes are replayed::
+The forgotten class learns to look like something else, the *surrogate* q, while important weights are held in place
+(EWC) and the model's own samples of the other classes are replayed::
 
     L = L_s + gamma L_r + (lambda / 2) sum_i F_i (theta_i - theta*_i)^2
 
@@ -9,8 +9,7 @@ and the model's own samples of the other classes are replayed::
     L_r = E |z - eps(x_t, t, c)|^2,     x_0 from the replay
     F   = the Fisher information's diagonal at theta*, the weights at the start  (paperlib.unlearning.fisher)
 
-It is the image that is replaced. EraseDiff's text says "like SA" of replacing the noise that is to be predicted, which
-is something else.
+SA replaces the image. EraseDiff says "like SA" of replacing the noise that is to be predicted, which is something else.
 """
 
 import torch
@@ -36,7 +35,7 @@ VARIANTS = ("paper", "code")
 
 
 def rows(sides: list[Data], n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """``n`` rows of all ``sides`` together, each in proportion to its size, and their labels."""
+    """Sample ``n`` rows from all ``sides``, each in proportion to its size; return them and their labels."""
     total, drawn = sum(map(len, sides)), []
     for side in sides[1:]:
         drawn.append(draw(side, round(n * len(side) / total), generator))
@@ -66,31 +65,32 @@ def selective_amnesia(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget``, of which only the labels and the shape are used.
+    """Unlearn ``forget`` with Selective Amnesia.
 
-    An unconditional model has no label under which to learn the surrogate: it learns it beside the retained data, and
-    the forgotten data fade for want of rehearsal. That is our reading of what VDU's comparison must have done; VDU does
-    not say. It needs ``retain``.
+    Only the labels and the shape of ``forget`` are used, and its images for F where ``retain`` is given. An
+    unconditional model needs ``retain``: it has no label under which to learn the surrogate, so it learns it alongside
+    the retained data, and the forgotten data fade for lack of rehearsal. That is our reading of what VDU's comparison
+    must have done; VDU does not say.
 
     Args:
-        retain: what L_r rehearses. None, as in the paper, draws ``replays`` samples of every class from the model
-            before the first update; those of the retained classes are replayed, and all of them measure F. With data, F
-            is measured on both sides.
-        lam: lambda (paper: 10 on CIFAR-10), of a loss summed over pixels. EraseDiff's SA has the data terms' mean over
-            3072 values with the same lambda, an EWC 3072 times stronger. It has no fixed meaning across sizes: F_i is
-            about T^2 times a squared gradient of the loss, so that to first order the loss falls by some
-            n / (2 lambda T^2) before n weights are held: by 2 with the paper's 38.6 million, by 0.03 with 0.6 million.
-            Scale lambda with n. 0 leaves F out altogether.
+        retain: the data that L_r rehearses. None, as in the paper, generates ``replays`` samples of every class from
+            the model before the first update; those of the retained classes are replayed, and F is measured on all of
+            them. With data, F is measured on both sides.
+        lam: lambda (paper: 10 on CIFAR-10), for a loss summed over pixels. EraseDiff's SA takes the mean of the data
+            terms over 3072 values with the same lambda, which makes EWC 3072 times stronger. Lambda has no fixed
+            meaning across network sizes: F_i is about T^2 times a squared gradient of the loss, so to first order the
+            loss falls by about n / (2 lambda T^2) before n weights are held: by 2 with the paper's 38.6 million, by
+            0.03 with 0.6 million. Scale lambda with n. 0 omits F altogether.
         gamma: weight of the replay (paper: 1).
         surrogate: data that the forgotten class is to look like; None is the paper's uniform noise in [-1, 1].
-        replays: samples a class (paper: 500), drawn with guidance 2.
+        replays: samples per class (paper: 500), generated with guidance 2.
         sampling: further arguments of :func:`paperlib.unlearning.replay.replay` (paper: 1000 steps of DDPM).
-        fisher_samples: samples behind F (paper: 5,000, 500 a class).
-        fisher_times: time steps of each (paper: 1000; see :func:`~paperlib.unlearning.fisher.fisher_diagonal`).
-        variant: "paper" has lambda / 2, and F of images in [-1, 1]; "code" has lambda, and F of images in [0, 1], a
-            slip: they are not mapped to the scale of training.
-        batch_size: rows of each of L_s and L_r an update (paper: 128).
-        lr: Adam's (paper: 1e-4, for 20,000 updates, EMA 0.9999).
+        fisher_samples: samples behind F (paper: 5,000, 500 per class).
+        fisher_times: time steps per sample (paper: 1000; see :func:`~paperlib.unlearning.fisher.fisher_diagonal`).
+        variant: "paper" has lambda / 2, and F from images in [-1, 1]; "code" has lambda, and F from images in [0, 1],
+            which are by mistake not mapped to the scale of training.
+        batch_size: rows of each of L_s and L_r per update (paper: 128).
+        lr: Adam's learning rate (paper: 1e-4, for 20,000 updates, EMA 0.9999).
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     one_of(VARIANTS, variant=variant)

@@ -1,25 +1,25 @@
 """SGU: score-based generative unlearning, orthogonal and obtuse.
 
-On retained data the score is learnt, on forgotten data it is turned away (SGU, Eq. 8 to 11)::
+The score is learnt on retained data, and turned away on forgotten data (SGU, Eq. 8 to 11)::
 
     min  alpha L_g + (1 - alpha) L_f
     L_g = E lambda(t) |s(x_t, t) - grad log p(x_t | x_0)|^2,    x_0 from D_g      (Eq. 8)
     L_f = E lambda(t) (s(x_t, t) . grad log p(x_t | x_0))^2,    x_0 from D_f      (Eq. 9, orthogonal)
     L_f = E lambda(t)  s(x_t, t) . grad log p(x_t | x_0),       x_0 from D_f      (Eq. 10, obtuse)
 
-With x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda
-open; here it makes each term free of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9. That is a choice: all are
-printed with one lambda(t), and ``shared_lambda=True`` takes sigma_t^2 in Eq. 9, too, where L_f then grows as
-1 / sigma_t^2 and the least noisy rows decide. For a DDPM the same losses are its Eq. 12 to 14, whose weight is
-``weighting="bound"``.
+Here x_t = alpha_t x_0 + sigma_t z, s = -eps / sigma_t and grad log p(x_t | x_0) = -z / sigma_t. The paper leaves lambda
+open; here it makes each term independent of sigma_t: sigma_t^2 in Eq. 8 and 10, sigma_t^4 in Eq. 9. That is a choice:
+the paper prints all of them with one lambda(t), and ``shared_lambda=True`` takes sigma_t^2 in Eq. 9 too, where L_f then
+grows as 1 / sigma_t^2 and the least noisy rows dominate. For a DDPM the same losses are the paper's Eq. 12 to 14, whose
+weight is ``weighting="bound"``.
 
-``variant="corrected"`` does what the words of the paper ask for, with losses that have a minimum:
+``variant="corrected"`` does what the paper's text asks for, with losses that have a minimum:
 
 - orthogonal: Eq. 9 is zero only where s is, since z takes every direction at a given x_t. The forgotten data's score is
-  the mean of -z / sigma_t there. The model as it was given has that mean over *all* data at x_t, which is the same
-  where only forgotten data are near: to it, not to each z, the new score is made orthogonal.
-- obtuse: Eq. 10 has no lower bound. With the square that belongs to it, ``|eps|^2 / 2``, it is regression to -z: the
-  forgotten data's score with the sign turned, at its own length.
+  the mean of -z / sigma_t there. The base model gives that mean over *all* data at x_t, which is the same where only
+  forgotten data are near: the new score is made orthogonal to this mean, not to each z.
+- obtuse: Eq. 10 has no lower bound. Completed by the square ``|eps|^2 / 2``, it is regression to -z: the forgotten
+  data's score with its sign reversed and its length kept.
 """
 
 import copy
@@ -38,7 +38,7 @@ from paperlib.unlearning.start import starting_point
 
 __all__ = ["FORGET_LOSSES", "forget_loss", "sgu"]
 
-# Each takes the model's eps, the noise z and the given model's eps, e, all [B, D], and returns [B].
+# Each takes the model's eps, the noise z and the base model's eps, e, all [B, D], and returns [B].
 
 
 def orthogonal_paper(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
@@ -52,12 +52,12 @@ def orthogonal_code(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
 
 
 def orthogonal_corrected(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
-    """(eps . e)^2 / |e|^2: the squared length of what points along the forgotten data's score."""
+    """(eps . e)^2 / |e|^2: the squared length of the component along the forgotten data's score."""
     return (eps * e).sum(1).square() / e.square().sum(1).clamp(min=1e-12)
 
 
 def obtuse_paper(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
-    """Eq. 10: sigma^2 (-eps / sigma) . (-z / sigma) = eps . z; minimised, it turns the score against the data's."""
+    """Eq. 10: sigma^2 (-eps / sigma) . (-z / sigma) = eps . z; minimising it turns the score against the data's."""
     return (eps * z).sum(1)
 
 
@@ -67,7 +67,7 @@ def obtuse_code(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
 
 
 def obtuse_corrected(eps: Tensor, z: Tensor, e: Tensor) -> Tensor:
-    """|eps + z|^2 / 2 = eps . z + |eps|^2 / 2 + |z|^2 / 2."""
+    """Eq. 10 with the square that bounds it: |eps + z|^2 / 2 = eps . z + |eps|^2 / 2 + |z|^2 / 2."""
     return 0.5 * (eps + z).square().sum(1)
 
 
@@ -90,10 +90,10 @@ def forget_loss(
     shared_lambda: bool = False,
     antithetic: bool = False,
 ) -> Tensor:
-    """L_f on forgotten data x0 [B, ...], one value a noisy row; ``cond`` has a row for each x0.
+    """Return L_f on forgotten data x0 [B, ...], one value per noisy row; ``cond`` has one row for each row of x0.
 
-    ``given`` is the model before unlearning, which only the corrected orthogonal loss asks. ``shared_lambda``: Eq. 9
-    with the lambda(t) of Eq. 8, sigma_t^2, in place of sigma_t^4.
+    ``given`` is the base model, which only the corrected orthogonal loss uses. ``shared_lambda`` computes Eq. 9 with
+    the lambda(t) of Eq. 8, sigma_t^2, in place of sigma_t^4.
     """
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic)
     if cond is not None:
@@ -129,7 +129,7 @@ def sgu(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``.
+    """Unlearn ``forget`` with SGU and keep ``retain``.
 
     Args:
         loss: "orthogonal" (Eq. 9) or "obtuse" (Eq. 10). Eq. 10 alone has no lower bound; inside Eq. 11 its pointwise
@@ -137,14 +137,15 @@ def sgu(
         alpha: weight of L_g in Eq. 11. The paper never gives it ("depends on the ratio of M to N"); the public code has
             0.99.
         variant: "paper" is the printed equation, "code" what the public code does instead, "corrected" the repaired
-            one: its obtuse minimiser in Eq. 11, (2 alpha p_g s_g - (1 - alpha) p_f s_f) / (2 alpha p_g + (1 - alpha)
+            loss: its obtuse minimiser in Eq. 11, (2 alpha p_g s_g - (1 - alpha) p_f s_f) / (2 alpha p_g + (1 - alpha)
             p_f), is never longer than the longer of the two scores.
-        weighting: over time, "simple" or, for a DDPM, "bound" (:func:`paperlib.losses.weight`), in both terms.
-        shared_lambda: one lambda(t) = sigma_t^2 for Eq. 8 and 9, in place of what makes each term free of sigma_t.
+        weighting: weight over time in both terms: "simple" or, for a DDPM, "bound" (:func:`paperlib.losses.weight`).
+        shared_lambda: use lambda(t) = sigma_t^2 in Eq. 9 as in Eq. 8, instead of making each term independent of
+            sigma_t.
         start: "retrain" from fresh weights, or "finetune" from the model's own.
-        every: L_f joins at every so-many-th update (the public code: 4); in between only alpha L_g is minimised.
-        batch_size: rows of each side an update (the public code's CIFAR-10 run: 400 and 400).
-        forget_batch: of D_f's side where it has others (STL-10: 400 and 100); 0: ``batch_size``.
+        every: L_f is added at every ``every``-th update (the public code: 4); in between only alpha L_g is minimised.
+        batch_size: rows of each side per update (the public code's CIFAR-10 run: 400 and 400).
+        forget_batch: rows of D_f per update where they differ (STL-10: 400 and 100); 0 means ``batch_size``.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "sgu")

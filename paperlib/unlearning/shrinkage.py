@@ -1,16 +1,17 @@
-"""One axis for SGU's weights: what is left of the answer where both sides look alike.
+"""A common scale for SGU's weights: how much of the prediction is left where both sides look alike.
 
-At high noise nothing tells x_0 from D_g and from D_f apart, and the answer of a trained model is z itself. Of answers
-eps = c z in D dimensions, with z normal, every loss of SGU makes a parabola in c (:mod:`paperlib.unlearning.sgu`)::
+At high noise x_0 from D_g and from D_f cannot be told apart, and a trained model predicts z itself. For predictions
+eps = c z in D dimensions, with z normal, every loss of SGU is a parabola in c (:mod:`paperlib.unlearning.sgu`)::
 
     L_g = D (1 - c)^2,    L_f = D (q c^2 + l c) + constant
 
-whose sum, Eq. 11, is least at::
+whose weighted sum, Eq. 11, is smallest at::
 
     c = (alpha - (1 - alpha) l / 2) / (alpha + (1 - alpha) q)
 
-c = 1 is the trained model, 0 one that answers nothing, -1 one that answers the opposite. So weights of different
-losses, alpha = 0.99 of Eq. 9 (c = 0.11 for D = 784) and of the public code's (c = 0.97), stand on one axis.
+c = 1 is the trained model, 0 a model that predicts zero, -1 one that predicts the opposite. This makes the weights of
+different losses comparable: alpha = 0.99 gives c = 0.11 for Eq. 9 with D = 784, and c = 0.97 for the public code's
+loss.
 """
 
 from paperlib.unlearning.requirements import one_of
@@ -37,7 +38,8 @@ def _parabola(loss: str, variant: str, dims: int) -> tuple[float, float]:
 
 
 def shrinkage(alpha: float, *, loss: str, variant: str, dims: int) -> float:
-    """c, what Eq. 11 leaves of the answer, for a weight ``alpha`` of L_g in (0, 1] and data of ``dims`` dimensions."""
+    """Return c, the factor that Eq. 11 leaves of the prediction, for a weight ``alpha`` of L_g in (0, 1] and data of
+    ``dims`` dimensions."""
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha={alpha} is not in (0, 1]")
     q, linear = _parabola(loss, variant, dims)
@@ -45,7 +47,11 @@ def shrinkage(alpha: float, *, loss: str, variant: str, dims: int) -> float:
 
 
 def weight_of(c: float, *, loss: str, variant: str, dims: int) -> float:
-    """alpha, the weight of L_g with which Eq. 11 leaves c of the answer; refused where no weight in (0, 1] does."""
+    """Return the weight alpha of L_g with which Eq. 11 leaves the factor c of the prediction.
+
+    Raises:
+        ValueError: if no weight in (0, 1] does.
+    """
     q, linear = _parabola(loss, variant, dims)
     kept = q * c + linear / 2
     alpha = kept / (1 - c + kept) if 1 - c + kept else float("inf")

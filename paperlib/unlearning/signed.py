@@ -1,21 +1,21 @@
-"""Signed denoising score matching: learn the retained data, unlearn the forgotten, with one loss of two signs.
+"""Signed denoising score matching: add the score-matching loss on retained data and subtract it on forgotten data.
 
-The same loss that teaches a score is subtracted on forgotten data::
+The loss is::
 
     L = (lambda L_g - L_f) / (lambda - 1),     L_i = E |z - eps(x_t, t)|^2,  x_0 from D_i
 
-At a noisy point x the two terms together weigh (lambda p_g,t - p_f,t)(x). Where that is positive for all x, the
-minimiser exists and is the exact perturbed score of a density::
+At a noisy point x the two terms together have the weight (lambda p_g,t - p_f,t)(x). Where that is positive for all x,
+the minimiser exists and is the exact perturbed score of a density::
 
     w = (lambda p_g - p_f) / (lambda - 1)
 
-the one density that touches the frontier of forgetting (``paperlib.data.frontier``) with slope lambda. Its existence
-needs lambda >= sup p_f / p_g, e^4 on SGU's mixture; the supremum only falls as noise is added. Below it the loss has no
-minimiser: it falls without bound wherever lambda p_g,t < p_f,t, and what a run returns depends on when it is stopped.
+the one density that touches the frontier of forgetting (``paperlib.data.frontier``) with slope lambda. It exists only
+for lambda >= sup p_f / p_g, e^4 on SGU's mixture; the supremum only falls as noise is added. Below it the loss has no
+minimiser: it falls without bound wherever lambda p_g,t < p_f,t, and the result of a run depends on when it is stopped.
 
 Up to a factor this is the loss of SISS without importance sampling (Alberti, Hasanaliyev, Shah, Ermon, Data Unlearning
 in Diffusion Models, ICLR 2025; :mod:`paperlib.unlearning.siss`): with n images, k of them forgotten, and superfactor s,
-lambda = (n - k) / (s k). Ours is what it leads to: the density w, and the lambda from which there is one.
+lambda = (n - k) / (s k). Our addition is the analysis: the density w, and the smallest lambda for which it exists.
 """
 
 import torch
@@ -47,13 +47,13 @@ def signed(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` [M, ...] and keep ``retain`` [N, ...].
+    """Unlearn ``forget`` [M, ...] with the signed loss and keep ``retain`` [N, ...].
 
     Args:
-        lam: lambda, above 1. At least sup p_f / p_g and the run estimates w; less, and it must be stopped early. The
-            default lies a little above e^4 = 54.6, the mixture's.
+        lam: lambda, above 1. From sup p_f / p_g up the run estimates w; below, it must be stopped early. The default
+            is slightly above the mixture's e^4 = 54.6.
         start: "retrain" from fresh weights, or "finetune" from the model's own.
-        batch_size: rows of each side an update.
+        batch_size: rows of each side per update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "signed")

@@ -1,18 +1,18 @@
 """SISS, subtracted importance sampled scores: the retained data's loss from one pass at noisy points of all data.
 
-Of n data X the k in A are to be forgotten (Alberti, Hasanaliyev, Shah, Ermon, Data Unlearning in Diffusion Models, ICLR
-2025). The naive deletion loss, that of X without A, is a difference::
+The set X has n points, of which the k in A are to be forgotten (Alberti, Hasanaliyev, Shah, Ermon, Data Unlearning in
+Diffusion Models, ICLR 2025). The naive deletion loss, that of X without A, is a difference::
 
     L = n / (n - k) E_X |eps - z_x|^2 - (1 + s) k / (n - k) E_A |eps - z_a|^2
 
-with s = 0; s > 0 is their superfactor, beyond mere deletion. For pairs x from X and a from A both terms are estimated
-from one pass at m ~ (1 - l) q(. | x) + l q(. | a), each with its own noise and weight::
+with s = 0; s > 0 is their superfactor, which goes beyond deletion. For pairs x from X and a from A both terms are
+estimated from one pass at m ~ (1 - l) q(. | x) + l q(. | a), each with its own noise and weight::
 
     z_x = (m - alpha_t x) / sigma_t,    w_x = 1 / ((1 - l) + l r),         r = q(m | a) / q(m | x)
     z_a = (m - alpha_t a) / sigma_t,    w_a = 1 / ((1 - l) / r + l)
 
-Their code leaves n, k and s out: it scales the second term's gradient to a fixed norm, by recommendation a tenth of the
-first's. That is how the loss, which has no lower bound for s > 0, does not run away.
+Their code omits n, k and s: it scales the second term's gradient to a fixed fraction of the first's norm, a tenth by
+recommendation. This keeps the loss, which has no lower bound for s > 0, from diverging.
 """
 
 import math
@@ -33,7 +33,7 @@ VARIANTS = ("paper", "code")
 
 
 def mixture_weights(log_r: Tensor, lam: float) -> tuple[Tensor, Tensor]:
-    """w_x and w_a from log r, for the mixture's lambda in [0, 1]; without overflow at any r."""
+    """Return w_x and w_a from log r, for the mixture's weight l = ``lam`` in [0, 1], without overflow at any r."""
     stay, go = (math.log(part) if part else -math.inf for part in (1 - lam, lam))
     stay, go = torch.full_like(log_r, stay), torch.full_like(log_r, go)
     return (-torch.logaddexp(stay, go + log_r)).exp(), (-torch.logaddexp(stay - log_r, go)).exp()
@@ -56,15 +56,16 @@ def siss(
     lr: float = 5e-6,
     **training,
 ) -> Training:
-    """Unlearn ``forget`` and keep ``retain``; X is both.
+    """Unlearn ``forget`` with SISS and keep ``retain``; X is both together.
 
     Args:
-        lam: the mixture's l. 0 looks at noisy points of X alone, 1 at those of A; they use 0.5.
-        fraction: of the first gradient's norm, that the second one's is scaled to (variant "code").
+        lam: the mixture's weight l. 0 uses noisy points of X alone, 1 those of A; the authors use 0.5.
+        fraction: fraction of the first gradient's norm to which the second gradient is scaled (variant "code").
         superfactor: s (variant "paper").
-        passes: "two" is their form without importance sampling: x and a are noised apart.
-        variant: "paper" weighs both terms by n, k and s; "code" by their gradients' norms.
-        batch_size: pairs (x, a) an update.
+        passes: "one" pass with importance sampling, or "two", the authors' form without it: x and a are noised
+            separately.
+        variant: "paper" weights both terms by n, k and s; "code" by their gradients' norms.
+        batch_size: pairs (x, a) per update.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay).
     """
     require_retained(retain, "siss")
@@ -77,7 +78,7 @@ def siss(
     first, second = (rest + k) / rest, (1 + superfactor) * k / rest
 
     def everything(generator):
-        """Rows of X: of each side in proportion to its size."""
+        """Sample rows of X, from each side in proportion to its size."""
         (x_g, labels_g), (x_f, labels_f) = (draw(side, batch_size, generator) for side in (retain, forget))
         coin = torch.rand(batch_size, generator=generator, device=generator.device).to(x_g.device) < k / (k + rest)
         labels = None if labels_g is None else torch.where(coin, labels_f, labels_g)

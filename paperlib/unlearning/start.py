@@ -1,4 +1,4 @@
-"""Where an unlearning run starts: from the model's own weights, or from fresh ones."""
+"""The starting point of an unlearning run: the model's own weights or fresh ones."""
 
 import copy
 
@@ -12,7 +12,7 @@ STARTS = ("retrain", "finetune")
 
 
 def starting_point(model: Denoiser, start: str, generator: torch.Generator) -> Denoiser:
-    """The model itself to "finetune", a copy with every weight drawn anew to "retrain"."""
+    """Return the model itself for "finetune", or a copy with freshly initialised weights for "retrain"."""
     if start not in STARTS:
         raise ValueError(f"start={start!r} is not one of {', '.join(STARTS)}")
     if start == "finetune":

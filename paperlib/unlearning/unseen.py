@@ -1,4 +1,4 @@
-"""Unseen: train anew on retained data alone, the field's gold standard."""
+"""Unseen: retrain from scratch on the retained data alone, the field's gold standard."""
 
 import torch
 
@@ -27,7 +27,7 @@ def unseen(
     antithetic: bool = False,
     **training,
 ) -> Training:
-    """Minimise L_g of SGU's Eq. 8 from fresh weights of ``model``'s shape; ``forget`` is not looked at."""
+    """Minimise L_g of SGU's Eq. 8 from fresh weights of ``model``'s shape; ``forget`` is not used."""
     require_retained(retain, "unseen")
     model = starting_point(model, "retrain", generator)
 

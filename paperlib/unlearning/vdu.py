@@ -1,6 +1,6 @@
 """VDU: variational diffusion unlearning, from the forgotten data alone.
 
-Raise the forgotten data's denoising error, and stay near the trained weights (VDU, Eq. 3)::
+Raise the forgotten data's denoising error while staying near the trained weights (VDU, Eq. 3)::
 
     L = -(1 - gamma) A + gamma B
     A = sum_{x_0 in D_f} sum_{t=2}^T w_t |eps_0 - eps(x_t, t)|^2      plasticity inducer
@@ -9,16 +9,16 @@ Raise the forgotten data's denoising error, and stay near the trained weights (V
 
 B is :meth:`paperlib.unlearning.posterior.Posterior.stability`. Notes on A:
 
-- Eq. 3 prints the sum from t = 1, where abar_0 = 1 and w_1 divides by zero. Theorem 1 sums from t = 2: so does this.
-- A is the sum over t of KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), but for a factor: between Eq. 63 and Eq. 64
-  a 1/2 is lost. ``variant="corrected"`` has it: A is then the steps' part of the variational bound
+- Eq. 3 prints the sum from t = 1, where abar_0 = 1 and w_1 divides by zero. Theorem 1 sums from t = 2, as here.
+- A is the sum over t of KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) up to a factor: a 1/2 is lost between Eq. 63 and
+  Eq. 64. ``variant="corrected"`` restores it: A is then the steps' part of the variational bound
   (:mod:`paperlib.likelihood.bound`).
-- w_t is the share of its signal-to-noise ratio that x_{t-1} loses on its way to x_t, SNR_{t-1} / SNR_t - 1. So written
-  it belongs to any process on any grid: a DDPM's is its own, another process gets one that is even in the logarithm of
-  that ratio, where w_t is the same at every step.
-- A has no upper bound in theta, so that L has a lower one only as far as B outgrows it. And since the bound is one of
-  the log-likelihood from below, what is minimised bounds the divergence of Eq. 2 from below: a small L guarantees
-  nothing. Runs are short for that reason, and stopped early.
+- w_t is the relative change of the signal-to-noise ratio from x_t to x_{t-1}, SNR_{t-1} / SNR_t - 1. In this form it
+  applies to any process on any grid: a DDPM has its own, another process gets a grid that is uniform in the logarithm
+  of that ratio, where w_t is the same at every step.
+- A has no upper bound in theta, so L has a lower bound only as far as B outgrows A. And since A comes from a lower
+  bound on the log-likelihood, the minimised quantity bounds the divergence of Eq. 2 from below: a small L guarantees
+  nothing. For that reason runs are short and stopped early.
 """
 
 from functools import partial
@@ -41,11 +41,14 @@ SAMPLING = ("weights", "uniform")
 
 
 def step_weights(process: Process, *, variant: str = "paper", T: int | None = None) -> tuple[Tensor, Tensor]:
-    """t_2 ... t_T and w_2 ... w_T, float64, [T - 1] each.
+    """Return the times t_2 ... t_T and the weights w_2 ... w_T, float64, [T - 1] each.
 
     Args:
-        variant: "paper" is Eq. 3's weight, "corrected" half of it, Eq. 63's.
-        T: steps of a process without a grid of its own, None for 1000.
+        variant: "paper" is the weight of Eq. 3, "corrected" half of it, as in Eq. 63.
+        T: number of steps for a process without a grid of its own, None for 1000.
+
+    Raises:
+        ValueError: for an unknown ``variant``, T below 2, or T given for a DDPM.
     """
     if variant not in VARIANTS:
         raise ValueError(f"variant={variant!r} is not one of {', '.join(VARIANTS)}")
@@ -71,12 +74,11 @@ def plasticity(
     sampling: str = "weights",
     cond: Tensor | None = None,
 ) -> Tensor:
-    """An unbiased estimate of each row's sum over t of w_t E|eps_0 - eps(x_t, t)|^2, from one t a row: x0 [B, ...] ->
-    [B].
+    """Estimate sum_t w_t E|eps_0 - eps(x_t, t)|^2 for each row without bias, from one t per row: x0 [B, ...] -> [B].
 
-    ``sampling`` draws t in proportion to its weight, so that early steps, which weigh most, are seen most; or
-    "uniform". Either way each value is divided by its probability. One uniform number places all rows' draws, evenly
-    spaced, which leaves each on its own what it is.
+    ``sampling="weights"`` samples t in proportion to its weight, so that early steps, which weigh most, occur most
+    often; "uniform" samples all t equally. Either way each value is divided by its probability. One uniform number
+    places all rows' times, evenly spaced, which leaves the distribution of each time unchanged.
     """
     p = weights / weights.sum() if sampling == "weights" else torch.full_like(weights, 1 / len(weights))
     u = torch.rand((), generator=generator, device=generator.device, dtype=torch.float64).cpu()
@@ -88,7 +90,7 @@ def plasticity(
     return scale * (z - eps).square().flatten(1).sum(1)
 
 
-@checked(data=("forget",))  # retained data are not looked at
+@checked(data=("forget",))  # retained data are not used
 def vdu(
     model: Denoiser,
     forget: Data,
@@ -106,26 +108,27 @@ def vdu(
     lr: float = 1e-6,
     **training,
 ) -> Training:
-    """Unlearn ``forget``; ``retain`` is not looked at.
+    """Unlearn ``forget`` with VDU; ``retain`` is not used.
 
-    Each update has one random batch in place of the sum over data and steps (Algorithm 1 sums all and takes one
-    gradient step an epoch); ``losses`` has the sums' estimates. A conditional model unlearns under the data's own
+    Each update uses one random batch in place of the sum over data and steps (Algorithm 1 sums over all and takes one
+    gradient step per epoch); ``losses`` has estimates of the sums. A conditional model unlearns under the data's own
     labels.
 
     Args:
-        posterior: mu* and sigma*, from :func:`paperlib.unlearning.posterior.posterior`; or a number, one sigma* around
-            the model's own weights.
-        gamma: from 0, only forget, to 1, only stay. The paper reports 0.1, 0.3, 0.6 and 0.8; Table 1's numbers are
-            those of 0.1, and Theorem 1's own weights those of 1/2.
-        normalised: Eq. 3's sums grow with the data, the pixels and the weights, so that gamma means something else for
-            each size. This takes means instead: of the squared error a pixel, steps weighed by w_t, and of half the
-            squared distance in units of sigma* a weight. The factor of ``variant`` drops out.
+        posterior: mu* and sigma*, from :func:`paperlib.unlearning.posterior.posterior`; or a number, one sigma* for all
+            weights, around the model's own.
+        gamma: from 0, only forgetting, to 1, only stability. The paper reports 0.1, 0.3, 0.6 and 0.8; the numbers of
+            Table 1 are for 0.1, and the weights of Theorem 1 correspond to 1/2.
+        normalised: Eq. 3's sums grow with the data, the pixels and the weights, so gamma has another meaning for each
+            size. This takes means instead: A is the squared error per pixel, averaged over steps with weights w_t, and
+            B is half the squared distance in units of sigma*, averaged over weights. The factor of ``variant`` drops
+            out.
         variant: "paper" has Eq. 3's w_t, "corrected" half of it.
-        sampling: of t, "weights" or "uniform" (:func:`plasticity`).
-        T: steps of a process that has no grid of its own, None for 1000.
-        batch_size: the paper's is 128.
-        lr: the paper's is 1e-6, for one epoch on MNIST and four on CIFAR-10, by Adam, which moves a weight by about
-            its rate in an update: by some 5e-5 in the 47 updates of an epoch.
+        sampling: how t is sampled, "weights" or "uniform" (:func:`plasticity`).
+        T: number of steps for a process that has no grid of its own, None for 1000.
+        batch_size: rows of D_f per update (paper: 128).
+        lr: Adam's learning rate (paper: 1e-6, for one epoch on MNIST and four on CIFAR-10). Adam moves a weight by
+            about its learning rate per update: by some 5e-5 in the 47 updates of an epoch.
         training: further arguments of :class:`paperlib.training.Training` (ema, clip, warmup, decay, cosines).
     """
     if not 0 <= gamma <= 1:
