@@ -1,1 +1,1 @@
-"""Machine unlearning in diffusion models: SGU, VDU and EraseDiff, reproduced."""
+"""Machine unlearning in diffusion models: reproductions of SGU, VDU and EraseDiff."""

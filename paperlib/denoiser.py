@@ -1,11 +1,11 @@
-"""The model: a network on a process.
+"""The model: a network combined with a noise process.
 
-Given x_t = alpha_t x_0 + sigma_t z, three quantities say the same thing::
+Given x_t = alpha_t x_0 + sigma_t z, three quantities carry the same information::
 
     x0 = E[x_0 | x_t],   eps = E[z | x_t] = (x_t - alpha_t x0) / sigma_t,   score = grad log p_t(x_t) = -eps / sigma_t
 
-Samplers, likelihoods and every unlearning method take a denoiser and read whichever view their equation is written in;
-what the network itself predicts is this file's business alone.
+Samplers, likelihoods and every unlearning method take a denoiser and read the view in which their equation is written;
+what the network itself predicts matters only in this file.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ MATCHES = ("snr", "index", "fraction")
 
 @dataclass(frozen=True)
 class Denoised:
-    """One output in three views, each [B, ...] as x_t is."""
+    """A denoiser's output in three views, each with the shape [B, ...] of x_t."""
 
     x0: Tensor
     eps: Tensor
@@ -43,7 +43,7 @@ class Denoised:
 
 
 class DenoisingModel(Protocol):
-    """What samplers and likelihoods ask of a model: a ``process``, and the three views at (x_t, t)."""
+    """The interface that samplers and likelihoods expect of a model: a ``process``, and the three views at (x_t, t)."""
 
     process: Process
 
@@ -51,37 +51,37 @@ class DenoisingModel(Protocol):
 
 
 def beside(model: DenoisingModel, x: Tensor) -> Tensor:
-    """x on the device of the model's weights and in their precision, but no less than float32; as it is where the model
-    has none."""
+    """Return x on the device of the model's weights and in their precision, but at least float32; unchanged if the
+    model has no weights."""
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     return x if weight is None else x.to(weight.device, torch.promote_types(torch.float32, weight.dtype))
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
-    """The weights that training may change, in the model's order: those that require a gradient, all of a fresh model.
-    Whoever wants to train some of them alone says so with ``requires_grad_``."""
+    """Return the weights that training may change, in the model's order: those that require a gradient, which in a new
+    model are all. Use ``requires_grad_`` to train only some of them."""
     return [p for p in model.parameters() if p.requires_grad]
 
 
 class Denoiser(nn.Module):
-    """A network ``net(input, time, cond)`` on a process.
+    """A network ``net(input, time, cond)`` on a noise process.
 
     ``predicts`` names the network's target:
 
-    - ``"preconditioned"``: x0 and eps are both mixed from x_t and the network's output F, so that F has unit scale at
-      every noise level and neither view is a small difference of large numbers. With
+    - ``"preconditioned"``: x0 and eps are both combinations of x_t and the network's output F, chosen so that F has
+      unit scale at every noise level and neither view is a small difference of large numbers. With
       s = sigma_t / alpha_t, y = x_t / alpha_t and r^2 = s^2 + data_std^2::
 
           x0 = (data_std^2 / r^2) y + (s data_std / r) F
           eps = (s / r^2) y - (data_std / r) F
           F = net(y / r, log(s) / 4)
 
-      (Karras et al., 2022, Table 1 and Section 5, written for any alpha_t; the line for eps is theirs solved for the
-      noise.)
+      (Karras et al., 2022, Table 1 and Section 5, written for any alpha_t; the equation for eps is theirs solved for
+      the noise.)
     - ``"eps"``: F is the noise, F = net(x_t, 1000 t), as in DDPM and score_sde.
     - ``"x0"``: F is the clean data, F = net(x_t, 1000 t).
 
-    ``data_std`` is the data's standard deviation per coordinate; it is used by "preconditioned" alone.
+    ``data_std`` is the data's standard deviation per coordinate; only "preconditioned" uses it.
     """
 
     def __init__(self, net: nn.Module, process: Process, *, predicts: str = "preconditioned", data_std: float = 1.0):
@@ -93,11 +93,11 @@ class Denoiser(nn.Module):
         self.net, self.process, self.predicts, self.data_std = net, process, predicts, data_std
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
-        """x_t [B, ...], t [B] or a scalar tensor, cond as the network takes it."""
+        """Return the three views at x_t [B, ...] and t, [B] or a scalar tensor; cond is passed to the network."""
         return self._views(self.process, x_t, t.expand(len(x_t)), cond)
 
     def with_process(self, process: Process, *, match: str = "snr") -> "Transplanted":
-        """The same network, its weights shared, on another noise process (:class:`Transplanted`)."""
+        """Return the same network, with shared weights, on another noise process (:class:`Transplanted`)."""
         return Transplanted(self, process, match)
 
     def _views(self, process: Process, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Denoised:
@@ -121,19 +121,19 @@ class Denoiser(nn.Module):
 
 
 class Transplanted(Denoiser):
-    """A trained network on another process than its own, as :meth:`Denoiser.with_process` returns it.
+    """A trained network on a different process, as returned by :meth:`Denoiser.with_process`.
 
-    At (x_t, t) the network is asked about a time u of the process that it was trained on. ``match`` says which:
+    At (x_t, t) the network is evaluated at a time u of the process on which it was trained. ``match`` selects u:
 
-    - ``"snr"``: the one with the same sigma / alpha, x_t rescaled. Both x0 and eps keep their meaning, so this is the
-      same model of the data. Noise levels beyond those of training are asked at the nearest one, with an input of the
-      size seen there, and the answer for x0 is believed.
-    - ``"index"``: the same step k of two DDPMs, u = k / T of the training's. (VDU trains with T = 4000 on a cosine
+    - ``"snr"``: the time with the same sigma / alpha, with x_t rescaled. Both x0 and eps keep their meaning, so this is
+      the same model of the data. Noise levels outside the range of training use the nearest one in it, with an input
+      scaled as there, and the prediction of x0 is kept.
+    - ``"index"``: the same step k of two DDPMs, u = k / T with the T of training. (VDU trains with T = 4000 on a cosine
       grid and unlearns with T = 500 on a linear one.)
     - ``"fraction"``: u = t.
 
-    The last two hand the network an x_t of another noise level than it expects at u: what it predicts (eps for
-    "preconditioned") is taken at its word, and the other views follow from the new alpha and sigma.
+    The last two give the network an x_t of another noise level than it expects at u: its prediction (eps for
+    "preconditioned") is used unchanged, and the other views follow from the new alpha and sigma.
     """
 
     def __init__(self, model: Denoiser, process: Process, match: str):
@@ -148,7 +148,7 @@ class Transplanted(Denoiser):
         self.match = match
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
-        """As :meth:`Denoiser.forward`, t being the new process's."""
+        """Return the three views as :meth:`Denoiser.forward` does; t is a time of the new process."""
         t = t.expand(len(x_t))
         alpha, sigma = expand(self.process.alpha(t), x_t), expand(self.process.sigma(t), x_t)
         if self.match == "snr":
@@ -176,16 +176,16 @@ class Transplanted(Denoiser):
 
 @dataclass(frozen=True)
 class ExactDenoiser:
-    """The denoiser that a perfectly trained network would be, from a density with a perturbed score in closed form.
+    """The denoiser of a perfectly trained network, from a density whose perturbed score has a closed form.
 
-    ``density`` has ``score(x, alpha, sigma)``, as :class:`paperlib.data.mixture.GaussianMixture` does.
+    ``density`` needs a method ``score(x, alpha, sigma)``, as :class:`paperlib.data.mixture.GaussianMixture` has.
     """
 
     density: Any
     process: Process
 
     def __call__(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
-        """x_t [B, D], t [B] or a scalar tensor."""
+        """Return the three views at x_t [B, D] and t, [B] or a scalar tensor."""
         t = t.expand(len(x_t))
         alpha, sigma = self.process.alpha(t), self.process.sigma(t)
         score = self.density.score(x_t, alpha, sigma)
@@ -194,7 +194,11 @@ class ExactDenoiser:
 
 
 def reinitialise(model: Denoiser, generator: torch.Generator) -> None:
-    """Draw every weight anew, in place, from ``generator`` alone; torch's own initialisers read the global one."""
+    """Reinitialise every weight in place, from ``generator`` alone; torch's initialisers read the global one.
+
+    Raises:
+        TypeError: if a module has weights but no ``reset_parameters``.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         for name, module in model.named_modules():

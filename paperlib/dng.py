@@ -1,17 +1,17 @@
-"""Dynamic negative guidance: exact negation of a conditional model while it is sampled, without a classifier.
+"""Dynamic negative guidance: exact negation of a conditional model during sampling, without a classifier.
 
-A conditional model has the scores of everything and of each class, so that :mod:`paperlib.negation`'s identity needs no
+A conditional model gives the score of all data and of each class, so the identity of :mod:`paperlib.negation` needs no
 gradient (Koulischer, Deleu, Raya, Demeester, Ambrogioni, ICLR 2025)::
 
     s_g(x_t) = s(x_t) - sum_k pi_k(x_t) / (1 - pi_f(x_t)) (s_k(x_t) - s(x_t)),     pi_f = sum_k pi_k,  k forgotten
 
-and pi_k(x_t) = P(k | x_t) need not be asked anybody: it is tracked. At the start it is the share of the class; every
-jump of the chain from x_t to x_s is likelier or less likely under the class than under everything::
+and pi_k(x_t) = P(k | x_t) is tracked, so no classifier has to provide it. At the start it is the share of the class;
+every jump of the chain from x_t to x_s is more or less likely under the class than under all data::
 
     log pi_k(x_s) = log pi_k(x_t) - |x_s - m_k|^2 / (2 n^2) + |x_s - m|^2 / (2 n^2)
 
-with m_k and m the means of the jump in the two models and n its standard deviation: exact where the jumps are Gaussian,
-so for many of them. With one constant in place of pi_k / (1 - pi_f) it is negative prompting.
+with m_k and m the means of the jump in the two models and n its standard deviation. This is exact where the jumps are
+Gaussian, that is in the limit of many jumps. With one constant in place of pi_k / (1 - pi_f) it is negative prompting.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,13 +43,13 @@ def dng(
     spacing: str = "index",
     denoise: bool = True,
 ) -> Iterator[State]:
-    """DDPM's chain from x [B, ...] without the classes ``forget``; a step asks 1 + len(forget) evaluations.
+    """Sample DDPM's chain from x [B, ...] without the classes ``forget``, with 1 + len(forget) evaluations per step.
 
     Args:
-        model: conditional; with ``cond=None`` the model of everything.
-        forget: labels.
-        shares: P(k) of each of them.
-        w: what the correction is multiplied by; 1 is exact.
+        model: a conditional model, which with ``cond=None`` is the model of all data.
+        forget: the labels to forget.
+        shares: the share P(k) of each of these labels in the data.
+        w: multiplier of the correction; 1 is exact.
     """
     if not len(forget) or len(forget) != len(shares):
         raise ValueError(

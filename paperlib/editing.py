@@ -1,17 +1,17 @@
-"""Editing with a model that was never trained for it: inpainting, and reconstruction from time t.
+"""Editing with a model that was not trained for it: inpainting, and reconstruction from time t.
 
-**Inpainting.** Some pixels y are known, ``mask`` says which, and the others are to be drawn from p(x | y). Both ways
-walk a sampler's chain, and at every stop put the known pixels in as they would be at that noise level,
+**Inpainting.** Some pixels y, given by ``mask``, are known, and the others are to be sampled from p(x | y). Both
+methods follow a sampler's chain, and at every stop insert the known pixels as they would be at that noise level,
 alpha_s y + sigma_s z:
 
-- :func:`replacement` (Song et al., 2021, Appendix I.2) lets Langevin steps at each noise level mend what does not
-  fit. It is an approximation: at every level the unknown pixels see the known ones under fresh noise, and keep what
-  they made of it. The bias falls as the corrections grow.
-- :func:`repaint` (Lugmayr et al., 2022, Algorithm 1) goes back up and comes down again, so that both sides agree. The
-  bias falls as the returns grow.
+- :func:`replacement` (Song et al., 2021, Appendix I.2) uses Langevin steps at each noise level to correct what does not
+  fit. It is an approximation: at every level the unknown pixels adapt to the known ones under fresh noise, and keep
+  that adaptation. The bias falls with more corrections.
+- :func:`repaint` (Lugmayr et al., 2022, Algorithm 1) goes back to a higher noise level and comes down again, so that
+  both sides agree. The bias falls with more returns.
 
-**Reconstruction.** How much of an image survives a way to noise and back (SGU, Table 4 and Figure 5): a model that has
-forgotten a class does not come back to it.
+**Reconstruction.** How much of an image survives when it is taken to noise and back (SGU, Table 4 and Figure 5): a
+model that has forgotten a class does not return to it.
 """
 
 import math
@@ -37,9 +37,9 @@ WAYS = ("image", "latent")
 
 
 def half(shape: tuple[int, ...], known: str = "lower") -> Tensor:
-    """The mask of images [C, H, W] whose ``known`` half ("upper", "lower", "left", "right") is given; bool, True there.
+    """Return a bool mask for images [C, H, W] that is True in the ``known`` half ("upper", "lower", "left", "right").
 
-    SGU hides the upper half, so that the lower one is known.
+    SGU hides the upper half, so the lower one is known.
     """
     mask = torch.zeros(shape, dtype=torch.bool)
     H, W = shape[-2:]
@@ -56,7 +56,7 @@ def half(shape: tuple[int, ...], known: str = "lower") -> Tensor:
 
 
 def _paste(walk: Walk, x: Tensor, known: Tensor, mask: Tensor, s: Level) -> Tensor:
-    """x with its known values as they would be at the stop s."""
+    """Return x with its known values as they would be at the stop s."""
     noisy = s.alpha * known + (s.sigma * walk.noise(x) if s.sigma else 0.0)
     return torch.where(mask, noisy, x)
 
@@ -85,15 +85,16 @@ def replacement(
     corrections: int = 1,
     snr: float = 0.16,
 ) -> Iterator[State]:
-    """score_sde's inpainting: its predictor-corrector sampler, the known values put in after every move.
+    """Inpaint as score_sde does: with its predictor-corrector sampler, inserting the known values after every step.
 
-    Its public code puts them in at the noise level before the predictor's step instead of after, and starts from clean
+    Its public code inserts them at the noise level before the predictor's step instead of after, and starts from clean
     known values at t = T; here they are noisy there too.
 
     Args:
-        known: images [B, ...]; what stands where ``mask`` is False is not read.
+        known: images [B, ...]; values where ``mask`` is False are not read.
         mask: bool, broadcasts against ``known``: True where a value is known.
-        corrections: Langevin steps at each stop, of size ``snr``.
+        corrections: Langevin steps at each stop.
+        snr: signal-to-noise ratio that sets their size (:func:`paperlib.sampling.predictor_corrector`).
     """
     _check(known, mask)
     if corrections < 0 or not snr > 0:
@@ -123,9 +124,9 @@ def repaint(
     length: int = 10,
     variance: str = "small",
 ) -> Iterator[State]:
-    """RePaint: ancestral sampling that goes every stretch of ``length`` steps ``resamples`` times.
+    """Inpaint with RePaint: ancestral sampling that repeats every stretch of ``length`` steps ``resamples`` times.
 
-    Between two times it goes back to the stretch's start by the process itself, x_t ~ q(x_t | x_s)::
+    Between two repetitions the process itself takes x back to the start of the stretch, x_t ~ q(x_t | x_s)::
 
         x_t = (alpha_t / alpha_s) x_s + sqrt(sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2) z
 
@@ -148,7 +149,7 @@ def repaint(
 
 
 def _back(walk: Walk, x: Tensor, s: Level, t: Level) -> Tensor:
-    """x_t given x_s, from less noise to more."""
+    """Sample x_t given x_s, from less noise to more."""
     a = t.alpha / s.alpha
     return a * x + math.sqrt(t.sigma**2 - (a * s.sigma) ** 2) * walk.noise(x)
 
@@ -157,9 +158,9 @@ def _back(walk: Walk, x: Tensor, s: Level, t: Level) -> Tensor:
 def encode(
     model: DenoisingModel, x: Tensor, *, steps: int = 50, cond: Tensor | None = None, spacing: str = "karras"
 ) -> Tensor:
-    """The noise x_T that the probability-flow ODE makes of x [B, ...], by Heun's method in sigma / alpha.
+    """Return the noise x_T to which the probability-flow ODE takes x [B, ...], by Heun's method in sigma / alpha.
 
-    x is taken for a draw at the smallest noise level; solving back from x_T gives x again, but for the solver's error.
+    x is treated as a sample at the smallest noise level; solving back from x_T returns x up to the solver's error.
     """
     need_batch(x=x)
     walk = Walk(model, x, steps, spacing=spacing, denoise=False, generator=None, cond=cond, clip=None)
@@ -183,14 +184,14 @@ def reconstruct(
     cond: Tensor | None = None,
     **settings,
 ) -> State:
-    """x [B, ...] after a way to noise and back.
+    """Reconstruct x [B, ...]: take it to noise and back.
 
-    ``way="image"``, as SGU's text reads: perturbed to time t, and sampled from there. ``way="latent"``, as its public
-    code does: encoded to x_T, this latent perturbed as an image would be at t, and decoded by the ODE.
+    With ``way="image"``, as in SGU's text, x is perturbed to time t and sampled from there. With ``way="latent"``, as
+    in its public code, x is encoded to x_T, this latent is perturbed as an image would be at t, and decoded by the ODE.
 
     Args:
-        t: between the process's t_min and t_max; 0.02 in the paper.
-        steps: of the way from t_max; that from t enters it where t is.
+        t: a time between the process's t_min and t_max; 0.02 in the paper.
+        steps: number of steps from t_max. With ``way="image"`` only those below t are taken, after a start at t.
         settings: further arguments of :func:`paperlib.sampling.sample`; the sampler is Heun's in sigma / alpha.
     """
     if way not in WAYS:

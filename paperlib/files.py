@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written beside their place, and moved into it in one step.
+"""Atomic file writes: a file is written beside its final place and moved there in one step.
 
-Who reads sees the old file or the new one, whenever the writer is killed and whether or not the disk is full. What a
-killed writer leaves is a hidden draft, and the next writer of the same file on that machine removes it.
+A reader sees either the old file or the new one, even if the writer is killed or the disk is full. A killed writer
+leaves a hidden draft, which the next writer of the same file on that machine removes.
 """
 
 import os
@@ -18,8 +18,8 @@ __all__ = ["whole", "write_whole"]
 
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
-    """A path in ``file``'s folder, and of its kind, to write to: it becomes ``file`` in the end, or goes where writing
-    failed."""
+    """Yield a path in ``file``'s folder, with the same suffix, to write to: it becomes ``file`` at the end, or is
+    removed if writing fails."""
     file.parent.mkdir(parents=True, exist_ok=True)
     _clear(file)
     draft = file.with_name(f".{os.getpid()}@{platform.node()}-{file.name}")
@@ -31,7 +31,7 @@ def whole(file: Path) -> Iterator[Path]:
 
 
 def _clear(file: Path) -> None:
-    """Remove the drafts of ``file`` whose writers are no more. Of another machine's writers nothing can be known."""
+    """Remove the drafts of ``file`` whose writers no longer run. The state of another machine's writers is unknown."""
     of_here = re.compile(rf"\.(\d+)@{re.escape(platform.node())}-{re.escape(file.name)}")
     for entry in os.scandir(file.parent):
         if (found := of_here.fullmatch(entry.name)) and not psutil.pid_exists(int(found[1])):
@@ -39,7 +39,7 @@ def _clear(file: Path) -> None:
 
 
 def write_whole(file: Path, text: str) -> Path:
-    """Write a text with a newline at its end."""
+    """Write ``text`` and a final newline to ``file``; return ``file``."""
     with whole(file) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
     return file

@@ -1,10 +1,10 @@
 """Classifier-free guidance: a denoiser that wraps a denoiser.
 
-The conditional and the unconditional prediction of one network, extrapolated (Ho and Salimans, 2022, Eq. 6)::
+It extrapolates from the unconditional to the conditional prediction of one network (Ho and Salimans, 2022, Eq. 6)::
 
     eps = (1 + w) eps(x_t, cond) - w eps(x_t, null)
 
-x0 and score are linear in eps with coefficients that add up to x_t, so the same line holds for them.
+x0 and score are affine in eps and the weights 1 + w and -w sum to one, so the same equation holds for them.
 """
 
 import torch
@@ -17,15 +17,15 @@ __all__ = ["Guided"]
 
 
 class Guided(nn.Module):
-    """``model`` under guidance of weight ``w``: 0 is the conditional model, -1 the unconditional one.
+    """``model`` with classifier-free guidance of weight ``w``: 0 is the conditional model, -1 the unconditional one.
 
     Both predictions come from one call with a doubled batch. Samplers count it as two evaluations.
 
     Args:
-        model: a denoiser whose network was trained with dropped labels.
-        w: the weight. EraseDiff's, SalUn's and Selective Amnesia's CIFAR-10 samples have 2.
-        null: the condition that means none, broadcast to the shape of ``cond``; if not given, the network's own
-            label for it (:attr:`paperlib.nets.unet.UNet.null`).
+        model: a denoiser whose network was trained with label dropout.
+        w: the guidance weight. EraseDiff, SalUn and Selective Amnesia use 2 for their CIFAR-10 samples.
+        null: the condition that stands for no condition, broadcast to the shape of ``cond``; by default the network's
+            own label for it (:attr:`paperlib.nets.unet.UNet.null`).
     """
 
     cost = 2  # evaluations a call
@@ -40,11 +40,11 @@ class Guided(nn.Module):
 
     @property
     def process(self) -> Process:
-        """The wrapped model's."""
+        """The wrapped model's process."""
         return self.model.process
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
-        """x_t [B, ...], t [B] or a scalar tensor, cond [B, ...]."""
+        """Return the guided views at x_t [B, ...] and t, [B] or a scalar tensor, under cond [B, ...]."""
         if cond is None:
             raise ValueError("cond=None: guidance needs a condition to strengthen")
         none = torch.as_tensor(self.null, dtype=cond.dtype, device=cond.device).expand(cond.shape)

@@ -1,14 +1,14 @@
-"""95 % intervals, each where its quantity lives: in [0, 1], above zero, or on the line; of images, of seeds, of both.
+"""95 % confidence intervals over images, seeds or both, for quantities in [0, 1], above zero, or on the real line.
 
-A number of several seeds varies from two sources: each seed's training and noise, and the images behind it. Where every
-seed draws images of its own, the spread of K seeds holds both, and Student's t with K - 1 degrees of freedom is the
-interval. Where the seeds share their images, as test images are shared, nothing in their spread tells what other images
-would have given: that variance is added.
+A number measured with several seeds varies for two reasons: each seed's training and noise, and the images behind it.
+If every seed generates its own images, the spread of K seeds contains both, and the interval uses Student's t with
+K - 1 degrees of freedom. If the seeds share their images, such as test images, their spread does not show what other
+images would have given, and that variance is added.
 
-Coverage, of 10,000 draws (``tests/test_intervals.py``): 95 % +- 1 for images alone, for seeds that differ by twice as
-much as their images allow or more, and for quantities above zero. Where seeds differ by chance alone it is up to 99 %:
-an interval that is never narrower than its images allow cannot be exact for every spread of the seeds. Where two
-sources of like size are added it is up to 98 %, and more for shares of shared images, whose own part is bounded only.
+Coverage in 10,000 simulations (``tests/test_intervals.py``) is 95 % +- 1 for images alone, for seeds that differ by at
+least twice what their images explain, and for quantities above zero. If seeds differ by chance alone it is up to 99 %:
+an interval that is never narrower than its images allow cannot be exact for every spread of the seeds. If two sources
+of similar size are added it is up to 98 %, and more for shares of shared images, whose own part is only bounded.
 """
 
 import math
@@ -28,7 +28,7 @@ Interval = tuple[float, float]
 
 
 def t_interval(values: Sequence[float]) -> Interval | None:
-    """The interval of the mean; None for a single value, which says nothing about its spread."""
+    """Return Student's t interval of the mean; None for a single value, which says nothing about its spread."""
     need_finite(values=values)
     if len(values) < 2:
         return None
@@ -37,12 +37,12 @@ def t_interval(values: Sequence[float]) -> Interval | None:
 
 
 def positive_interval(values: Sequence[float]) -> Interval | None:
-    """Of quantities that cannot be negative, distances and costs: the t-interval of the logarithms, for the median
-    seed, widened to hold the mean.
+    """Return the interval for quantities that cannot be negative, such as distances and costs: the t interval of the
+    logarithms, which is for the median seed, widened to contain the mean.
 
-    Two seeds far apart would have an upper end of many powers of ten: with two it is at most that of the plain
-    t-interval. Where a value is 0 or below, as an unbiased estimate may be, or next to nothing beside another, so that
-    its logarithm says nothing: the plain one, cut at 0.
+    Two seeds far apart would give an upper end many powers of ten higher, so with two seeds it is at most that of the
+    plain t interval. If a value is 0 or below, as an unbiased estimate may be, or negligible beside another, so that
+    its logarithm is not informative, the plain interval cut at 0 is returned. None for a single value.
     """
     if len(values) < 2:
         return None
@@ -54,19 +54,19 @@ def positive_interval(values: Sequence[float]) -> Interval | None:
 
 
 def wilson(hits: float, n: float) -> Interval:
-    """Of a share of which ``hits`` of ``n`` were seen (Wilson, 1927). It has a width at 0 and at 1 too."""
+    """Return Wilson's (1927) interval of a share for ``hits`` of ``n``. It has a positive width even at 0 and at 1."""
     if not 0 <= hits <= n or n < 1:
         raise ValueError(f"{hits} hits of {n}: needs 0 <= hits <= n and n >= 1")
     return _score(hits / n, Z**2 / n)
 
 
 def share_interval(values: Sequence[float], n: int, *, shared: bool = False) -> Interval | None:
-    """Of the mean of shares in [0, 1], each of ``n`` images: Wilson's, with the seeds' spread in the place of the
-    binomial one, as for shares in clusters (Franco, Little, Louis and Slud, 2019).
+    """Return the interval for the mean of shares in [0, 1], each of ``n`` images: Wilson's, with the seeds' spread in
+    place of the binomial one, as for shares in clusters (Franco, Little, Louis and Slud, 2019).
 
-    Never narrower than Wilson's of the images: seeds that agree by chance do not make a share better known. Those are
-    the K n of all seeds, or with ``shared`` images the same n each time, whose variance is then added. None for a
-    single value.
+    It is never narrower than Wilson's interval for the images: seeds that agree by chance do not make a share better
+    known. The images are the K n of all K seeds, or, if ``shared``, the same n each time, whose variance is then added.
+    None for a single value.
     """
     need_finite(values=values)
     need_positive(n=n)
@@ -79,21 +79,21 @@ def share_interval(values: Sequence[float], n: int, *, shared: bool = False) -> 
 
 
 def _variance(values: Sequence[float]) -> float:
-    """In two passes of floats: statistics.variance, which is exact, takes fifty times as long."""
+    """The sample variance, in two passes of floats: the exact statistics.variance takes fifty times as long."""
     mean = fmean(values)
     return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _score(share: float, spread: float) -> Interval:
-    """The p for which (p - share)^2 <= spread p (1 - p); exactly 0 and 1 at the ends, where rounding would miss."""
+    """The interval of p with (p - share)^2 <= spread p (1 - p); exactly 0 and 1 at the ends despite rounding."""
     centre, half = share + spread / 2, math.sqrt(spread * share * (1 - share) + spread**2 / 4)
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
     return (0.0 if share == 0 else max(low, 0.0)), (1.0 if share == 1 else min(high, 1.0))
 
 
 def added(value: float, *intervals: Interval) -> Interval:
-    """Of a number with several independent sources of variance, from the interval that each alone would give: the
-    distances of their ends add in squares, on either side (Zou and Donner, 2008)."""
+    """Return the interval of ``value`` under several independent sources of variance, from the interval that each alone
+    would give: on either side the squared distances of the ends from ``value`` add up (Zou and Donner, 2008)."""
     below = math.hypot(*(value - low for low, _ in intervals))
     above = math.hypot(*(high - value for _, high in intervals))
     return value - below, value + above
@@ -101,5 +101,5 @@ def added(value: float, *intervals: Interval) -> Interval:
 
 @cache
 def t_quantile(freedom: int) -> float:
-    """The t for which ``P(|T| < t) = 95 %``."""
+    """Return the t for which ``P(|T| < t) = 95 %``, with ``freedom`` degrees of freedom."""
     return float(stdtrit(freedom, 0.975))

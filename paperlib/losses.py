@@ -1,10 +1,10 @@
-"""Denoising score matching, and the random draws that every loss shares: batches, labels, times, noise.
+"""Denoising score matching, and the random sampling that all losses share: batches, labels, times, noise.
 
-Data are rows on the model's scale, a tensor [N, ...], or whatever draws its own batches of (x_0, labels), as
-:class:`paperlib.data.images.Examples` does.
+Data are rows on the model's scale, either a tensor [N, ...] or an object that samples its own batches of (x_0, labels),
+such as :class:`paperlib.data.images.Examples`.
 
-Losses return one value a row; whoever minimises them takes the mean. Each draw comes from the generator that is handed
-in, on the device where that generator lives.
+Losses return one value per row; the caller takes the mean. All random numbers come from the generator that is passed
+in, on that generator's device.
 """
 
 from typing import Protocol
@@ -43,24 +43,24 @@ LOG_NORMAL = (-1.2, 1.2)  # mean and standard deviation of log(sigma / alpha): K
 
 
 class Drawable(Protocol):
-    """Data that draw their own batches."""
+    """Data that sample their own batches."""
 
     def __len__(self) -> int: ...
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """x_0 [size, ...] and labels [size], or None where there are none."""
+        """Return x_0 [size, ...] and labels [size], or None where there are no labels."""
 
 
 Data = Tensor | Drawable
 
 
 def batch(data: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """``size`` rows of ``data`` [N, ...], drawn with replacement: [size, ...]."""
+    """Sample ``size`` rows of ``data`` [N, ...] with replacement: [size, ...]."""
     return data[torch.randint(len(data), (size,), generator=generator, device=generator.device).to(data.device)]
 
 
 def draw(data: Data, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """x_0 [size, ...] drawn with replacement, and their labels [size], None for a plain tensor."""
+    """Sample x_0 [size, ...] with replacement; return them and their labels [size], None for a plain tensor."""
     if isinstance(data, Tensor):
         return batch(data, size, generator), None
     return data.batch(size, generator)
@@ -69,8 +69,8 @@ def draw(data: Data, size: int, generator: torch.Generator) -> tuple[Tensor, Ten
 def condition(
     model: Denoiser, labels: Tensor | None, generator: torch.Generator, dropout: float = LABEL_DROPOUT
 ) -> Tensor | None:
-    """What a model is told of a batch with these ``labels`` [B]: nothing where it is unconditional, else the labels,
-    each replaced by the label of no class with probability ``dropout`` (for classifier-free guidance)."""
+    """Return a model's condition for a batch with these ``labels`` [B]: None if the model is unconditional, else the
+    labels, each replaced by the label of no class with probability ``dropout`` (for classifier-free guidance)."""
     if not getattr(model.net, "classes", 0):
         return None
     if labels is None:
@@ -79,7 +79,8 @@ def condition(
 
 
 def share(rows: Tensor) -> Tensor:
-    """The rows [B, ...] that this process computes: all, or under ``accelerate launch`` every so-many-th of them."""
+    """Return those of the rows [B, ...] that this process computes: all, or under ``accelerate launch`` with n
+    processes every n-th."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return rows
     processes = distributed.get_world_size()
@@ -89,11 +90,12 @@ def share(rows: Tensor) -> Tensor:
 
 
 def times(size: int, process: Process, generator: torch.Generator, levels: str = "uniform") -> Tensor:
-    """Times for ``size`` rows, [size]: one uniform draw u, then evenly spaced (Kingma et al., 2021, Appendix I.1).
+    """Sample times for ``size`` rows, [size]: one uniform u, then evenly spaced (Kingma et al., 2021, Appendix I.1).
 
-    Each time on its own is distributed as said, so expectations are those of independent draws, with less variance.
-    ``levels``: "uniform": t uniform on [t_min, t_max]. "lognormal": log(sigma_t / alpha_t) normal (``LOG_NORMAL``),
-    so that most updates go to the noise levels at which images take shape, whatever the process's clock.
+    The marginal distribution of each time is that of ``levels``, so expectations are the same as for independent times,
+    with less variance. With "uniform", t is uniform on [t_min, t_max]. With "lognormal", log(sigma_t / alpha_t) is
+    normal (``LOG_NORMAL``), so that most updates go to the noise levels at which images take shape, however the process
+    depends on t.
     """
     if levels not in LEVELS:
         raise ValueError(f"levels={levels!r} is not one of {', '.join(LEVELS)}")
@@ -110,10 +112,11 @@ def times(size: int, process: Process, generator: torch.Generator, levels: str =
 def noised(
     process: Process, x0: Tensor, generator: torch.Generator, *, antithetic: bool = False, levels: str = "uniform"
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """x_t = alpha_t x_0 + sigma_t z at random times: (x_t, t, z), B rows for data [B, ...]; this process's share.
+    """Return (x_t, t, z) with x_t = alpha_t x_0 + sigma_t z at random times, B rows for data [B, ...], of which only
+    this process's :func:`share`.
 
-    ``antithetic`` perturbs each row by z and by -z at the same time, 2B rows. At noise levels below the data's own
-    scale the two targets cancel almost wholly, and with them the noise of the gradient; its mean is the same.
+    ``antithetic`` perturbs each row by z and by -z at the same t, which gives 2B rows. At noise levels below the data's
+    own scale the two targets, and with them the noise of the gradient, cancel almost completely; its mean is the same.
     """
     t, z = times(len(x0), process, generator, levels).to(x0.device), normal(x0.shape, generator, x0.device)
     if antithetic:
@@ -123,15 +126,15 @@ def noised(
 
 
 def weight(process: Process, t: Tensor, weighting: str, data_std: float = 1.0) -> Tensor:
-    """What the squared error of a row is multiplied by at times t [B].
+    """Return the weights of the rows' squared errors at times t [B].
 
-    "simple": 1. "bound": a DDPM's own, in the variational bound with the reverse variance beta_t (Ho et al., 2020, Eq.
-    12; SGU, Eq. 12 to 14), of the step that ends at the grid point k next to t::
+    "simple": 1. "bound": a DDPM's weight in the variational bound with the reverse variance beta_t (Ho et al., 2020,
+    Eq. 12; SGU, Eq. 12 to 14), for the step that ends at the grid point k nearest to t::
 
         beta_k^2 / (2 beta_k (1 - beta_k) (1 - abar_k))
 
-    "unit": 1 + (sigma / (alpha data_std))^2, with which the error is that of the preconditioned network's own output,
-    whose target has unit scale at every noise level (Karras et al., 2022, Table 1: their lambda).
+    "unit": 1 + (sigma / (alpha data_std))^2, which turns the error into that of the preconditioned network's own
+    output, whose target has unit scale at every noise level (Karras et al., 2022, Table 1: their lambda).
     """
     if weighting == "simple":
         return torch.ones_like(t)
@@ -156,13 +159,14 @@ def score_matching(
     levels: str = "uniform",
     antithetic: bool = False,
 ) -> Tensor:
-    """Denoising score matching (SGU, Eq. 5 and 8), one value a noisy row. With the simple weight, lambda(t) =
-    sigma_t^2::
+    """Return the denoising score matching loss (SGU, Eq. 5 and 8), one value per noisy row.
+
+    With the simple weight, lambda(t) = sigma_t^2::
 
         lambda(t) |s(x_t, t) - grad log p(x_t | x_0)|^2 = |z - eps(x_t, t)|^2,      x_t = alpha_t x_0 + sigma_t z
 
-    For VE this weight is also the likelihood's, up to a constant: g^2 is proportional to sigma_t^2. ``cond`` has one
-    row for each of ``x0``.
+    For VE this is also the likelihood weight, up to a constant: g^2 is proportional to sigma_t^2. ``cond`` has one row
+    for each row of ``x0``.
     """
     x_t, t, z = noised(model.process, x0, generator, antithetic=antithetic, levels=levels)
     if cond is not None:
@@ -182,9 +186,9 @@ def batch_loss(
     levels: str = "uniform",
     antithetic: bool = False,
 ) -> Tensor:
-    """Denoising score matching on a random batch of ``data``, conditional where the model is; one value a noisy row.
+    """Return the denoising score matching loss on a random batch of ``data``, one value per noisy row.
 
-    On retained data this is L_g of SGU and L_r of EraseDiff.
+    The loss is conditional if the model is. On retained data it is L_g of SGU and L_r of EraseDiff.
     """
     need_positive(size=size)
     x0, labels = draw(data, size, generator)

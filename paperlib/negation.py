@@ -1,17 +1,18 @@
-"""Exact negation: the score of what is kept, from the score of everything and a classifier of noisy images.
+"""Exact negation: the score of the retained data from the score of all data and a classifier of noisy images.
 
-Data are a mixture of what is to be forgotten, f, and what is kept, g, and noise leaves each part where it is. With
-pi_f(x_t) = P(f | x_t) and pi_f = P(f), Bayes' rule reads p_g,t(x) = p_t(x) (1 - pi_f(x)) / (1 - pi_f), so that exactly,
-at every noise level and for every process::
+The data are a mixture of what is to be forgotten, f, and what is kept, g, and adding noise preserves that mixture. With
+pi_f(x_t) = P(f | x_t) and pi_f = P(f), Bayes' rule gives p_g,t(x) = p_t(x) (1 - pi_f(x)) / (1 - pi_f), so exactly, at
+every noise level and for every process::
 
     s_g(x_t) = s(x_t) + grad log(1 - pi_f(x_t)),      eps_g = eps - sigma_t grad log(1 - pi_f(x_t))
 
-The last term is ``pull``. It equals pi_f(x_t) (s_g - s_f) sigma_t: nothing where the forgotten data are far, and the
-whole difference of both scores among them. Unlike a minus sign before a score it is bounded: -s_f alone is not.
+The term sigma_t grad log(1 - pi_f(x_t)) is called ``pull``. It equals pi_f(x_t) (s_g - s_f) sigma_t: zero far from the
+forgotten data, and the full difference of both scores among them. Unlike a score with its sign reversed it is bounded:
+-s_f alone is not.
 
-Dynamic negative guidance (Koulischer et al., ICLR 2025) has this score with pi_f from a conditional model's own two
-faces; with a constant in place of pi_f(x_t) / (1 - pi_f(x_t)) it is negative prompting, and what ESD (Gandikota et al.,
-2023) distils.
+Dynamic negative guidance (Koulischer et al., ICLR 2025) has this score with pi_f from a conditional model's own
+conditional and unconditional predictions; with a constant in place of pi_f(x_t) / (1 - pi_f(x_t)) it is negative
+prompting, which ESD (Gandikota et al., 2023) distils.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ NoisyClassification = Callable[[Tensor, Tensor], Tensor]
 
 
 def log_kept(logits: Tensor, forget: Sequence[int]) -> Tensor:
-    """log(1 - pi_f), [B], of logits [B, K]; no digit is lost where pi_f is next to 1."""
+    """Return log(1 - pi_f), [B], from logits [B, K], without loss of precision where pi_f is close to 1."""
     kept = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device)
     kept[list(forget)] = False
     if not kept.any():
@@ -40,17 +41,17 @@ def log_kept(logits: Tensor, forget: Sequence[int]) -> Tensor:
 
 
 class Without(nn.Module):
-    """``model`` without the classes ``forget``: a denoiser for every sampler, likelihood and editing call.
+    """``model`` without the classes ``forget``: a denoiser that any sampler, likelihood or editing function accepts.
 
     Args:
         model: a denoiser of all classes together.
-        classifier: of its noisy data (:data:`NoisyClassification`).
-        forget: the classes to take away, by the classifier's numbers.
-        w: what the pull is multiplied by. 1 is exact; another w is the score of no noised density in general, but at
-            t = 0 of p (1 - pi_f)^w. Or a function log(sigma_t / alpha_t) [B] -> [B].
-        reach: the longest pull, in units of sqrt(D), which is the length of noise; None for no limit. As sigma_t falls,
-            the exact one grows among forgotten data as ``alpha_t |x0_g - x0_f| / sigma_t``: where a sampler never
-            comes, but a regression on noisy forgotten data does.
+        classifier: a classifier of its noisy data (:data:`NoisyClassification`).
+        forget: indices of the classes to remove, as the classifier numbers them.
+        w: multiplier of the pull, a number or a function log(sigma_t / alpha_t) [B] -> [B]. 1 is exact; any other w
+            gives at t = 0 the score of p (1 - pi_f)^w, and at t > 0 in general the score of no noised density.
+        reach: largest norm of the pull in units of sqrt(D), the length of the noise; None for no limit. As sigma_t
+            falls, the exact pull grows among forgotten data as ``alpha_t |x0_g - x0_f| / sigma_t``: a sampler never
+            goes there, but a regression on noisy forgotten data does.
     """
 
     def __init__(
@@ -82,14 +83,15 @@ class Without(nn.Module):
         return self.model.net
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Tensor | None = None) -> Denoised:
-        """x_t [B, ...], t [B] or a scalar tensor, cond as the model takes it."""
+        """Return the three views at x_t [B, ...] and t, [B] or a scalar tensor; cond is passed to the model."""
         t = t.expand(len(x_t))
         views, pull = self.model(x_t, t, cond), self.pull(x_t, t)
         alpha, sigma = expand(self.process.alpha(t), x_t), expand(self.process.sigma(t), x_t)
         return Denoised(x0=views.x0 + sigma / alpha * pull, eps=views.eps - pull, score=views.score + pull / sigma)
 
     def pull(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """w sigma_t grad log(1 - pi_f(x_t)), [B, ...], at most ``reach`` long; with its graph where x_t has one."""
+        """Return w sigma_t grad log(1 - pi_f(x_t)), [B, ...], with a norm of at most ``reach`` sqrt(D); differentiable
+        if x_t requires a gradient."""
         follow = torch.is_grad_enabled() and x_t.requires_grad  # a likelihood asks for the divergence
         log_s = self.process.log_ratio(t).to(x_t.dtype)
         with torch.enable_grad():
@@ -108,12 +110,14 @@ class Without(nn.Module):
 
 @torch.no_grad()
 def fitted_weight(negated: Without, x0: Tensor, t: Tensor, generator: torch.Generator) -> tuple[float, float, float]:
-    """The weight w of the pull u that fits retained data x0 [B, ...] at one time t: w, its standard error, and the root
-    mean square of u a coordinate.
+    """Fit the weight w of the pull u to retained data x0 [B, ...] at one time t.
 
-    E[z given x_t] over retained data is eps_g, so that E|z - (eps - w u)|^2 is least where eps - w u comes nearest to
-    it: w = E<eps - z, u> / E|u|^2. With the exact eps and classifier it is 1 at every time; above 1 the pull is too
-    short there.
+    E[z given x_t] over retained data is eps_g, so E|z - (eps - w u)|^2 is smallest where eps - w u is nearest to it:
+    w = E<eps - z, u> / E|u|^2. With the exact eps and classifier it is 1 at every time; a w above 1 means that the pull
+    is too short there.
+
+    Returns:
+        w, its standard error, and the root mean square of u per coordinate.
     """
     t, z = t.expand(len(x0)), normal(x0.shape, generator, x0.device)
     x_t = negated.process.perturb(x0, t, z)
@@ -126,10 +130,10 @@ def fitted_weight(negated: Without, x0: Tensor, t: Tensor, generator: torch.Gene
 
 @dataclass(frozen=True)
 class ExactClassifier:
-    """The classifier that a perfectly trained network would be: P(component | x_t) of a Gaussian mixture."""
+    """The classifier of a perfectly trained network: P(component | x_t) of a Gaussian mixture."""
 
     mixture: GaussianMixture
 
     def __call__(self, y: Tensor, log_s: Tensor) -> Tensor:
-        """y [B, D], log_s [B] or a scalar tensor -> logits [B, K]."""
+        """Return logits [B, K] for y [B, D] and log_s, [B] or a scalar tensor."""
         return self.mixture.log_joint(y, 1.0, log_s.exp().expand(len(y)))[0]

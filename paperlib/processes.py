@@ -1,15 +1,15 @@
-"""Noise processes: two functions of time.
+"""Noise processes, each defined by two functions of time.
 
-A process takes data x_0 to noise x_t, 0 <= t <= 1, through::
+A process turns data x_0 into noisy x_t, 0 <= t <= 1, through::
 
     p(x_t | x_0) = N(alpha_t x_0, sigma_t^2 I)                                           (kernel)
 
-Everything else follows from alpha_t and sigma_t. The same marginals belong to the stochastic differential equation::
+Everything else follows from alpha_t and sigma_t. The stochastic differential equation with the same marginals is::
 
     dx = f(t) x dt + g(t) dw,   f = d log alpha_t / dt,   g^2 = d sigma_t^2 / dt - 2 f sigma_t^2
 
 (SGU, Eq. 3; Song et al., 2021, Appendix B), and its prior is N(0, sigma_1^2 I). VE, VP, sub-VP and DDPM
-differ in alpha_t and sigma_t alone, so a class below is those two functions and the reason for its numbers.
+differ only in alpha_t and sigma_t, so each class below consists of those two functions and the reason for its numbers.
 """
 
 import math
@@ -29,20 +29,20 @@ def expand(value: Tensor, like: Tensor) -> Tensor:
 
 
 def normal(shape: Iterable[int], generator: torch.Generator, device: torch.device | str | None = None) -> Tensor:
-    """Standard normal noise, drawn where ``generator`` lives and moved to ``device`` where one is given."""
+    """Sample standard normal noise on the generator's device and move it to ``device`` if one is given."""
     z = torch.randn(tuple(shape), generator=generator, device=generator.device)
     return z if device is None else z.to(device)
 
 
 def derivative(function: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
-    """d function / dt at times of any shape, each on its own."""
+    """Return d function / dt at times of any shape, element by element."""
     with torch.enable_grad():
         t = t.detach().requires_grad_()
         return torch.autograd.grad(function(t).sum(), t)[0]
 
 
 class Process(ABC):
-    """alpha_t and sigma_t, and what follows from them.
+    """A noise process: alpha_t and sigma_t, and what follows from them.
 
     Times are tensors of any shape; results have that shape and dtype.
     """
@@ -52,35 +52,36 @@ class Process(ABC):
 
     @abstractmethod
     def log_alpha(self, t: Tensor) -> Tensor:
-        """log alpha_t."""
+        """Return log alpha_t."""
 
     @abstractmethod
     def variance(self, t: Tensor) -> Tensor:
-        """sigma_t^2."""
+        """Return sigma_t^2."""
 
     def alpha(self, t: Tensor) -> Tensor:
-        """alpha_t, the factor by which the signal has shrunk."""
+        """Return alpha_t, the factor by which the signal is scaled."""
         return self.log_alpha(t).exp()
 
     def sigma(self, t: Tensor) -> Tensor:
-        """sigma_t, the standard deviation of the noise."""
+        """Return sigma_t, the standard deviation of the noise."""
         return self.variance(t).sqrt()
 
     def drift(self, t: Tensor) -> Tensor:
-        """f(t) = d log alpha_t / dt, by automatic differentiation."""
+        """Return f(t) = d log alpha_t / dt, by automatic differentiation."""
         return derivative(self.log_alpha, t)
 
     def diffusion(self, t: Tensor) -> Tensor:
-        """g(t) = sqrt(d sigma_t^2 / dt - 2 f(t) sigma_t^2)."""
+        """Return g(t) = sqrt(d sigma_t^2 / dt - 2 f(t) sigma_t^2)."""
         return (derivative(self.variance, t) - 2 * self.drift(t) * self.variance(t)).sqrt()
 
     def log_ratio(self, t: Tensor) -> Tensor:
-        """log(sigma_t / alpha_t), which grows with t: minus half the logarithm of the signal-to-noise ratio (Kingma et
-        al., 2021)."""
+        """Return log(sigma_t / alpha_t), which increases with t: minus half the logarithm of the signal-to-noise ratio
+        (Kingma et al., 2021)."""
         return 0.5 * self.variance(t).log() - self.log_alpha(t)
 
     def time_of(self, log_ratio: Tensor) -> Tensor:
-        """The t in [t_min, t_max] of a ``log_ratio`` of any shape, or the nearest end; float64, by bisection."""
+        """Return the t in [t_min, t_max] with the given ``log_ratio`` (any shape), or the nearer end of that interval,
+        by bisection; pass float64 for full precision."""
         low, high = torch.full_like(log_ratio, self.t_min), torch.full_like(log_ratio, self.t_max)
         for _ in range(54):  # to the last digit of t
             middle = (low + high) / 2
@@ -89,15 +90,15 @@ class Process(ABC):
         return (low + high) / 2
 
     def perturb(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """x_t = alpha_t x_0 + sigma_t z for data [B, ...], times [B] (or one) and noise z [B, ...]."""
+        """Return x_t = alpha_t x_0 + sigma_t z for data [B, ...], times [B] (or a single one) and noise z [B, ...]."""
         return expand(self.alpha(t), x0) * x0 + expand(self.sigma(t), x0) * noise
 
     def prior_std(self) -> float:
-        """sigma at t_max: the standard deviation of the noise from which samplers start."""
+        """Return sigma at t_max, the standard deviation of the noise from which samplers start."""
         return self.sigma(torch.tensor(self.t_max, dtype=torch.float64)).item()
 
     def prior_log_density(self, x: Tensor) -> Tensor:
-        """log N(x; 0, sigma_1^2 I) of x [B, ...], in nats, [B]."""
+        """Return log N(x; 0, sigma_1^2 I) of x [B, ...], in nats, [B], with sigma_1 = :meth:`prior_std`."""
         z = x.flatten(1) / self.prior_std()
         return -0.5 * z.square().sum(1) - z.shape[1] * (math.log(self.prior_std()) + 0.5 * math.log(2 * math.pi))
 
@@ -153,11 +154,13 @@ class SubVP(VP):
 
 @dataclass(frozen=True, eq=False)
 class DDPM(Process):
-    """A grid beta_1 ... beta_T (Ho et al., 2020): alpha_t^2 = abar_k = prod_{s<=k} (1 - beta_s) at t = k / T.
+    """The process of DDPM, a grid beta_1 ... beta_T (Ho et al., 2020): alpha_t^2 = abar_k = prod_{s<=k} (1 - beta_s) at
+    t = k / T.
 
-    Between two grid points log abar is a monotone cubic whose slope at each is the harmonic mean of its two neighbours'
-    (Fritsch and Butland, 1984): the marginals at the grid points are the DDPM's own to the last digit, and the rate is
-    continuous, so that solvers keep their order. Ancestral sampling reads ``betas``, never the derived drift.
+    Between two grid points log abar is a monotone cubic whose slope at each grid point is the harmonic mean of the
+    slopes of the two adjacent intervals (Fritsch and Butland, 1984): the marginals at the grid points are exactly the
+    DDPM's, and the rate is continuous, so solvers keep their order. Ancestral sampling uses alpha and sigma at the grid
+    points, never the derived drift.
     """
 
     betas: Tensor  # float64, [T]
@@ -176,19 +179,19 @@ class DDPM(Process):
 
     @classmethod
     def linear(cls, T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> "DDPM":
-        """Ho et al., 2020, Section 4; also VDU's and EraseDiff's."""
+        """Return the linear schedule of Ho et al. (2020, Section 4), also used by VDU and EraseDiff."""
         return cls(torch.linspace(beta_1, beta_T, T, dtype=torch.float64))
 
     @classmethod
     def scaled_linear(cls, T: int = 1000, beta_1: float = 0.00085, beta_T: float = 0.012) -> "DDPM":
-        """Linear in the square root of beta: Stable Diffusion's (its scheduler's configuration)."""
+        """Return Stable Diffusion's schedule, linear in the square root of beta (its scheduler's configuration)."""
         return cls(torch.linspace(beta_1**0.5, beta_T**0.5, T, dtype=torch.float64).square())
 
     @classmethod
     def cosine(cls, T: int = 1000, s: float = 0.008, beta_max: float = 0.999) -> "DDPM":
-        """Nichol and Dhariwal, 2021, Eq. 17.
+        """Return the cosine schedule of Nichol and Dhariwal (2021, Eq. 17).
 
-        beta_T is clipped to ``beta_max``; the drift is steep there, so ``t_max`` stops one step short.
+        The betas are clipped to ``beta_max``; the drift is steep at the end, so ``t_max`` stops one step short.
         """
         k = torch.arange(T + 1, dtype=torch.float64) / T
         abar = torch.cos((k + s) / (1 + s) * math.pi / 2) ** 2

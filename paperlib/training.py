@@ -1,22 +1,23 @@
 """One training loop, as an iterator.
 
-Whoever calls it iterates, and so owns logging, evaluation, early stopping and checkpoints::
+The caller iterates over it, and so controls logging, evaluation, early stopping and checkpoints::
 
     training = Training(model, objective, steps=4000, lr=2e-3, generator=generator)
     for step in training:
         print(step.index, step.losses["loss"])
     trained = training.model
 
-An objective maps (model, generator, index of the update from 0) to named scalar losses, of which ``"loss"`` is
-minimised; the others are its terms, or are just reported. Every random number of an update comes from that generator.
-Unlearning methods are this loop with another objective (``paperlib.unlearning``).
+An objective maps (model, generator, index of the update from 0) to named scalar losses. ``"loss"`` is minimised; the
+others are its terms, or are only reported. Every random number of an update comes from that generator. Unlearning
+methods are this loop with another objective (``paperlib.unlearning``).
 
-Some methods follow no one loss: they weigh the gradients of their terms by what those gradients are. For them ``weigh``
-maps ({term: its gradient}, {term: its value}) to {term: multiplier}, and the update follows the weighted sum.
+Some methods do not minimise a single loss: they weight the gradients of their terms depending on those gradients. For
+them ``weigh`` maps ({term: its gradient}, {term: its value}) to {term: multiplier}, and the update follows the weighted
+sum.
 
-Under ``accelerate launch`` every process draws the whole batch from the same generator, computes its
-:func:`~paperlib.losses.share` of the rows, and averages the gradients with the others: the gradients are the same
-however many processes there are.
+Under ``accelerate launch`` every process samples the whole batch from the same generator, computes its
+:func:`~paperlib.losses.share` of the rows, and averages its gradients with the others': the result does not depend on
+the number of processes.
 """
 
 import contextlib
@@ -44,18 +45,18 @@ Weigh = Callable[[Mapping[str, Tensor], Mapping[str, float]], Mapping[str, float
 
 @dataclass(frozen=True)
 class Step:
-    """What one update did.
+    """The report of one update.
 
     Args:
-        index: from 1.
+        index: number of the update, from 1.
         losses: "loss" and its terms, before the update.
-        seconds: so far, without the time that cosines take.
-        gradient_evaluations: so far; one is a batch's pass forward through the network and back, so that an update on
-            a retained and a forgotten batch has two. Passes without a gradient, and cosines, are not counted.
-        multipliers: of the terms' gradients in the update, where a method weighs them anew every time.
-        cosines: on request, between each term's gradient and delta, the gradient that the optimiser is handed. 0 where
-            either vanishes. A term that the method raises has a negative one where the method works.
-        move_cosines: on request, the same with what the optimiser makes of delta: minus the weights' change.
+        seconds: training time so far, without the time that cosines take.
+        gradient_evaluations: number so far; one is a forward and backward pass of one batch through the network, so an
+            update on a retained and a forgotten batch has two. Passes without a gradient, and cosines, are not counted.
+        multipliers: weights of the terms' gradients in the update, for methods that recompute them every time.
+        cosines: on request, the cosine between each term's gradient and delta, the gradient that is passed to the
+            optimiser; 0 where either vanishes. For a term that the method raises it is negative where the method works.
+        move_cosines: on request, the same with minus the change of the weights, which the optimiser makes of delta.
     """
 
     index: int
@@ -68,7 +69,7 @@ class Step:
 
 
 def _averaging(decay: float):
-    """Averaging whose decay grows as (1 + n) / (10 + n) up to ``decay``: the first weights are soon forgotten."""
+    """Return an averaging whose decay grows as (1 + n) / (10 + n) up to ``decay``: the first weights soon drop out."""
 
     @torch.no_grad()
     def average(averages, currents, n):
@@ -88,27 +89,34 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 class Training:
     """Adam on ``objective``, with warm-up, cosine decay, gradient clipping and an exponential moving average of the
-    weights. Those that require a gradient are trained, all of a fresh model.
+    weights.
 
-    The model given is left untouched; ``.model`` is the trained copy as it stands, averaged where ``ema`` is above
-    zero.
+    The weights that require a gradient are trained, which in a new model are all. The given model is left untouched;
+    ``.model`` is the current trained copy, averaged if ``ema`` is above zero.
 
     Args:
-        model: where to start.
+        model: the model to start from.
         objective: (model, generator, index) -> {"loss": minimised, ...: reported}, scalars.
-        steps: updates; the iterator ends there.
-        max_seconds: a budget of time, beside that of updates: no update is begun once so much is spent, without the
-            time that cosines take and the caller's own. Of one process only; a run that is to be the same again has
-            none.
-        lr: Adam's rate after ``warmup`` updates; ``decay`` lets it fall to zero along half a cosine.
+        steps: number of updates, after which the iterator ends.
+        lr: Adam's learning rate after ``warmup`` updates.
+        generator: source of all random numbers.
         ema: decay of the moving average, 0 for none.
         clip: largest norm of the gradient, 0 for no clipping.
-        precision: of the network's arithmetic, "float32" or "bf16" (autocast); weights, losses and everything around
-            the network stay float32. bf16 is faster on a GPU and slower on most CPUs.
-        compiled: let torch compile the network: faster on a GPU, after a minute.
-        weigh: multipliers of the terms from their gradients, flat vectors; the objective then needs no "loss", which is
-            reported as the weighted sum of the terms.
+        warmup: updates in which the learning rate rises linearly.
+        decay: let the learning rate fall to zero along half a cosine.
+        precision: arithmetic of the network, "float32" or "bf16" (autocast); weights, losses and everything around the
+            network stay float32. bf16 is faster on a GPU and slower on most CPUs.
+        compiled: let torch compile the network, which takes a minute and is then faster on a GPU.
+        weigh: computes multipliers of the terms from their gradients, flat vectors; the objective then needs no "loss",
+            which is reported as the weighted sum of the terms.
         cosines: report the cosines of every update with the gradients of its terms; the run stays the same to the bit.
+        max_seconds: a time limit beside ``steps``: no update starts once this much training time is spent, not counting
+            the caller's time and that of cosines. For one process only; omit it in runs that must be reproducible.
+
+    Raises:
+        ValueError: for settings out of range.
+        FloatingPointError: while iterating, if the loss or the gradient's norm is not finite; the weights are then
+            those before that update.
     """
 
     def __init__(
@@ -158,11 +166,11 @@ class Training:
 
     @property
     def model(self) -> Denoiser:
-        """The model as it stands."""
+        """The current model, averaged if ``ema`` is above zero."""
         return self.average.module if self.average else self.network
 
     def rate(self, index: int) -> float:
-        """Adam's rate at update ``index``, from 0."""
+        """Return Adam's learning rate at update ``index``, from 0."""
         rise = min(1.0, (index + 1) / self.warmup) if self.warmup else 1.0
         fall = 0.5 * (1 + math.cos(math.pi * index / self.steps)) if self.decay else 1.0
         return self.lr * rise * fall
@@ -212,12 +220,13 @@ class Training:
         return replace(step, cosines=delta, move_cosines=moves)
 
     def gradient(self, loss: Tensor) -> Tensor:
-        """The gradient of ``loss`` by all trained weights, over all processes' rows, a vector; the graph is kept."""
+        """Return the gradient of ``loss`` with respect to all trained weights, averaged over all processes, as one
+        vector; the graph is kept."""
         weights = trainable(self.network)
         return reduce(_flat(torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True)), "mean")
 
     def follow(self, vector: Tensor) -> None:
-        """Make ``vector``, as :meth:`gradient` returns one, the gradient that the optimiser sees."""
+        """Set the gradient that the optimiser sees to ``vector``, which has the form that :meth:`gradient` returns."""
         weights = trainable(self.network)
         for p, part in zip(weights, vector.split([p.numel() for p in weights])):
             p.grad = torch.empty_like(p).copy_(part.view(p.shape))  # in the weights' own memory format
@@ -227,7 +236,7 @@ class Training:
 
     @contextlib.contextmanager
     def _counting(self):
-        """Count the network's passes that keep what a gradient needs."""
+        """Count the network's forward passes that record a graph."""
 
         def passed(module, arguments, output):
             self.gradient_evaluations += torch.is_grad_enabled()
@@ -240,7 +249,7 @@ class Training:
 
     @contextlib.contextmanager
     def _dropout(self):
-        """Let dropout, which reads torch's global generator, draw from the run's own."""
+        """Let dropout, which uses torch's global generator, depend on the run's own generator."""
         if not self.drops:
             yield
             return
@@ -251,13 +260,13 @@ class Training:
             yield
 
     def run(self) -> Denoiser:
-        """Iterate to the end; the trained model, in evaluation mode."""
+        """Iterate to the end and return the trained model in evaluation mode."""
         for _ in self:
             pass
         return self.model.eval()
 
     def state_dict(self) -> dict:
-        """A copy of all that is needed to go on to the bit: weights, average, optimiser, generator, update count."""
+        """Return a copy of all that a bit-exact continuation needs: weights, average, optimiser, generator, counts."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict() if self.average else None,
@@ -268,15 +277,15 @@ class Training:
         return copy.deepcopy(state)
 
     def start_from(self, weights: dict[str, Tensor], index: int) -> None:
-        """Go on from weights alone, as those of update ``index``: where the run's own state is lost. The optimiser and
-        the average begin anew, so that the run is another one than it would have been."""
+        """Continue from the ``weights`` of update ``index`` alone, if the run's own state is lost. The optimiser and
+        the average start afresh, so the run differs from an uninterrupted one."""
         self.network.load_state_dict(weights)
         if self.average:
             self.average.module.load_state_dict(weights)
         self.index = index
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a :meth:`state_dict`, which stays as it is."""
+        """Resume from a :meth:`state_dict`, which is not modified."""
         state = copy.deepcopy(state)
         self.network.load_state_dict(state["network"])
         if self.average:

@@ -1,10 +1,10 @@
-"""Samplers: from noise x_T to data x_0, each a generator of states that the caller iterates.
+"""Samplers from noise x_T to data x_0, each a generator of states over which the caller iterates.
 
-All are called alike, on every process, with or without a condition::
+All share one signature, for every process, with or without a condition::
 
     sampler(model, x, steps=..., generator=None, cond=None, clip=None, spacing=..., denoise=...)
 
-:func:`sample` runs one to its end; iterating a sampler itself shows every step, for animations.
+:func:`sample` runs a sampler to its end; iterating over the sampler yields every step, for example for animations.
 
 ========================  ==============  ===========  ==================================================
 sampler                   equation        evaluations  what its settings recover

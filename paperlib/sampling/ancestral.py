@@ -1,4 +1,4 @@
-"""Samplers of the chain: jumps from x_t to x_s, s < t, of any length, by the exact Gaussian posterior given x_0.
+"""Ancestral samplers: jumps from x_t to x_s, s < t, of any length, by the exact Gaussian posterior given x_0.
 
 With x0 and eps the model's predictions at x_t, and v = sigma_s^2 (1 - (alpha_t sigma_s / (alpha_s sigma_t))^2) the
 variance of q(x_s given x_t and x_0)::
@@ -14,9 +14,10 @@ any         eta^2 v                                               DDIM with nois
 1           sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2           DDPM, large variance: right for data from N(0, I)
 ==========  ====================================================  ==================================================
 
-Between neighbours on a DDPM's grid the two variances are Ho et al.'s (2020, Section 3.2) beta-tilde_k and beta_k;
+Between adjacent points of a DDPM's grid the two variances are Ho et al.'s (2020, Section 3.2) beta-tilde_k and beta_k;
 between grid points that are further apart they are those of Nichol and Dhariwal's (2021, Section 4) shortened chain.
-Only alpha and sigma at the stops enter, which on the grid are the products of the betas, never the derived drift.
+Only alpha and sigma at the stops are used, which on the grid follow from the products of the 1 - beta_k, never the
+derived drift.
 """
 
 import math
@@ -35,7 +36,8 @@ VARIANCES = ("small", "large")
 
 
 def jump(views: Denoised, t: Level, s: Level, *, eta: float, variance: str = "small") -> tuple[Tensor, float]:
-    """Mean [B, ...] and standard deviation of x_s given the model's views at x_t. No noise on the way to the data."""
+    """Return the mean [B, ...] and standard deviation of x_s given the model's views at x_t; the last step, to the
+    data, has no noise."""
     v = s.sigma**2 * (1 - (t.alpha * s.sigma / (s.alpha * t.sigma)) ** 2)
     mean = s.alpha * views.x0 + math.sqrt(s.sigma**2 - eta**2 * v) * views.eps
     noise = eta**2 * v if variance == "small" else t.sigma**2 - (t.alpha / s.alpha * s.sigma) ** 2
@@ -62,9 +64,9 @@ def ddpm(
     denoise: bool = True,
     variance: str = "small",
 ) -> Iterator[State]:
-    """Ancestral sampling (Ho et al., 2020, Algorithm 2); ``steps=None`` walks a DDPM's whole grid.
+    """Ancestral sampling (Ho et al., 2020, Algorithm 2); ``steps=None`` uses a DDPM's whole grid.
 
-    ``variance`` is "small" or "large". Over 1000 steps it hardly matters; over 50 the large one leaves visible noise.
+    ``variance`` is "small" or "large". With 1000 steps it hardly matters; with 50 the large one leaves visible noise.
     """
     if variance not in VARIANCES:
         raise ValueError(f"variance={variance!r} is not one of {', '.join(VARIANCES)}")
@@ -85,7 +87,7 @@ def ddim(
     denoise: bool = True,
     eta: float = 0.0,
 ) -> Iterator[State]:
-    """DDIM (Song et al., 2021a): deterministic at ``eta=0``, where no generator is read; DDPM at ``eta=1``."""
+    """DDIM (Song et al., 2021a): deterministic at ``eta=0``, where no generator is needed; DDPM at ``eta=1``."""
     if not 0 <= eta <= 1:
         raise ValueError(f"eta={eta} is not between 0 and 1")
     walk = Walk(model, x, steps, spacing=spacing, denoise=denoise, generator=generator, cond=cond, clip=clip)

@@ -1,4 +1,4 @@
-"""From noise to samples in one call, whole or in batches."""
+"""Sampling in one call, all at once or in batches."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,9 +15,9 @@ __all__ = ["prior", "sample", "sample_batches"]
 
 
 def prior(model: DenoisingModel, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Noise to start from, N(0, sigma_1^2 I), of ``shape`` [B, ...], on the model's device.
+    """Sample initial noise, N(0, sigma_1^2 I), of ``shape`` [B, ...], on the model's device.
 
-    Drawn in float32; a float64 model gets the same numbers in float64.
+    The noise is sampled in float32; a float64 model gets the same numbers in float64.
     """
     return beside(model, model.process.prior_std() * normal(shape, generator))
 
@@ -33,10 +33,11 @@ def sample(
     cond: Tensor | None = None,
     **settings,
 ) -> State:
-    """The last state of ``sampler``, from ``noise`` [B, ...] where given, else from fresh noise of ``shape``.
+    """Run ``sampler`` to its end and return the last state.
 
-    ``steps`` and ``settings`` are the sampler's, with its own defaults. A noise that is given has the prior's spread
-    already: ``prior(model, ...)``.
+    It starts from ``noise`` [B, ...] if given, else from fresh noise of ``shape``. Given noise must already have the
+    prior's standard deviation, as that of :func:`prior` has. ``steps`` and ``settings`` are passed to the sampler,
+    whose defaults apply.
     """
     x = prior(model, shape, generator) if noise is None else beside(model, noise)
     if steps is not None:
@@ -57,10 +58,10 @@ def sample_batches(
     cond: Tensor | None = None,
     **settings,
 ) -> Iterator[State]:
-    """:func:`sample` for ``shape`` [N, ...], ``batch`` rows at a time: the last state of each batch, as it is ready.
+    """Run :func:`sample` for ``shape`` [N, ...], ``batch`` rows at a time, and yield the last state of each batch.
 
-    All noise to start from is drawn first, so that what a deterministic sampler draws does not depend on ``batch``.
-    Wrap the iterator in a progress bar, or keep the images only: ``torch.cat([state.x.cpu() for state in ...])``.
+    All initial noise is sampled first, so the result of a deterministic sampler does not depend on ``batch``. Wrap the
+    iterator in a progress bar, or keep only the images: ``torch.cat([state.x.cpu() for state in ...])``.
     """
     need_positive(batch=batch)
     noise = model.process.prior_std() * normal(shape, generator) if noise is None else noise

@@ -1,13 +1,14 @@
-"""Samplers of the probability-flow ODE (Song et al., 2021, Eq. 13), t falling: deterministic, no generator is read.
+"""Samplers of the probability-flow ODE (Song et al., 2021, Eq. 13), solved from high to low t. They are deterministic
+and need no generator.
 
-The equation in t, in the noise level r = sigma / alpha, and in l = log(alpha / sigma)::
+The ODE in t, in the noise level r = sigma / alpha, and in l = log(alpha / sigma)::
 
     dx/dt = f(t) x - 1/2 g(t)^2 score(x, t)
     d(x / alpha) / dr = eps(x, t)
     d(x / sigma) / dl = exp(l) x0(x, t)
 
-``heun`` solves the first or the second, ``ipndm`` the second, ``dpmpp_2m`` the third, where all that is not the
-network is integrated exactly. Steps to the data are first order, which is the prediction of x_0.
+``heun`` solves the first or the second, ``ipndm`` the second, ``dpmpp_2m`` the third, where everything except the
+network is integrated exactly. The last step, to the data, is first order: the prediction of x_0.
 """
 
 import math
@@ -46,10 +47,10 @@ def heun(
     denoise: bool = False,
     variable: str = "time",
 ) -> Iterator[State]:
-    """Heun's method: second order, two evaluations a step, one on the way to the data.
+    """Heun's method: second order, two evaluations per step, one in the last step to the data.
 
-    ``variable="noise"`` steps in sigma / alpha: with ``spacing="karras", denoise=True`` it is Karras et al.'s (2022)
-    Algorithm 1 without churn, and on VE, whose velocity in t is steep, the better one at few steps.
+    ``variable="noise"`` steps in sigma / alpha: with ``spacing="karras", denoise=True`` it is Algorithm 1 of Karras et
+    al. (2022) without churn, and it is the better choice at few steps on VE, whose velocity in t is steep.
     """
     if variable not in VARIABLES:
         raise ValueError(f"variable={variable!r} is not one of {', '.join(VARIABLES)}")
@@ -82,13 +83,14 @@ def dpmpp_2m(
     spacing: str = "snr",
     denoise: bool = True,
 ) -> Iterator[State]:
-    """DPM-Solver++(2M) (Lu et al., 2022, Algorithm 2): second order, one evaluation a step.
+    """DPM-Solver++(2M) (Lu et al., 2022, Algorithm 2): second order, one evaluation per step.
 
-    With h = l_s - l_t, and D the line through the last two x0, read in the middle of the step::
+    With h = l_s - l_t, and D the line through the last two x0 evaluated at the middle of the step::
 
         x_s = (sigma_s / sigma_t) x_t + alpha_s (1 - exp(-h)) D
 
-    Even in log(alpha / sigma) is the authors' choice for small images, and mostly the best on our exact mixtures.
+    The default spacing, uniform in log(alpha / sigma), is the authors' choice for small images, and mostly the best on
+    our exact mixtures.
     """
     walk = Walk(model, x, steps, spacing=spacing, denoise=denoise, generator=generator, cond=cond, clip=clip)
     last_x0 = last_h = None
@@ -117,15 +119,16 @@ def ipndm(
     denoise: bool = True,
     order: int = 3,
 ) -> Iterator[State]:
-    """iPNDM (Zhang and Chen, 2023, Section 3.3): DDIM with the last ``order`` noises extrapolated; one evaluation a
-    step::
+    """iPNDM (Zhang and Chen, 2023, Section 3.3): DDIM with an extrapolation of the last ``order`` predictions of the
+    noise; one evaluation per step::
 
         x_s / alpha_s = x_t / alpha_t + (sigma_s / alpha_s - sigma_t / alpha_t) sum_k w_k eps_k
 
-    The weights w are Adams-Bashforth's for even steps, though the noise levels are not evenly spaced: at many steps
-    that makes it second order, whatever ``order``, but at few it is what extrapolates least. Among eight solvers that
-    need no training it is first or second at each of 5 to 10 evaluations on CIFAR-10, FFHQ and ImageNet 64 (public
-    comparison of Zhou et al., 2024, where ``order`` is 4). On our exact mixtures it is first too, 3 ahead of 4.
+    The weights w are those of Adams-Bashforth for uniform steps, although the noise levels are not evenly spaced: with
+    many steps this makes the method second order, whatever ``order``, but with few it extrapolates least. Among eight
+    solvers that need no training it is first or second at each of 5 to 10 evaluations on CIFAR-10, FFHQ and ImageNet 64
+    (public comparison of Zhou et al., 2024, where ``order`` is 4). On our exact mixtures it is also first, with 3 ahead
+    of 4.
     """
     if order not in ADAMS_BASHFORTH:
         raise ValueError(f"order={order} is not one of {', '.join(map(str, ADAMS_BASHFORTH))}")

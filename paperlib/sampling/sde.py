@@ -1,4 +1,4 @@
-"""Samplers of the reverse-time SDE (SGU, Eq. 4; Song et al., 2021, Eq. 6), t falling::
+"""Samplers of the reverse-time SDE (SGU, Eq. 4; Song et al., 2021, Eq. 6), solved from high to low t::
 
     dx = [f(t) x - g(t)^2 score(x, t)] dt + g(t) dw
 
@@ -30,7 +30,8 @@ def euler_maruyama(
     spacing: str = "time",
     denoise: bool = False,
 ) -> Iterator[State]:
-    """The reverse-time SDE by Euler's method: first order, fresh noise at every step, one evaluation a step."""
+    """Solve the reverse-time SDE by the Euler-Maruyama method: first order, fresh noise at every step, one evaluation
+    per step."""
     walk = Walk(model, x, steps, spacing=spacing, denoise=denoise, generator=generator, cond=cond, clip=clip)
     for t, s in walk.pairs:
         views = walk(x, t)
@@ -59,15 +60,17 @@ def predictor_corrector(
     corrections: int = 1,
     snr: float = 0.16,
 ) -> Iterator[State]:
-    """Langevin steps at t, then a step of the reversed chain to s (Song et al., 2021, Algorithms 2 to 5).
+    """Alternate Langevin steps at t with a step of the reversed chain to s (Song et al., 2021, Algorithms 2 to 5).
 
-    With a = (alpha_t / alpha_s)^2, the share of variance that the chain keeps from s to t (a DDPM's 1 - beta_k)::
+    With a = (alpha_t / alpha_s)^2, the share of the signal's variance that the chain keeps from s to t (a DDPM's
+    1 - beta_k)::
 
         x <- x + d score + sqrt(2 d) z,   d = 2 a (snr |z| / |score|)^2                    (corrector)
         x <- (2 - sqrt(a)) x + G^2 score + G z,   G^2 = sigma_t^2 - a sigma_s^2            (predictor)
 
-    The norms are means over the batch, as in score_sde: rows of a batch are not independent of each other. ``snr`` and
-    ``corrections`` are score_sde's for VE; it runs VP without corrections. Evaluations a step: corrections + 1.
+    The norms are means over the batch, as in score_sde, so the rows of a batch are not independent of each other. The
+    defaults of ``snr`` and ``corrections`` are score_sde's for VE; it runs VP without corrections. A step takes
+    corrections + 1 evaluations.
     """
     if corrections < 0 or not snr > 0:
         raise ValueError(f"corrections={corrections} must not be negative, and snr={snr} must be positive")
@@ -80,7 +83,7 @@ def predictor_corrector(
 
 
 def langevin(walk: Walk, x: Tensor, t: Level, s: Level, snr: float) -> Tensor:
-    """One corrector step at t, before the step to s."""
+    """Take one corrector step at t, before the step to s."""
     score, z, a = walk(x, t).score, walk.noise(x), (t.alpha / s.alpha) ** 2
     length = _norm(score)
     d = torch.where(length > 0, 2 * a * (snr * _norm(z) / length) ** 2, 0)  # a field of 0 says nothing of a step's size
@@ -88,7 +91,7 @@ def langevin(walk: Walk, x: Tensor, t: Level, s: Level, snr: float) -> Tensor:
 
 
 def reverse_step(walk: Walk, x: Tensor, t: Level, s: Level) -> Tensor:
-    """The predictor's step from t to s."""
+    """Take the predictor's step from t to s."""
     views, ratio = walk(x, t), t.alpha / s.alpha
     if s.data:
         return views.x0

@@ -1,15 +1,15 @@
-"""The times at which a sampler stops on its way from noise to data.
+"""The time grid of a sampler, from noise to data.
 
-At both ends the field's habits differ, so both are choices. The way begins at the process's ``t_max``. It ends
+A grid begins at the process's ``t_max``. Conventions for its end differ in the field, so it is a choice. It ends
 
-- at the last noise level itself (``denoise=False``): x is then a draw of p_t at a small t, and still noisy;
-- or at the data (``denoise=True``): one more stop, written t = 0, where alpha = 1 and sigma = 0. Every sampler goes
-  there from the stop before by the prediction of x_0. That is DDPM's last step, whose posterior mean is x_0 and has no
-  noise, and what score_sde calls "denoise". (VE's own sigma at t = 0 is sigma_min; the data have none.)
+- at the last noise level itself (``denoise=False``): x is then a sample from p_t at a small t, and still noisy;
+- or at the data (``denoise=True``): one more stop, written t = 0, where alpha = 1 and sigma = 0. Every sampler reaches
+  it from the stop before by predicting x_0. That is DDPM's last step, whose posterior mean is x_0 without noise, and
+  what score_sde calls "denoise". (VE's own sigma at t = 0 is sigma_min; the data have none.)
 
-Either way there are ``steps`` steps. The last noise level before the data is a DDPM's first grid point, t = 1 / T, and
-else sigma / alpha = 0.01: VE's sigma_min, a DDPM's sqrt(beta_1), and what is left at t = 1e-3, where score_sde ends
-with VP. A sampler of few steps cannot afford to go down to t_min = 1e-5, which is the likelihood's.
+Either way there are ``steps`` steps. The last noise level before the data is t = 1 / T, the first grid point, for a
+DDPM, and sigma / alpha = 0.01 otherwise: VE's sigma_min, a DDPM's sqrt(beta_1), and what is left at t = 1e-3, where
+score_sde ends with VP. A sampler with few steps cannot afford to go down to t_min = 1e-5, which is for the likelihood.
 """
 
 from typing import NamedTuple
@@ -35,17 +35,21 @@ def time_grid(
     t_min: float | None = None,
     rho: float = 7.0,
 ) -> Tensor:
-    """steps + 1 falling times, float64, with ``steps`` evaluated before the last.
+    """Return the decreasing times of a sampler, float64, [steps + 1].
 
     Args:
-        steps: how many, or the times themselves, which are checked and returned. None is the field's whole chain: every
-            point of a DDPM's grid, 1000 times on other processes.
-        spacing: "time" is even in t (for VE: a geometric ladder of noise levels); "index" too, but on a DDPM rounded
-            to its grid, the times that its network was trained at. "snr" is even in log(alpha / sigma), "karras" in
+        steps: the number of steps, or the times themselves, which are checked and returned. None is the usual full
+            chain: every point of a DDPM's grid, 1000 times on other processes.
+        spacing: "time" is uniform in t (for VE: geometric noise levels); "index" too, but on a DDPM rounded to its
+            grid, the times at which its network was trained. "snr" is uniform in log(alpha / sigma), "karras" in
             (sigma / alpha)^(1 / rho) (Karras et al., 2022, Eq. 5).
         denoise: end at the data.
-        t_min: the smallest time but the data's, if another than the module's.
-        rho: of "karras"; 7 is theirs for sampling.
+        t_min: the smallest time before the data, if it is to differ from this module's default.
+        rho: exponent of "karras"; Karras et al. use 7 for sampling.
+
+    Raises:
+        ValueError: if ``steps`` is below 1, the times do not decrease or leave [0, t_max], ``spacing`` is unknown,
+            ``t_min`` is not between 0 and t_max, or more times are requested than a DDPM's grid has.
     """
     process = model.process
     if isinstance(steps, Tensor):
@@ -69,12 +73,12 @@ def time_grid(
 
 
 def _points(process: DDPM, t_min: float) -> int:
-    """How many grid points there are from t_min to t_max, which on the cosine grid leaves the last out."""
+    """Return the number of grid points from t_min to t_max, which on the cosine grid excludes the last."""
     return round((process.t_max - t_min) * process.T) + 1
 
 
 def _spaced(process: Process, n: int, spacing: str, t_min: float, rho: float) -> Tensor:
-    """n times from t_max to t_min."""
+    """Return n times from t_max to t_min."""
     grid = torch.linspace(process.t_max, t_min, n, dtype=torch.float64)
     if spacing == "index" and isinstance(process, DDPM):
         grid = (grid * process.T).round() / process.T
@@ -98,7 +102,7 @@ def _checked(times: Tensor, process: Process) -> Tensor:
 
 
 class Level(NamedTuple):
-    """A stop: alpha and sigma at time t."""
+    """A stop of a sampler: time t with its alpha and sigma."""
 
     t: float
     alpha: float
@@ -106,11 +110,12 @@ class Level(NamedTuple):
 
     @property
     def data(self) -> bool:
-        """Whether this is the data."""
+        """Whether this stop is the data, t = 0."""
         return self.t == 0
 
 
 def levels(process: Process, grid: Tensor) -> list[Level]:
-    """The stops of a grid; at t = 0 the data. On a DDPM's grid points they are the DDPM's own, from its betas."""
+    """Return the stops of a time grid; t = 0 is the data. At a DDPM's grid points alpha and sigma are exactly the
+    DDPM's."""
     alpha, sigma = process.alpha(grid).tolist(), process.sigma(grid).tolist()
     return [Level(t, a, s) if t > 0 else Level(0.0, 1.0, 0.0) for t, a, s in zip(grid.tolist(), alpha, sigma)]

@@ -1,4 +1,4 @@
-"""What every sampler does between two states: ask the model, draw noise, count."""
+"""What all samplers share: evaluating the model, sampling noise, counting evaluations."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ __all__ = ["State", "Walk", "evaluating"]
 
 @dataclass(frozen=True)
 class State:
-    """x [B, ...] at time t (0 for the data), and the network evaluations spent on each row so far."""
+    """A sampler's state: x [B, ...] at time t (0 for the data), and the network evaluations per row so far."""
 
     x: Tensor
     t: float
@@ -25,9 +25,9 @@ class State:
 
 @contextlib.contextmanager
 def evaluating(model: DenoisingModel, modules: list[nn.Module] | None = None) -> Iterator[None]:
-    """Dropout off while the model is asked, and every module back in its own mode after.
+    """Put every module of the model into evaluation mode, which turns dropout off, and restore its mode afterwards.
 
-    ``modules`` are the model's, where they have been listed before: listing takes as long as a small layer's work.
+    ``modules`` are the model's modules, if listed beforehand: listing them takes as long as evaluating a small layer.
     """
     training = [module for module in (_modules(model) if modules is None else modules) if module.training]
     try:
@@ -44,11 +44,11 @@ def _modules(model: DenoisingModel) -> list[nn.Module]:
 
 
 class Walk:
-    """One run of a sampler: the stops, and the model as it is asked on the way, itself a denoising model.
+    """One run of a sampler: its stops, and the model with this run's condition and clipping, itself a denoising model.
 
     ``clip`` bounds the predicted x_0 to [-clip, clip], as DDPM's code does for images in [-1, 1], and the views of
-    noise and score follow it. Not clipping is the default: a sampler then draws from the model itself, whose density
-    the likelihood reports, and other data than images have no such bounds.
+    noise and score follow from it. The default is no clipping: a sampler then samples from the model itself, whose
+    density the likelihood reports, and data other than images have no such bounds.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Walk:
         self.evaluations = 0
 
     def __call__(self, x: Tensor, t: Level | Tensor, cond: None = None) -> Denoised:
-        """The three views at x [B, ...] and one stop or time, given this run's condition."""
+        """Return the three views at x [B, ...] and one stop or time, under this run's condition."""
         t = self.time(x, t) if isinstance(t, Level) else t
         with evaluating(self.model, self.modules):
             views = self.model(x, t, self.cond)
@@ -87,15 +87,15 @@ class Walk:
 
     @staticmethod
     def time(x: Tensor, level: Level) -> Tensor:
-        """The stop's time as a scalar tensor beside x."""
+        """Return the stop's time as a scalar tensor with the dtype and device of x."""
         return torch.tensor(level.t, dtype=x.dtype, device=x.device)
 
     def noise(self, x: Tensor) -> Tensor:
-        """Standard normal noise of x's shape, dtype and device."""
+        """Sample standard normal noise with the shape, dtype and device of x."""
         if self.generator is None:
             raise ValueError("generator=None: this sampler draws noise at every step")
         return normal(x.shape, self.generator, x.device).to(x.dtype)
 
     def state(self, x: Tensor, level: Level) -> State:
-        """What the caller sees."""
+        """Return the state that the caller sees."""
         return State(x, level.t, self.evaluations)
