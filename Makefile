@@ -1,4 +1,4 @@
-# make book: the book, every number computed on this machine.  make help: everything else.
+# make book: build the book, computing every number on this machine.  make help: everything else.
 PYTHON    ?= python3
 PROFILE   ?= smoke
 JOBS      ?= 2
@@ -16,7 +16,7 @@ UV    := uv==$(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
 
 export PAPERLIB_BUILD := $(CURDIR)/_build
 
-# A wrong value is refused before anything is done.
+# Invalid values are refused before any work starts.
 ifneq ($(words $(PROFILE)) $(filter $(PROFILE),recorded smoke laptop paper),1 $(PROFILE))
 $(error PROFILE='$(PROFILE)' is not one of recorded, smoke, laptop, paper)
 endif
@@ -43,20 +43,20 @@ endif
 
 help:
 	@echo 'make book [PROFILE=smoke|recorded|laptop|paper] [JOBS=2] [SOLUTIONS=yes|no]   compute every page, build the book'
-	@echo 'make book PROFILE=paper PLAN=yes                                     what the papers settings cost on this device, and what is at hand'
+	@echo 'make book PROFILE=paper PLAN=yes                                     estimate the cost of the papers settings on this device; list missing files'
 	@echo 'make page PAGE=X [PROFILE=...] [ARGS="-p alpha 0.3"]                 compute one page, with other parameters'
-	@echo 'make record PAGE=X [PROFILE=laptop|paper] [SEEDS=0,1,2]              keep what a page measured, in results/'
-	@echo 'make rehearse [PAGE=X]                                               the paths of PROFILE=paper, every amount divided'
-	@echo 'make test                                                            style, notebook pairs, tests'
-	@echo 'make test-slow                                                       the tests that make test leaves out: five seconds of a core or more each'
-	@echo 'make test-browser                                                    look at the built book in Chromium'
-	@echo 'make test-long                                                       work killed at fifty random moments each, full disks (an hour or two)'
-	@echo 'make test-cluster                                                    two pages as jobs of a Slurm on this machine (root, slurm-wlm)'
-	@echo 'make book CLUSTER=slurm [JOBS=20] [ONLY="page page"]                 pages and steps as jobs of Slurm'
-	@echo 'make bench                                                           side by side with public libraries, on an idle machine'
-	@echo 'make pair                                                            bring the .py and .ipynb of each page together'
+	@echo 'make record PAGE=X [PROFILE=laptop|paper] [SEEDS=0,1,2]              copy the results of a page to results/, ready to commit'
+	@echo 'make rehearse [PAGE=X]                                               run PROFILE=paper with every amount scaled down'
+	@echo 'make test                                                            check style and notebook pairs, run the tests'
+	@echo 'make test-slow                                                       run the tests that make test leaves out (five seconds of a core or more each)'
+	@echo 'make test-browser                                                    test the built book in Chromium'
+	@echo 'make test-long                                                       kill each kind of run at fifty random moments, fill disks (an hour or two)'
+	@echo 'make test-cluster                                                    run two pages as Slurm jobs on this machine (root, slurm-wlm)'
+	@echo 'make book CLUSTER=slurm [JOBS=20] [ONLY="page page"]                 run pages and steps as Slurm jobs'
+	@echo 'make bench                                                           compare speed with public libraries, on an idle machine'
+	@echo 'make pair                                                            sync the .py and .ipynb of each page'
 	@echo 'make lock                                                            pin the newest versions in requirements.lock'
-	@echo 'make clean                                                           remove everything that was computed'
+	@echo 'make clean                                                           remove all computed files'
 
 book: $(READY)
 ifeq ($(PLAN),yes)
@@ -107,7 +107,7 @@ lock: $(READY)
 clean:
 	rm -rf _build .snakemake
 
-# The environment is made once, and again when what it is made from changes.
+# The environment is built once, and again when requirements.lock or pyproject.toml changes.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import platform, sys; \
 	  sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; $(PYTHON) is " + platform.python_version() + ". Name another: make PYTHON=python3.12 ..."); \
@@ -115,7 +115,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo 'Making the environment in .venv (a few minutes, once) ...'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
-	@# Compiled once here: where Python is told not to keep bytecode, every page's kernel would compile torch anew.
+	@# Compile once here: if Python is told not to keep bytecode, every page's kernel would compile torch again.
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@

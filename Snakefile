@@ -1,7 +1,7 @@
-"""Which shared steps and which pages run, and in what order. `make book` calls this through companion.workflow.
+"""The rules for shared steps and pages, and their order. `make book` calls this through companion.workflow.
 
-Outputs are stamps: Snakemake deletes a rule's outputs before it runs and when it fails, and the last good page must
-stay where it is. A page is stale when its own files, or a module that its code imports, have changed.
+Outputs are stamps, because Snakemake deletes a rule's outputs before it runs and when it fails, and the last good page
+must be kept. A page is stale when its own files, or a module that its code imports, have changed.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from companion.code import imported_files
 
 # Page -> the shared steps that must be in the store before it runs: `python -m companion.<step> --profile P`.
-# A page run alone computes what it lacks; the steps are here so that two pages never compute the same thing twice.
+# A page run alone computes what is missing; listing the steps here keeps two pages from computing the same thing.
 STEPS = {
     "sgu_tab1_mixture_nll": ["studies.mixture"],
     "sgu_fig1_mixture_samples": ["studies.mixture"],
@@ -25,10 +25,10 @@ STEPS = {
 SEARCHES = sorted(Path("results/search").glob("*.json"))  # the bench's settings
 PAGES = sorted(path.stem for path in Path("notebooks").glob("*.py"))
 PROFILE, SOLUTIONS = config["profile"], config["solutions"]
-JOBS = min(int(config.get("jobs", 1)), os.cpu_count())  # here; a cluster may have more
+JOBS = min(int(config.get("jobs", 1)), os.cpu_count())  # on this machine; a cluster may run more
 ONLY = config.get("only", "").split(",") if config.get("only") else []
-# What a cluster is asked for, of a page or a step: minutes, and memory in MB. `paper` wants a GPU where PAPERLIB_GPUS
-# says how many a job may have.
+# What a page or step requests on a cluster: minutes, and memory in MB. `paper` requests GPUs if PAPERLIB_GPUS says how
+# many a job may have.
 MINUTES = {"recorded": 30, "smoke": 30, "laptop": 12 * 60, "paper": 7 * 24 * 60}
 MEMORY = {"recorded": 3000, "smoke": 4000, "laptop": 6000, "paper": 48_000}
 GPUS = int(os.environ.get("PAPERLIB_GPUS", "0"))
@@ -36,7 +36,7 @@ BUILD = os.path.relpath(os.environ["PAPERLIB_BUILD"])
 
 
 def code(start):
-    """The package's files that `start` imports, relative to here, so that a moved checkout is not stale."""
+    """Return the package's files that `start` imports, as relative paths, so that a moved checkout is not stale."""
     return [os.path.relpath(path) for path in imported_files(start)]
 
 

@@ -12,7 +12,7 @@ COMMANDS = {
     "record": ("companion.record", "copy a page's results to results/, ready to commit (make record)"),
     "campaign": ("companion.campaign.plan", "train and evaluate the missing base models; --plan lists them"),
     "cost": ("companion.cost", "estimate the cost of profile paper on this device (make book PROFILE=paper PLAN=yes)"),
-    "reach": ("companion.reaching", "list the printed cells that each page can reproduce, in results/reach.json"),
+    "reach": ("companion.reaching", "list the printed cells that each page covers, in results/reach.json"),
     "rehearse": ("companion.rehearse", "run profile paper with every amount scaled down (make rehearse)"),
     "weights": ("companion.weights", "import published weights for a base model of a paper's size"),
     "trials": ("companion.campaign.trials", "compare short training runs of equal time, to find a base model's recipe"),

@@ -1,7 +1,7 @@
-"""The base models of images: what each is, how it is trained, and the committed ones by name.
+"""The base models of images: what each one is, how it is trained, and the committed ones by name.
 
-A base model is trained on all images of a set, or, as the twin that has never seen them, on all but some classes; it
-is what every unlearning method starts from, and the twin is what they are compared with.
+A base model is trained on all images of a data set; every unlearning method starts from one. Its twin is trained
+without some of the classes, and is what unlearned models are compared with.
 """
 
 import math
@@ -41,27 +41,28 @@ __all__ = [
 ]
 
 PROCESSES = {"ve": VE, "vp": VP, "ddpm": DDPM.linear, "ddpm4000": partial(DDPM.cosine, 4000)}
-# A DDPM's network predicts the noise, as its papers have it; an SDE's is preconditioned, so that one network serves
-# noise levels from 0.01 to 50.
+# A DDPM's network predicts the noise, as in the papers; an SDE's is preconditioned, so that one network serves noise
+# levels from 0.01 to 50.
 PREDICTS = {"ve": "preconditioned", "vp": "preconditioned", "ddpm": "eps", "ddpm4000": "eps"}
-# Pixels that drawn sets are drawn at; of STL-10 and Imagenette, that they are resized to (SGU's public code: 64).
+# Image size of the synthetic sets; for STL-10 and Imagenette, the size they are resized to (SGU's public code: 64).
 SIZES = {"shapes": 16, "avatars": 32, "stl10": 64, "imagenette": 64}
-DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 of the coloured sets
+DATA_STD = {"mnist": 1.0, "digits": 1.0}  # root mean square of a pixel in [-1, 1], rounded; 0.5 for colour sets
 
 
 class Base(Settings):
-    """What a base model is: set, process, with labels or not, and the classes that it has never seen."""
+    """What a base model is: data set, process, with labels or not, and the classes left out of its training."""
 
     dataset: Literal["digits", "shapes", "avatars", "mnist", "cifar10", "stl10", "celeba"]
     process: Literal["ve", "vp", "ddpm", "ddpm4000"]  # the last one is VDU's: 4,000 steps on the cosine grid
     labels: bool = False  # conditional, with label dropout
-    unseen: str = ""  # as a page's parameter ``forget`` names classes
-    of: Literal["", "vp-labels", "ddpm4000"] = ""  # the trained network that this is a face of; empty: trained itself
-    paper: Literal["", "sgu", "vdu", "erasediff"] = ""  # whose network and training it has; empty: ours
+    unseen: str = ""  # classes, named as in a page's parameter ``forget``
+    of: Literal["", "vp-labels", "ddpm4000"] = ""  # the network whose weights it uses, as a face; empty: its own
+    paper: Literal["", "sgu", "vdu", "erasediff"] = ""  # the paper whose network and training it has; empty: ours
 
     @property
     def network(self) -> "Base":
-        """The base model that has the weights, itself or the one that it is a face of."""
+        """The base model that has the weights: itself, or the one whose weights it uses on another process or without
+        labels (that it is a face of)."""
         if not self.of:
             return self
         process, _, labels = self.of.partition("-")
@@ -76,7 +77,7 @@ class Base(Settings):
 
     @property
     def dequantised(self) -> bool:
-        """Whether it is a model of dequantised pixels, whose density a likelihood is; a DDPM's are the 256 levels."""
+        """Whether it models dequantised pixels, whose density is the likelihood; a DDPM models the 256 levels."""
         return not self.process.startswith("ddpm")
 
     @property
@@ -86,7 +87,7 @@ class Base(Settings):
 
     @property
     def folder(self) -> Path:
-        """The folder of its checkpoint, which is committed, or of a paper's size and then beside the data."""
+        """The folder of its checkpoint: the committed ones or, for a paper's size, the one beside the data."""
         return models_folder() if self.paper else checkpoints.FOLDER
 
     @property
@@ -106,30 +107,30 @@ def _with_twin(unseen: str, **base) -> list[Base]:
 _ALL = [
     *(Base(dataset="digits", process=process, labels=labels) for process in ("ve", "ddpm") for labels in (False, True)),
     Base(dataset="digits", process="vp"),
-    Base(dataset="digits", process="ddpm", unseen="1"),  # the twins of the comparison's, and of SGU's table in small
+    Base(dataset="digits", process="ddpm", unseen="1"),  # the comparison's twin; below, that of SGU's table in small
     Base(dataset="digits", process="ve", unseen="3,7"),
-    *_with_twin("square,disc", dataset="shapes", process="vp"),  # in the places of SGU's dog and automobile
-    Base(dataset="shapes", process="vp", unseen="arrow"),  # in the place of its airplane
+    *_with_twin("square,disc", dataset="shapes", process="vp"),  # in place of SGU's dog and automobile
+    Base(dataset="shapes", process="vp", unseen="arrow"),  # in place of its airplane
     *_with_twin("bangs", dataset="avatars", process="vp"),  # SGU's feature of CelebA
     *_with_twin("3,7", dataset="mnist", process="ve"),  # SGU's classes of MNIST
     *_with_twin("1", dataset="mnist", process="ddpm"),  # VDU's
     *_with_twin("3", dataset="mnist", process="ddpm", labels=True),
     *_with_twin("3", dataset="mnist", process="ve", labels=True),
-    # MNIST's network for every process, in earnest. Until it and its twins are trained, pages start from those above.
+    # MNIST's full network for every process. Until it and its twins are trained, pages start from those above.
     *_with_twin("3,7", dataset="mnist", process="vp", labels=True),
     Base(dataset="mnist", process="vp", labels=True, unseen="1"),
-    # CIFAR-10's networks, without SGU's classes and without EraseDiff's.
+    # CIFAR-10's networks, in full, without SGU's classes and without EraseDiff's.
     *_with_twin("dog,automobile", dataset="cifar10", process="vp", labels=True),
     Base(dataset="cifar10", process="vp", labels=True, unseen="airplane"),
 ]
-_ALL += [  # CIFAR-10's faces: of each of its networks, without labels on VP and DDPM, with labels on DDPM
+_ALL += [  # CIFAR-10's faces: each of its networks without labels on VP and DDPM, and with labels on DDPM
     base.model_copy(update={"process": process, "labels": labels, "of": "vp-labels"})
     for base in _ALL
     if base.dataset == "cifar10"
     for process, labels in (("vp", False), ("ddpm", False), ("ddpm", True))
 ]
-# In the order of their worth: the smallest set first, the unconditional ones before the others, and each twin after
-# the base models of its kind.
+# The most useful first: the smallest data set, unconditional models before the others, and each twin after the base
+# models of its kind.
 _ORDER = ("digits", "shapes", "avatars", "mnist", "cifar10")
 _ALL.sort(key=lambda base: (_ORDER.index(base.dataset), base.labels, bool(base.unseen)))
 _ALL += [  # the papers' own
@@ -147,7 +148,7 @@ BASES: dict[str, Base] = {base.name: base for base in _ALL}
 
 
 def budget(base: Base, device: torch.device | str) -> Budget:
-    """The training budget of a base model, or of the network that it is a face of, on a kind of device."""
+    """Return the training budget of a base model, or of the network that it is a face of, for a kind of device."""
     network, kind = base.network, torch.device(device).type
     if network.paper:
         return rehearsal.budget(PAPER[network.paper, network.dataset].budget.on(kind))
@@ -156,10 +157,10 @@ def budget(base: Base, device: torch.device | str) -> Budget:
 
 
 def architecture(base: Base) -> Denoiser:
-    """A fresh network on the base model's process."""
+    """Return a fresh network with the base model's process."""
     if base.of:
         model = architecture(base.network)
-        if base.of == "ddpm4000":  # VDU, App. 6.2.3: unlearnt and drawn on another grid than the training's
+        if base.of == "ddpm4000":  # VDU, App. 6.2.3: unlearning and sampling use another grid than training
             return model.with_process(DDPM.linear(500, 2e-4, 0.04), match="index")
         model = model if base.labels else unconditional(model)
         return model if base.process == base.network.process else model.with_process(PROCESSES[base.process]())
@@ -171,37 +172,37 @@ def architecture(base: Base) -> Denoiser:
 
 
 def unconditional(model: Denoiser) -> Denoiser:
-    """The unconditional face of a model that was trained with labels, in place."""
+    """Turn a model that was trained with labels into its unconditional face, in place."""
     model.net.unconditional()
     return model
 
 
 def data(base: Base) -> Images:
-    """Its training images."""
+    """Return the training images of a base model."""
     train = images(base.dataset, "train")
     return split(train, base.unseen).retain if base.unseen else train
 
 
 def images(dataset: str, part: str) -> Images:
-    """A part of a set at its base models' size."""
+    """Return a part of a data set at the image size of its base models."""
     return _drawn(dataset, part) if dataset in SIZES else sets.load(dataset, part)
 
 
 @cache
 def _drawn(dataset: str, part: str) -> Images:
-    """A drawn set is drawn, and resized, once a process."""
+    """Return a synthetic set, generated and resized once per process."""
     return sets.load(dataset, part, size=SIZES[dataset])
 
 
 def examples(base: Base, data: Images) -> Examples:
-    """Images of its set as it is trained on them, or made to forget them."""
+    """Return images of a base model's set in the form used for training and unlearning."""
     return Examples(data, flip=base.dataset in ("cifar10", "stl10"), dequantise=base.dequantised)
 
 
 def objective(
     model: Denoiser, generator: torch.Generator, index: int, *, data: Data, batch_size: int, **loss
 ) -> dict[str, Tensor]:
-    """Denoising score matching, the mean over pixels; ``loss`` is of :func:`paperlib.losses.batch_loss`."""
+    """Denoising score matching, averaged over pixels; ``loss`` goes to :func:`paperlib.losses.batch_loss`."""
     return {"loss": batch_loss(model, data, batch_size, generator, **loss).mean() / math.prod(model.net.shape)}
 
 
@@ -213,7 +214,7 @@ def training(
     device: torch.device | str = "cpu",
     images: Images | None = None,
 ) -> Training:
-    """The training run that makes a base model, before its first update; ``images`` in place of its own try it out."""
+    """Return the training run of a base model, before its first update; ``images`` replace its own for a trial."""
     if base.of:
         raise ValueError(f"{base.name} is not trained: it is a face of {base.network.name}")
     model, shown = architecture(base), data(base) if images is None else images
@@ -229,13 +230,13 @@ def training(
 
 
 def card(name: str, folder: Path | None = None) -> dict[str, Any] | None:
-    """The card of the weights that a base model has, its own or its network's; None where they are not at hand."""
+    """Return the card of a base model's weights, its own or its network's; None if they are missing."""
     network = BASES[name].network
     return checkpoints.card(network.name, folder or network.folder)
 
 
 def load(name: str) -> Denoiser:
-    """A base model that is at hand."""
+    """Load a base model whose weights are available."""
     if name not in BASES:
         raise ValueError(f"there is no base model {name!r}; there are: {', '.join(BASES)}")
     return checkpoints.load(architecture(BASES[name]), BASES[name].network.name, BASES[name].folder)

@@ -1,8 +1,8 @@
 """Build the book from the executed pages: ``python -m companion.book --profile smoke --solutions yes``.
 
-The sources are put together in ``_build/source``: the prose of ``book/``, the executed pages, and generated ones: a
-page for each module of the package, one about the committed models, and the scorecard. The HTML is built beside the
-last good one and takes its place only when it succeeded.
+The sources are assembled in ``_build/source``: the prose of ``book/``, the executed pages, and generated pages (one per
+module of the package, one about the committed models, and the scorecard). The HTML is built beside the last good one
+and replaces it only if the build succeeds.
 """
 
 import argparse
@@ -29,8 +29,7 @@ __all__ = ["assemble", "build", "modules", "reference"]
 
 
 def modules(packages: Sequence[Path] = PACKAGES) -> dict[str, list[str]]:
-    """Return the dotted names of the packages' modules, those without a docstring of their own left out, by the package
-    that they stand in."""
+    """Return the dotted names of the packages' modules by package, leaving out modules without a docstring."""
     names: dict[str, list[str]] = {}
     for package in packages:
         for path in sorted(package.rglob("*.py")):
@@ -41,8 +40,7 @@ def modules(packages: Sequence[Path] = PACKAGES) -> dict[str, list[str]]:
 
 
 def reference(package: str, names: Sequence[str]) -> str:
-    """Return the page of a package: a section for each of its modules, by its own name, whose text is made from its
-    docstrings."""
+    """Return the page of a package, with a section for each module, by its own name, made from its docstrings."""
     options = "   :members:\n   :undoc-members:\n"
     parts = [f"# {package}\n"]
     for name in names:
@@ -58,7 +56,7 @@ def without_solutions(notebook):
 
 
 def table_of_contents(toc: dict, pages: set[str]) -> dict:
-    """Return the table of contents without the pages that do not exist yet, and without parts left empty."""
+    """Return the table of contents without pages that do not exist yet and without empty parts."""
 
     def exists(entry: dict) -> bool:
         folder, _, page = entry.get("file", "").rpartition("/")
@@ -69,7 +67,7 @@ def table_of_contents(toc: dict, pages: set[str]) -> dict:
 
 
 def assemble(profile: str, solutions: str, folder: Path, jobs: int = 1) -> None:
-    """Put the book's sources together in ``folder``, which is made anew; ``jobs`` processes are to write its pages."""
+    """Assemble the book's sources in ``folder``, which is recreated; ``jobs`` processes will write its pages."""
     import nbformat
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -100,14 +98,14 @@ def assemble(profile: str, solutions: str, folder: Path, jobs: int = 1) -> None:
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False))
 
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
-    address = bool(config["repository"]["url"])  # without one, no button that needs it
+    address = bool(config["repository"]["url"])  # without one, no buttons that need it
     config["sphinx"]["config"]["writers"] = jobs
     config["html"] |= {"use_repository_button": address, "use_issues_button": address}
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
 def build(profile: str, solutions: str, jobs: int) -> Path:
-    """Build the HTML with every warning an error; return its folder, or raise and leave the last good one."""
+    """Build the HTML with warnings as errors and return its folder; on failure, raise and keep the last good one."""
     home = build_folder()
     source, side, html, old = home / "source", home / "html-new", home / "html", home / "html-old"
     assemble(profile, solutions, source, jobs)
@@ -129,8 +127,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m companion.book", description="Build the book's HTML.")
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
-    parser.add_argument("--jobs", type=positive_int, default=1, help="processes that write the pages")
-    parser.add_argument("--stamp", type=Path, help="a file to write when the book is built")
+    parser.add_argument("--jobs", type=positive_int, default=1, help="number of processes that write pages")
+    parser.add_argument("--stamp", type=Path, help="file to write when the book is built")
     options = parser.parse_args()
     try:
         html = build(options.profile, options.solutions, options.jobs)

@@ -1,4 +1,4 @@
-"""Committed checkpoints: fp16 safetensors with a card beside each, evaluated as they are read back."""
+"""Committed checkpoints: fp16 safetensors files, each with a card, evaluated as they are read back."""
 
 import datetime
 import hashlib
@@ -22,12 +22,12 @@ LARGEST = 20_000_000  # bytes of one file
 
 
 class DamagedCheckpoint(ValueError):
-    """A file does not hold what its name promises."""
+    """A checkpoint file does not contain what its name or card says."""
 
 
 def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of ``model`` as it is stored: fp16 where it is floating point, contiguous. What fp16 would round to
-    infinity is refused."""
+    """Return the state of ``model`` as it is stored: contiguous, floating point as fp16. Values that fp16 would round
+    to infinity are refused."""
     state = {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in model.state_dict().items()}
     for name, value in state.items():
         if value.is_floating_point() and not value.isfinite().all():
@@ -37,14 +37,14 @@ def rounded(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLDER, *, precise: bool = False) -> Path:
-    """Write ``<name>.safetensors`` and its card ``<name>.json``: on what it was trained, how long, how well.
+    """Write ``<name>.safetensors`` and its card ``<name>.json``, which says what it was trained on, how long, how well.
 
-    ``precise`` keeps the weights as they are, where a step of the store goes on from them: fp16 would round away what
-    a small learning rate did, or where the file is not to be committed: it may have any size then.
+    ``precise`` keeps the full precision, for two cases: a step of the store continues from the weights, where fp16
+    would round away small updates; or the file is not committed, and may then have any size.
     """
     target = folder / f"{name}.safetensors"
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    data = to_bytes(state if precise else rounded(model))  # its save_file makes a file that nobody else may read
+    data = to_bytes(state if precise else rounded(model))  # its save_file makes a file that only the owner may read
     if len(data) > LARGEST and not precise:
         raise ValueError(f"{name} has {len(data)} bytes; a checkpoint has {LARGEST} at most")
     commit, dirty = git_state(CHECKOUT)
@@ -58,7 +58,7 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    # Both are written before either is moved, and the card is moved last: with an older one a file is not read.
+    # Both are written before either is moved, and the card is moved last: a file with an older card is not read.
     with whole(target.with_suffix(".json")) as card_draft, whole(target) as draft:
         card_draft.write_text(_text(facts), encoding="utf-8")
         draft.write_bytes(data)
@@ -66,7 +66,7 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
 
 
 def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """The card of a checkpoint, None where there is no such checkpoint."""
+    """Return the card of a checkpoint, or None if there is no such checkpoint."""
     file = folder / f"{name}.json"
     if not file.is_file() or not file.with_suffix(".safetensors").is_file():
         return None
@@ -80,7 +80,7 @@ def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
 
 
 def amend(name: str, folder: Path = FOLDER, **facts: Any) -> None:
-    """Add what was measured later to a checkpoint's card."""
+    """Add later measurements to a checkpoint's card."""
     with whole(folder / f"{name}.json") as draft:
         draft.write_text(_text({**(card(name, folder) or {}), **facts}), encoding="utf-8")
 
@@ -90,7 +90,7 @@ def _text(facts: dict[str, Any]) -> str:
 
 
 def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
-    """Fill ``model`` with a checkpoint that has the sha256 of its card, and return it in evaluation mode."""
+    """Load a checkpoint into ``model``, after checking the sha256 in its card; return it in evaluation mode."""
     file = folder / f"{name}.safetensors"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"

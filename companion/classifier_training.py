@@ -1,6 +1,6 @@
-"""The training of the book's own classifiers: ``python -m companion classifier digits mnist``.
+"""Train the book's own classifiers: ``python -m companion classifier digits mnist``.
 
-A snapshot in the build folder lets a run that was stopped go on from where it was, to the bit.
+A snapshot in the build folder lets an interrupted run continue, with bitwise the same result.
 """
 
 import argparse
@@ -27,9 +27,9 @@ __all__ = ["confusion", "make", "train_named", "training"]
 
 
 def shifted(x: Tensor, largest: int, generator: torch.Generator, *, each: bool = False) -> Tensor:
-    """Every image of a batch [B, C, H, W] displaced by random whole pixels, its edge repeated.
+    """Shift a batch of images [B, C, H, W] by a random number of whole pixels, repeating the edges.
 
-    All by the same ones; with ``each``, every image by its own.
+    All images have the same shift; with ``each``, every image has its own.
     """
     if not largest:
         return x
@@ -44,7 +44,7 @@ def shifted(x: Tensor, largest: int, generator: torch.Generator, *, each: bool =
 
 
 def drawn(data: Images, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A random batch, displaced and mirrored as the recipe says."""
+    """Return a random batch, shifted and mirrored as the recipe says."""
     x, y = data.batch(recipe.batch_size, generator, flip=recipe.flip)
     x = shifted(x, recipe.shift, generator, each=recipe.each).contiguous(memory_format=torch.channels_last)
     return x, y.float() if y.dtype == torch.bool else y
@@ -57,14 +57,14 @@ def objective(model: nn.Module, generator: torch.Generator, index: int, *, data:
 
 
 def rehearsed(name: str) -> Recipe:
-    """A set's recipe; of what is not committed, in a rehearsal a smaller one."""
+    """Return a set's recipe; in a rehearsal, a smaller one for classifiers that are not committed."""
     recipe, least = RECIPES[name], {"steps": 2, "batch_size": 8, "statistics": 1}
     changes = rehearsal.scaled({key: getattr(recipe, key) for key in least}, least) if name in LARGE else {}
     return recipe.model_copy(update=changes)
 
 
 def training(name: str, *, seed: int = 0, device: torch.device | str = "cpu") -> Training:
-    """The training of a set's classifier by its recipe, at its start."""
+    """Return the training run of a set's classifier by its recipe, before its first update."""
     recipe, data = rehearsed(name), images_of(name, "train").to(device)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, f"classifier/{name}", "init").initial_seed())
@@ -87,7 +87,7 @@ def training(name: str, *, seed: int = 0, device: torch.device | str = "cpu") ->
 
 @torch.no_grad()
 def take_statistics(model: nn.Module, data: Images, recipe: Recipe, generator: torch.Generator) -> nn.Module:
-    """BatchNorm's means and variances anew, over random batches: averaged weights have others than the last weights."""
+    """Recompute BatchNorm's statistics over random batches: those of averaged weights differ from the last weights'."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -102,13 +102,13 @@ def take_statistics(model: nn.Module, data: Images, recipe: Recipe, generator: t
 
 
 def snapshot_file(name: str, seed: int) -> Path:
-    """Where a run's snapshot stands: another recipe or seed has another file."""
+    """Return the path of a run's snapshot; every recipe and seed has its own file."""
     key = hashlib.sha256(f"{rehearsed(name).model_dump_json()} {seed}".encode()).hexdigest()[:12]
     return build_folder() / "classifiers" / f"{name}-{key}.pt"
 
 
 def confusion(model: nn.Module, data: Images) -> Tensor:
-    """Counts [K, K] of true class (row) and predicted class (column); for attributes [A, 2, 2], one table each."""
+    """Count true (rows) against predicted classes (columns), [K, K]; for attributes one table each, [A, 2, 2]."""
     logits = predict(model, data.images)
     if data.labels is not None:
         K = len(data.classes)
@@ -118,7 +118,7 @@ def confusion(model: nn.Module, data: Images) -> Tensor:
 
 
 def make(name: str, *, seed: int = 0, folder: Path | None = None) -> Path:
-    """Train, round, evaluate as rounded, and write the checkpoint and its card."""
+    """Train, round to fp16, evaluate the rounded weights, and write the checkpoint and its card."""
     recipe, device = rehearsed(name), pick_device()
     run, snapshot = training(name, seed=seed, device=device), snapshot_file(name, seed)
     for step in Resumable(run, snapshot):
@@ -151,7 +151,7 @@ def make(name: str, *, seed: int = 0, folder: Path | None = None) -> Path:
 
 
 def train_named(make: Callable[..., Path], recipes: Iterable[str], what: str) -> None:
-    """A command that makes the classifiers of the sets that it is given."""
+    """Run a command that makes the classifiers of the data sets named on the command line."""
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("sets", nargs="+", choices=list(recipes))
     parser.add_argument("--seed", type=natural_int, default=0)
@@ -161,7 +161,7 @@ def train_named(make: Callable[..., Path], recipes: Iterable[str], what: str) ->
 
 
 def main() -> None:
-    """Train the classifiers of the sets named."""
+    """Train the classifiers of the named data sets."""
     train_named(make, RECIPES, main.__doc__)
 
 

@@ -2,8 +2,8 @@
 
 :mod:`companion.classifier_training` trains them and writes their checkpoints and cards.
 
-A second judge of a set, ``mnist-judge``, is of another architecture, initialisation and order of data: what fools one
-of the two need not fool the other.
+A second classifier of a set, such as ``mnist-judge``, has another architecture, initialisation and data order: what
+fools one of the two need not fool the other.
 """
 
 from functools import partial
@@ -31,19 +31,19 @@ class Recipe(Settings):
     size: int = Field(gt=0)  # pixels
     steps: int = Field(gt=0)  # updates
     batch_size: int = Field(128, gt=0)
-    # A quarter of the work of 32, and enough for the goals. With 4, channels last, oneDNN's convolutions (torch 2.15)
-    # write beyond their memory on processors with AVX2 alone; with 8 and 16 they do not.
+    # A quarter of the work of 32, and accurate enough. With 4 and channels last, oneDNN's convolutions (torch 2.15)
+    # write out of bounds on processors with AVX2 alone; with 8 and 16 they do not.
     width: int = Field(16, ge=8)
     depth: int = Field(20, gt=0)  # of CifarResNet
-    optimizer: Literal["Adam", "SGD"] = "Adam"  # SGD: with Nesterov's momentum, 0.9
+    optimizer: Literal["Adam", "SGD"] = "Adam"  # SGD has Nesterov momentum 0.9
     lr: float = Field(3e-3, gt=0)  # falling along half a cosine
     clip: float = Field(1.0, ge=0)  # largest norm of the gradient, 0 for no clipping
     weight_decay: float = Field(0, ge=0)  # of SGD
-    shift: int = Field(0, ge=0)  # pixels: the largest random displacement, where the class does not depend on it
+    shift: int = Field(0, ge=0)  # the largest random shift in pixels, where the class does not depend on it
     network: Literal["SmallCNN", "CifarResNet"] = "SmallCNN"
-    each: bool = False  # every image of a batch has a displacement of its own
+    each: bool = False  # every image of a batch has its own shift
     flip: bool = False  # mirror half of the images, where the class does not depend on it
-    statistics: int = Field(0, ge=0)  # batches from which BatchNorm's statistics for the averaged weights are taken
+    statistics: int = Field(0, ge=0)  # batches used to compute BatchNorm's statistics for the averaged weights
 
 
 RECIPES = {
@@ -51,7 +51,7 @@ RECIPES = {
     "shapes": Recipe(size=32, steps=1200, shift=2),
     "avatars": Recipe(size=32, steps=1000),
     "mnist": Recipe(size=28, steps=4500, shift=2),
-    # He et al. (2016) train 164 passes; these are 61. Adam, with the same augmentation, reached 89.2 % in 31.
+    # He et al. (2016) train for 164 passes; this is 61. Adam with the same augmentation reached 89.2 % in 31.
     "cifar10": Recipe(
         size=32,
         steps=24_000,
@@ -68,25 +68,26 @@ RECIPES = {
     "digits-judge": Recipe(size=8, steps=1500, network="CifarResNet", depth=8, shift=1, statistics=100),
     "mnist-judge": Recipe(size=28, steps=2500, network="CifarResNet", depth=8, shift=2, statistics=100),
 }
-# Ours, as CIFAR-10's: SGU asks "external classifiers or CLIP" without saying which. STL-10 has 5,000 labelled images.
+# Our choice, as for CIFAR-10: SGU uses "external classifiers or CLIP" without saying which. STL-10 has 5,000 labelled
+# images.
 RECIPES["stl10"] = RECIPES["cifar10"].model_copy(update={"size": 64, "steps": 8_000, "shift": 8})
 RECIPES["imagenette"] = RECIPES["stl10"]
 RECIPES["celeba"] = Recipe(size=64, steps=20_000, network="CifarResNet", each=True, shift=2, flip=True, statistics=200)
 
 
 def dataset(name: str) -> str:
-    """The set whose classifier, or second judge, it is."""
+    """Return the data set that a classifier, or second classifier, belongs to."""
     return name.removesuffix("-judge")
 
 
-# Channels and classes of the real sets, whose committed classifiers can be had without the images.
+# Channels and classes of the real sets, so that their classifiers can be built without the images.
 SHAPES = {"mnist": (1, 10), "cifar10": (3, 10), "stl10": (3, 10), "celeba": (3, 40), "imagenette": (3, 10)}
-# Sets whose classifiers are not committed: what is trained on CelebA may not be, and nobody has trained the others yet.
+# Sets whose classifiers are not committed: one trained on CelebA may not be, the others have not been trained yet.
 LARGE = ("stl10", "celeba", "imagenette")
 
 
 def build(name: str) -> SmallCNN | CifarResNet:
-    """A fresh classifier for a set: one output a class, or one an attribute."""
+    """Return a fresh classifier for a set, with one output per class or per attribute."""
     if name not in RECIPES:
         raise ValueError(f"there is no classifier of {name!r}; there are: {', '.join(RECIPES)}")
     recipe = RECIPES[name]
@@ -100,12 +101,12 @@ def build(name: str) -> SmallCNN | CifarResNet:
 
 
 def images_of(name: str, part: str) -> Images:
-    """A part of its set, at its size."""
+    """Return a part of a classifier's data set, at its image size."""
     return sets.load(dataset(name), part, size=RECIPES[name].size)
 
 
 class Sized(nn.Module):
-    """A classifier of a drawn set, for images of other sizes than its own: they are resized first, bicubic."""
+    """A classifier of a synthetic set that first resizes images of other sizes (bicubic)."""
 
     def __init__(self, network: SmallCNN, size: int):
         super().__init__()
@@ -116,22 +117,22 @@ class Sized(nn.Module):
         return x if x.shape[2:] == size else nn.functional.interpolate(x, size, mode="bicubic", antialias=True)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the network's last layer sees."""
+        """Return the input of the network's last layer."""
         return self.network.features(self._fit(x))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits."""
+        """Return the logits."""
         return self.network(self._fit(x))
 
 
 def classifier(name: str) -> SmallCNN | CifarResNet | Sized:
-    """The committed classifier of a set."""
+    """Load the classifier of a set."""
     network = checkpoints.load(build(name), f"classifier-{name}", folder_of(name))
     return Sized(network, RECIPES[name].size).eval() if _drawn(name) else network
 
 
 def folder_of(name: str) -> Path:
-    """Where a set's classifier is: committed, or beside the data."""
+    """Return the folder of a set's classifier: the committed ones, or the one beside the data."""
     return models_folder() if name in LARGE else checkpoints.FOLDER
 
 
@@ -141,7 +142,7 @@ def _drawn(name: str) -> dict[str, int]:
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Logits [N, outputs], on the CPU, of uint8 images [N, C, H, W], seen where the model is."""
+    """Return logits [N, outputs] on the CPU for uint8 images [N, C, H, W], computed on the model's device."""
     need_images("images", images)
     device = next((p.device for p in model.parameters()), images.device)
     parts = (model_input(part.to(device)) for part in images.split(batch_size))

@@ -1,7 +1,7 @@
-"""Which code a result depends on: the files that a module or a page imports, and one hash over what they do.
+"""Which code a result depends on: the files that a module or a page imports, and one hash of their code.
 
-Only import statements are read, nothing is executed. A module that is named in a string
-(``importlib.import_module("paperlib.x")``) is therefore not seen: do not import that way in either package.
+Only import statements are read; nothing is executed. A module named in a string
+(``importlib.import_module("paperlib.x")``) is therefore missed: do not import that way in either package.
 """
 
 import ast
@@ -20,11 +20,11 @@ def imported_files(start: str | Path, *, packages: Sequence[Path] = PACKAGES) ->
     """Return, sorted, every source file of the packages that ``start`` imports, transitively.
 
     Args:
-        start: a dotted module of a package, or the path of a module or percent script. A module of a package belongs
-            to its own answer; a script outside of them does not.
+        start: a dotted module of a package, or the path of a module or percent script. A module of a package is itself
+            included; a script outside of the packages is not.
         packages: the folders of the packages whose files count.
 
-    The ``__init__.py`` of every package on the way counts, and so does each ``*.yaml`` beside a file that counts.
+    The ``__init__.py`` of every enclosing package counts, and so does each ``*.yaml`` beside a file that counts.
     """
     packages = tuple(Path(package).resolve() for package in packages)
     if isinstance(start, Path) or start.endswith(".py"):
@@ -56,8 +56,8 @@ def imported_files(start: str | Path, *, packages: Sequence[Path] = PACKAGES) ->
 
 
 def source_sha256(files: Iterable[Path]) -> str:
-    """Hash names of ``files`` and what they say: of Python its syntax tree without docstrings and comments, so that a
-    better explanation computes nothing anew. Names count from the topmost package on: a checkout may stand anywhere."""
+    """Hash the names and contents of ``files``. Python counts as its syntax tree without docstrings and comments, so
+    that a better explanation recomputes nothing. Names start at the topmost package: a checkout may be anywhere."""
     digest = hashlib.sha256()
     for label, path in sorted((_label(Path(file).resolve()), Path(file)) for file in files):
         content = path.read_bytes()
@@ -68,8 +68,7 @@ def source_sha256(files: Iterable[Path]) -> str:
 
 @lru_cache(maxsize=1024)
 def _read(content: bytes) -> tuple[tuple[tuple[int, str, tuple[str, ...]], ...], str]:
-    """A Python file read once, however many steps ask: what it imports, as (level, module, names), and a hash of what
-    it does."""
+    """Read a Python file, once for all steps: its imports as (level, module, names), and a hash of its code."""
     tree, imports = ast.parse(content), []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -83,7 +82,7 @@ def _read(content: bytes) -> tuple[tuple[tuple[int, str, tuple[str, ...]], ...],
 
 
 def _absolute(level: int, module: str, path: Path, package: Path | None) -> str:
-    """The dotted name of what is imported from; empty where it is relative to something that is not ours."""
+    """Return the dotted name of the module imported from; empty if it is relative to something that is not ours."""
     if not level:
         return module
     if package is None:
@@ -94,7 +93,7 @@ def _absolute(level: int, module: str, path: Path, package: Path | None) -> str:
 
 
 def _files_of(name: str, packages: Sequence[Path]) -> list[Path]:
-    """Files of the longest leading part of a dotted name that exists, from its package's own file down."""
+    """Return the files of the longest existing prefix of a dotted name, from its package's own file down."""
     top = next((package for package in packages if package.name == name.split(".")[0]), None)
     if top is None:
         return []

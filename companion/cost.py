@@ -1,9 +1,9 @@
-"""What a run costs before it is spent: ``make book PROFILE=paper PLAN=yes``.
+"""Estimate what a run will cost: ``make book PROFILE=paper PLAN=yes``.
 
-Hours, memory and disk of every page and of the base models that it starts from, and what is at hand. The rates of the
-papers' networks are measured on this device, a few updates of each, and kept in the build folder; a drawn image costs a
-third of a trained one for each evaluation of the network, and a likelihood, which differentiates, as much as a trained
-one. A page whose models are our own small ones is estimated from its record: the seconds that it took, times how much
+Lists the hours, memory and disk of every page and of its base models, and what is already available. The speed of the
+papers' networks is measured on this device in a few updates each, and kept in the build folder. Each network evaluation
+for a sampled image costs a third of a training image; one for a likelihood, which differentiates, costs as much as a
+training image. A page on our own small models is estimated from its record: the seconds that it took, times how much
 more ``paper`` asks for.
 """
 
@@ -35,33 +35,33 @@ from paperlib.unlearning.methods import METHODS
 
 __all__ = ["Rate", "Work", "main", "plan", "rate", "works"]
 
-SOLVER = 150  # evaluations of an ODE's solver an image at a tolerance of 1e-5: score_sde's own count is of this size
+SOLVER = 150  # evaluations per image of an ODE solver at a tolerance of 1e-5, of the size of score_sde's own count
 
 
 @dataclass(frozen=True)
 class Work:
-    """Images that pass through a base model's network: in training, and drawn, times the evaluations of each."""
+    """Images that pass through a base model's network, in training and sampling, times the evaluations of each."""
 
     base: str
     trained: float = 0
     drawn: float = 0
     batch: int = 1
-    models: int = 0  # that are stored
-    images: float = 0  # that are stored
+    models: int = 0  # stored ones
+    images: float = 0  # stored ones
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Of one network on this device."""
+    """The speed and memory of one network on this device."""
 
-    seconds: float  # of a trained image
-    bytes_an_image: float  # of memory, in training
+    seconds: float  # per training image
+    bytes_an_image: float  # memory in training
     parameters: int
     pixels: int = field(default=3072)
 
 
 def rate(name: str, device: torch.device) -> Rate:
-    """Measured, once for a kind of network and device."""
+    """Return the rate of a base model's network, measured once per kind of network and device."""
     base = bases.BASES[name].network
     key = "-".join([base.preset, str(bases.architecture(base).net.shape), base.process, device.type])
     file = build_folder() / "rates.json"
@@ -92,7 +92,7 @@ def _measured(base: bases.Base, device: torch.device) -> dict[str, float]:
     return dict(seconds=each, bytes_an_image=max(0, peak - weights) / batch, parameters=parameters, pixels=C * size**2)
 
 
-# What each page on the papers' networks does, of its amounts at ``paper``.
+# The work of each page on the papers' networks, from its amounts at ``paper``.
 
 
 def _sgu(amounts: SimpleNamespace, page: str, asked: Mapping[str, Any]) -> Iterator[Work]:
@@ -106,11 +106,11 @@ def _sgu(amounts: SimpleNamespace, page: str, asked: Mapping[str, Any]) -> Itera
         if page == "tab5" or asked.get("start") == "finetune":
             whole = sgu_rows.FINETUNING.get(kind.process, 80_000)
         updates = asked["steps"] or whole
-        trained = 2 * updates * (batch + forgotten) + updates * 2 * batch  # two of SGU, and negation
-        if page == "tab4":  # of both sides, from t and from the curve's times by the image, from T by the latent
+        trained = 2 * updates * (batch + forgotten) + updates * 2 * batch  # two SGU losses, and negation
+        if page == "tab4":  # both sides: the image from t and from the curve's times, the latent from T
             draws = 5 * 2 * amounts.n * amounts.stops * (2 + 2 + len(amounts.times))
             yield Work(base, trained, draws, batch + forgotten, models=3, images=5 * 2 * amounts.n)
-        elif page == "tab3":  # of both sides, by replacement with one correction, and by RePaint
+        elif page == "tab3":  # both sides, by replacement with one correction and by RePaint
             draws = 5 * 2 * amounts.n * (2 * amounts.stops + amounts.resamples * min(amounts.stops, 250))
             yield Work(base, trained, draws, batch + forgotten, models=3, images=5 * 4 * amounts.n)
         else:
@@ -184,7 +184,7 @@ WORKS: dict[str, Callable[..., Iterator[Work]]] = {
 
 
 def works(page: str) -> list[Work]:
-    """What a page on the papers' networks does; nothing of other pages."""
+    """Return the work of a page on the papers' networks; empty for other pages."""
     if page not in WORKS:
         return []
     names: dict[str, Any] = {"__name__": "__main__"}
@@ -199,13 +199,13 @@ def works(page: str) -> list[Work]:
 
 
 def _from_record(page: str) -> float:
-    """Hours: the record's seconds, times the largest ratio of ``paper``'s amounts to its own."""
+    """Return hours: the record's seconds, times the largest ratio of ``paper``'s amounts to the record's."""
     record = recorded(page)
     return record.provenance.seconds / 3600 if record else math.nan
 
 
 def plan(device: torch.device | None = None) -> str:
-    """The table for every page, and what is at hand."""
+    """Return the table for all pages, and what is available."""
     device = device or pick_device()
     pages = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.py"))
     rows, total, needed = [], 0.0, {}
@@ -235,7 +235,7 @@ def _recorded(page: str) -> str:
 
 
 def _at_hand(needed: Mapping[str, bases.Base], device: torch.device) -> list[str]:
-    """Base models, data sets and classifiers: there, or the command that brings them."""
+    """Return a line for each base model, data set and classifier: available, or the command that provides it."""
     rows = ["| needed | hours | disk, GB | state |", "|---|---|---|---|"]
     for name, base in needed.items():
         one, there = rate(name, device), bases.card(name) is not None
@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m companion cost", description=__doc__.partition("\n")[0])
     parser.add_argument("--profile", default="paper")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU if there is one")
     options = parser.parse_args(arguments)
     if options.profile != "paper":
         print(f"PLAN=yes is of PROFILE=paper; {options.profile} takes minutes to hours (README.md)", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""Measure a checkpoint: ``python -m companion evaluate mnist-ve --metrics fid,precision-recall,nll``.
+"""Evaluate a checkpoint: ``python -m companion evaluate mnist-ve --metrics fid,precision-recall,nll``.
 
-The checkpoint is a base model's name, or the path of a ``.safetensors`` file with its card beside it. The record goes
-to ``--out`` (default: below the build folder), a table to the screen.
+The checkpoint is a base model's name, or the path of a ``.safetensors`` file with its card beside it. The record is
+written to ``--out`` (default: in the build folder), and a table is printed.
 """
 
 import argparse
@@ -20,37 +20,37 @@ from companion.machine import pick_device
 __all__ = ["main"]
 
 HELP = {
-    "n": "samples",
-    "sampler": "as on the page about sampling: iPNDM, DDIM, DDPM, Heun, ...",
-    "evaluations": "of the network, an image",
+    "n": "number of samples",
+    "sampler": "sampler: iPNDM, DDIM, DDPM, Heun, ... (see the page on sampling)",
+    "evaluations": "network evaluations per image",
     "guidance": "weight of classifier-free guidance",
-    "features": "network of precision and recall",
-    "k": "neighbours of precision and recall",
-    "reference": "part of the set that distances and neighbours are taken to",
-    "reference_n": "its first so many images, 0 for all",
-    "resamples": "of the distances' bootstrap",
+    "features": "feature network for precision and recall",
+    "k": "number of neighbours for precision and recall",
+    "reference": "part of the data set to compare samples with",
+    "reference_n": "number of its images, from the first on; 0 for all",
+    "resamples": "bootstrap resamples for distances",
     "forget": "what is to be forgotten: 3, or 3,7, or dog",
-    "forget_n": "samples conditioned on it",
+    "forget_n": "number of samples conditioned on it",
     "before": "the checkpoint before unlearning, for pul",
-    "images": "test images of likelihoods",
-    "tolerance": "of the likelihood's ODE solver",
-    "strata": "of the bound's steps, 0 for every step",
-    "seed": "of all that is random",
+    "images": "number of test images for likelihoods",
+    "tolerance": "tolerance of the likelihood's ODE solver",
+    "strata": "number of strata of the bound's steps; 0 for every step",
+    "seed": "seed of everything random",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 where everything was measured, 1 where some of it could not be, 2 where nothing can."""
+    """Run the command line; return 0 if everything was measured, 1 if some of it could not be, 2 if nothing can be."""
     parser = argparse.ArgumentParser(prog="python -m companion evaluate", description=__doc__.partition("\n")[0])
     parser.add_argument("checkpoint")
-    parser.add_argument("--metrics", required=True, help=f"some of {','.join(METRICS)}")
+    parser.add_argument("--metrics", required=True, help=f"one or more of {','.join(METRICS)}")
     for name, text in HELP.items():
         field = Protocol.model_fields[name]
         choices = get_args(field.annotation) or None
         kind = str if choices else field.annotation
         text = f"{text} (default: {field.default})" if field.default != "" else text
         parser.add_argument(f"--{name.replace('_', '-')}", default=field.default, type=kind, choices=choices, help=text)
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU if there is one")
     parser.add_argument("--out", type=Path, help="default: evaluations/<checkpoint>-<sha256>.json in the build folder")
     options = parser.parse_args(arguments)
     try:

@@ -1,9 +1,9 @@
-"""Execute one page, with its own parameters or with others.
+"""Execute one page, with its default parameters or others.
 
 ``python -m companion page PAGE [-p name value]... [--profile recorded|smoke|laptop|paper]``
 
-The page's percent script is the truth; its paired notebook must agree with it. The page runs in a fresh kernel, its
-output is cleaned, and only then moved to its place: a page that fails leaves the last good output where it was.
+The page's percent script is authoritative; its paired notebook must agree with it. The page runs in a fresh kernel, and
+its output is cleaned before it replaces the old one: a page that fails leaves the last good output in place.
 """
 
 import argparse
@@ -36,11 +36,11 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class PageError(RuntimeError):
-    """A page that cannot be executed, or failed while it was; the message is meant for a reader."""
+    """A page cannot be executed, or failed; the message is meant for the reader."""
 
 
 def load(page: str):
-    """Read a page from its percent script, after a check that the paired notebook says the same."""
+    """Read a page from its percent script, after checking that the paired notebook agrees."""
     import jupytext
 
     folder = ROOT / "notebooks"
@@ -52,19 +52,19 @@ def load(page: str):
     if notebook.exists() and cells(jupytext.read(notebook)) != cells(content):
         raise PageError(f"{page}.py and {page}.ipynb differ; `make pair` copies the newer one over the older")
     for number, cell in enumerate(content.cells):
-        cell["id"] = f"cell-{number}"  # jupytext draws random ones
+        cell["id"] = f"cell-{number}"  # jupytext makes random ones
     return content
 
 
 def cells(notebook) -> list[tuple[str, str, list[str]]]:
-    """Return what two notebooks of a pair have to agree on: each cell's kind, source and tags."""
+    """Return what the two notebooks of a pair must agree on: each cell's kind, source and tags."""
     return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
 
 
 def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
-    """Return where the executed page belongs: in the book, or in a folder of its own for other parameters.
+    """Return the path of the executed page: in the book or, for other parameters, in its own folder.
 
-    An unknown parameter, and a value of another kind than the page's own, is an error here, before anything runs.
+    An unknown parameter or a value of the wrong type is an error here, before anything runs.
     """
     merged = _normalised(page, parameters)
     if rehearsal.factor() == 1 and merged == _normalised(page, {"profile": merged["profile"]}):
@@ -73,7 +73,7 @@ def output_path(page: str, parameters: Mapping[str, Any]) -> Path:
 
 
 def _normalised(page: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """All of the page's parameters, each of the page's own kind."""
+    """Return all of the page's parameters, each with the type of the page's own value."""
     try:
         check_profile(parameters["profile"])
         return normalised({"profile": "smoke"} | defaults(page), parameters)
@@ -82,11 +82,11 @@ def _normalised(page: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def clean(notebook, title: str = ""):
-    """Strip what would differ from run to run or does not belong on a page; return the notebook.
+    """Strip what would differ between runs or does not belong on a page; return the notebook.
 
-    What the page wrote to standard error goes to ours: it is read in the log, not in the book. papermill's cell of
-    injected parameters is dropped and the page's own cell says them, so that whoever downloads the page has one cell to
-    edit. What cells tagged ``key`` show moves up below the title. ``{run}`` in a caption becomes ``title``.
+    The page's standard error goes to ours, so it appears in the log and not in the book. papermill's injected
+    parameters move into the page's own cell, so that whoever downloads the page has one cell to edit. The output of
+    cells tagged ``key`` moves up below the title. ``{run}`` in a caption becomes ``title``.
     """
     keep = ("kernelspec", "language_info")
     notebook.metadata = {key: value for key, value in notebook.metadata.items() if key in keep}
@@ -108,8 +108,8 @@ def clean(notebook, title: str = ""):
 
 
 def _key_first(cells: list[Any]) -> list[Any]:
-    """The cells with what those tagged ``key`` show, the verdict's box and the key figure, right below the title; their
-    code stays where it is, so that the page still runs from top to bottom."""
+    """Move the output of cells tagged ``key``, the verdict's box and the key figure, right below the title. Their code
+    stays where it is, so that the page still runs from top to bottom."""
     import nbformat
 
     first = []
@@ -125,7 +125,7 @@ def _key_first(cells: list[Any]) -> list[Any]:
 
 
 def _one_cell_of_parameters(cells: list[Any]) -> list[Any]:
-    """The cells without papermill's injected one, whose values stand in the page's own cell."""
+    """Return the cells without papermill's injected one, with its values in the page's own cell."""
     injected = next((cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", [])), None)
     own = next((cell for cell in cells if "parameters" in cell.metadata.get("tags", [])), None)
     if injected is None or own is None:
@@ -141,7 +141,7 @@ def _one_cell_of_parameters(cells: list[Any]) -> list[Any]:
 
 
 def _joined(outputs: Iterable[Any]) -> list[Any]:
-    """Outputs with what was printed in several pieces, as a busy machine does, in one."""
+    """Join printed output that arrived in several pieces, as it does on a busy machine."""
     joined: list[Any] = []
     for output in outputs:
         if joined and output.get("name") == "stdout" == joined[-1].get("name"):
@@ -191,7 +191,7 @@ def execute(page: str, parameters: Mapping[str, Any]) -> Path:
 
 
 def _kernels() -> type:
-    """What starts the page's kernel: the stock manager, but as a fork that finds the libraries imported if it can."""
+    """Return the kernel manager: the stock one, but forking a process that has imported the libraries, if it can."""
     from jupyter_client import AsyncKernelManager
 
     class Warm(AsyncKernelManager):
@@ -203,7 +203,7 @@ def _kernels() -> type:
 
 
 def _title(page: str, target: Path) -> str:
-    """What the page's captions rest on: the committed record, else this run's, which stands beside the page."""
+    """Return the title for the page's captions: the committed record's, else this run's, which is beside the page."""
     found = recorded(page)
     for file in (target.parents[2] / "records" / target.parent.name / f"{page}.json", target.parent / "record.json"):
         if found is None and file.is_file():
@@ -212,7 +212,7 @@ def _title(page: str, target: Path) -> str:
 
 
 def end_with(process: int) -> None:
-    """End this process soon after another one has ended, even if that was killed; the kernel ends with us."""
+    """End this process soon after another one has ended, even if that was killed; the kernel ends with this process."""
 
     def watch() -> None:
         while True:
@@ -226,20 +226,20 @@ def end_with(process: int) -> None:
 
 
 def write_stamp(stamp: Path, made: Path) -> None:
-    """Write that ``made`` is up to date, with its sha256, so that a lost or altered file is seen."""
+    """Record that ``made`` is up to date, with its sha256, so that a lost or altered file is noticed."""
     write_whole(stamp, f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made.relative_to(build_folder())}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     warnings.filterwarnings("ignore", message="IProgress not found")  # no widgets are wanted here
-    from papermill.cli import _resolve_type  # the same reading of `-p name value` as papermill's own
+    from papermill.cli import _resolve_type  # so that `-p name value` is read as papermill reads it
 
     parser = argparse.ArgumentParser(prog="python -m companion page", description="Execute one page.")
     parser.add_argument("page")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--profile", default="smoke", help=" or ".join(PROFILES))
-    parser.add_argument("--stamp", type=Path, help="a file to write when the page is done")
+    parser.add_argument("--stamp", type=Path, help="file to write when the page is done")
     options = parser.parse_args(arguments)
     parameters = {"profile": options.profile} | {name: _resolve_type(value) for name, value in options.parameter}
     if "PAPERLIB_WORKFLOW" in os.environ:

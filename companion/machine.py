@@ -1,4 +1,4 @@
-"""What this machine can do, measured: the yardstick for how well a run uses it."""
+"""What this machine can do, measured, to judge how well a run uses it."""
 
 import copy
 import time
@@ -12,16 +12,16 @@ __all__ = ["matmul_rate", "operations", "pick_device", "say", "use_of_machine"]
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The device of that name; without one, a GPU where there is one, else the CPU."""
+    """Return the device of that name; without a name, a GPU if there is one, else the CPU."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device='cuda', but torch sees no GPU here")
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def matmul_rate(device: torch.device, precision: str = "float32", seconds: float = 0.2, rounds: int = 5) -> float:
-    """Operations per second of large matrix products: what the device reaches where nothing stands in its way.
+    """Return the operations per second of large matrix products: the best that the device reaches.
 
-    The best of ``rounds``, since other programs can only slow one down.
+    Takes the best of ``rounds``, since other programs can only slow one down.
     """
     size = 8192 if device.type == "cuda" else 1024
     a = torch.randn(size, size, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
@@ -44,8 +44,8 @@ def matmul_rate(device: torch.device, precision: str = "float32", seconds: float
 
 
 def operations(net: UNet, batch: int = 2) -> float:
-    """Floating-point operations of a forward and backward pass, an image; counted, not computed."""
-    from torch.utils.flop_counter import FlopCounterMode  # late: it imports Triton, a second
+    """Count the floating-point operations per image of a forward and backward pass, without computing it."""
+    from torch.utils.flop_counter import FlopCounterMode  # imported late: it imports Triton, which takes a second
 
     meta = copy.deepcopy(net).to("meta")
     with FlopCounterMode(display=False) as counter, torch.device("meta"):
@@ -54,7 +54,7 @@ def operations(net: UNet, batch: int = 2) -> float:
 
 
 def use_of_machine(net: UNet, images_per_second: float, device: torch.device, precision: str) -> str:
-    """In words, the share of the device that training ``net`` at this speed uses: arithmetic and a GPU's memory."""
+    """Say what share of the device training ``net`` at this speed uses: of its arithmetic and a GPU's memory."""
     reached, most = images_per_second * operations(net), matmul_rate(device, precision)
     text = f"{images_per_second:.0f} images/s, {reached / 1e9:.0f} GFLOP/s: "
     text += f"{reached / most:.0%} of what large matrix products reach here ({precision})"
@@ -65,5 +65,5 @@ def use_of_machine(net: UNet, images_per_second: float, device: torch.device, pr
 
 
 def say(text: str) -> None:
-    """Print a line, once for all processes."""
+    """Print a line once, in one of all processes."""
     PartialState().print(text, flush=True)

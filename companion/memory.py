@@ -1,4 +1,4 @@
-"""Peak memory of a computation, counted from its tensors: not the process's, which hardly ever shrinks."""
+"""Peak memory of a computation, counted from its tensors, because a process's memory hardly ever shrinks."""
 
 import gc
 import weakref
@@ -13,11 +13,11 @@ __all__ = ["peak_bytes"]
 
 
 class _Counted(TorchDispatchMode):
-    """Counts the bytes of every storage that an operation makes, from then until it is freed."""
+    """Counts the bytes of every storage that an operation creates, until it is freed."""
 
     def __init__(self):
         super().__init__()
-        self.bytes: dict[int, int] = {}  # storage -> its size, 0 of those that were there before
+        self.bytes: dict[int, int] = {}  # storage -> its size, 0 for those that existed before
         self.now = self.most = 0
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
@@ -42,10 +42,10 @@ class _Counted(TorchDispatchMode):
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device | str = "cpu") -> int:
-    """The most bytes of tensors that ``work()`` holds at once beyond what was there before.
+    """Return the peak memory of tensors in ``work()``, in bytes, beyond what was there before.
 
-    On a CPU it counts tensors one by one, which slows the work down, and sees nothing that an operation needs inside;
-    a GPU's allocator counts by itself.
+    On a CPU it counts tensors one by one, which slows the work down and misses memory used inside an operation; on a
+    GPU the allocator's own count is used.
     """
     gc.collect()
     if torch.device(device).type == "cuda":

@@ -1,9 +1,10 @@
-"""Classifiers of noisy images, one a data set: what exact negation reads P(class | x_t) from.
+"""Classifiers of noisy images, one per data set, which give exact negation its P(class | x_t).
 
 ``python -m companion noisy-classifier digits mnist`` trains them and writes checkpoints and cards; a card has accuracy
-and calibration at several noise levels. One network serves every process (:mod:`paperlib.nets.noisy_classifier`), and
-every choice of classes to forget; of a set with attributes the classes are their combinations
-(:func:`paperlib.data.splits.parted`). A snapshot in the build folder lets a run that was stopped go on, to the bit.
+and calibration at several noise levels. One network serves every process (:mod:`paperlib.nets.noisy_classifier`) and
+every choice of classes to forget; for a set with attributes, the classes are their combinations
+(:func:`paperlib.data.splits.parted`). A snapshot in the build folder lets an interrupted run continue, with bitwise the
+same result.
 """
 
 import hashlib
@@ -32,12 +33,12 @@ from paperlib.training import Training
 
 __all__ = ["LEVELS", "RECIPES", "Recipe", "build", "calibration", "images", "make", "noisy_classifier", "training"]
 
-LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # s = sigma / alpha at which a card says how good it is
+LEVELS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # s = sigma / alpha at which a card reports its quality
 BINS = 15  # of the expected calibration error (Guo et al., 2017)
 
 
 class Recipe(Settings):
-    """How a classifier is trained. No image is shifted or mirrored: P(class | x_t) is of the data as they are."""
+    """How a classifier is trained. No image is shifted or mirrored: P(class | x_t) is for the data as they are."""
 
     steps: int = Field(gt=0)  # updates of Adam
     batch_size: int = Field(128, gt=0)
@@ -56,32 +57,32 @@ RECIPES = {
 
 
 def build(name: str) -> NoisyClassifier:
-    """A fresh one for a set."""
+    """Return a fresh classifier of a set's noisy images."""
     if name not in RECIPES:
         raise ValueError(f"there is no classifier of noisy {name!r}; there are: {', '.join(RECIPES)}")
     recipe, channels = RECIPES[name], {"digits": 1, "mnist": 1}.get(name, 3)
-    outputs = len(images(name, "test").classes) if name in sets.EMBEDDED else 10  # the others need not be here
+    outputs = len(images(name, "test").classes) if name in sets.EMBEDDED else 10  # the other sets need not be present
     width = {"channels": recipe.channels, "multipliers": recipe.multipliers}
     return NoisyClassifier(channels, outputs, data_std=bases.DATA_STD.get(name, 0.5), **width)
 
 
 def images(name: str, part: str) -> Images:
-    """The images of a set, in the classes that its classifier tells apart."""
+    """Return the images of a set, labelled with the classes that its classifier distinguishes."""
     return parted(bases.images(name, part))
 
 
 def noisy_classifier(name: str) -> NoisyClassifier:
-    """The committed one of a set."""
+    """Load the committed classifier of a set's noisy images."""
     return checkpoints.load(build(name), f"noisy-classifier-{name}")
 
 
 def objective(model: NoisyClassifier, draws: torch.Generator, index: int, *, data: Images, size: int) -> dict:
-    """Cross-entropy on a random batch, each image at a noise level of its own."""
+    """Cross-entropy on a random batch, each image at its own noise level."""
     return {"loss": noisy_loss(model, *data.batch(size, draws), draws).mean()}
 
 
 def training(name: str, *, seed: int = 0) -> Training:
-    """The training of a set's classifier, at its start."""
+    """Return the training run of a set's classifier, before its first update."""
     recipe, data, stream = RECIPES[name], images(name, "train"), f"noisy-classifier/{name}"
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, stream, "init").initial_seed())
@@ -98,17 +99,17 @@ def training(name: str, *, seed: int = 0) -> Training:
 
 
 def snapshot_file(name: str, seed: int) -> Path:
-    """Where a run's snapshot stands: another recipe or seed has another file."""
+    """Return the path of a run's snapshot; every recipe and seed has its own file."""
     key = hashlib.sha256(f"{RECIPES[name].model_dump_json()} {seed}".encode()).hexdigest()[:12]
     return build_folder() / "classifiers" / f"noisy-{name}-{key}.pt"
 
 
 @torch.no_grad()
 def calibration(model: NoisyClassifier, data: Images, level: float, draws: torch.Generator) -> dict[str, float]:
-    """How good it is on images at one noise level.
+    """Measure a classifier on images at one noise level.
 
-    ``accuracy``; ``cross_entropy`` in nats; ``error``, the expected calibration error; ``temperature``, by which its
-    logits would have to be divided for the least cross-entropy on these images: below 1 it is too unsure.
+    Returns ``accuracy``; ``cross_entropy`` in nats; ``error``, the expected calibration error; ``temperature``, by
+    which its logits would have to be divided for the least cross-entropy on these images (below 1: underconfident).
     """
     log_s, x0 = torch.tensor(level).log(), data.images.float() / 127.5 - 1
     y = x0 + level * torch.randn(x0.shape, generator=draws)
@@ -127,7 +128,8 @@ def calibration(model: NoisyClassifier, data: Images, level: float, draws: torch
 
 
 def temperature(logits: Tensor, labels: Tensor) -> float:
-    """The T whose softmax(logits / T) has the least cross-entropy (Guo et al., 2017), by golden section in log T."""
+    """Return the T for which softmax(logits / T) has the least cross-entropy (Guo et al., 2017), by golden-section
+    search in log T."""
     from scipy.optimize import minimize_scalar
 
     def loss(log_T: float) -> float:
@@ -137,7 +139,7 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
-    """Train, round, evaluate as rounded on test images, and write the checkpoint and its card."""
+    """Train, round to fp16, evaluate the rounded weights on test images, and write the checkpoint and its card."""
     run, snapshot = training(name, seed=seed), snapshot_file(name, seed)
     for step in Resumable(run, snapshot):
         if step.index % 250 == 0:
@@ -150,7 +152,7 @@ def make(name: str, *, seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path
 
 
 def card(name: str, model: NoisyClassifier, run: Training, seed: int) -> dict[str, Any]:
-    """What its checkpoint's card says of a trained one."""
+    """Return what the checkpoint's card says about a trained classifier."""
     recipe, test = RECIPES[name], images(name, "test")
     draws = generator(seed, f"noisy-classifier/{name}", "evaluation")
     levels = [calibration(model, test, level, draws) for level in LEVELS]
@@ -171,7 +173,7 @@ def card(name: str, model: NoisyClassifier, run: Training, seed: int) -> dict[st
 
 
 def main() -> None:
-    """Train the classifiers of noisy images of the sets named."""
+    """Train the classifiers of noisy images of the named data sets."""
     train_named(make, RECIPES, main.__doc__)
 
 

@@ -1,4 +1,4 @@
-"""What the commands' options may be: refused by argparse, with the option's name, before any work is done."""
+"""Types of the commands' options: argparse refuses invalid values, naming the option, before any work is done."""
 
 import argparse
 import math
@@ -8,17 +8,17 @@ __all__ = ["folder_path", "natural_int", "non_negative", "positive_int"]
 
 
 def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
+    """Parse a whole number of at least 1."""
     return _whole(text, 1)
 
 
 def natural_int(text: str) -> int:
-    """A whole number of at least 0."""
+    """Parse a whole number of at least 0."""
     return _whole(text, 0)
 
 
 def non_negative(text: str) -> float:
-    """A finite number of at least 0."""
+    """Parse a finite number of at least 0."""
     try:
         value = float(text)
     except ValueError:
@@ -29,7 +29,7 @@ def non_negative(text: str) -> float:
 
 
 def folder_path(text: str) -> Path:
-    """A folder that is there or can be made: no part of the path is a file."""
+    """Parse the path of a folder that exists or can be made: no part of the path is a file."""
     path = Path(text)
     above = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
     if not above.is_dir():

@@ -1,7 +1,7 @@
-"""A Sphinx extension: the pages are read one after another, and written by ``writers`` processes at once.
+"""A Sphinx extension that reads the pages one after another and writes them in ``writers`` parallel processes.
 
-``jupyter-book build`` has no option for it. Reading cannot be shared: sphinx_proof says that it can and then has no
-method to put the parts together.
+``jupyter-book build`` has no option for it. Reading cannot be parallel: sphinx_proof says that it can, but has no
+method to merge the parts.
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ __all__ = ["setup"]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Make the extension known to Sphinx."""
+    """Register the extension with Sphinx."""
     app.add_config_value("writers", 1, rebuild="", types=[int])
     app.connect("env-updated", _share)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _share(app: Sphinx, env: BuildEnvironment) -> None:
-    """All is read: from here on Sphinx asks how many processes it may have, and only writes."""
+    """Set the number of processes once everything is read: from here on Sphinx only writes."""
     app.parallel = app.config.writers

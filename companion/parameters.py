@@ -1,7 +1,7 @@
-"""A page's parameters: read from its parameters cell, and made what that cell says they are, in this one place.
+"""A page's parameters, read from its parameters cell and converted to the types used there.
 
-papermill parses ``-p forget 1`` as a number, a notebook may hold a list, a record a text: whatever comes in takes the
-type of the page's own value, or is refused with the parameter's name, before a folder is chosen or anything is run.
+papermill parses ``-p forget 1`` as a number, a notebook may contain a list, a record a text: each value is converted to
+the type of the page's own value, or refused by the parameter's name, before a folder is chosen or anything is run.
 """
 
 import ast
@@ -12,19 +12,19 @@ from companion.code import CHECKOUT
 
 __all__ = ["PROFILES", "check_profile", "defaults", "normalised", "plain_values", "seed_list"]
 
-# What a run is: ``recorded`` shows what is committed and computes nothing; the others compute.
+# The profiles of a run: ``recorded`` shows committed results and computes nothing; the others compute.
 PROFILES = ("recorded", "smoke", "laptop", "paper")
 
 
 def check_profile(profile: Any) -> str:
-    """The profile, if it is one."""
+    """Return the profile, or raise if it is not one."""
     if profile not in PROFILES:
         raise ValueError(f"profile={profile!r} is not one of {', '.join(PROFILES)}")
     return profile
 
 
 def defaults(page: str) -> dict[str, Any]:
-    """The plain literals of the ``parameters`` cell of ``notebooks/<page>.py``, ``profile`` among them."""
+    """Return the plain literals of the ``parameters`` cell of ``notebooks/<page>.py``, including ``profile``."""
     script = CHECKOUT / "notebooks" / f"{page}.py"
     cells = ("\n" + script.read_text(encoding="utf-8")).split("\n# %%")
     cell = next((cell for cell in cells if '"parameters"' in cell.partition("\n")[0]), None)
@@ -44,16 +44,16 @@ def defaults(page: str) -> dict[str, Any]:
 
 
 def plain_values(names: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be a parameter among a notebook's names, where the page's script is not at hand."""
+    """Return what may be a parameter among a notebook's variables, for use without the page's script."""
     kinds = (bool, int, float, str, list)
     own = {name: value for name, value in names.items() if isinstance(value, kinds)}
     return {name: value for name, value in own.items() if name.islower() and not name.startswith("_")}
 
 
 def normalised(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` values, each of the type of the page's ``own``; those that are not given are the page's own.
+    """Return the ``given`` values, each converted to the type of the page's ``own``, and the page's own for the others.
 
-    An unknown name and a value that cannot be of that type are errors that name both.
+    An unknown name, or a value that cannot be converted, is an error that names both.
     """
     for name in given:
         if name not in own:
@@ -62,7 +62,7 @@ def normalised(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 
 
 def _like(name: str, default: Any, value: Any) -> Any:
-    """``value`` with the type of ``default``."""
+    """Return ``value`` converted to the type of ``default``."""
     kind = type(default)
     if kind is str and isinstance(value, list | tuple):
         value = ",".join(str(one) for one in value)
@@ -80,7 +80,7 @@ def _like(name: str, default: Any, value: Any) -> Any:
 
 
 def seed_list(seeds: str, few: int = 1) -> list[int]:
-    """The parameter ``seeds``, "0,1,2", each once; empty: the first ``few`` from 0 on."""
+    """Parse the parameter ``seeds``, such as "0,1,2", without repeats; empty means the first ``few`` from 0 on."""
     if not seeds:
         return list(range(few))
     words = seeds.split(",")

@@ -1,4 +1,4 @@
-"""Where a run came from: the commit, the code, the libraries, the machine."""
+"""The provenance of a run: commit, code, libraries and machine."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ LIBRARIES = ("torch", "numpy", "accelerate", "torchdiffeq", "safetensors", "pyda
 
 
 class Origin:
-    """What is known when a page starts: its code and its clock. :meth:`provenance` adds what is known at its end."""
+    """What is known when a page starts, its code and the time; :meth:`provenance` adds what is known at the end."""
 
     def __init__(self, page: str) -> None:
         self.start = time.monotonic()
@@ -27,7 +27,7 @@ class Origin:
         self.source_sha256 = page_sha256(page)  # now: a file edited during the run is not the code that ran
 
     def provenance(self) -> Provenance:
-        """Return the provenance of what the page has computed until now."""
+        """Return the provenance of what the page has computed so far."""
         return Provenance(
             commit=self.commit,
             dirty=self.dirty,
@@ -41,7 +41,7 @@ class Origin:
 
 
 def page_sha256(page: str) -> str:
-    """Hash the page's script and the files of ours that it imports; without a script, all of both packages."""
+    """Hash the page's script and the files of both packages that it imports; without a script, all of their files."""
     script = CHECKOUT / "notebooks" / f"{page}.py"
     if not script.is_file():
         return source_sha256(
@@ -53,8 +53,8 @@ def page_sha256(page: str) -> str:
 def git_state(checkout: Path) -> tuple[str, bool]:
     """Return the commit, and whether there are uncommitted changes outside ``results/`` and ``checkpoints/``.
 
-    Without git, or in a folder that is not a checkout of its own, the commit is ``"unknown"`` and counts as dirty:
-    nothing vouches for it but ``source_sha256``, which ``make record`` compares with a clean checkout.
+    Without git, or in a folder that is not a checkout of its own, the commit is ``"unknown"`` and counts as dirty. Only
+    ``source_sha256`` then identifies the code, and ``make record`` compares it with a clean checkout.
     """
     top = _git(checkout, "rev-parse", "--show-toplevel")
     commit = _git(checkout, "rev-parse", "HEAD")
@@ -66,7 +66,7 @@ def git_state(checkout: Path) -> tuple[str, bool]:
 
 
 def _git(checkout: Path, *command: str) -> str | None:
-    """Run git without taking its lock: pages run side by side. None where it fails or is not there."""
+    """Run git without taking its lock, since pages run side by side; return None if it fails or is missing."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         line = ["git", "--no-optional-locks", "-C", str(checkout), *command]
@@ -77,14 +77,14 @@ def _git(checkout: Path, *command: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that the run has imported."""
+    """Return the versions of Python and of the libraries that the run imported."""
     found = {name: metadata.version(name) for name in LIBRARIES if name in sys.modules}
     return {"python": platform.python_version(), **found}
 
 
 def device() -> str:
     """Return the accelerator's name, or the processor's with the number of threads that compute."""
-    import torch  # late: what only asks for folders need not wait for it
+    import torch  # imported late: commands that need only folders should not wait for it
 
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
@@ -102,6 +102,6 @@ def _processor() -> str:
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory that this process has held, in MB."""
+    """Return the peak memory of this process in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6, 1)  # macOS counts bytes, Linux KiB

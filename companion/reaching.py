@@ -1,4 +1,5 @@
-"""See what every page reaches: ``python -m companion reach`` writes ``results/reach.json`` (:mod:`companion.reach`)."""
+"""List the printed cells that each page covers: ``python -m companion reach`` writes ``results/reach.json``
+(:mod:`companion.reach`)."""
 
 import argparse
 import contextlib
@@ -44,11 +45,11 @@ NAMES = {"ur": "UR", "pul": "PUL", "fid": "FID", "u-fid": "u-FID", "rest-frechet
 
 
 class _Reached(Exception):
-    """The page has measured; nothing after it is of interest."""
+    """Raised once the page has measured; the rest of it is of no interest."""
 
 
 def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:
-    """In the place of a computation: a result of every name."""
+    """Return a result for every name, without computing anything."""
     sides = {"nll": ["NLL D_g", "NLL D_f"], "noised-nll": ["noised NLL D_g", "noised NLL D_f"]}
     sides["bound"] = ["bound D_g", "bound D_f"]
     names = [name for metric in metrics for name in sides.get(metric, [NAMES.get(metric, metric)])]
@@ -57,7 +58,7 @@ def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: A
 
 
 def _erased(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> dict[str, Result]:
-    """The same of EraseDiff's measures, which go by names of their own."""
+    """The same for EraseDiff's measures, which have their own names."""
     own = {"u-fid": ["u-FID"], "u-frechet": ["u-Frechet"], "p-forget": ["P(c_f|x_f)"]}
     own |= {"u-precision-recall": ["u-precision", "u-recall"]}
     names = [name for metric in metrics for name in own.get(metric, [metric])]
@@ -73,7 +74,7 @@ def _rows_alone(
 
 @contextlib.contextmanager
 def _answering() -> Iterator[None]:
-    """Every model is there, and every measure answers at once."""
+    """Pretend that every model exists and let every measure return at once."""
     drawn = {"accuracy": 50.0, "interval": [40.0, 60.0], "clean": 90.0, "n": 10, "evaluations": 1, "seconds": 1.0}
     spent = dict.fromkeys(("evaluations", "preparation", "inner", "updates", "seconds", "left", "reached"), 1.0)
     stubs = [
@@ -109,7 +110,7 @@ def _answering() -> Iterator[None]:
 
 
 def reaches(page: str, parameters: Mapping[str, Any]) -> set[str]:
-    """The printed cells that a page's rows are of, with these parameters. Call it inside of ``rehearsing``."""
+    """Return the printed cells that a page's rows cover with these parameters. Call it inside ``rehearsing``."""
     names: dict[str, Any] = {"__name__": "__main__"}
     with _answering(), contextlib.redirect_stdout(io.StringIO()):
         try:
@@ -124,7 +125,7 @@ def reaches(page: str, parameters: Mapping[str, Any]) -> set[str]:
 
 
 def every(rows: Mapping[str, list[dict[str, Any]]] = ROWS) -> list[dict[str, Any]]:
-    """Of each page and row: the parameters and the cells that they reach."""
+    """Return, for each page and row, the parameters and the cells that they cover."""
     with tempfile.TemporaryDirectory() as folder, rehearsing(Path(folder)):
         found = [
             {"page": page, "parameters": parameters, "cells": sorted(reaches(page, parameters))}

@@ -1,13 +1,13 @@
-"""Commit-ready copies of records: ``python -m companion record PAGE --profile laptop`` (``make record PAGE=...``).
+"""Copy a record to ``results/``, ready to commit: ``python -m companion record PAGE --profile laptop``.
 
-A record has the page's own parameters; ``--seeds 0,1,2`` takes the run with ``-p seeds 0,1,2``, and all others its own.
-The page's record and the images it names are copied from the build folder to ``results/<profile>/``, after checks that
-a reader of the scorecard relies on. Refused, each with one sentence: a missing record, the profile ``smoke``, a record
-that is not valid (an unknown id, a null, an id twice), an id that another page has recorded, code that has changed
-since the run, and a run with uncommitted changes.
+``make record PAGE=...`` does the same. A record is made with the page's default parameters; ``--seeds 0,1,2`` takes the
+run with ``-p seeds 0,1,2`` and defaults for the rest. The page's record and the images it names are copied from the
+build folder to ``results/<profile>/``, after checks that the scorecard relies on. Refused, each with one sentence: a
+missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a duplicate id), an id that another
+page has recorded, code that has changed since the run, and a run with uncommitted changes.
 
-A run on a copy without git cannot name its commit. Its record is accepted where its ``source_sha256`` is that of a
-checkout without uncommitted changes: the code that ran is then the code of that commit, which the copy names.
+A run on a copy without git cannot name its commit. Its record is accepted if its ``source_sha256`` is that of a
+checkout without uncommitted changes: the code that ran is then the code of that commit, and the copied record names it.
 """
 
 import argparse
@@ -27,9 +27,9 @@ RECORDED = ("laptop", "paper")
 
 
 def record(page: str, profile: str, seeds: str = "") -> Path:
-    """Copy a page's record to ``results/`` and return its new place; ``seeds`` are those of a run with others.
+    """Copy a page's record to ``results/`` and return its new path; ``seeds`` selects a run with other seeds.
 
-    What is refused raises a :class:`~companion.records.RecordError`.
+    Raises a :class:`~companion.records.RecordError` if the record is refused.
     """
     others = f' ARGS="-p seeds {seeds}"' if seeds else ""
     again = f"run `make page PAGE={page} PROFILE={profile}{others}` again"
@@ -63,7 +63,7 @@ def record(page: str, profile: str, seeds: str = "") -> Path:
 
 
 def _source(page: str, profile: str, seeds: str) -> Path:
-    """Where the run wrote its record."""
+    """Return where the run wrote its record."""
     if not seeds:
         return build_folder() / "records" / profile / f"{page}.json"
     try:
@@ -82,7 +82,7 @@ def _source(page: str, profile: str, seeds: str) -> Path:
 
 
 def _vouched(made: Record, again: str) -> Record:
-    """Return the record with a commit that holds the code that ran."""
+    """Return the record with the commit of the code that ran."""
     commit, dirty = git_state(CHECKOUT)
     if made.provenance.commit != "unknown":
         if made.provenance.dirty:
@@ -109,10 +109,14 @@ def _images_before(file: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m companion record", description="Record one page's run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m companion record", description="Copy a page's record to results/, ready to commit."
+    )
     parser.add_argument("page")
     parser.add_argument("--profile", default="laptop")
-    parser.add_argument("--seeds", default="", help="of a run with other seeds than the page's own, such as 0,1,2")
+    parser.add_argument(
+        "--seeds", default="", help="take a run with these seeds instead of the page's own, such as 0,1,2"
+    )
     options = parser.parse_args(arguments)
     try:
         print(f"recorded: {os.path.relpath(record(options.page, options.profile, options.seeds))}")

@@ -1,9 +1,9 @@
-"""Rehearsals: the path of a ``paper`` run with every amount divided by one number.
+"""Rehearsals: a ``paper`` run with every amount divided by one number.
 
 ``PAPERLIB_REHEARSAL=100000`` in the environment divides updates, batches, images, samples, sampler steps and widths of
-profile ``paper``; none falls below what ``smoke`` has, which is known to be enough for every step of the way. A
-solver's tolerance grows instead. All else is the paper's: data sets, networks, processes, methods, measures. What
-is computed stands apart from real runs, and nothing of it can be recorded.
+profile ``paper``. None falls below its value in ``smoke``, which is known to be enough for every step. A solver's
+tolerance grows instead. Everything else is the paper's: data sets, networks, processes, methods, measures. Results are
+kept apart from real runs and cannot be recorded.
 """
 
 import os
@@ -20,7 +20,7 @@ NARROWEST = 16  # channels: four groups of GroupNorm, and as many heads as any n
 
 
 def factor() -> int:
-    """What the amounts are divided by; 1 where nothing is rehearsed."""
+    """Return what the amounts are divided by; 1 outside of rehearsals."""
     text = os.environ.get(VARIABLE) or "1"
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{VARIABLE}={text!r} is not a positive number")
@@ -28,12 +28,12 @@ def factor() -> int:
 
 
 def scaled(paper: Mapping[str, Any], smoke: Mapping[str, Any]) -> dict[str, Any]:
-    """A page's amounts at ``paper``, divided; ``smoke`` has the least of each."""
+    """Return a page's amounts at ``paper``, divided; those of ``smoke`` are the minimum."""
     return {name: _divided(value, smoke.get(name)) for name, value in paper.items()}
 
 
 def fewer(amount: int, least: int = 1) -> int:
-    """One amount, divided."""
+    """Return one amount, divided."""
     return _divided(amount, least)
 
 
@@ -57,13 +57,13 @@ def _whole(value: Any) -> bool:
 
 
 def budget(paper: "Constant") -> "Constant":
-    """A base model's training, divided: two updates of four images at least."""
+    """Return a base model's training budget, divided: at least two updates of four images."""
     least = {"steps": 2, "batch_size": 4, "warmup": 0}
     changes = scaled({name: getattr(paper, name) for name in least}, least)
     return paper.model_copy(update=changes if factor() > 1 else {})
 
 
 def width(changes: Mapping[str, Any], channels: int = 128) -> dict[str, Any]:
-    """The changes to a paper's network, and in a rehearsal its channels."""
+    """Return the changes to a paper's network, including, in a rehearsal, fewer channels."""
     narrow = max(NARROWEST, channels // factor() // 4 * 4)
     return dict(changes) | ({"channels": narrow} if factor() > 1 else {})

@@ -1,10 +1,10 @@
 """Rehearse pages at ``paper``: ``python -m companion rehearse [PAGE ...] [-p NAME VALUE ...]``.
 
-The page's own cells run in this process, on small made-up files in the layout of the real sets' caches, from base
-models that are trained on them for a few updates, with every amount divided (:mod:`companion.rehearsal`). What it
-measures is worth nothing; that the way from the data to the record is whole, and which printed cells it reaches, is
-what is learnt. FID's network and CLIP are small random ones, so that no weights need be here. What a classifier says is
-read from a random projection of the pixels: of what untrained models draw, every class must be seen somewhere.
+The page's own cells run in this process with every amount divided (:mod:`companion.rehearsal`), on small made-up files
+in the layout of the real sets' caches, from base models trained on them for a few updates. The numbers are meaningless;
+the rehearsal shows that everything from the data to the record works, and which printed cells the page covers. FID's
+network and CLIP are small random ones, so no weights are needed. The classifiers' outputs come from a random projection
+of the pixels, so that every class occurs somewhere among the samples of untrained models.
 """
 
 import argparse
@@ -39,9 +39,9 @@ from paperlib.nets.noisy_classifier import NoisyClassifier
 __all__ = ["DIVISOR", "ROWS", "cells", "made_up", "main", "rehearse", "rehearsing"]
 
 DIVISOR = 100_000
-IMAGES = {"train": 120, "test": 60}  # of each part of a set; every class and attribute among them
+IMAGES = {"train": 120, "test": 60}  # per part of a set, with every class and attribute
 SIZES = {"mnist": (28, 1), "cifar10": (32, 3), "stl10": (96, 3), "celeba": (64, 3)}
-#: What is rehearsed of each page that has rows to choose; the others have one rehearsal, of their own parameters.
+#: The rehearsals of each page that has rows to choose; other pages have one, with their default parameters.
 ROWS: dict[str, list[dict[str, Any]]] = {
     "sgu_tab2_unlearning_and_nll": [{"dataset": name} for name in ("mnist", "cifar10", "stl10", "celeba")],
     "sgu_tab3_inpainting": [
@@ -63,7 +63,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 def made_up(folder: Path) -> None:
-    """Small files as ``python -m paperlib.data`` leaves them: a pattern for each class, and noise on it."""
+    """Write small files as ``python -m paperlib.data`` does: a pattern for each class, with noise."""
     draws = np.random.default_rng(0)
     for name, (size, channels) in SIZES.items():
         patterns = draws.integers(0, 256, (10, size, size, channels))
@@ -83,7 +83,7 @@ def made_up(folder: Path) -> None:
 
 @contextlib.contextmanager
 def rehearsing(folder: Path, divisor: int = DIVISOR) -> Iterator[None]:
-    """An environment in which ``paper`` is small, its data are made up, and nothing of the real runs is touched."""
+    """Provide an environment in which ``paper`` is small, its data are made up, and no real run is touched."""
     variables = {rehearsal.VARIABLE: str(divisor), "PAPERLIB_DATA": str(folder / "data"), "PAPERLIB_BUILD": str(folder)}
     with contextlib.ExitStack() as changed:
         changed.enter_context(patch.dict(os.environ, variables))
@@ -102,7 +102,7 @@ def rehearsing(folder: Path, divisor: int = DIVISOR) -> Iterator[None]:
 
 
 def _projection(device: torch.device | str = "cpu") -> Network:
-    """In the place of FID's network: 32 random features of 8 x 8 pixels."""
+    """Stand in for FID's network: 32 random features of 8 x 8 pixels."""
     W = torch.randn(3 * 8 * 8, 32, generator=torch.Generator().manual_seed(0))
 
     def extract(images: torch.Tensor) -> torch.Tensor:
@@ -112,12 +112,12 @@ def _projection(device: torch.device | str = "cpu") -> Network:
 
 
 def _seen(self: SmallCNN | CifarResNet, x: torch.Tensor) -> torch.Tensor:
-    """Logits in the place of a classifier's."""
-    return _projected(x, self.head) + 0 * self.head(self.features(x))  # a training needs its gradient
+    """Stand in for a classifier's logits."""
+    return _projected(x, self.head) + 0 * self.head(self.features(x))  # training needs a gradient
 
 
 def _seen_in_noise(self: NoisyClassifier, y: torch.Tensor, log_s: torch.Tensor) -> torch.Tensor:
-    """The same of noisy images: as unsure as there is noise."""
+    """The same for noisy images: the more noise, the less confident."""
     logits = _projected(y, self.head) / (1 + log_s.exp()).expand(len(y))[:, None]
     return logits + 0 * self.head.weight.sum()
 
@@ -129,7 +129,7 @@ def _projected(x: torch.Tensor, head: torch.nn.Linear) -> torch.Tensor:
 
 
 def _small_clip(*_: Any, **__: Any) -> clip.Clip:
-    """In the place of CLIP: a small network of its class, its weights random."""
+    """Stand in for CLIP: a small network of its class with random weights."""
     import open_clip
 
     vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 8, "head_width": 16}
@@ -139,7 +139,7 @@ def _small_clip(*_: Any, **__: Any) -> clip.Clip:
 
 
 def rehearse(page: str, **parameters: Any) -> Record:
-    """The record of a rehearsal. Call it inside of :func:`rehearsing`."""
+    """Return the record of a rehearsal. Call it inside :func:`rehearsing`."""
     own = normalised(defaults(page), {"profile": "paper", **parameters})
     for name in _needed(page, own):
         _model(name)
@@ -153,7 +153,7 @@ def rehearse(page: str, **parameters: Any) -> Record:
 
 
 def cells(page: str) -> Iterator[tuple[str, set[str]]]:
-    """Source and tags of a page's cells of code."""
+    """Yield the source and tags of a page's code cells."""
     import jupytext
 
     for cell in jupytext.read(CHECKOUT / "notebooks" / f"{page}.py").cells:
@@ -162,14 +162,14 @@ def cells(page: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def _needed(page: str, parameters: Mapping[str, Any]) -> list[str]:
-    """The papers' base models that a page may start from: those of its own paper, of the sets that it is asked for."""
+    """Return the papers' base models that a page may start from: those of its own paper, for the requested sets."""
     paper, asked = page.partition("_")[0], str(parameters.get("dataset") or "all")
     every = [base for base in bases.BASES.values() if base.paper == paper and not base.of]
     return [base.name for base in every if asked == "all" or base.dataset in asked.split(",")]
 
 
 def _model(name: str) -> None:
-    """A base model and its set's classifier, trained for a few updates, where they are not there yet."""
+    """Train a base model and its set's classifier for a few updates, if they do not exist yet."""
     base = bases.BASES[name]
     dataset = base.dataset
     if dataset in classifiers.LARGE and not (classifiers.folder_of(dataset) / f"classifier-{dataset}.json").is_file():
@@ -189,7 +189,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m companion rehearse", description=__doc__.partition("\n")[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="default: all of them")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    parser.add_argument("--divisor", type=positive_int, default=DIVISOR, help=f"of all amounts (default: {DIVISOR})")
+    parser.add_argument(
+        "--divisor", type=positive_int, default=DIVISOR, help=f"number to divide all amounts by (default: {DIVISOR})"
+    )
     options = parser.parse_args(arguments)
     if unknown := [page for page in options.pages if page not in pages]:
         parser.error(f"{unknown[0]} is not one of {', '.join(pages)}")
@@ -203,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
                         reached = {value.claim for value in rehearse(page, **row).values if hasattr(value, "value")}
                     printed = sum(not claim.startswith("ours.") for claim in reached)
                     print(f"{said}: {time.monotonic() - start:.0f} s, {printed} printed cells", flush=True)
-                except Exception as error:  # whatever a page fails with: the others are rehearsed too
+                except Exception as error:  # however a page fails, the others are still rehearsed
                     failed += 1
                     print(f"{said}: FAILED, {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     return 1 if failed else 0

@@ -1,8 +1,8 @@
 """Measured rows: what a measure yields, and how the rows of several seeds become the values of a record.
 
-A row is one number of one seed with its own facts: data set, process, method and every setting of the model, metric,
-forgotten classes, test side and protocol of the measure. Facts come from what ran. Rows that agree in all facts but the
-seed are one value of the record; its id follows from the facts (:func:`companion.claims.join`).
+A row is one number for one seed with its facts: data set, process, method and every setting of the model, metric,
+forgotten classes, test side and protocol of the measure. Facts come from what actually ran. Rows that agree in all
+facts but the seed become one value of the record; its id follows from the facts (:func:`companion.claims.join`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,21 +15,21 @@ from companion.units import SHARES
 
 __all__ = ["Row", "gather", "row"]
 
-#: The facts that name a row of ours, in this order; the last but one and the last make row and column.
+#: The facts that name one of our rows, in this order; the last two become the row and the column.
 NAMING = ("dataset", "process", "forget", "test", "gamma", "variant", "method", "metric")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number of one seed.
+    """One number for one seed.
 
     Args:
         value: the number, in the metric's unit.
         metric: a name in ``claims/metrics.yaml``.
-        n: samples, images or points behind it.
-        seed: of what varies from run to run.
-        interval: 95 %, over the ``n``; None where there is none.
-        unit: where it is not the metric's usual one.
+        n: the number of samples, images or points behind it.
+        seed: the seed of what varies between runs.
+        interval: the 95 % interval over the ``n``; None if there is none.
+        unit: the unit, if not the metric's usual one.
         facts: everything else, by name.
     """
 
@@ -43,20 +43,20 @@ class Row:
 
 
 def row(value: float, *, metric: str, n: int, seed: int = 0, interval=None, unit: str = "", **facts: Any) -> Row:
-    """A row, its facts as keywords; ``dataset`` and ``method`` are required of a record's value."""
+    """Return a row, with its facts as keywords; a record's value needs ``dataset`` and ``method``."""
     ends = None if interval is None else tuple(map(float, interval))
     return Row(float(value), metric, n, seed, ends, unit, plain(facts))
 
 
 def gather(rows: Iterable[Row], page: str, tables: Sequence[str] = (), by: Sequence[str] = ()) -> list[Value]:
-    """The record's values: one for all rows that agree in every fact but the seed, in the order of their first rows.
+    """Return the record's values, one for all rows that agree in every fact but the seed, in the order of first rows.
 
     Args:
-        rows: of all seeds.
-        page: whose record it is.
-        tables: the papers' tables that the page reproduces, such as ``"sgu.tab2_ur"``: where a printed cell's facts are
-            all met, the value has that cell's id.
-        by: facts that tell rows of ours apart where ``companion.rows.NAMING`` does not.
+        rows: the rows of all seeds.
+        page: the page whose record it is.
+        tables: the papers' tables that the page reproduces, such as ``"sgu.tab2_ur"``. A value with all the facts of a
+            printed cell gets that cell's id.
+        by: facts that distinguish our own rows where ``companion.rows.NAMING`` does not.
     """
     groups: dict[str, list[Row]] = {}
     for one in rows:
@@ -70,7 +70,7 @@ def gather(rows: Iterable[Row], page: str, tables: Sequence[str] = (), by: Seque
         facts = {name: value for name, value in first.facts.items() if name not in ("dataset", "method")}
         intervals = [list(one.interval) for one in several if one.interval]
         known = {"metric": first.metric} | facts | ({"ci95_images": intervals} if intervals else {})
-        known |= {"n_per_seed": ns} if len(set(ns)) > 1 else {}  # of samples that are not what is to be forgotten
+        known |= {"n_per_seed": ns} if len(set(ns)) > 1 else {}  # the number of samples that do not show D_f varies
         own = {"dataset": first.facts.get("dataset", ""), "method": first.facts.get("method", "")}
         ident = claims.join({**known, **own, "unit": unit}, tables) or _own(page, {**known, **own}, by)
         if ident in taken:

@@ -1,4 +1,4 @@
-"""Named streams of random numbers: one generator for each seed, step and purpose, and no global one."""
+"""Named streams of random numbers: one generator for each seed, step and purpose, and no global generator."""
 
 import hashlib
 
@@ -14,10 +14,10 @@ def generator(seed: int, step: str, stream: str, device: torch.device | str = "c
 
     Args:
         seed: the page's seed, not negative.
-        step: the name of the step that draws, such as ``"pretrain"``.
-        stream: what is drawn, one of ``STREAMS``. Streams are independent, so that drawing more noise
-            leaves the order of the data as it was.
-        device: where it draws. A GPU's numbers are others than a CPU's.
+        step: the name of the step that uses it, such as ``"pretrain"``.
+        stream: what the numbers are for, one of ``STREAMS``. Streams are independent: drawing more noise does not
+            change the order of the data.
+        device: where the numbers are generated. A GPU's differ from a CPU's.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed={seed!r} is not allowed: an integer of at least 0 expected")

@@ -1,4 +1,4 @@
-"""Training that survives a kill: iterate a run from its snapshot, and leave a new one every so many seconds."""
+"""Training that survives a kill: iterate a run from its snapshot, and write a new one at regular intervals."""
 
 import time
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ __all__ = ["Resumable"]
 
 
 class Resumable:
-    """``run``, taken up where ``file`` has a snapshot of it, and followed::
+    """Iterate ``run``, starting from the snapshot in ``file`` if there is one::
 
         for step in Resumable(run, file):
             ...
 
-    Whatever stops the iteration, at most ``every`` seconds of training are lost; a ``deadline`` loses none. Of several
-    processes the first one writes, and all stop at the same update.
+    Whatever stops the iteration, at most ``every`` seconds of training are lost; a ``deadline`` loses none. With
+    several processes, the first one writes, and all stop at the same update.
 
     Args:
         run: a fresh training run.
-        file: the snapshot, replaced in one move. Name it after everything that makes the run what it is.
+        file: the snapshot, replaced atomically. Name it after everything that determines the run.
         every: seconds of training between two snapshots.
-        deadline: ``time.monotonic()`` when to stop; None to go on to the end.
-        points: how many points ``curve`` has for the whole run.
+        deadline: the value of ``time.monotonic()`` at which to stop; None to continue to the end.
+        points: the number of points in ``curve`` for the whole run.
     """
 
     def __init__(
@@ -36,16 +36,18 @@ class Resumable:
         self.run, self.file, self.every, self.deadline = run, file, every, deadline
         self.window = max(1, run.steps // points)
         self.curve: list[tuple[int, float]] = []  # update, mean loss over the window that ends there
-        self._since, self._sum = run.index, 0.0  # the window's losses after that update
+        self._since, self._sum = run.index, 0.0  # losses in the window after that update
         if file.is_file():
             saved = torch.load(file, map_location="cpu", weights_only=True)
             run.load_state_dict(saved["training"])
             self.curve, self._sum = [tuple(point) for point in saved["curve"]], saved["sum"]
-            self._since = saved.get("since", run.index - run.index % self.window)  # in older ones its start
+            self._since = saved.get(
+                "since", run.index - run.index % self.window
+            )  # older snapshots: the start of the window
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the run is finished."""
         return self.run.index >= self.run.steps
 
     def __iter__(self) -> Iterator[Step]:
@@ -70,7 +72,7 @@ class Resumable:
         return reduce(late, "sum").item() > 0
 
     def save(self) -> None:
-        """Write the snapshot: everything that the run needs to go on to the bit."""
+        """Write the snapshot: everything that the run needs to continue with bitwise the same result."""
         if not self.run.processes.is_main_process:
             return
         with whole(self.file) as draft:

@@ -1,8 +1,8 @@
-"""Commands that find the large libraries imported: one server imports them once, and a fork of it runs each command.
+"""Commands that start with the large libraries imported: a server imports them once, and forks for each command.
 
 ``python -m companion.warm MODULE ARGUMENT...`` does what ``python -m MODULE ARGUMENT...`` does, in this folder, with
-this environment, input and output. Inside of :func:`server` it is a fork; anywhere else it is a process of its own.
-Our own two packages are not imported beforehand: a page runs the code that stands in the files when it starts.
+this environment, input and output. Inside :func:`server` it is a fork; anywhere else it is a separate process. Our own
+two packages are not imported in advance: a page runs the code that is in the files when it starts.
 """
 
 import atexit
@@ -28,8 +28,8 @@ from typing import NoReturn
 
 __all__ = ["LIBRARIES", "command", "server"]
 
-#: What the pages, and what executes them, import. None of these looks, while it is imported, at what runs, as
-#: matplotlib's backend for notebooks does, which wants a kernel then.
+#: What the pages, and the code that executes them, import. None of these looks at the running program on import, unlike
+#: matplotlib's backend for notebooks, which then needs a kernel.
 LIBRARIES = (
     "torch",
     "torch._dynamo",  # every optimiser imports it when it is made: three seconds
@@ -52,16 +52,16 @@ ADDRESS = "PAPERLIB_WARM"  # the environment variable that names the server's so
 
 
 def command(module: str) -> list[str]:
-    """The beginning of the command line that runs ``module``, as a fork where there is a server."""
+    """Return the beginning of the command line that runs ``module``, as a fork if there is a server."""
     return [sys.executable, "-m", *(["companion.warm"] if ADDRESS in os.environ else []), module]
 
 
 @contextlib.contextmanager
 def server(libraries: Sequence[str] = LIBRARIES) -> Iterator[None]:
-    """Have a server for the commands that are started inside of the block, here or in processes below this one.
+    """Run a server for the commands that are started inside the block, by this process or its children.
 
-    It imports nothing before the first command comes, and ends with this process, even if that is killed. There is
-    none on macOS, whose own libraries do not survive a fork.
+    It imports nothing before the first command arrives, and ends with this process, even if that is killed. There is no
+    server on macOS, whose own libraries do not survive a fork.
     """
     if sys.platform == "darwin":
         yield
@@ -69,7 +69,7 @@ def server(libraries: Sequence[str] = LIBRARIES) -> Iterator[None]:
     address = str(Path(tempfile.mkdtemp(prefix="companion-"), "warm"))
     line = [sys.executable, "-c", f"from companion import warm; warm.serve({address!r}, {tuple(libraries)!r})"]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
-        process.stdout.read(1)  # it listens
+        process.stdout.read(1)  # wait until it listens
         os.environ[ADDRESS] = address
         try:
             yield
@@ -79,11 +79,11 @@ def server(libraries: Sequence[str] = LIBRARIES) -> Iterator[None]:
 
 
 def serve(address: str, libraries: Sequence[str]) -> NoReturn:
-    """Run a fork of this process for each command that comes, until our input ends."""
+    """Fork this process for each command that arrives, until its standard input ends."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
-    os.dup2(2, 1)  # whoever reads our output sees its end
+    os.dup2(2, 1)  # closes our output, which the parent reads
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
         import_libraries(libraries)
@@ -93,19 +93,19 @@ def serve(address: str, libraries: Sequence[str]) -> NoReturn:
             listener.close()
             obey(connection)
         connection.close()
-    shutil.rmtree(Path(address).parent)  # here, because who started us may have been killed
+    shutil.rmtree(Path(address).parent)  # here, because the parent may have been killed
     os._exit(0)
 
 
 def bury(*signal_and_frame: object) -> None:
-    """Take leave of the forks that have ended, so that their seconds count as this process's children's."""
+    """Reap the forks that have ended, so that their seconds count as those of this process's children."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
 def import_libraries(names: Sequence[str]) -> None:
-    """Import what is not imported yet, and keep the garbage collector off it: the forks share what is not touched."""
+    """Import what is not imported yet, and hide it from the garbage collector, so that forks share the memory."""
     with warnings.catch_warnings(action="ignore"):
         for name in names:
             importlib.import_module(name)
@@ -113,7 +113,7 @@ def import_libraries(names: Sequence[str]) -> None:
 
 
 def obey(connection: socket.socket) -> NoReturn:
-    """Run in this fork what the other side of ``connection`` asks for, tell it the exit status, and end."""
+    """Run in this fork what the other side of ``connection`` asks for, send back the exit status, and end."""
     request, streams, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     while not request.endswith(b"\n"):
         request += connection.recv(1 << 20)
@@ -143,11 +143,11 @@ def obey(connection: socket.socket) -> NoReturn:
     atexit._run_exitfuncs()
     sys.stdout.flush()
     connection.send(bytes([status]))
-    os._exit(status)  # taking the libraries down would copy all of them into this process first: a second
+    os._exit(status)  # tearing the libraries down would copy them into this process first, which takes a second
 
 
 def ask(address: str, words: list[str]) -> int:
-    """Have the server run a command and return its exit status; end when what started us has ended."""
+    """Have the server run a command and return its exit status; end when the parent process has ended."""
     parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
@@ -159,7 +159,7 @@ def ask(address: str, words: list[str]) -> int:
         while not select.select([connection], [], [], 1)[0]:
             if os.getppid() != parent:
                 return 1
-        return (connection.recv(1) or b"\1")[0]  # it ended without a word: it was killed
+        return (connection.recv(1) or b"\1")[0]  # no answer: it was killed
 
 
 def main() -> int:

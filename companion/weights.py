@@ -1,9 +1,9 @@
-"""Give a base model weights that others have trained: ``python -m companion weights NAME SOURCE``.
+"""Import published weights for a base model: ``python -m companion weights NAME SOURCE``.
 
-``NAME`` is a base model of a paper's size, such as ``erasediff-cifar10-ddpm-labels``; ``SOURCE`` a diffusers folder,
+``NAME`` is a base model of a paper's size, such as ``erasediff-cifar10-ddpm-labels``. ``SOURCE`` is a diffusers folder,
 the name of one on its hub (``google/ddpm-cifar10-32``, which needs a network), or a checkpoint in the layout of SA,
 SalUn and EraseDiff or of score_sde (:mod:`paperlib.nets.published`). The weights are copied beside the data, with a
-card that says where they come from; every page then starts from them, and the campaign has nothing left to train.
+card that says where they come from. Every page then starts from them, and the campaign does not train this model.
 """
 
 import argparse
@@ -18,7 +18,7 @@ __all__ = ["bring", "main"]
 
 
 def bring(name: str, source: str) -> Path:
-    """Copy the weights at ``source`` to where the base model ``name`` is looked for."""
+    """Copy the weights at ``source`` to the place of the base model ``name``."""
     able = [base.name for base in BASES.values() if base.paper and not base.of]
     if name not in able:
         raise ValueError(f"name={name!r} is not one of {', '.join(able)}")
@@ -31,13 +31,13 @@ def bring(name: str, source: str) -> Path:
         "network": BASES[name].preset,
         "source": source,
         "layout": layout_of(state),
-        "samples_seen": budget.samples,  # what the campaign would show it: it has nothing left to do
+        "samples_seen": budget.samples,  # as many as in the campaign, which then has nothing left to do
     }
     return checkpoints.save(model, name, card, BASES[name].folder, precise=True)
 
 
 def _local(source: str) -> Path:
-    """A folder or file as it is; else a hub's folder, fetched."""
+    """Return a folder or file as it is; otherwise download the folder from the hub."""
     if Path(source).exists() or source.count("/") != 1 or source.startswith("."):
         return Path(source)
     from huggingface_hub import snapshot_download

@@ -1,6 +1,6 @@
-"""Make the book: ``python -m companion book --profile smoke --jobs 2 --solutions yes``.
+"""Build the book: ``python -m companion book --profile smoke --jobs 2 --solutions yes``.
 
-Snakemake decides what is stale and runs it; this module holds the lock, shows the progress, and ends with what failed.
+Snakemake decides what is stale and runs it; this module holds the lock, shows progress, and reports failures.
 """
 
 import argparse
@@ -28,19 +28,19 @@ __all__ = ["Progress", "drop_stale_stamps", "make_book"]
 
 
 class Progress(logging.Filter):
-    """Listens to Snakemake's log and says in one line what starts and what ended; nothing else is shown."""
+    """Listens to Snakemake's log and prints one line for each job that starts or ends; nothing else is shown."""
 
     def __init__(self, retried: bool = False) -> None:
         super().__init__()
         self.running: dict[int, tuple[str, float]] = {}
         self.failed: dict[str, str] = {}  # name -> log file
-        self.errors: list[str] = []  # Snakemake's own, about the workflow
+        self.errors: list[str] = []  # Snakemake's own errors, about the workflow
         self.left = 0
-        self.retried = retried  # whether what failed is begun again
+        self.retried = retried  # whether failed jobs are retried
         self.interrupted = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Take note of a record; let none through."""
+        """Process a log record; let none through."""
         event = getattr(getattr(record, "event", None), "name", None)
         if event == "RUN_INFO":
             self.left = record.stats["total"]
@@ -51,7 +51,7 @@ class Progress(logging.Filter):
         elif event == "JOB_FINISHED":
             name, start = self.running.pop(record.job_id)
             self.left -= 1
-            self.failed.pop(name, None)  # it was tried again
+            self.failed.pop(name, None)  # a retry succeeded
             print(f"{name}: {time.monotonic() - start:.0f} s, {self.left} left", flush=True)
         elif event == "JOB_ERROR" and not self.interrupted:
             name, start = self.running.pop(record.jobid)
@@ -64,7 +64,7 @@ class Progress(logging.Filter):
         return False
 
     def interrupt(self, signal_number: int, frame: object) -> None:
-        """Take note of Ctrl-C before Snakemake hears of it: what it ends did not fail."""
+        """Note Ctrl-C before Snakemake receives it: the jobs it ends did not fail."""
         self.interrupted = True
         signal.default_int_handler(signal_number, frame)
 
@@ -82,7 +82,7 @@ class Progress(logging.Filter):
 
 
 def drop_stale_stamps(build: Path) -> None:
-    """Delete the stamp of every page, and of the book, whose file is gone or is not what the stamp says."""
+    """Delete the stamps of pages, and of the book, whose file is missing or does not match the stamp."""
     for stamp in [*build.glob("steps/*/*.page"), *build.glob("steps/html")]:
         digest, _, name = stamp.read_text().strip().partition("  ")
         made = build / name
@@ -91,8 +91,8 @@ def drop_stale_stamps(build: Path) -> None:
 
 
 def slurm(build: Path, jobs: int) -> list[str]:
-    """Snakemake's options for jobs of Slurm. What a node loses is begun again, twice; account and partition are
-    ``sbatch``'s own, SBATCH_ACCOUNT and SBATCH_PARTITION in the environment."""
+    """Return Snakemake's options for Slurm jobs. Jobs lost by a node are retried twice; ``sbatch`` reads account and
+    partition from SBATCH_ACCOUNT and SBATCH_PARTITION in the environment."""
     command = ["--executor", "slurm", "--jobs", str(jobs), "--retries", "2", "--latency-wait", "60"]
     command += ["--seconds-between-status-checks", "20"]
     accounts = shutil.which("sacct") and subprocess.run(["sacct", "-n"], capture_output=True).returncode == 0
@@ -101,7 +101,7 @@ def slurm(build: Path, jobs: int) -> list[str]:
 
 
 def make_book(profile: str, jobs: int, solutions: str, cluster: str = "no", only: str = "") -> int:
-    """Compute what is stale and build the book, or compute ``only`` some pages; return the exit status."""
+    """Compute what is stale and build the book, or compute ``only`` the named pages; return the exit status."""
     from snakemake import cli
     from snakemake.logging import logger
 
@@ -109,7 +109,7 @@ def make_book(profile: str, jobs: int, solutions: str, cluster: str = "no", only
     drop_stale_stamps(build)
     logger.addFilter(progress)
     signal.signal(signal.SIGINT, progress.interrupt)
-    # Our own lock ends with this process, whatever ends it; Snakemake's would have to be removed by hand.
+    # Our own lock is released however this process ends; Snakemake's would have to be removed by hand.
     command = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--nolock"]
     command += slurm(build, jobs) if cluster == "slurm" else ["--cores", str(jobs)]
     command += ["--workflow-profile", "none", "--keep-going", "--rerun-incomplete"] + (["pages"] if only else [])
@@ -135,12 +135,12 @@ def make_book(profile: str, jobs: int, solutions: str, cluster: str = "no", only
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m companion book", description="Make the book.")
+    parser = argparse.ArgumentParser(prog="python -m companion book", description="Build the book.")
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--jobs", type=positive_int, default=2)
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
-    parser.add_argument("--cluster", choices=["no", "slurm"], default="no", help="pages and steps as jobs of Slurm")
-    parser.add_argument("--only", default="", help="pages, with commas between; the book is not built")
+    parser.add_argument("--cluster", choices=["no", "slurm"], default="no", help="run pages and steps as Slurm jobs")
+    parser.add_argument("--only", default="", help="only these pages, separated by commas; the book is not built")
     options = parser.parse_args()
     fix_environment()
     pages = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
