@@ -17,10 +17,10 @@
 # (foundations-sampling)=
 # # Foundations: sampling and likelihood
 #
-# Every page of this book draws samples from a model, before and after it has forgotten, and many ask how likely real images are under it.
-# Both answers depend on *how* one asks: on the sampler, on how often it asks the network, on how a likelihood is computed. This page
-# compares the ways on one pair of models. SGU {cite}`sgu` says that a DDPM's likelihood cannot be calculated, and prints a backslash in its
-# place; what can be calculated, and what cannot, is below too.
+# Every page of this book samples from a model before and after it forgets, and many measure how likely real images are under it.
+# Both results depend on *how* they are computed: on the sampler, on how often it evaluates the network, and on how the likelihood is defined.
+# This page compares the options on one pair of models. SGU {cite}`sgu` says that a DDPM's likelihood cannot be calculated, and prints a
+# backslash in its place; below we also show what can be calculated and what cannot.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper: images, evaluations
@@ -52,17 +52,17 @@ if page.recorded:
         for name, evaluations in [("iPNDM", 10), ("iPNDM", 50), ("DDPM", 50), ("DDPM", 250)]
     )
 page.verdict(
-    claim='SGU leaves out a DDPM\'s NLL, since "the DDPM architecture cannot calculate exact NLL values", and to draw from a DDPM is often said to take its 1,000 steps.',
-    found=f"Read as a score, the DDPM has an NLL like any SDE's, {ode:.2f} bits/dim, and its chain has a bound, {chain.value:.2f}. iPNDM is as far from real images with 10 evaluations ({few:.1f}) as with 50 ({many:.1f}); ancestral sampling with 50 is nearer ({ancestral:.1f}) and gains nothing by 250 ({long:.1f}).",
-    verdict="The backslash in SGU's Table 5 could be a number. Compare models under one sampler with one number of evaluations, say which, and compare likelihoods of one kind only.",
-    rests=f"Likelihoods of {chain.n} test images. The distance is Fréchet's in our classifier's features, no FID.",
+    claim='SGU leaves out a DDPM\'s NLL, since "the DDPM architecture cannot calculate exact NLL values", and sampling from a DDPM is often said to take its 1,000 steps.',
+    found=f"Read as a score, the DDPM has an NLL like any SDE, {ode:.2f} bits/dim, and its chain has a bound, {chain.value:.2f}. iPNDM is as far from real images with 10 evaluations ({few:.1f}) as with 50 ({many:.1f}); ancestral sampling with 50 is closer ({ancestral:.1f}) and gains nothing from 250 ({long:.1f}).",
+    verdict="The backslash in SGU's Table 5 could be a number. Compare models with the same sampler and number of evaluations, say which, and compare only likelihoods of the same kind.",
+    rests=f"Likelihoods of {chain.n} test images. The distance is a Fréchet distance in our classifier's features, not FID.",
     holds=[abs(few - many) < 0.2, ancestral < 0.7 * many, long > ancestral - 0.1],
 )
 
 # %% [markdown]
-# ## Two equations back
+# ## Two reverse equations
 #
-# A process takes data to noise, $x_t = \alpha_t x_0 + \sigma_t z$. Two equations lead back along the same densities $p_t$ ({ref}`sgu-fig1` uses the second):
+# A process turns data into noise, $x_t = \alpha_t x_0 + \sigma_t z$. Two equations go back through the same densities $p_t$ ({ref}`sgu-fig1` uses the second):
 #
 # ```{math}
 # :label: eq-back
@@ -72,14 +72,14 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# The second has no noise: it moves each $x_T$ to one $x_0$. Divided by $\alpha_t$ it is simpler than it looks. With $r = \sigma_t / \alpha_t$,
+# The second has no noise: it maps each $x_T$ to one $x_0$. Divided by $\alpha_t$, it becomes simple. With $r = \sigma_t / \alpha_t$,
 #
 # ```{math}
 # :label: eq-ddim
 # \frac{d}{dr}\,\frac{x}{\alpha_t} = \varepsilon(x, t),
 # ```
 #
-# and Euler's method for it is DDIM {cite}`song2021ddim`. Here it is in full, on a DDPM of scikit-learn's digits:
+# and Euler's method for this equation is DDIM {cite}`song2021ddim`. Here it is in full, for a DDPM of scikit-learn's digits:
 
 # %%
 import torch
@@ -99,10 +99,10 @@ with torch.no_grad():
 print(f"{len(x)} images, values from {x.min():.2f} to {x.max():.2f}")
 
 # %% [markdown]
-# All samplers of {py:mod}`paperlib.sampling` are called alike, on a model trained as an SDE or as a DDPM, and yield a state after every step:
-# `for state in ddim(model, x, steps=20): ...`. Those that solve the first equation draw noise on the way; those that solve the second do not.
+# All samplers in {py:mod}`paperlib.sampling` have the same signature, for models trained as an SDE or as a DDPM, and yield a state after every step:
+# `for state in ddim(model, x, steps=20): ...`. Those that solve the first equation add noise along the way; those that solve the second do not.
 #
-# | sampler | equation | order | evaluations of $n$ steps |
+# | sampler | equation | order | evaluations in $n$ steps |
 # |---|---|---|---|
 # | DDPM {cite}`ho2020`, ancestral | first, exact Gaussian steps | 1 | $n$ |
 # | Euler-Maruyama | first | 1 | $n$ |
@@ -110,27 +110,27 @@ print(f"{len(x)} images, values from {x.min():.2f} to {x.max():.2f}")
 # | DDIM {cite}`song2021ddim` | second, in $r$ | 1 | $n$ |
 # | Heun {cite}`karras2022` | second, in $r$ | 2 | $2n - 1$ |
 # | DPM-Solver++(2M) {cite}`lu2022` | second, in $\log r$ | 2 | $n$ |
-# | iPNDM {cite}`zhang2023` | second, in $r$, three slopes remembered | 2 | $n$ |
+# | iPNDM {cite}`zhang2023` | second, in $r$, remembers three slopes | 2 | $n$ |
 #
 # ## How likely is an image?
 #
-# Along the second equation the change of volume is known, so a density is too {cite}`song2021`:
+# Along the second equation the change of volume is known, and therefore the density too {cite}`song2021`:
 #
 # ```{math}
 # :label: eq-nll
 # \log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla\!\cdot\!\Bigl[f(t)\,x - \tfrac12\,g(t)^2\,s(x, t)\Bigr]\,dt .
 # ```
 #
-# Pixels are integers, and a density of integers means nothing. So each pixel $u$ becomes a random point of its interval, $2(u + U[0,1))/256 - 1$,
-# and the density is integrated over that cube, of side $1/128$: by Jensen's inequality the mean of $-\log_2 p$ is at least $-\log_2$ of the
-# probability of the 8-bit image, minus 7 bits for every dimension. Hence the unit: bits a dimension, plus 7. (On data scaled to $[0, 1]$ the
-# side is $1/256$ and the offset 8. {ref}`sgu-tab1` shows what becomes of it on data that have no pixels.)
+# Pixels are integers, and a density over integers is meaningless. So each pixel $u$ becomes a random point in its interval, $2(u + U[0,1))/256 - 1$,
+# and the density is integrated over the cube of side $1/128$: by Jensen's inequality the mean of $-\log_2 p$ is at least $-\log_2$ of the
+# probability of the 8-bit image, minus 7 bits for every dimension. Hence the unit: bits per dimension, plus 7. (For data scaled to $[0, 1]$ the
+# side is $1/256$ and the offset 8. {ref}`sgu-tab1` shows what the offset does to data without pixels.)
 #
-# The divergence is estimated by one random vector an image. That, and the point within the pixel's interval, make a value random; both are
-# drawn twice, to tell this part from the spread over images.
+# The divergence is estimated with one random vector per image. This vector and the point within the pixel's interval make the value random; both are
+# sampled twice, to separate this randomness from the spread over images.
 #
-# A DDPM trained on a grid of 1,000 steps has such a likelihood too, read as a score between its grid points. But its own chain of Gaussian
-# steps is another model, with another likelihood, and that one has a bound {cite}`ho2020`:
+# A DDPM trained on a grid of 1,000 steps has such a likelihood too, if it is read as a score between its grid points. But its own chain of
+# Gaussian steps is a different model with a different likelihood, and that likelihood has a bound {cite}`ho2020`:
 #
 # ```{math}
 # :label: eq-bound
@@ -141,17 +141,17 @@ print(f"{len(x)} images, values from {x.min():.2f} to {x.max():.2f}")
 # \end{aligned}
 # ```
 #
-# Every term is a Gaussian's, and $L_0$ a probability of levels: there is no offset.
+# Every term is Gaussian, and $L_0$ is a probability of pixel levels, so there is no offset.
 #
-# So there are three recipes, and what they are likelihoods *of* differs ({py:mod}`paperlib.likelihood.recipes`):
+# So there are three recipes, which are likelihoods *of* different things ({py:mod}`paperlib.likelihood.recipes`):
 #
-# | recipe | a likelihood of | bits/dim at least, $\sigma_{t_{min}}$ = 0.01 |
+# | recipe | a likelihood of | minimum bits/dim, $\sigma_{t_{min}}$ = 0.01 |
 # |---|---|---|
-# | *flow*: {eq}`eq-nll` from the dequantised image, as score_sde has it and SGU prints it | the flow, which has a density whatever the network; it starts where no network was trained | 1.68 with exact scores; a network can be below |
-# | *noised flow*: {eq}`eq-nll` from the image noised to $t_{min}$ | the diffusion at $t_{min}$, asked where the network was trained | 2.40, for any network: the entropy of that noise |
-# | *bound*: {eq}`eq-bound` | the chain; a code length of the 8-bit image | 0 |
+# | *flow*: {eq}`eq-nll` from the dequantised image, as score_sde has it and SGU prints it | the flow, which has a density for any network; it starts where no network was trained | 1.68 with exact scores; a network can be lower |
+# | *noised flow*: {eq}`eq-nll` from the image noised to $t_{min}$ | the diffusion at $t_{min}$, evaluated where the network was trained | 2.40 for any network: the entropy of that noise |
+# | *bound*: {eq}`eq-bound` | the chain; a code length for the 8-bit image | 0 |
 #
-# Unlearning should be judged by the second or the third: they ask the model only about images of the kind that it has seen, and no damage to the network makes them better than the data allow. By the first, differences of several bits stand, and those of a few hundredths may be how two networks extrapolate. Two of the numbers, roughly, of four digits:
+# Unlearning should be judged by the second or the third: they evaluate the model only on images of the kind it has seen, and no damage to the network makes them better than the data allow. With the first, differences of several bits are real, but a few hundredths may only reflect how two networks extrapolate. Here are two of the numbers, roughly, for four digits:
 
 # %%
 from companion.studies.likelihood_measures import test_images
@@ -171,7 +171,7 @@ print(f"bound {bits.mean():.2f}: {L_T.mean():.5f} + {L_steps.mean():.2f} + {L_0.
 # %% [markdown]
 # ## The run
 #
-# Likelihoods are those of the same test images under both models.
+# Both models are evaluated on the same test images.
 
 # %%
 import itertools
@@ -180,19 +180,19 @@ from statistics import fmean
 from companion.rows import row
 from companion.studies.likelihood_measures import Measured, bound, nll, per_image, step_terms
 
-REPEATS = {"flow": 2, "noised flow": 1}  # dequantisations of each image
+REPEATS = {"flow": 2, "noised flow": 1}  # dequantisations per image
 METRIC = {"flow": "nll", "noised flow": "noised nll"}
 
 
 def likelihoods(process, measure, **more):
-    """A measure's results, one a seed."""
+    """A measure's results, one per seed."""
     facts = dict(base=MODELS[process], n=budget.images, tolerance=budget.tolerance) | more
     return [measure(page.store, Measured(**facts, seed=seed)) for seed in page.seeds]
 
 
 # %%
 def rows():
-    """The NLL of both models by the ODE, at images and at noised ones, and the bound of the DDPM's chain."""
+    """The NLL of both models by the ODE, at images and at noised images, and the bound of the DDPM's chain."""
     for process, (recipe, repeats) in itertools.product(MODELS, REPEATS.items()):
         found = likelihoods(process, nll, recipe=recipe, repeats=repeats)
         spent = fmean(one.evaluations for one in found)
@@ -213,7 +213,7 @@ def of_seeds(found, **facts):
 
 # %% [markdown]
 # Every sampler starts from the same noise. The distance is the Fréchet distance {eq}`eq-frechet` to the test images in the features of our
-# own classifier, so it is no FID; real images, as many as are drawn here, have the distance of the dashed line.
+# own classifier, so it is not FID; the dashed line is the distance of as many real images.
 
 # %%
 from companion.evaluation.samplers import SAMPLERS
@@ -225,7 +225,7 @@ counts["DDPM"] = [*budget.evaluations, budget.chain]
 
 
 def curves():
-    """Distances of every sampler, and bits a dimension of every image, means over seeds."""
+    """Distances of every sampler and bits per dimension of every image, means over seeds."""
     of = dict(counts=counts, n=budget.n, seeds=page.seeds)
     found = {"samplers": {name: distances(page.store, base, **of) for name, base in MODELS.items()}}
     real = [real_distance(budget.dataset, budget.n, seed).value for seed in page.seeds]
@@ -243,9 +243,9 @@ def curves():
 
 
 # %% [markdown]
-# The same models fill in what is missing, though they were never trained to ({py:mod}`paperlib.editing`). The lower half is given.
-# *Replacement* {cite}`song2021` puts the known pixels in at every noise level; *RePaint* {cite}`lugmayr2022` goes every stretch several
-# times, so that both halves agree.
+# The same models can also fill in missing pixels, though they were never trained to ({py:mod}`paperlib.editing`). The lower half is given.
+# *Replacement* {cite}`song2021` inserts the known pixels at every noise level; *RePaint* {cite}`lugmayr2022` repeats each stretch several
+# times so that the two halves agree.
 
 # %%
 from companion.studies.likelihood_measures import Inpainting, inpaint
@@ -268,7 +268,7 @@ from companion.evaluation.samples import drawn
 
 
 def shown():
-    """What the contact sheets show, of the first seed."""
+    """What the contact sheets show, for the first seed."""
     few = dict(n=budget.n, seed=page.seeds[0])
     asked = [("DDPM", 10), ("DDPM", budget.chain)]
     asked += [(sampler, 10) for sampler in SAMPLERS if sampler != "DDPM"]
@@ -278,7 +278,7 @@ def shown():
 
 
 def sheets():
-    """Contact sheets of both."""
+    """The contact sheets of samples and of inpainting."""
     scale = 3 if budget.dataset == "digits" else 1
     return {what: plots.contact_sheet(one, scale=scale) for what, one in shown().items()}
 
@@ -288,13 +288,13 @@ result = page.measure(rows, series=curves, images=sheets)
 # %% [markdown]
 # ## What an evaluation buys
 
-# %% mystnb={"figure": {"caption": "The Fr\u00e9chet distance of each sampler's images from the test images, in our classifier's features. Bands: 95 % over bootstrap draws of the images. {run}.", "name": "fig-samplers"}, "image": {"alt": "Distance against evaluations for seven samplers", "width": "640px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "The Fr\u00e9chet distance of each sampler's images from the test images, in our classifier's features. Bands: 95 % over bootstrap samples of the images. {run}.", "name": "fig-samplers"}, "image": {"alt": "Distance against evaluations for seven samplers", "width": "640px"}} tags=["key"]
 page.figure(plots.sampler_curves)
 
 # %% [markdown]
-# All rows start from the same noise; at the left, sampler and evaluations. The second row is ancestral sampling with its long chain, the
-# others have ten evaluations. Those that draw noise on the way end at other images; those that follow the second equation end at nearly
-# the same.
+# All rows start from the same noise, with sampler and evaluations on the left. The second row is ancestral sampling with its long chain; the
+# others use ten evaluations. Samplers that add noise along the way end at different images; those that follow the second equation end at nearly
+# the same ones.
 
 # %% mystnb={"image": {"alt": "Images of every sampler from the same noise", "width": "640px"}}
 page.picture("samplers", lambda record: record.series["rows"]["samplers"])
@@ -306,7 +306,7 @@ page.picture("samplers", lambda record: record.series["rows"]["samplers"])
 page.show(plots.likelihood_table)
 
 # %% [markdown]
-# Which of the three should judge a model? $x_0(x_t, t) = \E[x_0 \mid x_t]$ has a derivative that is a covariance: with $y = x_t / \alpha_t$ and $r = \sigma_t / \alpha_t$,
+# Which of the three should judge a model? The derivative of $x_0(x_t, t) = \E[x_0 \mid x_t]$ is a covariance: with $y = x_t / \alpha_t$ and $r = \sigma_t / \alpha_t$,
 #
 # ```{math}
 # :label: eq-trace
@@ -314,21 +314,21 @@ page.show(plots.likelihood_table)
 # \operatorname{tr} \frac{\partial x_0}{\partial y} \ge 0 .
 # ```
 #
-# The trace is what the ODE's divergence adds up. Where a network's is negative, its field is no diffusion's, and what it adds to a likelihood is how the network extrapolates. The ODE of the first recipe starts at the image itself, where no network was trained.
+# The ODE's divergence sums this trace. Where a network's trace is negative, its field is not that of a diffusion, and its contribution to the likelihood only reflects how the network extrapolates. The ODE of the first recipe starts at the image itself, where no network was trained.
 
-# %% mystnb={"figure": {"caption": "The trace of the denoiser's derivative, a dimension, of test images as they are and noised as in training, against the noise level. An exact denoiser's lies above the line at 0. {run}.", "name": "fig-traces"}, "image": {"alt": "Trace of the denoiser's derivative at images and at noised images", "width": "560px"}}
+# %% mystnb={"figure": {"caption": "Trace of the denoiser's derivative, per dimension, against the noise level, at test images as they are and noised as in training. An exact denoiser's trace lies above the line at 0. {run}.", "name": "fig-traces"}, "image": {"alt": "Trace of the denoiser's derivative at images and at noised images", "width": "560px"}}
 page.figure(plots.trace_curves)
 
-# %% mystnb={"figure": {"caption": "Bits a dimension of every test image: three numbers for two models; lines are means. {run}.", "name": "fig-nll"}, "image": {"alt": "Histograms of bits per dimension", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Bits per dimension of every test image: three measures for two models; lines are means. {run}.", "name": "fig-nll"}, "image": {"alt": "Histograms of bits per dimension", "width": "640px"}}
 page.figure(plots.nll_histograms)
 
-# %% mystnb={"figure": {"caption": "Where the bound's bits are: the terms of the chain, summed over strata even in log(sigma / alpha), against t. {run}.", "name": "fig-bound"}, "image": {"alt": "The terms of the variational bound", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Where the bound's bits are: the terms of the chain against t, summed over strata of equal width in log(sigma / alpha). {run}.", "name": "fig-bound"}, "image": {"alt": "The terms of the variational bound", "width": "640px"}}
 page.figure(plots.bound_terms)
 
 # %% [markdown]
 # ## Half an image
 
-# %% mystnb={"figure": {"caption": "The lower half is given, the upper half drawn by the VE model. {run}.", "name": "fig-inpainting"}, "image": {"alt": "Inpainting the upper half", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "The lower half is given, the upper half generated by the VE model. {run}.", "name": "fig-inpainting"}, "image": {"alt": "Inpainting the upper half", "width": "640px"}}
 page.picture("inpainting", lambda record: record.series["rows"]["inpainting"])
 
 # %% [markdown]
@@ -346,12 +346,12 @@ gap = torch.tensor(result.series["nll_ddpm"]) - torch.tensor(result.series["nll"
 low, high = mean_interval(gap)
 sharpest = floor(bases.PROCESSES["ve"](), "flow")
 page.say(
-    f"**Ten evaluations take the DDPM to the second equation's own end.** iPNDM has a distance of {at['ddpm', 'iPNDM', 10]:.2f} with ten and {at['ddpm', 'iPNDM', 50]:.2f} with fifty; Heun and DPM-Solver++ end at {at['ddpm', 'Heun', 49]:.2f} and {at['ddpm', 'DPM-Solver++(2M)', 50]:.2f}. What is left is the network's error, no longer the solver's. On the VE model that takes twenty evaluations ({at['ve', 'iPNDM', 20]:.2f}; fifty: {at['ve', 'iPNDM', 50]:.2f}). Most pages of this book draw with iPNDM.",
-    f"**The noise of the ancestral steps is worth having.** With fifty of them the DDPM is at {at['ddpm', 'DDPM', 50]:.2f}, nearer than any solver of the second equation comes, and five times as many gain nothing ({at['ddpm', 'DDPM', 250]:.2f}); the VE model's {at['ve', 'DDPM', 250]:.2f} is its best, too. Fresh noise lets later steps correct what earlier ones got wrong, the network's errors included {{cite}}`karras2022`. Our ancestral steps also clip the predicted image to $[-1, 1]$, which the others do not.",
-    f"**Noise alone does not do it.** Euler-Maruyama with twenty evaluations is at {at['ddpm', 'Euler-Maruyama', 20]:.0f}, predictor-corrector with fifty at {at['ddpm', 'predictor-corrector', 50]:.0f}: a comparison of models that draws few such steps compares samplers. And real images have {result.series['floor']:.2f}: no sampler makes up for these small networks.",
-    f"**Three numbers, two models.** The ODE gives the VE model {nats['ve'].value:.3f} bits/dim and the DDPM {nats['ddpm'].value:.3f}; the DDPM's chain has the bound {whole:.3f}, of which {whole - steps:.2f} are its very last step, $L_0$. The ODE's density is that of dequantised pixels at the noise level of $t_{{min}}$, the bound is a code length of the 8-bit image. Only numbers of one kind are to be compared.",
-    f"**The same images tell models apart more finely than their intervals suggest.** Those of the two NLLs overlap; yet image by image the DDPM needs {gap.mean():.3f} bits/dim more [{low:.3f}, {high:.3f}]. By this recipe so small a difference does not say whether the one knows less or extrapolates worse.",
-    f"**Both NLLs are below what exact scores allow**, {sharpest:.2f} bits/dim. They are likelihoods all the same, since the flow of any smooth field has a normalised density, but of the flow: the integral starts at images without noise, where the networks were never trained, and a part of these numbers says how they extrapolate. That is enough to compare models that differ by bits, and not for hundredths.",
+    f"**Ten evaluations solve the second equation for the DDPM.** iPNDM has a distance of {at['ddpm', 'iPNDM', 10]:.2f} with ten and {at['ddpm', 'iPNDM', 50]:.2f} with fifty; Heun and DPM-Solver++ end at {at['ddpm', 'Heun', 49]:.2f} and {at['ddpm', 'DPM-Solver++(2M)', 50]:.2f}. What is left is the network's error, not the solver's. The VE model needs twenty evaluations ({at['ve', 'iPNDM', 20]:.2f}; fifty: {at['ve', 'iPNDM', 50]:.2f}). Most pages of this book sample with iPNDM.",
+    f"**The noise of the ancestral steps helps.** With fifty of them the DDPM reaches {at['ddpm', 'DDPM', 50]:.2f}, closer than any solver of the second equation, and five times as many gain nothing ({at['ddpm', 'DDPM', 250]:.2f}); the VE model's best, {at['ve', 'DDPM', 250]:.2f}, is ancestral too. Fresh noise lets later steps correct earlier errors, including those of the network {{cite}}`karras2022`. Our ancestral steps also clip the predicted image to $[-1, 1]$, which the other samplers do not.",
+    f"**Noise alone is not enough.** Euler-Maruyama with twenty evaluations is at {at['ddpm', 'Euler-Maruyama', 20]:.0f}, predictor-corrector with fifty at {at['ddpm', 'predictor-corrector', 50]:.0f}: a comparison of models with few such steps compares samplers. Real images have {result.series['floor']:.2f}: no sampler makes up for these small networks.",
+    f"**Three numbers, two models.** The ODE gives the VE model {nats['ve'].value:.3f} bits/dim and the DDPM {nats['ddpm'].value:.3f}; the DDPM's chain has the bound {whole:.3f}, of which {whole - steps:.2f} come from its very last step, $L_0$. The ODE gives the density of dequantised pixels at the noise level of $t_{{min}}$; the bound is a code length for the 8-bit image. Only numbers of the same kind can be compared.",
+    f"**Paired on the same images, models can be distinguished better than their intervals suggest.** The intervals of the two NLLs overlap; yet image by image the DDPM needs {gap.mean():.3f} bits/dim more [{low:.3f}, {high:.3f}]. With this recipe, so small a difference does not say whether one model knows less or extrapolates worse.",
+    f"**Both NLLs are below what exact scores allow**, {sharpest:.2f} bits/dim. They are still likelihoods, since the flow of any smooth field has a normalised density, but likelihoods of the flow: the integral starts at images without noise, where the networks were never trained, so part of these numbers reflects how they extrapolate. They can compare models that differ by bits, but not by hundredths.",
     holds=[
         abs(at["ddpm", "iPNDM", 10] - at["ddpm", "iPNDM", 50]) < 0.2,
         abs(at["ve", "iPNDM", 20] - at["ve", "iPNDM", 50]) < 0.2,
@@ -365,9 +365,9 @@ page.say(
 # %% [markdown]
 # ```{exercise} The order of a sampler
 # :label: ex-order
-# Follow the second equation from the same noise with 10, 20 and 40 steps of DDIM, and of Heun's method in $\sigma/\alpha$, and measure
-# how far the ends are from those of 100 steps of Heun. By what factor does each error fall when the step is halved? What does that say about
-# equal evaluations?
+# Solve the second equation from the same noise with 10, 20 and 40 steps of DDIM and of Heun's method in $\sigma/\alpha$, and measure
+# how far the results are from those of 100 Heun steps. By what factor does each error fall when the step is halved? What does that imply at
+# equal numbers of evaluations?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -394,8 +394,8 @@ for name, sampler in {"DDIM": first, "Heun": second}.items():
     print(name, *(f"{error:.4f}" for error in errors))
 
 # %% [markdown] tags=["solution"]
-# DDIM's error falls to about a half each time, Heun's to a quarter or less, as their orders one and two say. At equal evaluations Heun has
-# half the steps: DDIM with 20 is still a little better than Heun with 10, but Heun with 20 beats DDIM with 40. Where steps are few the
+# DDIM's error roughly halves each time and Heun's falls to a quarter or less, as their orders one and two predict. With equal evaluations Heun
+# takes half the steps: DDIM with 20 is still a little better than Heun with 10, but Heun with 20 beats DDIM with 40. With few steps the
 # constants decide, not the orders.
 #
 # ````{solution-end}

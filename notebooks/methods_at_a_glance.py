@@ -17,16 +17,16 @@
 # (methods-at-a-glance)=
 # # Methods at a glance
 #
-# Every paper has one method and a row of baselines, and describes them in its own words and symbols. How different are they? On this page each method is one equation and one call, on the same small model of digits;
-# two tables say what each needs and what it did. **This is not the comparison**: one seed, one class, one learning rate for all, every other setting as its paper or its public code has it, and nothing tuned. {ref}`compare-all-methods` is the comparison.
+# Every paper has one method and several baselines, described in its own words and symbols. How different are they? On this page each method is one equation and one call, on the same small model of digits;
+# two tables show what each needs and what it did. **This is not the comparison**: one seed, one class, one learning rate for all, every other setting as its paper or its public code has it, and nothing tuned. {ref}`compare-all-methods` is the comparison.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # one seed of training, noise and bootstrap, such as "1"; empty: 0
-forget = "3"  # the class that is to be forgotten, or several: "3,7"
-process = "ddpm"  # ddpm | ve: which base model of digits, both with labels
+forget = "3"  # the class to forget, or several: "3,7"
+process = "ddpm"  # ddpm | ve: the base model of digits, both with labels
 methods = "all"  # or some, separated by commas: "salun,redirect"
-evaluations = 0  # gradient evaluations of each method; 0: as many as the profile has
+evaluations = 0  # gradient evaluations per method; 0: as many as the profile has
 
 # %%
 from companion import plots
@@ -41,7 +41,7 @@ budget = page.budget(
     # no paper has these digits: the amounts are ours
     paper={"evaluations": 4000, "batch": 64, "n": 10_000, "sampler": 100, "fisher": 200},
 )
-(seed,) = page.seeds  # this page looks at one
+(seed,) = page.seeds  # this page uses one
 forget = page.parameters["forget"]
 
 # %% tags=["hide-input", "key"]
@@ -52,8 +52,8 @@ if page.recorded:
     far = [looked[name]["distance"] for name in good]
 page.verdict(
     claim='Each method erases its class and keeps the rest. SGU is "better than Unseen", VDU needs no retained data, EraseDiff needs some 300 updates.',
-    found=f"Seven of thirteen forget within {page.recorded.series['budget']:,} gradient evaluations and keep the rest: UR, the share of images that show the class, falls from {before['ur']:.1f} % to 1 % or less; the distance of the others from real ones is {min(far):.2f} to {max(far):.2f} ({before['distance']:.2f} before). Asked for the class, SGU's models draw noise, the other five digits. NegGrad and VDU ruin the rest; fine-tuning and Selective Amnesia hardly forget.",
-    verdict='Not judged: one seed, and nothing was tuned. "Better than Unseen" is easy within a budget in which retraining does not get done.',
+    found=f"Seven of thirteen forget within {page.recorded.series['budget']:,} gradient evaluations and keep the rest: UR, the share of images that show the class, falls from {before['ur']:.1f} % to 1 % or less; the distance of the other images from real ones is {min(far):.2f} to {max(far):.2f} ({before['distance']:.2f} before). Asked for the class, SGU's models generate noise, the other five digits. NegGrad and VDU ruin the rest; fine-tuning and Selective Amnesia hardly forget.",
+    verdict='Not judged: one seed, and nothing was tuned. "Better than Unseen" is easy within a budget too small for retraining.',
     rests="One learning rate for all, 200 times VDU's own.",
     holds=[
         all(looked[name]["ur_low"] <= high and looked[name]["ur"] <= 1 for name in good),
@@ -66,7 +66,7 @@ page.verdict(
 # %% [markdown]
 # ## One model for all
 #
-# A network that was trained on all ten digits, with labels. $D_f$ are the images of the class that is to be forgotten, $D_g$ all others (EraseDiff and others write $D_r$). Both losses that nearly all methods are made of are denoising score
+# All methods start from one network trained on all ten digits, with labels. $D_f$ are the images of the class to forget, $D_g$ all others (EraseDiff and others write $D_r$). Nearly all methods combine two losses, both denoising score
 # matching {cite}`vincent2011`, for $x_t = \alpha_t x_0 + \sigma_t z$ and the label $c$ of $x_0$:
 #
 # ```{math}
@@ -81,8 +81,8 @@ page.verdict(
 glance = Glance(
     f"digits-{process}-labels",
     forget,
-    n=budget.n,  # images of a look
-    evaluations=budget.sampler,  # of the network, an image
+    n=budget.n,  # images per measurement
+    evaluations=budget.sampler,  # of the network, per image
     seed=seed,
     methods=page.chosen("methods", ENTRANTS),
     page=page,
@@ -92,18 +92,18 @@ weights = sum(p.numel() for p in model.parameters())
 print(f"{weights:,} weights; {len(D_g)} retained images, {len(D_f)} to forget")
 
 # %% [markdown]
-# Every method is a plain call, `method(model, forget, retain, generator=..., steps=..., ...)`. It copies the model and returns an iterator, one item an update. `glance.look` iterates to the end, draws from the same noise as before, and
-# measures two things ({ref}`foundations-measuring` says why it takes two): UR, the share of all images that the classifier takes for the forgotten class, and how far the images of the *other* classes are from real ones, as a Fréchet distance in the
+# Every method is a plain call, `method(model, forget, retain, generator=..., steps=..., ...)`. It copies the model and returns an iterator with one item per update. `glance.look` iterates to the end, samples from the same noise as before, and
+# measures two things ({ref}`foundations-measuring` explains why two are needed): UR, the share of all images that the classifier assigns to the forgotten class, and how far the images of the *other* classes are from real ones, as a Fréchet distance in the
 # classifier's features.
 #
-# One rule for all settings: the learning rate is 2e-4, that of SGU's public code and a tenth of the base model's own; no moving average of the weights; the budget is one number of *gradient evaluations*, a batch's way through the network
-# and back, whatever a method makes of them. All other settings are defaults, which are the papers' or their public codes', but for SalUn's. Below each call stand the images of the base model and, from the same noise, those of the unlearned one.
+# One rule for all settings: the learning rate is 2e-4, that of SGU's public code and a tenth of the base model's own; no moving average of the weights; the budget is a number of *gradient evaluations* (one forward and backward pass of a
+# batch), however a method spends them. All other settings are the defaults, which are those of the papers or their public code, except for SalUn. Below each call are the images of the base model and, from the same noise, those of the unlearned one.
 
 # %%
 import torch
 
 common = {"batch_size": budget.batch, "lr": 2e-4, "ema": 0.0}
-half = budget.evaluations // 2  # updates of a method that takes a batch of each side
+half = budget.evaluations // 2  # updates of a method that uses a batch from each side
 
 
 def draws():
@@ -112,11 +112,11 @@ def draws():
 
 
 # %% [markdown]
-# ## Retrain, or go on
+# ## Retraining and fine-tuning
 #
 # ### Unseen
 #
-# Training anew on $D_g$ alone (SGU, Eq. 8): the gold standard of forgetting, and the price that unlearning wants to save. Fresh weights get the base model's own learning rate.
+# Training from scratch on $D_g$ alone (SGU, Eq. 8): the gold standard of forgetting, and the cost that unlearning tries to avoid. The fresh weights use the base model's own learning rate.
 #
 # ```{math}
 # :label: eq-glance-unseen
@@ -133,7 +133,7 @@ glance.look("unseen", run)
 # %% [markdown]
 # ### Fine-tuning
 #
-# The same loss from the trained weights $\theta_0$ (EraseDiff, Eq. 1). Nothing pushes $D_f$ out.
+# The same loss from the trained weights $\theta_0$ (EraseDiff, Eq. 1). Nothing in it removes $D_f$.
 #
 # ```{math}
 # :label: eq-glance-finetune
@@ -151,7 +151,7 @@ glance.look("finetune", run)
 #
 # ### NegGrad
 #
-# Climb the loss of what is to be forgotten {cite}`golatkar2020`. It needs no retained data, and has nothing that holds them. The loss has no lower bound.
+# Gradient ascent on the loss of the forget set {cite}`golatkar2020`. It needs no retained data, and nothing preserves them. The objective has no lower bound.
 #
 # ```{math}
 # :label: eq-glance-neggrad
@@ -167,7 +167,7 @@ glance.look("neggrad", run)
 # %% [markdown]
 # ### BlindSpot
 #
-# A fresh network $B$ sees $D_g$ for a short while, and the model imitates it where the forgotten data lie {cite}`tarun2023`: its output, and the attention maps $a_l$ of its layers. Here $B$ is trained for half the budget, beforehand.
+# A fresh network $B$ is trained briefly on $D_g$, and the model imitates it on the forgotten data {cite}`tarun2023`: its output and the attention maps $a_l$ of its layers. Here $B$ is first trained for half the budget.
 #
 # ```{math}
 # :label: eq-glance-blindspot
@@ -187,8 +187,8 @@ glance.look("blindspot", run)
 # %% [markdown]
 # ### Selective Amnesia
 #
-# Under the forgotten label the model learns a surrogate $q$, uniform noise, while the weights $\theta^*$ that matter are held by their Fisher information $F$ and the other classes are rehearsed {cite}`heng2023`. The paper rehearses its own
-# samples and takes $F$ from 5,000 of them at 1,000 times; here it has $D_g$, and 20 images at 32 times.
+# Under the forgotten label the model learns a surrogate $q$, uniform noise, while the Fisher information $F$ keeps important weights near $\theta^*$ and the other classes are rehearsed {cite}`heng2023`. The paper rehearses the model's own
+# samples and estimates $F$ from 5,000 of them at 1,000 times; here we use $D_g$, and 20 images at 32 times.
 #
 # ```{math}
 # :label: eq-glance-amnesia
@@ -208,7 +208,7 @@ glance.look("selective_amnesia", run)
 # %% [markdown]
 # ### SalUn
 #
-# Only the half of the weights with the largest gradients of $L_f$ may change: the mask $m$. They learn to say under the forgotten label what the model says under another one, $c'$ {cite}`fan2024`.
+# Only the half of the weights with the largest gradients of $L_f$ may change: the mask $m$. They learn to output under the forgotten label what the model outputs under another one, $c'$ {cite}`fan2024`.
 #
 # ```{math}
 # :label: eq-glance-salun
@@ -218,7 +218,7 @@ glance.look("selective_amnesia", run)
 # \end{aligned}
 # ```
 #
-# The first $\epsilon_\theta$ is held fixed. The default is our `variant="corrected"`: $\alpha$ as the public code's sums and means make it, not as the paper prints it.
+# No gradient flows through the first $\epsilon_\theta$. The default is our `variant="corrected"`: $\alpha$ as the public code's sums and means imply, not as the paper prints it.
 
 # %%
 from paperlib.unlearning.salun import salun
@@ -229,7 +229,7 @@ glance.look("salun", run)
 # %% [markdown]
 # ### Multi-objective
 #
-# EraseDiff's own point of departure, its Eq. 3: the sum of preservation and erasing, where $\epsilon_f$ is what the model says under a random other class (as in SalUn, without a mask).
+# EraseDiff's starting point, its Eq. 3: the sum of a preserving and an erasing loss, where $\epsilon_f$ is the model's output under a random other class (as in SalUn, without a mask).
 #
 # ```{math}
 # :label: eq-glance-multi
@@ -247,7 +247,7 @@ glance.look("multi_objective", run)
 #
 # ### EraseDiff
 #
-# The weight of {eq}`eq-glance-multi` is no constant: every update takes the vector nearest to $\nabla L_g$ along which $g$, what is left to gain in erasing, falls at a rate of at least $a_t = \eta \lVert \nabla g \rVert^2$ {cite}`erasediff` (Theorem 3.1). Two of its four
+# The weight of {eq}`eq-glance-multi` is not constant: every update uses the vector nearest to $\nabla L_g$ along which $g$, what is left to gain in erasing, falls at a rate of at least $a_t = \eta \lVert \nabla g \rVert^2$ {cite}`erasediff` (Theorem 3.1). Two of its four
 # gradient evaluations are the inner steps to $\phi^K$.
 #
 # ```{math}
@@ -269,7 +269,7 @@ glance.look("erasediff", run)
 # %% [markdown]
 # ### SGU, orthogonal
 #
-# On $D_g$ the score is learnt, on $D_f$ it is to stand at a right angle to the data's {cite}`sgu` (Eq. 9, in Eq. 11). With the weight that makes each term free of $\sigma_t$, the score $s = -\epsilon / \sigma_t$ against $-z / \sigma_t$ reads:
+# On $D_g$ the score is learnt; on $D_f$ it should be orthogonal to the data's {cite}`sgu` (Eq. 9, in Eq. 11). With the weight that makes each term free of $\sigma_t$, the score $s = -\epsilon / \sigma_t$ against $-z / \sigma_t$ reads:
 #
 # ```{math}
 # :label: eq-glance-orthogonal
@@ -287,7 +287,7 @@ glance.look("sgu_orthogonal", run)
 # %% [markdown]
 # ### SGU, obtuse
 #
-# The same with the product itself, which asks for an obtuse angle (Eq. 10).
+# The same with the product itself, which favours an obtuse angle (Eq. 10).
 #
 # ```{math}
 # :label: eq-glance-obtuse
@@ -301,7 +301,7 @@ glance.look("sgu_obtuse", run)
 # %% [markdown]
 # ### VDU
 #
-# Ascent on the forgotten data, held by a Gaussian over the weights, $\mathcal{N}(\mu^*, \sigma^{*2})$, of the training before {cite}`vdu` (Eq. 3, summed from $t = 2$ as in its Theorem 1). It looks at no retained data; but the Gaussian was made with them: here it is the mean and variance of five snapshots of 20 further updates on
+# Gradient ascent on the forgotten data, regularised by a Gaussian over the weights from the original training, $\mathcal{N}(\mu^*, \sigma^{*2})$ {cite}`vdu` (Eq. 3, summed from $t = 2$ as in its Theorem 1). It uses no retained data itself, but the Gaussian was made with them: here it is the mean and variance of five snapshots from 20 further updates on
 # all images, which come on top of the budget.
 #
 # ```{math}
@@ -321,7 +321,7 @@ from paperlib.unlearning.vdu import vdu
 
 
 def run_vdu(gamma=0.1):
-    """The Gaussian first, then VDU; called where something is computed."""
+    """Fit the Gaussian, then run VDU; called only when something is computed."""
     way = finetune(model, None, glance.everything, generator=draws(), steps=20, **common)
     settings = {"posterior": posterior(snapshots(way, every=4)), "gamma": gamma, **common}
     return vdu(model, D_f, generator=draws(), steps=budget.evaluations, **settings)
@@ -332,12 +332,12 @@ glance.look("vdu", run_vdu)
 # %% [markdown]
 # ## Two more
 #
-# The book uses two further losses, which it met on the mixture. Neither is new, and what is ours about them is what {ref}`ours-frontier` proves and {ref}`ours-signed-images` measures.
+# The book uses two further losses, first studied on the mixture. Neither is new; our contribution is what {ref}`ours-frontier` proves and {ref}`ours-signed-images` measures about them.
 #
 # ### Signed
 #
-# The loss that teaches a score, subtracted on the forgotten data. It is the loss of SISS {cite}`siss` (Alberti, Hasanaliyev, Shah, Ermon, 2025) without its importance sampling: two passes in place of one. Where $\lambda p_{g,t} \ge p_{f,t}$ everywhere it has a
-# minimiser, which is the score of a density on the frontier of forgetting. Images of two classes hardly overlap, so no $\lambda$ is large enough there, and a run must be stopped in time.
+# The loss that teaches a score, subtracted on the forgotten data. It is the loss of SISS {cite}`siss` (Alberti, Hasanaliyev, Shah, Ermon, 2025) without its importance sampling: two passes instead of one. If $\lambda p_{g,t} \ge p_{f,t}$ everywhere, it has a
+# minimiser, which is the score of a density on the frontier of forgetting. Images of two classes hardly overlap, so no $\lambda$ is large enough for them, and a run must be stopped in time.
 #
 # ```{math}
 # :label: eq-glance-signed
@@ -353,7 +353,7 @@ glance.look("signed", run)
 # %% [markdown]
 # ### Redirect
 #
-# At noisy points of forgotten images a retrained model has hardly looked. The right answer there is known all the same: the posterior mean over retained images, with $\epsilon^*$ its noise. The second term is that of ReTrack {cite}`retrack` (Shi, Jin, Zhang, Gu, 2025),
+# A retrained model has hardly seen the noisy points of forgotten images. Yet the right output there is known: the posterior mean over retained images, with $\epsilon^*$ its noise. The second term is that of ReTrack {cite}`retrack` (Shi, Jin, Zhang, Gu, 2025),
 # which keeps the $k$ nearest retained images; here they are a random batch.
 #
 # ```{math}
@@ -374,7 +374,7 @@ glance.look("redirect", run)
 # %% [markdown]
 # ## What each needs
 #
-# The table is made from {py:mod}`paperlib.unlearning.methods`; a test runs every method and counts its gradient evaluations. Memory is what is held beside the weights, their gradients and Adam's moments. A method of yours adds a row: {ref}`adding-a-method`.
+# The table is made from {py:mod}`paperlib.unlearning.methods`; a test runs every method and counts its gradient evaluations. Memory is what is kept besides the weights, their gradients and Adam's moments. Your own method adds a row: {ref}`adding-a-method`.
 
 # %%
 from paperlib.unlearning import methods as library
@@ -384,14 +384,14 @@ plots.needs_table(library.rows())
 # %% [markdown]
 # ## What each did
 #
-# Three numbers of each model: UR of all its images, UR of those that were asked to show the forgotten class, and the distance of the others.
+# Three numbers per model: UR of all its images, UR of those conditioned on the forgotten class, and the distance of the others.
 
 # %%
 from companion.rows import row
 
 
 def rows():
-    """Of the model before and of each method's."""
+    """UR, UR of those asked, and distance, before unlearning and for each method."""
     for name, seen in {"before": glance.before, **glance.looks}.items():
         facts = glance.facts | {"method": name} | seen.facts
         if name != "before":
@@ -414,11 +414,11 @@ def sheets():
 
 result = page.measure(rows, series=curves, images=sheets)
 
-# %% mystnb={"figure": {"caption": "UR against the Fr\u00e9chet distance of the retained classes, with 95 % intervals over images; the lower left is where a method should be. Grey band: the share of real retained images that the classifier takes for the forgotten class; dashed: the distance of as many real images. {run}.", "name": "fig-glance-plane"}, "image": {"alt": "Forgetting against quality for each method", "width": "640px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "UR against the Fr\u00e9chet distance of the retained classes, with 95 % intervals over images; a good method is at the lower left. Grey band: the share of real retained images that the classifier assigns to the forgotten class; dashed: the distance of as many real images. {run}.", "name": "fig-glance-plane"}, "image": {"alt": "Forgetting against quality for each method", "width": "640px"}} tags=["key"]
 page.figure(plots.forgetting_plane)
 
 
-# %% mystnb={"figure": {"caption": "Every method's images from the same noise, and its UR; the digit over a column is the label that was asked for. Framed: what the classifier takes for the forgotten class. {run}.", "name": "fig-glance-sheet"}, "image": {"alt": "A row of digits for each method", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Every method's images from the same noise, and its UR; the digit above a column is the requested label. Framed: images that the classifier assigns to the forgotten class. {run}.", "name": "fig-glance-sheet"}, "image": {"alt": "A row of digits for each method", "width": "640px"}}
 def sheet(record, title):
     return plots.glance_sheet(record, page.image_of(record, "samples"), title=title)
 
@@ -429,7 +429,7 @@ page.figure(sheet)
 page.show(plots.looks_table)
 
 # %% [markdown]
-# *Of those asked*: of the images that were asked to show the forgotten class, how many do. *Before them*: gradient evaluations that the run itself makes before its first update, for BlindSpot's teacher, the Fisher information and the mask.
+# *Of those asked*: the share of images conditioned on the forgotten class that show it. *Before them*: gradient evaluations that the run itself makes before its first update, for BlindSpot's teacher, the Fisher information and the mask.
 #
 # ## What to notice
 
@@ -439,12 +439,12 @@ near = [seen[name]["distance"] for name in good]
 asked = {name: one["asked"] for name, one in seen.items()}
 updates = [one["updates"] for name, one in seen.items() if name != "before"]
 page.say(
-    f"**Seven methods forget and keep the rest**: BlindSpot, SalUn, multi-objective, EraseDiff, both losses of SGU, and redirect. Their UR is at most {max(seen[name]['ur'] for name in good):.1f} %. Their distances, {min(near):.2f} to {max(near):.2f}, have intervals that overlap with one another and with that of the model before ({seen['before']['distance']:.2f}): this look cannot rank them.",
-    f"**A UR of zero is worth nothing alone.** NegGrad and VDU have it, at distances of {seen['neggrad']['distance']:.0f} and {seen['vdu']['distance']:.0f}: what they draw is no digit any more. Both climb a loss that has no upper bound, and one rate for all is hardest on them: VDU's own is 1e-6, two hundred times smaller.",
+    f"**Seven methods forget and keep the rest**: BlindSpot, SalUn, multi-objective, EraseDiff, both losses of SGU, and redirect. Their UR is at most {max(seen[name]['ur'] for name in good):.1f} %. Their distances, {min(near):.2f} to {max(near):.2f}, have intervals that overlap with one another and with that of the base model ({seen['before']['distance']:.2f}): this measurement cannot rank them.",
+    f"**A UR of zero is worth nothing alone.** NegGrad and VDU have it, at distances of {seen['neggrad']['distance']:.0f} and {seen['vdu']['distance']:.0f}: what they generate is no longer a digit. Both ascend a loss without an upper bound, and one learning rate for all is hardest on them: VDU's own is 1e-6, two hundred times smaller.",
     f"**Retraining does not fit into this budget.** From fresh weights, {seen['unseen']['updates']:,} updates lead to a distance of {seen['unseen']['distance']:.2f}. The trained weights are what unlearning saves.",
     f"**Signed damages the rest** ({seen['signed']['distance']:.2f}) with its default $\\lambda = 60$, which was chosen for the mixture. On images no $\\lambda$ is large enough ({{ref}}`ours-signed-images`).",
-    f"**Fine-tuning and Selective Amnesia hardly forget.** Asked for the class, they still draw it in {asked['finetune']:.0f} % and {asked['selective_amnesia']:.0f} % of the images ({asked['before']:.1f} % before). Fine-tuning is told nothing else; Selective Amnesia, with the paper's $\\lambda$, hardly moves a weight, for a reason that the exercise finds.",
-    f"**What the forgotten label draws now, neither number sees.** In {{numref}}`fig-glance-sheet` BlindSpot, SalUn, multi-objective, EraseDiff and redirect draw other digits under it, SGU's two losses black-and-white noise, signed next to nothing. UR is low all the same, and the distance leaves these images out. Of the noise, the classifier takes {asked['sgu_orthogonal']:.1f} % and {asked['sgu_obtuse']:.1f} % for a three.",
+    f"**Fine-tuning and Selective Amnesia hardly forget.** Asked for the class, they still generate it in {asked['finetune']:.0f} % and {asked['selective_amnesia']:.0f} % of the images ({asked['before']:.1f} % before). Nothing tells fine-tuning to forget it; Selective Amnesia, with the paper's $\\lambda$, hardly moves any weights, for a reason that the exercise finds.",
+    f"**Neither number shows what the forgotten label generates now.** In {{numref}}`fig-glance-sheet` BlindSpot, SalUn, multi-objective, EraseDiff and redirect generate other digits under it, SGU's two losses black-and-white noise, signed next to nothing. UR is low in all cases, and the distance leaves these images out. Of the noise, the classifier takes {asked['sgu_orthogonal']:.1f} % and {asked['sgu_obtuse']:.1f} % for a three.",
     f"**One budget is not one number of updates**: {min(updates)} to {max(updates):,} here, since an update costs one, two or four gradient evaluations. A comparison in updates, or in epochs, favours the methods that do more in each.",
     holds=[
         all(seen[name]["ur_low"] <= result.series["real"]["ur_high"] for name in good),
@@ -458,10 +458,10 @@ page.say(
 )
 
 # %% [markdown]
-# ```{exercise} Two dials without a unit
+# ```{exercise} Two settings without a unit
 # :label: ex-dials
-# Selective Amnesia's $\lambda = 10$ was chosen for a network of 38.6 million weights. Its penalty is a sum over weights, each allowed to move until it is felt. Scale $\lambda$ with the number of weights and run {eq}`eq-glance-amnesia` again. VDU's $\gamma$ weighs two sums, one over data and
-# time steps, one over weights: run {eq}`eq-glance-vdu` with 0.8. What would make each dial mean the same for every network?
+# Selective Amnesia's $\lambda = 10$ was chosen for a network of 38.6 million weights. Its penalty is a sum over weights, each of which can move until the sum matters. Scale $\lambda$ with the number of weights and run {eq}`eq-glance-amnesia` again. VDU's $\gamma$ weighs two sums, one over data and
+# time steps, one over weights: run {eq}`eq-glance-vdu` with 0.8. What would make each setting mean the same for every network?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -477,8 +477,8 @@ print(f"lambda {lam:.2f}:", glance.look("selective_amnesia", scaled))
 print("gamma 0.8:", glance.look("vdu", lambda: run_vdu(gamma=0.8)))
 
 # %% [markdown] tags=["solution"]
-# To first order the loss falls by about $n / (2 \lambda T^2)$ before $n$ weights are held: a small network with the large one's $\lambda$ is held $38.6 / 0.7 = 55$ times as tightly. Scaled, it forgets. VDU's two sums grow with the data, the steps and the weights, each at its own rate, so that one step of
-# $\gamma$ goes from ruin to nothing; means in place of sums (`normalised=True`) take the sizes out. Neither is a matter of tuning: a dial that has a unit must be given in that unit.
+# To first order the loss falls by about $n / (2 \lambda T^2)$ before the penalty stops $n$ weights: with the large network's $\lambda$ a small one is held $38.6 / 0.7 = 55$ times as tightly. With $\lambda$ scaled, it forgets. VDU's two sums grow with the data, the steps and the weights, each at its own rate, so one step of
+# $\gamma$ goes from ruin to no effect; means instead of sums (`normalised=True`) remove the sizes. Neither is a matter of tuning: a setting that has a unit must be given in that unit.
 #
 # ````{solution-end}
 # ````

@@ -17,14 +17,14 @@
 # (sgu-alpha)=
 # # SGU's weight α, which is not printed
 #
-# SGU {cite}`sgu` minimises a weighted sum of two losses and never says with which weight: it "depends on the ratio of M to N". Whoever repeats its Table 2 must take one from somewhere, and judges that choice with the method. Here the weight is found, with equal effort for each loss, and then asked: is there any at which both of the paper's numbers hold?
+# SGU {cite}`sgu` minimises a weighted sum of two losses but never gives the weight: it "depends on the ratio of M to N". Anyone who reproduces its Table 2 must choose one, and then judges that choice along with the method. Here we search for the weight, with equal effort for each loss, and then ask whether any weight gives both of the paper's numbers.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 dataset = "mnist"  # mnist | cifar10 | stl10 | celeba: whose model, a row of Table 2
-forget = ""  # other classes than the row's own
-process = ""  # ve | vp | ddpm in place of the row's own
-updates = 0  # of every run; 0: as many as the profile has
+forget = ""  # classes other than the row's own
+process = ""  # ve | vp | ddpm instead of the row's own
+updates = 0  # per run; 0: as many as the profile has
 
 # %%
 from companion.comparison.search import Budget
@@ -37,7 +37,7 @@ budget = page.budget(
     # the search's own budget; tries: all of its values of c
     laptop=BUDGET.model_dump(include={"batch_size", "n", "sampler"})
     | dict(updates=BUDGET.evaluations // 2, tries=len(ANSWERS), images=4, tolerance=1e-3),
-    # the papers have no such search; ours, of more of everything that makes it sharper
+    # the papers have no such search; this is ours, with more of everything that makes it sharper
     paper=dict(
         updates=2000, batch_size=128, n=2000, sampler=50, tries=3, images=200, tolerance=1e-5
     ),
@@ -53,10 +53,10 @@ if page.recorded:
     alone, ours = won["control"], won["negate"]
     passed = {one["entrant"] for one in sweep_["runs"] if one["score"] <= 1}
 page.verdict(
-    claim="On MNIST, Orthogonal and Obtuse leave 1.2 and 5.1 % of 3 and 7, and make $D_f$ 10.5 and 9.3 bits a dimension less likely for 1.1 and 0.9 on $D_g$. With which $\\alpha$ is not said.",
-    found=f"On one axis the losses are nearly one. At $c$ = 0.94, which is $\\alpha$ = {o94['alpha']} of Eq. 9 and {b94['alpha']} of Eq. 10, they leave {o94['ur']:.1f} and {b94['ur']:.1f} % and make $D_f$ {o94['D_f']:.1f} and {b94['D_f']:.1f} bits less likely for {o94['D_g']:.2f} and {b94['D_g']:.2f} on $D_g$. At 0.99 neither forgets more than fine-tuning alone ({weak[0]['ur']:.1f} and {weak[1]['ur']:.1f} against {alone['ur']:.1f} %).",
-    verdict=f"*The printed pattern is there, with a price that likelihoods do not show*: at their best the other digits are {o94['distance']:.1f} and {b94['distance']:.1f} times as far from real ones, where fine-tuning alone has {alone['distance']:.1f}. No $\\alpha$ tried passes the book's rule; exact negation does ({ours['ur']:.1f} % at {ours['distance']:.2f} times).",
-    rests=f"{spent['evaluations'] // 2} updates of {spent['batch_size']} + {spent['batch_size']} images, five weights a loss; {spent['n']} samples, so UR to 3 points; likelihoods of 4 images a side.",
+    claim="On MNIST, Orthogonal and Obtuse leave 1.2 and 5.1 % of 3 and 7, and make $D_f$ 10.5 and 9.3 bits per dimension less likely, at a cost of 1.1 and 0.9 on $D_g$. The $\\alpha$ is not given.",
+    found=f"On a common axis the two losses are nearly the same. At $c$ = 0.94, which is $\\alpha$ = {o94['alpha']} of Eq. 9 and {b94['alpha']} of Eq. 10, they leave {o94['ur']:.1f} and {b94['ur']:.1f} % and make $D_f$ {o94['D_f']:.1f} and {b94['D_f']:.1f} bits less likely, at a cost of {o94['D_g']:.2f} and {b94['D_g']:.2f} on $D_g$. At 0.99 neither forgets more than fine-tuning alone ({weak[0]['ur']:.1f} and {weak[1]['ur']:.1f} against {alone['ur']:.1f} %).",
+    verdict=f"*The printed pattern is there, with a cost that likelihoods do not show*: at the best weights the other digits are {o94['distance']:.1f} and {b94['distance']:.1f} times as far from real ones as before; with fine-tuning alone, {alone['distance']:.1f}. No $\\alpha$ we tried passes the book's rule; exact negation does ({ours['ur']:.1f} % at {ours['distance']:.2f} times).",
+    rests=f"{spent['evaluations'] // 2} updates of {spent['batch_size']} + {spent['batch_size']} images, five weights per loss; {spent['n']} samples, so UR is accurate to 3 points; likelihoods of 4 images per side.",
     holds=[
         max(o94["ur"], b94["ur"]) < 5 and min(o94["distance"], b94["distance"]) > 1.5,
         min(o94["D_f"], b94["D_f"]) > 4 > 0.5 > max(o94["D_g"], b94["D_g"]),
@@ -68,7 +68,7 @@ page.verdict(
 )
 
 # %% [markdown]
-# ## One axis
+# ## A common axis
 #
 # ```{math}
 # :label: eq-alpha-sgu
@@ -80,7 +80,7 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# The public code has $\alpha$ = 0.99, but not this orthogonal loss: it sums the squares of the products of single pixels, where Eq. 9 squares their sum: $(D + 2) / 3$ = 262 times more for an answer that is the noise itself. At high noise nothing tells the two sides apart, and the best answer is a multiple $c\,z$ of the noise. Each loss says which:
+# The public code has $\alpha$ = 0.99, but a different orthogonal loss: it sums the squares of the per-pixel products, whereas Eq. 9 squares their sum, which is $(D + 2) / 3$ = 262 times larger if the output is the noise itself. At high noise the two sides cannot be distinguished, and the best output is a multiple $c\,z$ of the noise, where $c$ depends on the loss:
 #
 # ```{math}
 # :label: eq-alpha-c
@@ -89,7 +89,7 @@ page.verdict(
 # c_{\text{Eq. 10}} = 1 - \frac{1 - \alpha}{2 \alpha} .
 # ```
 #
-# $c$ = 1 leaves the model as it is; 0 has it answer nothing ({py:mod}`paperlib.unlearning.shrinkage`, tested on the losses themselves).
+# $c$ = 1 leaves the model as it is; with $c$ = 0 it outputs zero ({py:mod}`paperlib.unlearning.shrinkage`, tested on the losses themselves).
 
 # %%
 from paperlib.unlearning.shrinkage import shrinkage, weight_of
@@ -105,11 +105,11 @@ for name, (loss, variant) in READINGS.items():
     print(f"{name:10} 0.99 has c = {shrinkage(0.99, **which):.2f}; tried here: {alphas}")
 
 # %% [markdown]
-# So 0.99, held against the printed Eq. 9, takes nine tenths of the answer away wherever both sides look alike; for Eq. 10 it hardly takes anything.
+# So with 0.99 the printed Eq. 9 removes nine tenths of the output wherever the two sides look alike, and Eq. 10 hardly any.
 #
 # ## The search
 #
-# Every loss is tried at the same values of $c$, on training images of which every fifth is held out; the book's rule chooses on these and on fresh noise ({py:mod}`companion.studies.sgu_search`, the rule of all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), with as many tries of its weight $w$. The record has the printed losses; `python -m companion search-alpha` without `--only` tries the code's element-wise loss and the corrected ones too.
+# Every loss is tried at the same values of $c$ on the training images, with every fifth held out; the book's rule selects on the held-out images and fresh noise ({py:mod}`companion.studies.sgu_search`, the same rule as on all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), with as many tries of its weight $w$. The record has the printed losses; `python -m companion search-alpha` without `--only` also tries the code's element-wise loss and the corrected ones.
 
 # %%
 from companion.plots.sgu_sweep import best
@@ -121,7 +121,7 @@ base, own = row_of(
     page.chosen("dataset", ["mnist", "cifar10", "stl10", "celeba"])[0], profile, process
 )
 spend = Budget(
-    evaluations=max(8, 2 * budget.updates),  # an update of SGU costs two
+    evaluations=max(8, 2 * budget.updates),  # one SGU update costs two
     **dict(batch_size=budget.batch_size, n=budget.n, sampler=budget.sampler),
 )
 solve = dict(images=budget.images, tolerance=budget.tolerance)
@@ -129,14 +129,14 @@ swept = {}
 
 
 def measured():
-    """Every run of the search, with the likelihoods of test images of both sides."""
+    """Every run of the search, with the likelihoods of test images from both sides."""
     if not swept:
         swept.update(sweep(base, forget or own, ANSWERS[: budget.tries], budget=spend, **solve))
     return swept
 
 
 # %% [markdown]
-# The best of each loss, by the rule's score, is what {ref}`sgu-tab2` and {ref}`sgu-fig3` take; the records of {ref}`sgu-tab4` and {ref}`sgu-tab5` are of a first, shorter search.
+# {ref}`sgu-tab2` and {ref}`sgu-fig3` use the best weight of each loss by the rule's score; the records of {ref}`sgu-tab4` and {ref}`sgu-tab5` come from an earlier, shorter search.
 
 # %%
 from companion.rows import row
@@ -145,7 +145,7 @@ MEASURES = {"ur": ("ur", "percent"), "distance": ("rest-frechet", "squared dista
 
 
 def rows():
-    """UR and distance of Standard and of each loss at its best, as the search saw them."""
+    """UR and distance of Standard and of each loss at its best weight, as measured by the search."""
     found = measured()
     facts = {key: found[key] for key in ("dataset", "process", "forget")}
     facts |= dict(split="held out", model_forgot=found["forget"])
@@ -159,9 +159,9 @@ def rows():
 result = page.measure(rows, series=lambda: {"sweep": measured()})
 
 # %% [markdown]
-# ## Is there an $\alpha$ at which both printed numbers hold?
+# ## Is there an $\alpha$ that gives both printed numbers?
 
-# %% mystnb={"figure": {"caption": "UR, distance of the other samples, and the rise of both likelihoods over Standard's, against what a weight takes from the answer, $1 - c$ of {eq}`eq-alpha-c`. Thin lines: printed. UR and distance of held-out images and samples of the search, likelihoods of test images. {run}.", "name": "fig-sgu-alpha"}, "image": {"alt": "Four panels against 1 - c", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "UR, distance of the other samples, and the rise of both NLLs over Standard's, against $1 - c$ of {eq}`eq-alpha-c`, the share of the output that a weight removes. Thin lines: printed values. UR and distance are from the search's samples and held-out images, likelihoods from test images. {run}.", "name": "fig-sgu-alpha"}, "image": {"alt": "Four panels against 1 - c", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.alpha_sweep)
@@ -181,12 +181,12 @@ rise_f, rise_g = (printed_steps(swept_, side) for side in ("D_f", "D_g"))
 theirs = [rise_f[loss] / rise_g[loss] for loss in ("orthogonal", "obtuse")]
 code = [shrinkage(0.99, loss=loss, variant="paper", dims=784) for loss in ("orthogonal", "obtuse")]
 page.say(
-    f"**Weights mean nothing before they stand on one axis.** {low[0]['alpha']} and {low[1]['alpha']} are the same $c$ = 0.99, and do the same: UR {low[0]['ur']:.1f} and {low[1]['ur']:.1f} %, distance {low[0]['distance']:.2f} and {low[1]['distance']:.2f} times, $D_f$ {low[0]['D_f']:+.2f} and {low[1]['D_f']:+.2f} bits.",
-    f"**The public code's 0.99 judges nobody's printed loss.** Of Eq. 9 it is $c$ = {code[0]:.2f}, far beyond 0.65, where the rest is {far[0]['distance']:.1f} times as far; of Eq. 10 it is {code[1]:.3f}, which cannot be told from fine-tuning alone ({tuned['ur']:.1f} %, {tuned['distance']:.2f} times).",
-    f"**Between 0.975 and 0.94 lies a cliff**: Orthogonal goes from {edge[0]['ur']:.1f} to {high[0]['ur']:.1f} %, Obtuse from {edge[1]['ur']:.1f} to {high[1]['ur']:.1f} %. Whoever picks a weight by its round number lands on either side. Beyond it nothing is gained: at 0.65 UR is {far[0]['ur']:.1f} and {far[1]['ur']:.1f} %, and the distance {far[0]['distance']:.1f} and {far[1]['distance']:.1f} times.",
-    f"**Can both printed numbers hold?** At $c$ = 0.94 UR is about as low as printed, and $D_f$ rises about half as much, for less on $D_g$: {ratio[0]:.0f} and {ratio[1]:.0f} bits of $D_f$ for one of $D_g$, where the paper has {theirs[0]:.1f} and {theirs[1]:.1f}. No weight here has the printed rises of 1.1 and 0.9 on $D_g$ or of more than 9 on $D_f$: a longer run may be behind them. What the table does not print is the distance of what else is drawn.",
-    f"**UR and likelihood see different things.** Exact negation (ours) at $w$ = {negated['w']:g} leaves {negated['ur']:.1f} % at {negated['distance']:.2f} times the distance, the only way here that passes the rule; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes what is drawn, and SGU also what is likely.",
-    f"**The length of a run costs too**: fine-tuning alone, which harms nothing by its loss, is at {tuned['distance']:.2f} times after 120 updates of small batches. So a factor of 1.5 is the rule's own edge here, and more data or an average of the weights would move all rows.",
+    f"**Weights can be compared only on a common axis.** {low[0]['alpha']} and {low[1]['alpha']} are the same $c$ = 0.99 and have the same effect: UR {low[0]['ur']:.1f} and {low[1]['ur']:.1f} %, distance {low[0]['distance']:.2f} and {low[1]['distance']:.2f} times, $D_f$ {low[0]['D_f']:+.2f} and {low[1]['D_f']:+.2f} bits.",
+    f"**The public code's 0.99 says nothing about the printed losses.** For Eq. 9 it means $c$ = {code[0]:.2f}, far beyond 0.65, where the other samples are already {far[0]['distance']:.1f} times as far; for Eq. 10 it means {code[1]:.3f}, which cannot be distinguished from fine-tuning alone ({tuned['ur']:.1f} %, {tuned['distance']:.2f} times).",
+    f"**There is a cliff between 0.975 and 0.94**: Orthogonal goes from {edge[0]['ur']:.1f} to {high[0]['ur']:.1f} %, Obtuse from {edge[1]['ur']:.1f} to {high[1]['ur']:.1f} %. A weight picked because it is a round number may land on either side. Beyond the cliff nothing is gained: at 0.65 UR is {far[0]['ur']:.1f} and {far[1]['ur']:.1f} %, and the distance {far[0]['distance']:.1f} and {far[1]['distance']:.1f} times.",
+    f"**Can both printed numbers hold?** At $c$ = 0.94 UR is about as low as printed, and the NLL of $D_f$ rises about half as much, at a lower cost on $D_g$: {ratio[0]:.0f} and {ratio[1]:.0f} bits on $D_f$ per bit on $D_g$, where the paper has {theirs[0]:.1f} and {theirs[1]:.1f}. No weight here gives the printed rises of 1.1 and 0.9 on $D_g$ or of more than 9 on $D_f$: a longer run may explain them. The table does not print the distance of the other samples.",
+    f"**UR and likelihood see different things.** Exact negation (ours) at $w$ = {negated['w']:g} leaves {negated['ur']:.1f} % at {negated['distance']:.2f} times the distance, the only method here that passes the rule; $D_f$ is as likely as before ({negated['D_f']:+.2f}). It changes only what the model generates, SGU also what is likely.",
+    f"**The length of a run has a cost too**: fine-tuning alone, whose loss does no harm, is at {tuned['distance']:.2f} times after 120 updates with small batches. So the rule's factor of 1.5 leaves little room here, and more data or weight averaging would shift all rows.",
     holds=[
         abs(low[0]["ur"] - low[1]["ur"]) < 3 and abs(low[1]["ur"] - tuned["ur"]) < 3,
         all(before["ur"] > 3 * after["ur"] for before, after in zip(edge, high)),
@@ -200,7 +200,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} What 0.99 means for faces
 # :label: ex-alpha-dims
-# $D$ is 3,072 for CIFAR-10 and 12,288 for the paper's CelebA. Which $\alpha$ of Eq. 9 leaves the same $c$ as the public code's 0.99 leaves of its own loss? What would 0.99 leave of Eq. 9?
+# $D$ is 3,072 for CIFAR-10 and 12,288 for the paper's CelebA. Which $\alpha$ in Eq. 9 gives the same $c$ as 0.99 does in the public code's own loss? What $c$ would 0.99 give in Eq. 9?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -217,7 +217,7 @@ for dims in (784, 3072, 12_288):
     )
 
 # %% [markdown] tags=["solution"]
-# A weight of a loss that grows with $D$ has no meaning without $D$: the same 0.99 leaves a ninth of the answer on MNIST and a hundredth on faces.
+# The weight of a loss that grows with $D$ has no meaning without $D$: the same 0.99 leaves a ninth of the output on MNIST and a hundredth on faces.
 #
 # ````{solution-end}
 # ````

@@ -17,15 +17,15 @@
 # (sgu-fig3)=
 # # SGU, Figure 3: samples before and after
 #
-# SGU {cite}`sgu` shows what its models draw once they have forgotten: MNIST without 3 and 7, CelebA without bangs. A grid persuades, and hides two things: how often what should be gone is still drawn, and what became of everything else. So here every model starts from the *same noise*, nothing is chosen, and under each grid stand its counts.
+# SGU {cite}`sgu` shows what its models generate after forgetting: MNIST without 3 and 7, CelebA without bangs. A grid is persuasive but hides two things: how often the forgotten class still appears, and what happened to everything else. So here every model starts from the *same noise*, no sample is selected, and the counts are given under each grid.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
-seeds = ""  # of unlearning and of the noise, such as "0,1,2"; the grids are of the first
+seeds = ""  # of unlearning and of the noise, such as "0,1,2"; the grids show the first
 dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: rows of Table 2
-forget = ""  # other classes than the row's own; takes one dataset
-process = ""  # ve | vp | ddpm in place of the row's own
-alpha = 0.0  # weight of L_g; 0: of each loss the one that the search found
+forget = ""  # classes other than the row's own; needs a single dataset
+process = ""  # ve | vp | ddpm instead of the row's own
+alpha = 0.0  # weight of L_g; 0: for each loss the one that the search found
 variant = "paper"  # paper | code | corrected: the reading of L_f
 lr = 2e-4  # Adam's; the public code's
 steps = 0  # updates; 0: as many as the profile has
@@ -47,9 +47,9 @@ if page.recorded:
     seen = page.recorded.find(metric="ur", method="sgu_obtuse")
 page.verdict(
     claim="Figure 3: samples of MNIST and CelebA from which the forgotten class, or feature, is gone.",
-    found=f"3 and 7 go from {left['standard']:.0f} to {left['sgu_orthogonal']:.1f} % (Orthogonal) and {left['sgu_obtuse']:.1f} % (Obtuse). Of the other images {100 - moved['sgu_orthogonal']:.0f} and {100 - moved['sgu_obtuse']:.0f} % keep their class (after fine-tuning alone {100 - moved['finetune']:.0f} %); where a 3 or a 7 was, there is a field of specks or a broken shape. Exact negation leaves {left['negate']:.1f} % and Unseen {left['unseen']:.1f} %, and both draw another clean digit in that place.",
-    verdict="*The claim holds, but not how a reader will picture it*: with $\\alpha$ found and not assumed some three quarters of the class are gone. What stands in its place is no digit.",
-    rests=f"{seen.n} samples; the best runs of the search in {{ref}}`sgu-alpha`, {seen.protocol['evaluations'] // 2} updates of {seen.protocol['batch_size']} images a side. The paper's models are trained anew; its code has 1.3 million updates for CelebA and no setting for MNIST.",
+    found=f"3 and 7 go from {left['standard']:.0f} to {left['sgu_orthogonal']:.1f} % (Orthogonal) and {left['sgu_obtuse']:.1f} % (Obtuse). Of the other images {100 - moved['sgu_orthogonal']:.0f} and {100 - moved['sgu_obtuse']:.0f} % keep their class ({100 - moved['finetune']:.0f} % after fine-tuning alone). Where there was a 3 or a 7, there are specks or a broken shape. Exact negation leaves {left['negate']:.1f} % and Unseen {left['unseen']:.1f} %, and both generate another clean digit there.",
+    verdict="*The claim holds, but not the way a reader would imagine it*: with $\\alpha$ found by search, some three quarters of the class are gone, but what replaces it is not a digit.",
+    rests=f"{seen.n} samples; the best runs of the search in {{ref}}`sgu-alpha`, {seen.protocol['evaluations'] // 2} updates of {seen.protocol['batch_size']} images per side. The paper's models are trained from scratch; its code has 1.3 million updates for CelebA and no setting for MNIST.",
     holds=[
         max(left["sgu_orthogonal"], left["sgu_obtuse"], left["negate"]) < left["standard"] / 3,
         moved["sgu_orthogonal"] < moved["finetune"] + 10,
@@ -60,14 +60,14 @@ page.verdict(
 # %% [markdown]
 # ## From the same noise
 #
-# An ODE sampler makes each image a function of its noise. The same noise through two models shows, image by image, what unlearning did:
+# With an ODE sampler each image is a function of its noise. Passing the same noise through two models shows, image by image, what unlearning did:
 #
 # ```{math}
 # :label: eq-fig3-noise
 # x = \Phi_\theta(z), \qquad z \sim \mathcal{N}(0, \sigma_{\max}^2 I) \text{ the same for every } \theta .
 # ```
 #
-# A model that forgot and kept would change the images of what is forgotten, and no others. By hand, with a small model of scikit-learn's digits and fifteen updates of Eq. 10:
+# A model that forgot the class and kept the rest would change only the images of the forgotten class. By hand, with a small model of scikit-learn's digits and fifteen updates with Eq. 10:
 
 # %%
 import torch
@@ -95,7 +95,7 @@ for digit in (3, 7):
 # %% [markdown]
 # ## The models
 #
-# Those of {ref}`sgu-tab2`, at the $\alpha$ that was found. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for faces.
+# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for faces.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
@@ -106,7 +106,7 @@ chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
-    """Standard, what unlearning makes of it, and Unseen, with what was forgotten; those that are at hand."""
+    """Standard, the unlearned models and Unseen, each with what was forgotten; only those available."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler, process=process)
     run |= dict(others=row == chosen[0])
@@ -117,14 +117,14 @@ def models(row, seed):
 # %% [markdown]
 # ## The counts
 #
-# Of all samples, not of those in the grid: how many show what was to be forgotten, in the classifier's eyes. And of the images that Standard drew of other classes, how many are now of *another* class than they were: what a perfect unlearning would leave at zero. Unseen is a training of its own, and tells how many change by that alone.
+# Both counts are over all samples, not only those in the grid: how many show what was to be forgotten, according to the classifier; and of the images in which Standard shows other classes, how many now show a *different* class, which perfect unlearning would leave at zero. Unseen is an independent training run and shows how many change through that alone.
 
 # %%
 from companion.measures import ur
 
 
 def rows():
-    """UR of each model, and the share of other images that changed their class."""
+    """UR of each model, and the share of other images whose class changed."""
     for row in chosen:
         for seed in page.seeds:
             found = models(row, seed)
@@ -140,7 +140,7 @@ from companion import plots
 
 
 def sheets():
-    """The first sixteen images of every model, from the same noise, of the first seed."""
+    """The first sixteen images of every model for the first seed, from the same noise."""
     found = {}
     for row in chosen:
         sheet = {}
@@ -160,15 +160,15 @@ result = page.measure(rows, images=sheets)
 
 # %%
 def grid(row):
-    """A row's images, each model's under the other's."""
+    """The images of a row of Table 2, the models one below the other."""
     page.show(lambda record: plots.sample_grid(record, page.image_of(record, row)))
 
 
-# %% mystnb={"figure": {"caption": "MNIST, 3 and 7 to be forgotten: the first sixteen samples of every model, from the same noise; under each name the share of all its samples that show a 3 or a 7. Not chosen. {run}.", "name": "fig-sgu-fig3-mnist"}, "image": {"alt": "Samples of every model from the same noise", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "MNIST, forgetting 3 and 7: the first sixteen samples of every model, from the same noise, not selected; under each name the share of all its samples that show a 3 or a 7. {run}.", "name": "fig-sgu-fig3-mnist"}, "image": {"alt": "Samples of every model from the same noise", "width": "720px"}} tags=["key"]
 grid("mnist")
 
 # %% [markdown]
-# In the place of the other sets stand drawn ones, in `smoke` only and in the fold at the page's end; no image of CelebA is shown here, for its licence.
+# Synthetic sets replace the others, in `smoke` only and in the fold at the end of the page; no CelebA image is shown here because of its licence.
 
 # %%
 for row in ("cifar10", "stl10", "celeba"):
@@ -187,10 +187,10 @@ page.show(plots.sample_counts)
 count = {v.method: v.value for v in result.all(metric="ur")}
 other = {v.method: v.value for v in result.all(metric="changed class")}
 page.say(
-    f"**Look at the specks.** They stand where a 3 or a 7 stood, and a classifier finds no 3 in them: UR is {count['sgu_orthogonal']:.1f} and {count['sgu_obtuse']:.1f} %. The losses say what the answer should not be, and nothing of what to draw instead.",
-    f"**Unseen and exact negation have about the same UR** ({count['unseen']:.1f} and {count['negate']:.1f} %), with clean digits. Where Standard drew a 3 or a 7, both draw another digit with as many of its strokes as will do.",
-    f"**Some change is nobody's fault.** Fine-tuning on $D_g$ alone changes the class of {other['finetune']:.0f} % of the other images, and Unseen, a training of its own, of {other['unseen']:.0f} %: near the border between two digits a small step decides. Only what exceeds that is damage: Orthogonal's {other['sgu_orthogonal']:.0f} % does not tell of any, and Obtuse's {other['sgu_obtuse']:.0f} % may, though its interval overlaps with that of fine-tuning.",
-    f"**Negation changes no more than that** ({other['negate']:.0f} %): its target differs from the given model's own answer only where the classifier sees a 3 or a 7.",
+    f"**Look at the specks.** They are where a 3 or a 7 was, and the classifier finds no 3 in them: UR is {count['sgu_orthogonal']:.1f} and {count['sgu_obtuse']:.1f} %. The losses say what the output should not be, but not what it should be instead.",
+    f"**Unseen and exact negation have about the same UR** ({count['unseen']:.1f} and {count['negate']:.1f} %), with clean digits. Where Standard generates a 3 or a 7, both generate another digit that reuses as many of its strokes as possible.",
+    f"**Some change is not due to unlearning.** Fine-tuning on $D_g$ alone changes the class of {other['finetune']:.0f} % of the other images, and Unseen, an independent training run, that of {other['unseen']:.0f} %: near the border between two digits a small step decides. Only what exceeds that is damage: Orthogonal's {other['sgu_orthogonal']:.0f} % shows none, and Obtuse's {other['sgu_obtuse']:.0f} % may, though its interval overlaps with that of fine-tuning.",
+    f"**Negation changes no more than that** ({other['negate']:.0f} %): its target differs from the original model's output only where the classifier sees a 3 or a 7.",
     holds=[
         abs(count["unseen"] - count["negate"]) < 5,
         abs(other["unseen"] - other["finetune"]) < 5,
@@ -202,7 +202,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} How many images persuade?
 # :label: ex-fig3-grid
-# Suppose that a figure shows 100 samples of a model. It still draws what it should have forgotten with probability $p$. For which $p$ does a grid of 100 show none of it at least every second time? And one of 16?
+# Suppose that a figure shows 100 samples of a model that still generates the forgotten class with probability $p$. For which $p$ does a grid of 100 show none of it at least every second time? And a grid of 16?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -216,7 +216,7 @@ for count in (16, 100, 10_000):
     print(f"{count:6} images: none is seen every second time at p = {100 * p:.3f} %")
 
 # %% [markdown] tags=["solution"]
-# A grid of 100 looks clean every second time at $p$ = 0.7 %, one of 16 at 4.2 %: near the 4.1 % of the paper's Unseen. A grid says what a model draws; how often, only a count says.
+# A grid of 100 looks clean every second time at $p$ = 0.7 %, one of 16 at 4.2 %: near the 4.1 % of the paper's Unseen. A grid shows what a model generates; only a count shows how often.
 #
 # ````{solution-end}
 # ````

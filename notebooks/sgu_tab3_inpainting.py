@@ -17,19 +17,19 @@
 # (sgu-tab3)=
 # # SGU, Table 3 and Figure 4: inpainting
 #
-# Half an image is a strong hint. SGU {cite}`sgu` hides the upper half of test images, lets each model draw it again, and asks a classifier whether the class is still that of the original. On the retained side $D_g$ it should be; on the forgotten side $D_f$ a model that has forgotten should draw something else. *Standard* saw everything, *Unseen* was trained without what is to be forgotten.
+# Half an image is a strong hint. SGU {cite}`sgu` hides the upper half of test images, lets each model fill it in, and asks a classifier whether the class is still that of the original. On the retained side $D_g$ it should be; on the forgotten side $D_f$ a model that has forgotten should fill in something else. *Standard* was trained on everything, *Unseen* without the data to forget.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of inpainting, such as "0,1,2"
-dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: whose settings
-forget = ""  # other classes than the setting's own; takes one dataset
+dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: the settings
+forget = ""  # classes other than the setting's own; needs a single dataset
 known = "lower"  # the half that is given: lower (the paper's) | upper | left | right
-alpha = 0.0  # weight of L_g; 0: of each loss the one that the search found; the paper prints none
+alpha = 0.0  # weight of L_g; 0: for each loss the one that the search found; the paper prints none
 variant = "paper"  # paper | code | corrected: the reading of L_f
 lr = 2e-4  # Adam's; the public code's
 steps = 0  # updates of unlearning; 0: as many as the profile has
-clip_weights = ""  # a file with CLIP's, or "openai" to download them; empty: no CLIP
+clip_weights = ""  # a file with CLIP's weights, or "openai" to download them; empty: no CLIP
 
 # %%
 from companion.page import Page
@@ -52,10 +52,10 @@ if page.recorded:
     run = next(v for v in drawn_by if v.has(test="D_f", method="sgu_obtuse"))
     seeds_of = {v.method: v.per_seed for v in drawn_by if v.has(test="D_f")}
 page.verdict(
-    claim="Of CIFAR-10's dogs and automobiles 75.0 % keep their class with Standard, 59.7 % with Unseen, 57.2 % with Orthogonal, 49.6 % with Obtuse; of $D_g$ some 75 % with all. So SGU would be harder to lead back than a model that never saw the class; of STL-10's airplanes that holds of Obtuse alone (50.3, Unseen 54.9, Orthogonal 59.5 %).",
-    found=f"On MNIST (3 and 7) Unseen restores {d_f['unseen']:.0f} % of $D_f$. Obtuse restores more, {d_f['sgu_obtuse']:.0f} %. Orthogonal restores {d_f['sgu_orthogonal']:.0f} %, but of $D_g$ only {d_g['sgu_orthogonal']:.0f} % (Standard: {d_g['standard']:.0f} %): it draws noise. Redirect (after ReTrack): {d_f['redirect']:.0f} % and {d_g['redirect']:.0f} %.",
-    verdict="*Another protocol*, so no number is judged. The order of Obtuse and Unseen is the other way round here, in all three seeds.",
-    rests=f"{run.n} test images a side; models as in {{ref}}`sgu-tab2`, but of before the search: {run.protocol['updates']} updates, with $\\alpha$ = {run.protocol['alpha']}, which the paper does not print.",
+    claim="Of CIFAR-10's dogs and automobiles 75.0 % keep their class with Standard, 59.7 % with Unseen, 57.2 % with Orthogonal, 49.6 % with Obtuse; of $D_g$ some 75 % with all. So SGU would be harder to lead back to the class than a model that never saw it; for STL-10's airplanes this holds only for Obtuse (50.3, Unseen 54.9, Orthogonal 59.5 %).",
+    found=f"On MNIST (3 and 7) Unseen restores {d_f['unseen']:.0f} % of $D_f$. Obtuse restores more, {d_f['sgu_obtuse']:.0f} %. Orthogonal restores {d_f['sgu_orthogonal']:.0f} %, but on $D_g$ only {d_g['sgu_orthogonal']:.0f} % (Standard: {d_g['standard']:.0f} %): it fills in noise. Redirect (after ReTrack): {d_f['redirect']:.0f} % and {d_g['redirect']:.0f} %.",
+    verdict="*Another protocol*, so no number is judged. Here the order of Obtuse and Unseen is reversed, in all three seeds.",
+    rests=f"{run.n} test images per side; models as in {{ref}}`sgu-tab2`, but from before the search: {run.protocol['updates']} updates, with $\\alpha$ = {run.protocol['alpha']}, which the paper does not print.",
     holds=[
         min(seeds_of["sgu_obtuse"]) > max(seeds_of["unseen"]) > d_f["redirect"],
         d_g["sgu_orthogonal"] < d_g["standard"] / 2,
@@ -63,7 +63,7 @@ page.verdict(
 )
 
 # %% [markdown]
-# ## Drawing the hidden half
+# ## Filling in the hidden half
 #
 # ```{math}
 # :label: eq-tab3-inpainting
@@ -71,7 +71,7 @@ page.verdict(
 # \text{accuracy} = \Pr\bigl[ \text{class}(x) = \text{class}(y) \bigr], \quad y \in D_g \text{ or } D_f .
 # ```
 #
-# Nobody draws from that conditional exactly. Both inpainters walk a sampler's chain, and at every stop $s$ put the known half in as it would be at that noise level, $\alpha_s y + \sigma_s z$. *Replacement* is score_sde's: one Langevin step a stop mends what does not fit. (The paper does not say how it inpaints; its code builds on score_sde's.) *RePaint* {cite}`lugmayr2022` goes every stretch of ten stops several times, so that both halves agree. By hand, with a small model of scikit-learn's digits:
+# This conditional cannot be sampled exactly. Both inpainting methods follow a sampler's chain and, at every stop $s$, insert the known half at that noise level, $\alpha_s y + \sigma_s z$. *Replacement* is score_sde's: one Langevin step per stop repairs mismatches. (The paper does not say how it inpaints; its code builds on score_sde.) *RePaint* {cite}`lugmayr2022` repeats every stretch of ten stops several times so that the two halves agree. By hand, with a small model of scikit-learn's digits:
 
 # %%
 import torch
@@ -94,7 +94,7 @@ for draw in (replacement, repaint):
 # %% [markdown]
 # ## The models
 #
-# Those of {ref}`sgu-tab2`. The record is of before the search for $\alpha$ ({ref}`sgu-alpha`), with 0.99 for both losses; a run takes what was found, and has exact negation in the place of *Redirect* (after ReTrack {cite}`retrack`), which sends noisy forgotten images to what retained ones would have made of them. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for Figure 4's faces.
+# The models of {ref}`sgu-tab2`. The record is from before the search for $\alpha$ ({ref}`sgu-alpha`) and has 0.99 for both losses; a new run uses the $\alpha$ that was found, and exact negation instead of *Redirect* (after ReTrack {cite}`retrack`), which maps noisy forgotten images to the posterior mean over retained ones. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for the faces of Figure 4.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
@@ -103,7 +103,7 @@ chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
-    """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
+    """Standard, the unlearned models, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations, others=False)
     return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
@@ -112,7 +112,7 @@ def models(row, seed):
 # %% [markdown]
 # ## The measures
 #
-# *Accuracy*: the share of restored images whose class, in the classifier's eyes, is the original's. The paper also prints a "CLIP distance" of restored from original images of $D_g$, without saying which; with CLIP's weights it is computed, as 100 (1 - cosine).
+# *Accuracy*: the share of restored images that the classifier assigns to the original's class. The paper also prints a "CLIP distance" between restored and original images of $D_g$ without defining it; if CLIP's weights are available, we compute 100 (1 - cosine).
 
 # %%
 import itertools
@@ -132,7 +132,7 @@ judge = clip.load(weights=clip_weights, device=pick_device()) if clip_weights el
 
 
 def present(row, seed):
-    """The models that are at hand, each with what it was to forget."""
+    """The available models, each with what it was to forget."""
     return [(model, D_f) for model, D_f in models(row, seed) if not model.missing]
 
 
@@ -168,7 +168,7 @@ SHOWN = {"mnist": "replacement", "celeba": "RePaint"}  # replacement leaves nois
 
 
 def sheets():
-    """Of the first seed: originals, and what every model draws for the hidden half."""
+    """For the first seed: the originals, and what each model fills in for the hidden half."""
     found, seed = {}, page.seeds[0]
     for (row, way), side in itertools.product(SHOWN.items(), SIDES):
         sheet = {}
@@ -186,7 +186,7 @@ result = page.measure(rows, images=sheets, tables=TABLES, missing=missing)
 # %% [markdown]
 # ## The table
 #
-# The paper prints CIFAR-10 and STL-10 only, and only replacement: its numbers stand below ours. Standard and Unseen are one model each for all seeds.
+# The paper prints only CIFAR-10 and STL-10, and only replacement: its numbers are below ours. Standard and Unseen are one model each for all seeds.
 
 # %%
 page.show(plots.inpainting_table)
@@ -202,14 +202,14 @@ def grid(what, words):
     page.show(lambda record: plots.restored_images(record, page.image_of(record, what), words))
 
 
-# %% mystnb={"figure": {"caption": "Retained digits: the original, and what every model draws for the hidden half, by replacement. Of the first seed, not chosen. {run}.", "name": "fig-sgu-tab3-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Retained digits: the original, and what each model fills in for the hidden half, by replacement. First seed, not selected. {run}.", "name": "fig-sgu-tab3-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}}
 grid("mnist-retain", "retained")
 
-# %% mystnb={"figure": {"caption": "Digits of what was to be forgotten: the original, and what every model draws for the hidden half, by replacement. Of the first seed, not chosen. {run}.", "name": "fig-sgu-tab3-forget"}, "image": {"alt": "Restored digits of what was to be forgotten", "width": "640px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Digits to forget: the original, and what each model fills in for the hidden half, by replacement. First seed, not selected. {run}.", "name": "fig-sgu-tab3-forget"}, "image": {"alt": "Restored digits to forget", "width": "640px"}} tags=["key"]
 grid("mnist-forget", "to be forgotten")
 
 # %% [markdown]
-# In the place of Figure 4's faces stand avatars with and without bangs, by RePaint; no weights trained on CelebA are kept here, for its licence. They are drawn in `smoke` only, and stand in the fold at the page's end.
+# Avatars with and without bangs replace the faces of Figure 4, inpainted by RePaint; no weights trained on CelebA are kept here because of its licence. They are computed in `smoke` only and shown in the fold at the end of the page.
 
 # %%
 grid("celeba-retain", "without bangs, retained")
@@ -228,12 +228,12 @@ def restored(way):
 
 ways = replaced, repainted = restored("replacement"), restored("repaint")
 page.say(
-    f"**So much is in the given half.** Unseen restores {replaced['unseen', 'D_f']:.0f} % of 3s and 7s and has never seen one: strokes of other digits fit the given half, and the classifier takes the whole for a 3 or a 7. Standard restores {replaced['standard', 'D_f']:.0f} %. Only the difference is memory of the class; in the paper it is 15 points of 75.",
-    f"**A low number on $D_f$ alone shows nothing.** Orthogonal has the lowest because it fills the hidden half with noise, and on $D_g$ too: {replaced['sgu_orthogonal', 'D_g']:.0f} % keep their class there, with Standard {replaced['standard', 'D_g']:.0f} %.",
-    f"**Obtuse is led back more easily than Unseen**: {replaced['sgu_obtuse', 'D_f']:.0f} against {replaced['unseen', 'D_f']:.0f} %, and higher in each of three seeds. With $\\alpha = 0.99$ it hardly forgets ({{ref}}`sgu-alpha`); another $\\alpha$ may do better.",
-    f"**Redirect is led back least of those that still draw digits**: {replaced['redirect', 'D_f']:.0f} % by replacement and {repainted['redirect', 'D_f']:.0f} % by RePaint, $D_g$ as Unseen. So a model that was taught what to draw instead can be harder to lead back than one that never knew, which is what the paper says of SGU.",
-    f"**A gain on $D_g$ is not better editing.** Unseen restores {replaced['unseen', 'D_g']:.0f} % of $D_g$, Standard {replaced['standard', 'D_g']:.0f} %: whoever has fewer classes to choose from is right more often. The paper's Unseen gains, too (75.8 against 72.5).",
-    "**The inpainter matters where a model is broken**: RePaint brings Orthogonal back to more digits on both sides. The order of the others on $D_f$ is the same with either: Redirect, Unseen, Obtuse, Standard.",
+    f"**Much of the class is in the given half.** Unseen restores {replaced['unseen', 'D_f']:.0f} % of 3s and 7s without ever having seen one: strokes of other digits fit the given half, and the classifier takes the whole for a 3 or a 7. Standard restores {replaced['standard', 'D_f']:.0f} %. Only the difference is memory of the class; in the paper it is 15 of 75 points.",
+    f"**A low number on $D_f$ alone shows nothing.** Orthogonal has the lowest because it fills the hidden half with noise, on $D_g$ too: only {replaced['sgu_orthogonal', 'D_g']:.0f} % keep their class there, compared with {replaced['standard', 'D_g']:.0f} % for Standard.",
+    f"**Obtuse is led back more easily than Unseen**: {replaced['sgu_obtuse', 'D_f']:.0f} against {replaced['unseen', 'D_f']:.0f} %, and higher in each of the three seeds. With $\\alpha = 0.99$ it hardly forgets ({{ref}}`sgu-alpha`); another $\\alpha$ may do better.",
+    f"**Redirect is led back least of the models that still generate digits**: {replaced['redirect', 'D_f']:.0f} % by replacement and {repainted['redirect', 'D_f']:.0f} % by RePaint, with $D_g$ as for Unseen. So a model that was taught what to generate instead can be harder to lead back than one that never knew the class, which is what the paper says of SGU.",
+    f"**A gain on $D_g$ is not better editing.** Unseen restores {replaced['unseen', 'D_g']:.0f} % of $D_g$, Standard {replaced['standard', 'D_g']:.0f} %: a model with fewer classes to choose from is right more often. The paper's Unseen gains too (75.8 against 72.5).",
+    "**The inpainting method matters when a model is broken**: with RePaint, Orthogonal restores more digits on both sides. The order of the others on $D_f$ is the same with either method: Redirect, Unseen, Obtuse, Standard.",
     holds=[got["unseen", "D_f"] < got["sgu_obtuse", "D_f"] < got["standard", "D_f"] for got in ways]
     + [got["redirect", "D_f"] < got["unseen", "D_f"] for got in ways]
     + [replaced["sgu_orthogonal", "D_g"] < 25, repainted["sgu_orthogonal", "D_f"] > 5]
@@ -243,7 +243,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} The other half
 # :label: ex-tab3-half
-# How much of the class is in the half that is given? Cut the test images of the forgotten class in two, mirror each half so that it makes a whole image, and let the classifier say what it sees. Which half would you hide?
+# How much of the class is in the given half? Cut the test images of the forgotten class in two, mirror each half to make a whole image, and classify the result. Which half would you hide?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -255,7 +255,7 @@ page.say(
 from companion.evaluation.judge import right
 from paperlib.data.splits import split
 
-data = split(digits, "3,7").forget  # scikit-learn's, which are always at hand
+data = split(digits, "3,7").forget  # scikit-learn's, which are always available
 middle = data.images.shape[2] // 2
 upper, lower = data.images[:, :, :middle], data.images[:, :, middle:]
 whole = {
@@ -267,7 +267,7 @@ for name, images in whole.items():
     print(f"{name}: {100 * hits.double().mean().item():.0f} % keep their class")
 
 # %% [markdown] tags=["solution"]
-# A crude measure, since no such image is a digit; but it says that the two halves do not tell equally much, and that an accuracy after inpainting is a statement about the mask as well.
+# This is a crude measure, since no such image is a digit; but it shows that the two halves are not equally informative, and that accuracy after inpainting is also a statement about the mask.
 #
 # ````{solution-end}
 # ````

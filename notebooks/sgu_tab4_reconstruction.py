@@ -17,19 +17,19 @@
 # (sgu-tab4)=
 # # SGU, Table 4 and Figure 5: reconstruction
 #
-# Noise an image a little, and let a model take the noise away again: what it knows comes back. SGU {cite}`sgu` does so at $t$ = 0.02 and asks whether the class is still the original's, on the retained side $D_g$ and on the forgotten side $D_f$. *Standard* saw everything, *Unseen* was trained without what is to be forgotten.
+# Add a little noise to an image and let a model remove it again: what the model knows comes back. SGU {cite}`sgu` does this at $t$ = 0.02 and asks whether the class is still the original's, on the retained side $D_g$ and on the forgotten side $D_f$. *Standard* was trained on everything, *Unseen* without the data to forget.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the noise, such as "0,1,2"
-dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: rows of Table 2 whose models are asked
-forget = ""  # other classes than the row's own; takes one dataset
-t = 0.02  # of VP; a model of another process is asked at the same sigma / alpha
-alpha = 0.0  # weight of L_g; 0: of each loss the one that the search found
+dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: rows of Table 2 whose models are tested
+forget = ""  # classes other than the row's own; needs a single dataset
+t = 0.02  # of VP; models of other processes use the same sigma / alpha
+alpha = 0.0  # weight of L_g; 0: for each loss the one that the search found
 variant = "paper"  # paper | code | corrected: the reading of L_f
 lr = 2e-4  # Adam's; the public code's
 steps = 0  # updates of unlearning; 0: as many as the profile has
-clip_weights = ""  # a file with CLIP's, or "openai" to download them; empty: no CLIP
+clip_weights = ""  # a file with CLIP's weights, or "openai" to download them; empty: no CLIP
 
 # %%
 from companion.page import Page
@@ -57,10 +57,10 @@ if page.recorded:
     shown = page.recorded.all()[0].n
     latent = by_model(page.recorded, "accuracy", 0.02, way="latent")
 page.verdict(
-    claim="At $t$ = 0.02 SGU-Obtuse \"significantly\" lowers the accuracy on $D_f$, says the text; in the table it is Orthogonal's that falls (74.4 to 48.4 %), and Obtuse's stays at Unseen's (69.6 and 70.3).",
-    found=f"On MNIST, every model gives back every image at that point, by the image and nearly so by the latent ({min(point.values()):.0f} and {min(latent.values()):.0f} % at the least). At $t$ = 0.5 they part: $D_f$ comes back from Standard in {deep['standard', 'D_f']:.0f} %, from Unseen in {deep['unseen', 'D_f']:.0f}, from either of SGU's in {deep['sgu_orthogonal', 'D_f']:.0f}; $D_g$ in {deep['standard', 'D_g']:.0f}, {deep['unseen', 'D_g']:.0f}, and {deep['sgu_orthogonal', 'D_g']:.0f} or {deep['sgu_obtuse', 'D_g']:.0f}.",
-    verdict="*Another data set, so no number is judged.* A single $t$ can hide everything: at 0.02 the image is nearly given. Where something is asked of the model, SGU gives back less of $D_f$ than Standard; against Unseen, and on $D_g$, so few images decide nothing.",
-    rests=f"{shown} images a side, so accuracies to about 25 points; the best runs of an earlier search, of half as many updates as that of {{ref}}`sgu-alpha`.",
+    claim="At $t$ = 0.02 SGU-Obtuse \"significantly\" lowers the accuracy on $D_f$, according to the text; in the table it is Orthogonal's that falls (74.4 to 48.4 %), while Obtuse's stays near Unseen's (69.6 and 70.3).",
+    found=f"On MNIST, every model restores every image at that point, by the image and nearly so by the latent (at least {min(point.values()):.0f} and {min(latent.values()):.0f} %). At $t$ = 0.5 they differ: on $D_f$ Standard restores {deep['standard', 'D_f']:.0f} %, Unseen {deep['unseen', 'D_f']:.0f}, either of SGU's losses {deep['sgu_orthogonal', 'D_f']:.0f}; on $D_g$ {deep['standard', 'D_g']:.0f}, {deep['unseen', 'D_g']:.0f}, and {deep['sgu_orthogonal', 'D_g']:.0f} or {deep['sgu_obtuse', 'D_g']:.0f}.",
+    verdict="*Another data set, so no number is judged.* A single $t$ can hide everything: at 0.02 the image is nearly given. Where the model has to contribute, SGU restores less of $D_f$ than Standard; compared with Unseen, and on $D_g$, so few images decide nothing.",
+    rests=f"{shown} images per side, so accuracies are uncertain by about 25 points; the best runs of an earlier search, with half as many updates as that of {{ref}}`sgu-alpha`.",
     holds=[
         min(point.values()) == 100 and min(latent.values()) >= 90,
         deep["standard", "D_f"] > deep["unseen", "D_f"] > deep["sgu_orthogonal", "D_f"],
@@ -72,7 +72,7 @@ page.verdict(
 # %% [markdown]
 # ## Two readings
 #
-# The text perturbs the image to $t$ and comes back from there. The public code goes to pure noise by the ODE, perturbs *that*, and comes back:
+# The text perturbs the image to $t$ and denoises from there. The public code goes to pure noise by the ODE, perturbs *that*, and comes back:
 #
 # ```{math}
 # :label: eq-tab4-ways
@@ -80,7 +80,7 @@ page.verdict(
 # \text{latent:}\quad x \to x_T \to \alpha_t x_T + \sigma_t z \to \hat x .
 # ```
 #
-# On VP at $t$ = 0.02 the noise is $\sigma_t / \alpha_t$ = 0.08, where a pixel goes from -1 to 1: an image through which everything is seen. So at this point a model has little to add, and what it has forgotten it is hardly asked for. By hand, with a small model of scikit-learn's digits:
+# On VP at $t$ = 0.02 the noise is $\sigma_t / \alpha_t$ = 0.08, for pixels from -1 to 1: the image is still clearly visible. So at this point a model has little to add, and what it has forgotten is hardly tested. By hand, with a small model of scikit-learn's digits:
 
 # %%
 import torch
@@ -111,7 +111,7 @@ for time in (0.02, 0.5):
 # %% [markdown]
 # ## The models
 #
-# Those of {ref}`sgu-tab2`, at the $\alpha$ that was found. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name.
+# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
@@ -120,7 +120,7 @@ chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
-    """Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
+    """Standard, the unlearned models, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(
         alpha=alpha, variant=variant, evaluations=budget.evaluations, others=row == chosen[0]
@@ -129,7 +129,7 @@ def models(row, seed):
 
 
 def present():
-    """(model, what it was to forget, seed) of every model that is at hand."""
+    """(model, what it was to forget, seed) for every available model."""
     for row in chosen:
         for seed in page.seeds:
             for model, D_f in models(row, seed):
@@ -140,7 +140,7 @@ def present():
 # %% [markdown]
 # ## The measures
 #
-# *Accuracy*: the share of images that come back as the class they were, in the classifier's eyes. The paper also prints a "CLIP distance" without saying which; with CLIP's weights it is computed, as 100 (1 - cosine). Without, the distance of what came back from the original in *our classifier's features* says the same in kind, under its own name.
+# *Accuracy*: the share of restored images that the classifier assigns to the original's class. The paper also prints a "CLIP distance" without defining it; if CLIP's weights are available, we compute 100 (1 - cosine). Otherwise the distance between the restored image and the original in *our classifier's features* is a similar measure, under its own name.
 
 # %%
 from companion.machine import pick_device
@@ -154,7 +154,7 @@ judge = clip.load(weights=clip_weights, device=pick_device()) if clip_weights el
 
 
 def rows():
-    """Every number of the table, and of the curve."""
+    """Every number of the table and of the curve."""
     for model, D_f, seed in present():
         for side in ("D_g", "D_f"):
             for settings in ASKED:
@@ -170,7 +170,7 @@ from companion.studies.reconstruction import Reconstruction, originals, returned
 
 
 def sheets():
-    """Figure 5: originals of both sides, and what every model makes of them, of the first row and seed."""
+    """Figure 5: originals of both sides and their reconstructions by every model, for the first row and seed."""
     found = {}
     for model, D_f, seed in present():
         if seed == page.seeds[0] and model.kind.dataset in ("mnist", "digits"):
@@ -197,7 +197,7 @@ result = page.measure(rows, images=sheets, tables=TABLES, missing=missing, by=("
 # %% [markdown]
 # ## The table
 #
-# The paper prints CIFAR-10 only; its numbers stand below ours.
+# The paper prints only CIFAR-10; its numbers are below ours.
 
 # %%
 page.show(plots.reconstruction_table)
@@ -206,7 +206,7 @@ page.compare(*TABLES)
 # %% [markdown]
 # ## What the single point hides
 
-# %% mystnb={"figure": {"caption": "Accuracy and distance in the classifier's features of images that come back from $t$, by the image, both sides. Dotted: the paper's $t$. {run}.", "name": "fig-sgu-tab4-curve"}, "image": {"alt": "Accuracy and feature distance against t", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Accuracy, and distance in the classifier's features, of images restored from $t$, by the image, on both sides. Dotted: the paper's $t$. {run}.", "name": "fig-sgu-tab4-curve"}, "image": {"alt": "Accuracy and feature distance against t", "width": "720px"}} tags=["key"]
 page.figure(plots.reconstruction_curves)
 
 # %% [markdown]
@@ -219,10 +219,10 @@ def grid(what, words):
     page.show(lambda record: plots.returned_images(record, page.image_of(record, what), words))
 
 
-# %% mystnb={"figure": {"caption": "Retained digits, the originals and what came back from $t$ = 0.02. Of the first seed, not chosen. {run}.", "name": "fig-sgu-tab4-retain"}, "image": {"alt": "Retained digits that came back", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Retained digits: the originals, and as restored from $t$ = 0.02. First seed, not selected. {run}.", "name": "fig-sgu-tab4-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}}
 grid("retain", "retained")
 
-# %% mystnb={"figure": {"caption": "Digits of what was to be forgotten, the originals and what came back from $t$ = 0.02. Of the first seed, not chosen. {run}.", "name": "fig-sgu-tab4-forget"}, "image": {"alt": "Digits to be forgotten that came back", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Digits to forget: the originals, and as restored from $t$ = 0.02. First seed, not selected. {run}.", "name": "fig-sgu-tab4-forget"}, "image": {"alt": "Restored digits to forget", "width": "640px"}}
 grid("forget", "to be forgotten")
 
 # %% [markdown]
@@ -234,11 +234,11 @@ from paperlib.processes import VE
 near, far = (by_model(result, "feature distance", time) for time in (0.1, 0.5))
 kept, back = by_model(result, "accuracy", 0.1), by_model(result, "accuracy", 0.5)
 page.say(
-    f"**The features see what accuracy does not.** At $t$ = 0.1 all models still give back {min(kept.values()):.0f} % or more (Orthogonal on $D_f$ {kept['sgu_orthogonal', 'D_f']:.0f} %); but what comes back from Orthogonal and Obtuse is {near['sgu_orthogonal', 'D_f'] / near['standard', 'D_f']:.1f} and {near['sgu_obtuse', 'D_f'] / near['standard', 'D_f']:.1f} times as far from the original as from Standard, on $D_g$ {near['sgu_orthogonal', 'D_g'] / near['standard', 'D_g']:.1f} and {near['sgu_obtuse', 'D_g'] / near['standard', 'D_g']:.1f} times. That is what Table 4 claims of Orthogonal, and here it holds of both.",
-    f"**At 0.5 a model is asked what it knows.** Unseen turns most 3s and 7s into something else ({back['unseen', 'D_f']:.0f} % come back) and keeps {back['unseen', 'D_g']:.0f} % of $D_g$. SGU's {back['sgu_orthogonal', 'D_f']:.0f} % on $D_f$ goes with {back['sgu_orthogonal', 'D_g']:.0f} and {back['sgu_obtuse', 'D_g']:.0f} % of $D_g$. Of ten images each, two more or less order nothing.",
-    f"**The text and the table name different losses.** Here, at the same $c$, they differ little at 0.5 (feature distances on $D_f$ of {far['sgu_orthogonal', 'D_f']:.1f} and {far['sgu_obtuse', 'D_f']:.1f}); at 0.1 it is Obtuse's images that come back farther off ({near['sgu_obtuse', 'D_f']:.1f} against {near['sgu_orthogonal', 'D_f']:.1f}).",
-    f"**Exact negation (ours) seems to forget less here** ({back['negate', 'D_f']:.0f} % of $D_f$ come back, fine-tuning alone: {back['finetune', 'D_f']:.0f} %; again ten images). An image at $t$ = 0.5 is a strong hint.",
-    f"**By the latent, 0.02 asks even less**: VE's $x_T$, some {VE().prior_std():.0f} a pixel, moves by {level(0.02):.2f}, and the ODE leads back to where it came from. Ten Heun steps each way are coarse: one image of ten more or less tells nothing.",
+    f"**The features show what accuracy does not.** At $t$ = 0.1 all models still restore {min(kept.values()):.0f} % or more (Orthogonal on $D_f$ {kept['sgu_orthogonal', 'D_f']:.0f} %); but the images restored by Orthogonal and Obtuse are {near['sgu_orthogonal', 'D_f'] / near['standard', 'D_f']:.1f} and {near['sgu_obtuse', 'D_f'] / near['standard', 'D_f']:.1f} times as far from the originals as Standard's, on $D_g$ {near['sgu_orthogonal', 'D_g'] / near['standard', 'D_g']:.1f} and {near['sgu_obtuse', 'D_g'] / near['standard', 'D_g']:.1f} times. That is what Table 4 claims for Orthogonal, and here it holds for both.",
+    f"**At 0.5 the model's own knowledge is tested.** Unseen turns most 3s and 7s into something else ({back['unseen', 'D_f']:.0f} % are restored) and keeps {back['unseen', 'D_g']:.0f} % of $D_g$. SGU's {back['sgu_orthogonal', 'D_f']:.0f} % on $D_f$ goes with {back['sgu_orthogonal', 'D_g']:.0f} and {back['sgu_obtuse', 'D_g']:.0f} % of $D_g$. With ten images each, a difference of two gives no ranking.",
+    f"**The text and the table name different losses.** Here, at the same $c$, they differ little at 0.5 (feature distances on $D_f$ of {far['sgu_orthogonal', 'D_f']:.1f} and {far['sgu_obtuse', 'D_f']:.1f}); at 0.1 Obtuse's images are farther from the originals ({near['sgu_obtuse', 'D_f']:.1f} against {near['sgu_orthogonal', 'D_f']:.1f}).",
+    f"**Exact negation (ours) seems to forget less here** ({back['negate', 'D_f']:.0f} % of $D_f$ are restored, fine-tuning alone: {back['finetune', 'D_f']:.0f} %; again ten images). An image at $t$ = 0.5 is a strong hint.",
+    f"**By the latent, 0.02 tests even less**: VE's $x_T$, some {VE().prior_std():.0f} per pixel, moves by {level(0.02):.2f}, and the ODE leads back to where it started. Ten Heun steps each way are coarse: one image of ten more or less means nothing.",
     holds=[
         all(
             near[f"sgu_{loss}", "D_f"] > 2 * near["standard", "D_f"]
@@ -255,9 +255,9 @@ page.say(
 )
 
 # %% [markdown]
-# ```{exercise} What a Gaussian gives back
+# ```{exercise} What a Gaussian restores
 # :label: ex-tab4-gaussian
-# Data are one Gaussian $\mathcal{N}(m, I)$. The best model of *other* data, $\mathcal{N}(0, I)$, takes the noise away by $\hat x = x_t / (1 + s^2)$ for $x_t = x + s z$. Where does $x = m$ come back to, on average, at $s = \sigma_t / \alpha_t$ of $t$ = 0.02 and of $t$ = 0.5? At which $t$ would you ask whether $m$ was forgotten?
+# Let the data be a single Gaussian $\mathcal{N}(m, I)$. The best model of *other* data, $\mathcal{N}(0, I)$, denoises by $\hat x = x_t / (1 + s^2)$ for $x_t = x + s z$. To what is $x = m$ restored, on average, at $s = \sigma_t / \alpha_t$ for $t$ = 0.02 and $t$ = 0.5? At which $t$ would you test whether $m$ was forgotten?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -271,7 +271,7 @@ for time in (0.005, 0.02, 0.1, 0.5):
     print(f"t = {time:5}: s = {s:5.2f}, the original comes back as {1 / (1 + s * s):.3f} of itself")
 
 # %% [markdown] tags=["solution"]
-# At $t$ = 0.02 a model that has never seen $m$ gives back more than 99 % of it: the image is nearly given. At $t$ = 0.5 it gives back less than a tenth. What a model knows is asked where the noise is of the data's size.
+# At $t$ = 0.02 a model that has never seen $m$ restores more than 99 % of it: the image is nearly given. At $t$ = 0.5 it restores less than a tenth. To test what a model knows, the noise must be as large as the data.
 #
 # ````{solution-end}
 # ````

@@ -17,14 +17,14 @@
 # (sgu-tab5)=
 # # SGU, Table 5: fine-tuning, and DDPM
 #
-# SGU {cite}`sgu` is defined as a training. Its Table 5 starts from the trained model instead, as all other methods do, for 80,000 updates on VP and 30,000 on DDPM; its Appendix B carries the losses over to DDPM. Three questions: how soon is the class forgotten, what does it cost, and what is the likelihood where the table prints a backslash?
+# SGU {cite}`sgu` is defined as training from scratch. Its Table 5 instead starts from the trained model, as all other methods do, for 80,000 updates on VP and 30,000 on DDPM; its Appendix B transfers the losses to DDPM. We ask three questions: how soon is the class forgotten, what does it cost, and what is the likelihood where the table prints a backslash?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"
 dataset = "all"  # all | mnist-ddpm | cifar10-vp | cifar10-ddpm | celeba-vp, or several
-forget = ""  # other classes than the row's own; takes one dataset
-alpha = 0.0  # weight of L_g; 0: of each loss the one that the search found
+forget = ""  # classes other than the row's own; needs a single dataset
+alpha = 0.0  # weight of L_g; 0: for each loss the one that the search found
 variant = "paper"  # paper | code | corrected: the reading of L_f
 lr = 2e-4  # Adam's; the public code's
 steps = 0  # updates; 0: as many as the profile has
@@ -39,7 +39,7 @@ some = dict(steps=20, marks=(5,), batch_size=16, n=50, sampler=10, images=2, str
 theirs = dict(steps=0, marks=(), batch_size=0, n=10_000, sampler=1000, images=10_000, strata=0)
 budget = page.budget(
     smoke=small,
-    laptop=some | dict(tolerance=1e-3),  # marks: updates at which the run is looked at on its way
+    laptop=some | dict(tolerance=1e-3),  # marks: updates at which the run is measured on its way
     # updates: Sec. 4.4 (80,000 and 30,000); batches, sampler: each row's own; n: text;
     # images: the whole test set; strata 0: every step of the bound; tolerance: score_sde's
     paper=theirs | dict(tolerance=1e-5),
@@ -56,9 +56,9 @@ if page.recorded:
     times = {name: value / far["standard"] for name, value in far.items()}
 page.verdict(
     claim='"SGU also performed well in the DDPM fine-tuning tasks"; "SGU-Obtuse achieve the lowest unlearning rates across all models and datasets". A DDPM "cannot calculate exact NLL values".',
-    found=f"With the $c$ that a first search found on VE, 20 updates destroy MNIST's DDPM: UR {ur_of['sgu_orthogonal']:.0f} %, at {times['sgu_orthogonal']:.0f} and {times['sgu_obtuse']:.0f} times the distance. $D_f$ is {rise['sgu_orthogonal', 'D_f']:.1f} and {rise['sgu_obtuse', 'D_f']:.1f} bits less likely, $D_g$ {rise['sgu_orthogonal', 'D_g']:.1f} and {rise['sgu_obtuse', 'D_g']:.1f}: by likelihoods alone a success.",
-    verdict="*Another protocol*: no printed cell is judged. Here a weight does not carry over from VE to DDPM, even on the axis of $c$; and the backslash can be filled in, by the bound.",
-    rests=f"{run['updates']} updates of {run['batch_size']} + {run['batch_size']}, {sampled} samples, {images} test images a side: enough to see a wreck, not an order.",
+    found=f"With the $c$ that an earlier search found on VE, 20 updates destroy MNIST's DDPM: UR {ur_of['sgu_orthogonal']:.0f} %, at {times['sgu_orthogonal']:.0f} and {times['sgu_obtuse']:.0f} times the distance. $D_f$ is {rise['sgu_orthogonal', 'D_f']:.1f} and {rise['sgu_obtuse', 'D_f']:.1f} bits less likely, $D_g$ {rise['sgu_orthogonal', 'D_g']:.1f} and {rise['sgu_obtuse', 'D_g']:.1f}: judged by likelihoods alone, a success.",
+    verdict="*Another protocol*: no printed cell is judged. Here a weight does not transfer from VE to DDPM, even on the axis of $c$; and the bound can fill in the backslash.",
+    rests=f"{run['updates']} updates of {run['batch_size']} + {run['batch_size']}, {sampled} samples, {images} test images per side: enough to see collapse, but not a ranking.",
     holds=[
         ur_of["sgu_orthogonal"] == ur_of["sgu_obtuse"] == 0,
         min(times["sgu_orthogonal"], times["sgu_obtuse"]) > 20,
@@ -80,7 +80,7 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# These are Eqs. 12 to 14. $w_t$ is the weight that the variational bound gives to step $t$; Ho et al. {cite}`ho2020` train without it, $w_t = 1$, and so does whoever wants samples. The paper prints $w_t$ and calls the loss "reweighted"; with which the table was made its code does not tell, for it has no Eq. 13. How much they differ on the grid of 1,000 steps:
+# These are Eqs. 12 to 14. $w_t$ is the weight that the variational bound gives to step $t$; Ho et al. {cite}`ho2020` train without it, $w_t = 1$, as is usual for good samples. The paper prints $w_t$ and calls the loss "reweighted"; its code does not show which one the table used, since it has no Eq. 13. Here is how much the weights vary on the grid of 1,000 steps:
 
 # %%
 import torch
@@ -96,7 +96,7 @@ for time, w in zip(t, weight(grid, t, "bound")):
 # %% [markdown]
 # ## The models
 #
-# Each row starts from its own trained model. The weight $\alpha$ is the one with the $c$ that the search found on MNIST's VE model ({ref}`sgu-alpha`; the record is of a first, shorter search): one axis serves all. Where the paper's set is not at hand, a drawn one stands for it in `smoke`, under its own name. The MNIST row, where 1 is forgotten, is ours: it has a DDPM and its Unseen. Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control.
+# Each row starts from its own trained model. The weight $\alpha$ corresponds to the $c$ that the search found on MNIST's VE model ({ref}`sgu-alpha`; the record comes from an earlier, shorter search): one axis for all. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name. The MNIST row, where 1 is forgotten, is ours: it has a DDPM and its Unseen. Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control.
 
 # %%
 from companion.studies.sgu_models import FINETUNED, sgu_models, weighted
@@ -106,7 +106,7 @@ chosen = page.chosen("dataset", FINETUNED)
 
 
 def models(row, seed, updates=budget.steps):
-    """Standard, what fine-tuning makes of it, and Unseen, which never saw D_f; those of a DDPM with both weights."""
+    """Standard, the fine-tuned models (for a DDPM with both weights), and Unseen, which never saw D_f."""
     run = dict(
         updates=updates, batch_size=budget.batch_size, lr=lr, seed=seed, evaluations=budget.sampler
     )
@@ -122,7 +122,7 @@ def models(row, seed, updates=budget.steps):
 # %% [markdown]
 # ## The measures
 #
-# As in {ref}`sgu-tab2`: UR, the distance of the other samples from real images, bits a dimension of test images of both sides by the *flow*. And of a DDPM the *variational bound*, which is its own likelihood and what Table 5 leaves out.
+# As in {ref}`sgu-tab2`: UR, the distance of the other samples from real images, and bits per dimension of test images from both sides by the *flow*. For a DDPM also the *variational bound*, which is its own likelihood and what Table 5 leaves out.
 
 # %%
 from companion.measures import distance, nll, ur
@@ -149,7 +149,7 @@ def rows():
 
 # %%
 def curves():
-    """Of the first row and seed: both losses, update by update."""
+    """Both losses against updates, for the first row and seed."""
     row, seed = chosen[0], page.seeds[0]
     path = []
     for updates in (*budget.marks, budget.steps):
@@ -178,13 +178,13 @@ result = page.measure(rows, series=curves, tables=TABLES, missing=missing)
 # %% [markdown]
 # ## Update by update
 
-# %% mystnb={"figure": {"caption": "UR, distance of the rest and bits a dimension of test images of both sides against updates of fine-tuning. {run}.", "name": "fig-sgu-tab5-updates"}, "image": {"alt": "Three panels against updates", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "UR, distance of the other samples, and bits per dimension of test images from both sides, against fine-tuning updates. {run}.", "name": "fig-sgu-tab5-updates"}, "image": {"alt": "Three panels against updates", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.finetuning_courses)
 
 # %% [markdown]
-# ## All that was measured
+# ## All measurements
 
 # %%
 COLUMNS = {
@@ -200,13 +200,13 @@ page.show(lambda record: plots.measures_table(record, COLUMNS, title=record.capt
 # %% [markdown]
 # ## The paper's cells
 #
-# They are of CIFAR-10 and CelebA, whose models are not here: what each needs stands in {doc}`the list of what can be reached </reach>`.
+# They are for CIFAR-10 and CelebA, whose models are not included here: {doc}`the list of what can be reached </reach>` says what each needs.
 
 # %%
 page.compare(*TABLES)
 
 # %% [markdown]
-# Table 5's Standard and Unseen are to be Table 2's. Their UR are; their likelihoods are not:
+# Standard and Unseen in Table 5 should be those of Table 2. Their UR match; their likelihoods do not:
 
 # %%
 from companion.claims import load
@@ -227,11 +227,11 @@ more = {key: value - bits["standard", key[1]] for key, value in bits.items()}
 way = result.series["courses"]
 ORTHOGONAL, OBTUSE = "SGU orthogonal, weights of Eq. 13", "SGU obtuse, weights of Eq. 14"
 page.say(
-    f"**It breaks in five updates**: by then orthogonal's other digits are {way['sgu_orthogonal'][0]['distance'] / rest['standard']:.0f} times as far from real ones and obtuse's {way['sgu_obtuse'][0]['distance'] / rest['standard']:.0f}, and fifteen more mend little. On VE the same $c$ left digits ({{ref}}`sgu-alpha`). The likely reason is what a loss leaves at high noise: most of a DDPM's steps are there, of VE's times only about half.",
-    f"**The weights of Appendix B do not save it** ({rest[ORTHOGONAL] / rest['standard']:.0f} and {rest[OBTUSE] / rest['standard']:.0f} times). They move the work to the first steps of the chain, where the bound is made and a digit is already there.",
-    f"**The bound sees less than the flow.** It is a DDPM's own likelihood, and can be computed: $D_f$ costs {more['sgu_orthogonal', 'D_f']:.1f} and {more['sgu_obtuse', 'D_f']:.1f} bits more than before, $D_g$ {more['sgu_orthogonal', 'D_g']:.1f} and {more['sgu_obtuse', 'D_g']:.1f}. Each of its steps begins at a noised real image, so that a model which can no longer draw one still denoises it.",
-    f"**Fine-tuning alone** ({share['finetune']:.0f} % of 50 samples show a 1, before {share['standard']:.0f} %) forgets nothing in 20 updates: the numbers above are the losses' work.",
-    "**The printed table does not bear out its sentences.** On VP and dog Orthogonal leaves 8.7 % and Obtuse 8.9; on DDPM Orthogonal is behind Unseen in all three rows. And the lowest rates cost: Obtuse's $D_g$ goes from 2.89 to 4.36 bits.",
+    f"**It breaks in five updates**: by then orthogonal's other digits are {way['sgu_orthogonal'][0]['distance'] / rest['standard']:.0f} times as far from real ones and obtuse's {way['sgu_obtuse'][0]['distance'] / rest['standard']:.0f}, and fifteen more updates repair little. On VE the same $c$ left digits intact ({{ref}}`sgu-alpha`). The likely reason is what a loss leaves of the output at high noise: most of a DDPM's steps are there, but only about half of VE's times.",
+    f"**The weights of Appendix B do not save it** ({rest[ORTHOGONAL] / rest['standard']:.0f} and {rest[OBTUSE] / rest['standard']:.0f} times). They shift the effect to the first steps of the chain, which dominate the bound and where the digit is already visible.",
+    f"**The bound shows less than the flow.** It is the DDPM's own likelihood, and it can be computed: $D_f$ costs {more['sgu_orthogonal', 'D_f']:.1f} and {more['sgu_obtuse', 'D_f']:.1f} bits more than before, $D_g$ {more['sgu_orthogonal', 'D_g']:.1f} and {more['sgu_obtuse', 'D_g']:.1f}. Each of its steps begins at a noised real image, so a model that can no longer generate one can still denoise it.",
+    f"**Fine-tuning alone** ({share['finetune']:.0f} % of 50 samples show a 1, before: {share['standard']:.0f} %) forgets nothing in 20 updates: the effects above are due to the losses.",
+    "**The printed table does not support the paper's sentences.** For dog on VP, Orthogonal leaves 8.7 % and Obtuse 8.9; on DDPM Orthogonal is worse than Unseen in all three rows. And the lowest rates have a cost: Obtuse's $D_g$ goes from 2.89 to 4.36 bits.",
     "**Table 5 and Table 2 disagree on what they share**: the same Standard and Unseen, the same UR, other likelihoods (above).",
     holds=[
         way["sgu_orthogonal"][0]["updates"] == 5
@@ -246,7 +246,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} One c for every loss
 # :label: ex-tab5-c
-# The public code has $\alpha$ = 0.99. Which $\alpha$ of Eq. 13, without weights, takes as much from the answer on CIFAR-10, where $D$ = 3072? And of Eq. 14?
+# The public code has $\alpha$ = 0.99. Which $\alpha$ of Eq. 13, without weights, removes as much of the output on CIFAR-10, where $D$ = 3072? And of Eq. 14?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -263,7 +263,7 @@ for loss in ("orthogonal", "obtuse"):
     print(f"c = {c:.3f}: alpha = {a:.6f} of the {loss} loss")
 
 # %% [markdown] tags=["solution"]
-# 0.99999 and 0.94: whoever takes 0.99 from the code for Eq. 13 gives $L_f$ a thousand times the weight.
+# 0.99999 and 0.94: using the code's 0.99 in Eq. 13 gives $L_f$ a thousand times the weight.
 #
 # ````{solution-end}
 # ````
