@@ -1,4 +1,4 @@
-"""What the three papers print, cell by cell, and the comparison of it with what was measured."""
+"""What the three papers print, cell by cell, compared with what was measured."""
 
 from companion.claims.printed import KEYS, Claim, Metric, join, load, matches, metrics, rivals, split, tolerance
 

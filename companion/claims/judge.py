@@ -1,13 +1,12 @@
-"""The verdict on a printed cell, from the claim and the record alone: pages' tables and the scorecard ask the same.
+"""The verdict on a printed cell, from the claim and the record alone; pages' tables and the scorecard both use it.
 
-A number is compared where the paper's own protocol decides it, and *another protocol* where it does not:
+A number is compared if the protocol that determines it is the paper's; otherwise the verdict is *another protocol*:
 
-- likelihoods and distances are those of a network and of its features: with another one, the number is another, and the
-  step from Standard's to it is what can be compared;
-- what unlearning made of a model hangs on its updates, batches and settings, which are the paper's in the profile
-  ``paper`` only.
+- Likelihoods and distances depend on a network and its features. With another network the number differs, and only the
+  step from Standard's number to it can be compared.
+- An unlearned model depends on its updates, batches and settings, which are the paper's in the profile ``paper`` only.
 
-A number of forgetting is judged together with what it cost: the distance of the other samples from real images, as a
+A measure of forgetting is judged together with its cost: the distance of the other samples from real images, as a
 multiple of that of the model before. By the book's rule (:mod:`paperlib.metrics.rule`) more than 1.5 is damage, and a
 damaged model reproduces nothing.
 """
@@ -20,7 +19,7 @@ from paperlib.metrics.rule import FARTHER
 
 __all__ = ["GIVEN", "another_protocol", "cost", "judge"]
 
-#: Models that no unlearning method made. What is printed of them does not hang on its settings.
+#: Models that no unlearning method made. What is printed about them does not depend on a method's settings.
 GIVEN = ("standard", "pretrained", "before", "unscrubbed", "unseen", "retrained", "clean")
 BEFORE = GIVEN[:4]
 MEASURED = ("reproduced", "not reproduced", "inconclusive")
@@ -28,12 +27,12 @@ MODEL = ("updates", "batch_size", "lr", "alpha", "gamma", "variant", "model_forg
 
 
 def judge(claim: Claim, record: Any, value: Any = None) -> Verdict:
-    """What to think of a printed cell.
+    """Return the verdict on a printed cell.
 
     Args:
         claim: the cell.
-        record: the record that should have it; None where there is none.
-        value: the record's value, or what was not run; looked up where it is not given.
+        record: the record that should contain it; None if there is none.
+        value: the record's value, or what was not run; looked up if not given.
     """
     if value is None and record is not None:
         value = next((one for one in record.values if one.claim == claim.id), None)
@@ -58,9 +57,8 @@ def judge(claim: Claim, record: Any, value: Any = None) -> Verdict:
 
 
 def another_protocol(claim: Claim, value: Any, profile: str) -> str:
-    """In words, in what the protocol differs from the paper's where that decides the number; empty where it does
-    not."""
-    if claim.dataset == "mixture":  # its right answers are known, whatever the network
+    """Say how the protocol differs from the paper's in what determines the number; empty if it does not."""
+    if claim.dataset == "mixture":  # its exact answers are known, whatever the network
         return ""
     said = []
     if metrics()[claim.metric].compared == "differences":
@@ -76,10 +74,10 @@ def another_protocol(claim: Claim, value: Any, profile: str) -> str:
 
 
 def cost(value: Any, record: Any) -> float | None:
-    """How many times as far from real images the samples that do not show the forgotten are as the model's before;
-    None where the record does not say."""
+    """Return the distance from real images of the samples that do not show D_f, as a multiple of that of the model
+    before; None if the record does not have it."""
     far = [one for one in record.values if hasattr(one, "value") and one.protocol.get("metric") == "rest-frechet"]
-    same = [value.dataset, value.protocol.get("forget")]  # what a distance leaves out
+    same = [value.dataset, value.protocol.get("forget")]  # the classes that a distance leaves out
     far = [one for one in far if [one.dataset, one.protocol.get("forget")] == same]
     own = [one for one in far if one.method == value.method and _model(one) == _model(value)]
     start = [one.value for one in far if one.method in BEFORE] or [record.series.get("start_rest")]
@@ -91,7 +89,7 @@ def _model(value: Any) -> tuple[Any, ...]:
 
 
 def _difference(claim: Claim, record: Any, value: Any) -> str:
-    """The step from Standard's cell to this one, printed and measured, where the record has both."""
+    """Describe the step from Standard's cell to this one, printed and measured, if the record has both."""
     start = next((one for one in rivals(claim) if one.method in BEFORE), None)
     before = start and next((one for one in record.values if one.claim == start.id and hasattr(one, "value")), None)
     if not before or claim.method in BEFORE:

@@ -1,4 +1,4 @@
-"""What data sets, processes and methods are called where people read them."""
+"""Display names of data sets, processes and methods."""
 
 __all__ = ["DATA", "METHODS", "PROCESSES", "data_title", "method_title"]
 
@@ -60,10 +60,10 @@ METHODS = {
 
 
 def data_title(dataset: str) -> str:
-    """A data set's name for people; one that is not known is called as it is."""
+    """Return a data set's display name; an unknown name is returned as it is."""
     return DATA.get(dataset, dataset)
 
 
 def method_title(method: str) -> str:
-    """A method's name for people; one that is not known is called as it is."""
+    """Return a method's display name; an unknown name is returned as it is."""
     return METHODS.get(method, method)

@@ -1,8 +1,8 @@
 """The papers' printed numbers: one claim for each cell of a table.
 
-A claim's id is ``<paper>.<table>/<row>/<column>``, and splits at its first and its last slash. The YAML files beside
-this module hold the values as printed; what a cell is about (data set, process, forgotten class, method, metric) is
-read from the words of its row and column.
+A claim's id is ``<paper>.<table>/<row>/<column>``, split at the first and the last slash. The YAML files beside this
+module contain the values as printed; what a cell is about (data set, process, forgotten class, method, metric) is
+parsed from the names of its row and column.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ __all__ = ["KEYS", "Claim", "Metric", "join", "load", "matches", "metrics", "riv
 
 FOLDER = Path(__file__).parent
 PAPERS = ("sgu", "vdu", "erasediff")
-# What a cell is about: a value is of the cell only if all of these agree.
+# What a cell is about: a value belongs to the cell only if all of these agree.
 KEYS = ("dataset", "process", "forget", "method", "metric", "unit", "test", "gamma")
 
 
@@ -28,10 +28,12 @@ class Metric(pydantic.BaseModel, frozen=True, extra="forbid"):
     unit: str
     better: Literal["up", "down", "none"]
     decimals: int
-    tolerance: float | None  # the widest half-width of what counts as the same; None: no verdict
+    tolerance: float | None  # the largest half-width of what counts as the same; None: no verdict
     because: str  # the tolerance's reason
-    compared: Literal["number", "differences"] = "number"  # of another network: the number, or steps and orders only
-    forgetting: bool = False  # judged together with what it cost
+    compared: Literal["number", "differences"] = (
+        "number"  # what another network's result can be compared in: the number, or only steps and orders
+    )
+    forgetting: bool = False  # judged together with its cost
 
 
 class Claim(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -39,24 +41,24 @@ class Claim(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     id: str
     title: str  # of its table
-    source: str  # where it stands in the paper
+    source: str  # where it is in the paper
     value: float
     metric: str
     unit: str
     better: Literal["up", "down", "none"]
     dataset: str
     process: str  # vesde, vpsde, ddpm, or sd14: Stable Diffusion v1.4
-    forget: str = ""  # the forgotten class, or several with commas between; empty: nothing was forgotten
+    forget: str = ""  # the forgotten class, or several separated by commas; empty: nothing was forgotten
     method: str
-    test: str = ""  # D_g or D_f, where the number is about data of one of them: the tables' column "Test"
+    test: str = ""  # D_g or D_f, if the number is about data from one of them: the tables' column "Test"
     gamma: str = ""  # VDU's sweep
     decimals: int = 2  # as printed
-    cannot_be: str = ""  # the argument why no measurement can give the number
-    unprinted: str = ""  # a setting that decides the number and that the paper does not print
+    cannot_be: str = ""  # why no measurement can give the number
+    unprinted: str = ""  # a setting that determines the number but is not printed in the paper
 
     @property
     def row(self) -> str:
-        """The row's name, which may hold slashes."""
+        """The row's name, which may contain slashes."""
         return split(self.id)[1]
 
     @property
@@ -79,32 +81,32 @@ def load() -> dict[str, Claim]:
         for table, facts in _read(paper).items():
             for row, values in facts["rows"].items():
                 for column, value in zip(facts["columns"], values, strict=True):
-                    if value is not None:  # the paper prints nothing there
+                    if value is not None:  # None: the paper prints nothing there
                         claim = _claim(f"{paper}.{table}", facts, row, column, value)
                         claims[claim.id] = claim
     return claims
 
 
 def rivals(claim: Claim) -> list[Claim]:
-    """The other cells of its table that tell of the same thing another method, or the same method's other gamma."""
+    """Return the cells of the same table that print the same quantity for another method or another gamma."""
     keys = [key for key in KEYS if key not in ("method", "gamma")]
     same = [one for one in load().values() if split(one.id)[0] == split(claim.id)[0] and one.id != claim.id]
     return [one for one in same if all(getattr(one, key) == getattr(claim, key) for key in keys)]
 
 
 def tolerance(claim: Claim) -> float | None:
-    """Half-width of what counts as the printed number: its metric's, but at most half the distance to the nearest other
-    number of its rivals, so that nothing reproduces two cells that the paper tells apart; at least half a unit of the
-    last printed digit. None where there is no verdict."""
+    """Return the half-width of what counts as the printed number, or None if there is no verdict. It is the metric's,
+    but at most half the distance to the nearest different number among its rivals, so that no value reproduces two
+    cells that differ in the paper, and at least half a unit of the last printed digit."""
     widest = metrics()[claim.metric].tolerance
     gaps = [abs(one.value - claim.value) for one in rivals(claim) if one.value != claim.value]
     return widest and round(max(min([widest, *(gap / 2 for gap in gaps)]), 0.5 * 10**-claim.decimals), 9)
 
 
 def join(facts: Mapping[str, Any], tables: Sequence[str] = ()) -> str:
-    """The id of the printed cell that a value with these facts is of; empty where no cell agrees in all ``KEYS``.
+    """Return the id of the printed cell that a value with these facts belongs to; empty if none agrees in all ``KEYS``.
 
-    ``tables``, such as ``"sgu.tab2_ur"``, says whose cells are meant where several papers' tables print the same.
+    Only cells of ``tables``, such as ``"sgu.tab2_ur"``, count: several papers' tables may print the same quantity.
     """
     found = [claim.id for claim in load().values() if split(claim.id)[0] in tables and not matches(claim, facts)]
     if len(found) > 1:
@@ -113,16 +115,16 @@ def join(facts: Mapping[str, Any], tables: Sequence[str] = ()) -> str:
 
 
 def matches(claim: Claim, facts: Mapping[str, Any]) -> str:
-    """In words, the first of a claim's ``KEYS`` in which a value's facts differ; empty where all agree."""
+    """Describe the first of a claim's ``KEYS`` in which a value's facts differ; empty if all agree."""
     for key in KEYS:
         ours, printed = (_normal(key, value) for value in (facts.get(key, ""), getattr(claim, key)))
-        if ours != printed and (printed or key == "forget"):  # what a cell does not say may be anything
+        if ours != printed and (printed or key == "forget"):  # what a cell does not specify may be anything
             return f"{key} {printed!r}, this value about {ours!r}"
     return ""
 
 
 def _normal(key: str, value: Any) -> str:
-    """A fact as it is compared: classes in any order, a process by its own name or its paper's, a number as one."""
+    """Normalise a fact for comparison: classes in any order, a process by either name, gamma as a number."""
     if key == "forget":
         return ",".join(sorted(part.strip() for part in str(value).split(",")))
     if key == "process":
@@ -155,7 +157,7 @@ def _claim(table: str, facts: dict[str, Any], row: str, column: str, value: floa
 
 
 def _named(pattern: str, name: str) -> dict[str, str]:
-    """Read ``mnist/vesde/3`` by ``dataset/process/forget``, ``sa_pul`` by ``method_metric``."""
+    """Parse ``mnist/vesde/3`` by ``dataset/process/forget``, ``sa_pul`` by ``method_metric``."""
     mark = "_" if "_" in pattern else "/"
     keys = pattern.split(mark)
     return dict(zip(keys, name.rsplit(mark, len(keys) - 1), strict=True))

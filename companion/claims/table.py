@@ -1,4 +1,4 @@
-"""The comparison table of every page: what a paper prints beside what was measured, with tolerance and verdict."""
+"""The comparison table of every page: printed beside measured values, with tolerance and verdict."""
 
 import html
 import re
@@ -27,19 +27,19 @@ def comparison(
     labels: Mapping[str, str] | None = None,
     decimals: int | None = None,
 ) -> "pandas.DataFrame":
-    """Return the comparison, a row for each cell that was measured, as text that is ready to read.
+    """Return the comparison, one row for each measured cell, as formatted text.
 
     Args:
-        rows: tables of the papers (``"sgu.tab2_ur"``: all of its cells), or ids, the page's own among them, in the
-            order of the rows.
+        rows: tables of the papers (``"sgu.tab2_ur"`` stands for all its cells), or ids, including the page's own, in
+            the order of the rows.
         record: what was measured.
-        title: what it rests on; becomes the caption.
+        title: data, seeds and profile of the record; becomes the caption.
         extra: further columns after *paper*, such as ``{"exact": {id: number}}``.
-        labels: other names of rows, by id. Without, a row says data set, process, what is forgotten and method.
-        decimals: digits after the point; without, those that the paper prints.
+        labels: row names by id. The default names data set, process, forgotten classes and method.
+        decimals: digits after the point; by default as many as the paper prints.
 
     Cells that were not run have no row: ``attrs["not_run"]`` has a sentence for each reason, ``attrs["because"]`` the
-    reason of each row's verdict (:func:`companion.claims.judge.judge`). A ``smoke`` record is never judged.
+    reason for each row's verdict (:func:`companion.claims.judge.judge`). A ``smoke`` record is never judged.
     """
     import pandas
 
@@ -82,12 +82,12 @@ def comparison(
 
 
 def _cells(table: str, known: Mapping[str, Claim]) -> list[str]:
-    """The ids of a whole table of the papers; none where it is no table's name."""
+    """Return the ids of a whole table of the papers; empty if there is no such table."""
     return [name for name in known if split(name)[0] == table]
 
 
 def reasons(values: Sequence[Any]) -> list[str]:
-    """A sentence for each reason why cells were not run, with their data sets and their number."""
+    """Return a sentence for each reason why cells were not run, with their data sets and their number."""
     found: dict[str, list[Claim]] = {}
     for value in values:
         if not hasattr(value, "value"):
@@ -100,7 +100,7 @@ def reasons(values: Sequence[Any]) -> list[str]:
 
 
 def number(value: float | None, interval: Sequence[float] | None = None, *, decimals: int = 2) -> str:
-    """Format ``10.62 [10.60, 10.64]``; a dash where there is nothing."""
+    """Format ``10.62 [10.60, 10.64]``; a dash if there is no value."""
     if value is None:
         return NOTHING
     text = _fixed(value, decimals)
@@ -108,12 +108,12 @@ def number(value: float | None, interval: Sequence[float] | None = None, *, deci
 
 
 def style(frame: "pandas.DataFrame") -> "StyledTable":
-    """Render a comparison for the book: an HTML table that scrolls by itself where a phone is too narrow for it."""
+    """Render a comparison for the book: an HTML table that scrolls on its own where a phone is too narrow."""
     return StyledTable(frame)
 
 
 class StyledTable:
-    """A comparison that a notebook shows as HTML, and a terminal as text."""
+    """A comparison that is HTML in a notebook and text in a terminal."""
 
     def __init__(self, frame: "pandas.DataFrame") -> None:
         self.frame = frame
@@ -135,14 +135,14 @@ class StyledTable:
         caption = html.escape(self.frame.attrs.get("caption", ""))
         table = f'<table class="comparison"><caption>{caption}</caption>{body}</table>'
         below = "".join(f'<p class="not-run">{html.escape(line)}</p>' for line in self.frame.attrs.get("not_run", []))
-        if not lines:  # nothing was run: the reasons alone
+        if not lines:  # nothing was run: show only the reasons
             return below
         return f'<div class="comparison-frame" style="overflow-x: auto" tabindex="0">{table}</div>{below}'
 
 
 def _td(column: str, text: str, because: str = "") -> str:
-    """One cell. The interval is an element of its own, which breaks onto a second line as a whole; a verdict's reason
-    stands below it."""
+    """Return one cell as HTML. The interval is an element of its own, so that it wraps to a second line as a whole; a
+    verdict's reason is below the verdict."""
     value, bracket, rest = text.partition(" [")
     name = f"column-{_slug(column)}" + (f" verdict-{_slug(text)}" if column == "verdict" else "")
     interval = f' <span class="interval" style="white-space: nowrap">[{html.escape(rest)}</span>' if bracket else ""
@@ -168,7 +168,7 @@ def _label(one: str, known: Mapping[str, Claim], values: Mapping[str, Any]) -> s
 
 
 def label(claim: Claim) -> str:
-    """Data set, process, test side, gamma, what is forgotten and method of a printed cell, in words."""
+    """Describe a printed cell by data set, process, test side, gamma, forgotten classes and method."""
     return _said(claim.model_dump())
 
 

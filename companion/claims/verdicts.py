@@ -1,8 +1,8 @@
-"""What to think of a measured number beside a printed one.
+"""Verdicts on measured numbers beside printed ones.
 
-*Reproduced*: the whole 95 % interval lies within the printed value +- its tolerance. *Not reproduced*: it lies wholly
-outside. Else *inconclusive*, and so is a single seed, which has no interval. *Cannot be*: no measurement is needed, an
-argument is. Tolerances follow from the claims alone (:func:`companion.claims.tolerance`).
+*Reproduced*: the whole 95 % interval lies within the printed value +- its tolerance. *Not reproduced*: it lies entirely
+outside. *Inconclusive*: anything else, including a single seed, which has no interval. *Cannot be*: an argument, not a
+measurement, rules the number out. Tolerances follow from the claims alone (:func:`companion.claims.tolerance`).
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ __all__ = ["WORDS", "Verdict", "ordering", "step", "verdict"]
 
 Word = Literal["reproduced", "not reproduced", "inconclusive", "another protocol", "cannot be", "not run"]
 WORDS: tuple[Word, ...] = get_args(Word)
-FEWEST_PAIRS = 3  # seeds behind the verdict on an ordering
+FEWEST_PAIRS = 3  # seeds needed for a verdict on an ordering
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One word, and the sentence behind it."""
+    """One word, and the reason for it."""
 
     word: Word
     because: str
@@ -37,8 +37,8 @@ def verdict(claim: Claim, measured: Any, *, another: str = "") -> Verdict:
     Args:
         claim: what the paper prints.
         measured: a record's value, one that was not run, or None.
-        another: in what the protocol differs from the paper's, where that decides the number; differences and orders
-            can be judged then, the number itself cannot.
+        another: how the protocol differs from the paper's in what determines the number. Differences and orders can
+            then still be judged, but the number itself cannot.
     """
     if claim.cannot_be:
         return Verdict("cannot be", claim.cannot_be)
@@ -51,7 +51,7 @@ def verdict(claim: Claim, measured: Any, *, another: str = "") -> Verdict:
         return Verdict("inconclusive", f"no tolerance for {metric.label}: {metric.because}")
     if measured.ci95 is None:
         return Verdict("inconclusive", "one seed: no interval")
-    # Decimals as printed: 10.91 - 10.86 is 0.05, whatever binary fractions make of it.
+    # Decimal arithmetic, as printed: 10.91 - 10.86 is exactly 0.05, unlike in binary fractions.
     low, high = round(claim.value - within, 9), round(claim.value + within, 9)
     least, most = measured.ci95
     because = f"[{least:.4g}, {most:.4g}] against {claim.value:g} ± {within:g} {claim.unit}"
@@ -63,7 +63,7 @@ def ordering(smaller: Any, larger: Any) -> Verdict:
 
     Args:
         smaller: the record's value that the paper claims to be the smaller one.
-        larger: the other. Pairs are made of equal seeds; at least three are needed.
+        larger: the other one. Values are paired by seed; at least three pairs are needed.
     """
     if not (hasattr(smaller, "value") and hasattr(larger, "value")):
         return Verdict("not run", "not measured here")
@@ -76,7 +76,7 @@ def ordering(smaller: Any, larger: Any) -> Verdict:
 
 
 def step(start: Any, end: Any) -> tuple[float, ...]:
-    """``end - start`` over paired seeds, and the ends of its 95 % t-interval where there are two pairs or more."""
+    """Return ``end - start`` over paired seeds and, with two pairs or more, the ends of its 95 % t-interval."""
     gaps = _gaps(start, end)
     return (fmean(gaps), *(t_interval(gaps) or ())) if gaps else (end.value - start.value,)
 

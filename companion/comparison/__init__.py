@@ -1,1 +1,1 @@
-"""All methods on one bench: the settings that a search chose, the runs, and what they come to."""
+"""All methods on one bench: the settings that a search chose, the runs, and their results."""

@@ -1,14 +1,15 @@
-"""The bench of the comparison pages: one base model, one thing to forget, one budget, the same looks for every entrant.
+"""The bench of the comparison pages: one base model, one forget set, one budget, the same looks for every entrant.
 
 ::
 
     bench = Bench.of("laptop", dataset="mnist", process="ddpm", forget="1")
-    entry = run(store, bench, "sgu_obtuse", seed=0)              # train it, with the settings that the search chose
+    entry = run(store, bench, "sgu_obtuse", seed=0)              # train with the settings that the search chose
     found = measure(store, bench, str(model_file(entry)), seed=0)    # samples, distances, likelihoods
-    checkpoints = models(store, bench, ["vdu", "redirect"], seed=0)  # those, the base model and the retrained one
+    checkpoints = models(store, bench, ["vdu", "redirect"], seed=0)  # these, the base model and the retrained one
 
-Pages about relearning and about conflict ask for the same runs, and find them in the store.
-``python -m companion.comparison.bench --profile smoke`` puts there what these pages need with their own parameters.
+A *look* is an evaluation of a model during a run or at its end. The pages on relearning and on gradient conflict use
+the same runs, from the store. ``python -m companion.comparison.bench --profile smoke`` computes what these pages need
+with their default parameters.
 """
 
 import argparse
@@ -40,24 +41,24 @@ __all__ = ["AMOUNTS", "Bench", "main", "measure", "models", "retrained", "run", 
 
 
 class Bench(Settings):
-    """What all entrants have in common."""
+    """The setup that all entrants share."""
 
     base: str
     forget: str
-    budget: int = Field(gt=7)  # gradient evaluations, preparations included: passes of a batch forward and back
+    budget: int = Field(gt=7)  # gradient evaluations, preparation included: forward and backward passes of a batch
     batch_size: int = Field(gt=0)
     looks: int = Field(gt=0)  # during a run
     probes: int = Field(ge=0)  # updates whose direction is compared with both gradients
-    glimpse: int = Field(gt=19)  # images of a look during a run
+    glimpse: int = Field(gt=19)  # images per look during a run
     n: int = Field(gt=19)  # samples of the model at the end
     sampler: int = Field(gt=0)  # evaluations of iPNDM for each
-    images: int = Field(gt=1)  # test images of each side behind a likelihood
-    strata: int = Field(ge=0)  # of the bound's steps, an evaluation each; a DDPM's likelihood is the bound
+    images: int = Field(gt=1)  # test images of each side for a likelihood
+    strata: int = Field(ge=0)  # of the bound's steps, one evaluation each; a DDPM's likelihood is the bound
 
     @classmethod
     def of(cls, profile: str, *, dataset: str, process: str, forget: str, budget: int = 0) -> Self:
-        """A profile's bench; digits in smoke and MNIST else, unless ``dataset`` says otherwise. ``budget`` 0 is the
-        profile's own. ``recorded`` has the laptop's, and asks for no data."""
+        """Return a profile's bench: digits in smoke and MNIST otherwise, unless ``dataset`` names another set. A
+        ``budget`` of 0 is the profile's own. ``recorded`` has the laptop's bench, and needs no data."""
         dataset = dataset or ("digits" if profile == "smoke" else "mnist")
         name = f"{dataset}-{process}"
         if name not in bases.BASES or bases.BASES[name].labels:
@@ -74,8 +75,8 @@ class Bench(Settings):
         return bases.BASES[self.base]
 
     def facts(self, name: str) -> dict[str, Any]:
-        """What a record says of a model: ``before``, ``retrained``, or an entrant, which alone has a budget and
-        settings."""
+        """Return a record's facts about a model: ``before``, ``retrained``, or an entrant (only entrants have a budget
+        and settings)."""
         found = {"dataset": self.kind.dataset, "process": self.kind.process, "forget": self.forget, "method": name}
         if name == "retrained":
             return found | {"base": retrained(self)}
@@ -85,9 +86,9 @@ class Bench(Settings):
         return found | {"base": self.base} | own
 
 
-# What each profile has. The budget and the batch are the search's (companion.comparison.search): its settings are good
-# for these. A look is 400 images, so that a UR of 10 % is known to 3 points on the way; at the end 2000, to 1.3.
-# The papers have no such experiment: ``paper``'s amounts are ours, more of everything that narrows an interval.
+# The bench of each profile. Budget and batch are those of the search (companion.comparison.search), because its
+# settings are tuned for them. A look has 400 images, so a UR of 10 % is known to 3 points during a run; the 2000 at the
+# end give 1.3. The papers have no such experiment: ``paper``'s amounts are ours, more of what narrows an interval.
 AMOUNTS: dict[str, dict[str, int]] = {
     "smoke": {"budget": 16, "batch_size": 4, "looks": 1, "probes": 2, "glimpse": 40}
     | {"n": 60, "sampler": 8, "images": 4, "strata": 4},
@@ -99,19 +100,19 @@ AMOUNTS: dict[str, dict[str, int]] = {
 
 
 def settings(bench: Bench, name: str) -> dict[str, int | float | str]:
-    """All settings of an entrant, ``lr`` among them: what the committed search chose; without one, its first try."""
+    """Return an entrant's settings, including ``lr``: those of the committed search, else its first candidate's."""
     found, entrant = committed(bench.base, bench.forget), ENTRANTS[name]
     own = found.best(name).settings if found and name in found.entrants else entrant.candidates()[0]
     return entrant.settings() | own
 
 
 def run(store: Store, bench: Bench, name: str, seed: int) -> Entry:
-    """An entrant's run, from the store or now."""
+    """Return an entrant's run, from the store or computed now."""
     return course(store, wanted(bench, name, seed))
 
 
 def wanted(bench: Bench, name: str, seed: int) -> Course:
-    """What an entrant's run is."""
+    """Return the definition of an entrant's run."""
     own = settings(bench, name)
     lr = own.pop("lr")
     marks = sorted({max(1, round(bench.budget * (k + 1) / bench.looks)) for k in range(bench.looks)})
@@ -132,7 +133,7 @@ def wanted(bench: Bench, name: str, seed: int) -> Course:
 
 
 def retrained(bench: Bench) -> str:
-    """The base model that has never seen what is to be forgotten, where there is a committed one; else empty."""
+    """Return the name of the model retrained without D_f, if one is committed; else an empty string."""
     asked = forgotten_classes(sets.load(bench.kind.dataset, "test"), bench.forget)
     for name, base in bases.BASES.items():
         alike = bench.kind.model_copy(update={"unseen": base.unseen}) == base
@@ -143,8 +144,8 @@ def retrained(bench: Bench) -> str:
 
 
 def models(store: Store, bench: Bench, names: Sequence[str], seed: int) -> dict[str, str]:
-    """Checkpoints by name: the base model, ``before``; ``retrained``, where there is one; each entrant's at the end of
-    its run, which is in the store or made now."""
+    """Return checkpoints by name: ``before``, the base model; ``retrained``, if there is one; and each entrant's at the
+    end of its run, from the store or computed now."""
     twin = retrained(bench)
     fixed = {"before": bench.base} | ({"retrained": twin} if twin else {})
     return fixed | {name: str(model_file(run(store, bench, name, seed))) for name in names}
@@ -153,16 +154,16 @@ def models(store: Store, bench: Bench, names: Sequence[str], seed: int) -> dict[
 class _Measuring(Settings):
     protocol: Protocol
     base: Base
-    checkpoint: str = Field(exclude=True)  # its weights are an input of the step
+    checkpoint: str = Field(exclude=True)  # not part of the key: its weights are an input of the step
     store: Path = Field(exclude=True)
 
 
 def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str, dict[str, Any]]:
-    """Measures by name: ``value``, ``interval``, ``unit``, ``n``, ``details``.
+    """Return measures by name: ``value``, ``interval``, ``unit``, ``n``, ``details``.
 
     Args:
         checkpoint: a base model's name, or a file of weights with its card.
-        seed: of the noise; the same for all that are compared.
+        seed: the seed of the noise, the same for all models that are compared.
     """
     likelihood = "bound" if bench.kind.process == "ddpm" else "nll"
     protocol = Protocol(
@@ -193,7 +194,7 @@ def _measure(folder: Path, wanted: _Measuring) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run and measure all entrants as the comparison page's own parameters ask for it."""
+    """Run and measure all entrants with the comparison page's default parameters."""
     parser = argparse.ArgumentParser(prog="python -m companion.comparison.bench", description=main.__doc__)
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")

@@ -1,4 +1,4 @@
-"""What the comparison page measures of every model of a bench, and what its runs saw on their way."""
+"""What the comparison page measures for every model of a bench, and the looks of its runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from companion.store import Store
 
 __all__ = ["MEASURES", "first_samples", "protocol", "record_of", "titles", "ways"]
 
-#: What is recorded of a model, with its unit and its decimals in tables.
+#: What is recorded for a model, with its unit and its decimals in tables.
 MEASURES = {
     "UR": ("%", 1),
     "PUL": ("%", 0),
@@ -32,12 +32,12 @@ MEASURES = {
 
 
 def titles(names: Sequence[str]) -> dict[str, str]:
-    """What the models are called: before, the retrained one, and some entrants'."""
+    """Return the titles of the models: before, the retrained one, and some entrants."""
     return {"before": "before", "retrained": "Retrained"} | {name: ENTRANTS[name].title for name in names}
 
 
 def protocol(bench: Bench, metric: str) -> dict[str, Any]:
-    """How a measure is taken, for the record."""
+    """Return how a measure is taken, for the record."""
     if metric.startswith("bits"):
         side = metric.removeprefix("bits ")
         return {"test": side, "images": bench.images, "strata": bench.strata, "shared": "test images"} | {
@@ -47,8 +47,9 @@ def protocol(bench: Bench, metric: str) -> dict[str, Any]:
 
 
 def ways(store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
-    """The runs of some entrants, a list of seeds each: ``courses``, ``stopped``, ``costs``; their ``settings``; the
-    ``bench``; and ``real``, the UR of real retained images and the distance of as many as there are samples."""
+    """Return the runs of some entrants as ``courses``, ``stopped`` and ``costs``, a list over seeds each; also their
+    ``settings``, the ``bench``, and ``real``: the UR of real retained images, and the distance of as many as there are
+    samples."""
     entries = {name: [run(store, bench, name, seed) for seed in seeds] for name in names}
     memory = {name: {"peak_mb": peak_mb(store, wanted(bench, name, seeds[0]))} for name in names}
     found = measure(store, bench, bench.base, seeds[0])
@@ -66,13 +67,13 @@ def ways(store: Store, bench: Bench, names: Sequence[str], seeds: Sequence[int])
 
 
 def first_samples(store: Store, bench: Bench, checkpoint: str, seed: int, count: int) -> Tensor:
-    """The first of the samples that were measured; every model's begin at the same noise."""
+    """Return the first of the measured samples; every model's start from the same noise."""
     how = {"sampler": "iPNDM", "evaluations": bench.sampler, "guidance": 0.0, "classes": ()}
     return drawn(draw(store, find(checkpoint), pick_device(), n=bench.n, seed=seed, **how))[:count]
 
 
 def record_of(base: str, forget: str) -> Record | None:
-    """The comparison page's committed record, if it is of this base model and of this class; else None."""
+    """Return the comparison page's committed record if it is about this base model and class; else None."""
     record = recorded("compare_all_methods")
     bench = record.series["bench"] if record else {}
     return record if (bench.get("base"), bench.get("forget")) == (base, forget) else None

@@ -1,5 +1,5 @@
-"""The most memory that a course's updates hold: a stored step of its own, because counting slows an update down
-tenfold, and one page alone shows it."""
+"""The peak memory of a run's updates: a stored step of its own, because counting makes an update ten times slower and
+only one page shows it."""
 
 import contextlib
 import json
@@ -17,8 +17,8 @@ __all__ = ["peak_mb"]
 
 
 def peak_mb(store: Store, wanted: Course) -> float:
-    """What two updates, and a preparation that is as short as can be, hold at once beside the model and the data, in
-    MB; the same for all seeds (:func:`companion.memory.peak_bytes`)."""
+    """Return the peak memory in MB of two updates and the shortest possible preparation, beyond model and data; the
+    same for all seeds (:func:`companion.memory.peak_bytes`)."""
     short = wanted.model_copy(update={"looks": (12,), "unit": "evaluations", "probes": 0, "seed": 0})
     entry = store.step("course-memory", short, _count)
     return json.loads((entry.path / "memory.json").read_text(encoding="utf-8"))["peak_mb"]

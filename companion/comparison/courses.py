@@ -1,8 +1,7 @@
-"""The course of an unlearning run: what its model draws and loses on its way, and the model at its end.
+"""The course of an unlearning run: the samples and losses of its model along the way, and the final model.
 
-A stored step for each run, so that every page which asks about it asks about the same one;
-:mod:`companion.comparison.course_results` reads it. Its weights stand in the entry as a checkpoint with a card,
-which ``python -m companion.evaluate`` measures.
+Each run is a stored step, so that all pages share it; :mod:`companion.comparison.course_results` reads it. The entry
+contains the weights as a checkpoint with a card, which ``python -m companion.evaluate`` measures.
 """
 
 import json
@@ -35,25 +34,25 @@ from paperlib.unlearning.posterior import posterior, snapshots
 
 __all__ = ["Course", "begin", "course", "done"]
 
-KEPT = 10  # images of every look, of the same noise
-LOSS_ROWS = 500  # test images of each side behind a loss at most, of the same noise and times at every look
-PROBE_ROWS = 4  # batches behind each gradient of a probe
-SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: models (the paper's number), and Adam's rate in between
+KEPT = 10  # images stored per look, from the same noise
+LOSS_ROWS = 500  # at most so many test images of each side for a loss, with the same noise and times at every look
+PROBE_ROWS = 4  # batches for each gradient of a probe
+SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: number of models (the paper's), and Adam's rate in between
 
 
 class Course(Looks):
-    """An unlearning run of an unconditional base model, and when it is looked at.
+    """An unlearning run of an unconditional base model, and when to look at it.
 
-    The optimiser's settings are one for all methods: Adam without averaging.
+    All methods use the same optimiser: Adam without weight averaging.
     """
 
     base: str
     method: str
-    settings: dict[str, int | float | str] = {}  # the method's own; VDU's posterior, if not among them, is of snapshots
-    unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include what precedes the first update
-    probes: int = Field(0, ge=0)  # at most so many updates, evenly spread, are held against both gradients
-    apart: int = Field(0, ge=0)  # updates between the snapshots behind VDU's posterior; 0: a sixtieth of the run
-    held_out: bool = False  # look with training images that were held out, as a search for settings does
+    settings: dict[str, int | float | str] = {}  # the method's own; VDU's posterior is fitted to snapshots by default
+    unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include those before the first update
+    probes: int = Field(0, ge=0)  # at most so many updates, evenly spread, are compared with both gradients
+    apart: int = Field(0, ge=0)  # updates between the snapshots for VDU's posterior; 0: a sixtieth of the run
+    held_out: bool = False  # look with held-out training images, as a search for settings does
 
     @field_validator("method")
     @classmethod
@@ -64,18 +63,18 @@ class Course(Looks):
 
 
 def course(store: Store, wanted: Course) -> Entry:
-    """Run it, or find it in the store."""
+    """Return the run's entry, from the store or computed now."""
     return store.step("course", wanted, _run, inputs=_inputs(wanted))
 
 
 def done(store: Store, wanted: Course) -> bool:
-    """Whether it is in the store."""
+    """Return whether the run is in the store."""
     return store.has("course", wanted, _run, inputs=_inputs(wanted))
 
 
 def _inputs(wanted: Course) -> list[str]:
-    """The weights that it starts from, and those of the classifier that negation reads; on a GPU that too, since it
-    rounds otherwise than a CPU."""
+    """Return the step's inputs: the initial weights, those of the classifier that negation uses, and the device if it
+    is a GPU, which rounds differently from a CPU."""
     used = [bases.card(wanted.base)]
     if wanted.method == "negate":
         used.append(checkpoints.card(f"noisy-classifier-{bases.BASES[wanted.base].dataset}"))
@@ -125,7 +124,7 @@ def _run(folder: Path, wanted: Course) -> None:
 
 
 def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
-    """Images to unlearn on and real ones to look with: training and test part, or both of the training part."""
+    """Return images to unlearn on and real ones to look with: training and test part, or two training parts."""
     dataset = bases.BASES[base].dataset
     train = bases.images(dataset, "train")
     return validation(train) if held_out else (train, bases.images(dataset, "test"))
@@ -135,7 +134,7 @@ def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
 def _before(
     base: str, forget: str, n: int, evaluations: int, seed: int, held_out: bool
 ) -> tuple[SameNoise, tuple[dict[str, Any], Tensor]]:
-    """The observer of all runs that are looked at alike, and what it sees of the base model: once, not once a run."""
+    """Return the observer that runs with the same looks share, and its look at the base model, taken only once."""
     model, stream = bases.load(base).to(pick_device()), "course/held-out" if held_out else "course"
     settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
     observer = SameNoise(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
@@ -143,8 +142,8 @@ def _before(
 
 
 def _preparation(wanted: Course) -> dict[str, int]:
-    """What a method's preparation may cost where the budget counts it: BlindSpot's teacher half of the budget, the
-    Fisher information and the mask a twelfth."""
+    """Return what a method's preparation may cost if it counts in the budget: half of it for BlindSpot's teacher, a
+    twelfth for the Fisher information or the mask."""
     if wanted.unit == "updates":
         return {}
     whole = wanted.looks[-1]
@@ -160,7 +159,7 @@ def _preparation(wanted: Course) -> dict[str, int]:
 def begin(
     wanted: Course, model: Denoiser, forget: Examples, retain: Examples, everything: Examples
 ) -> tuple[Training, int, float]:
-    """The run before its first update, and what its preparation outside of it has cost: evaluations and seconds."""
+    """Return the run before its first update, and the cost of its external preparation in evaluations and seconds."""
     stream = f"course/{wanted.base}/{wanted.method}"
     common, device = {"batch_size": wanted.batch_size, "ema": 0.0}, next(model.parameters()).device
     settings, spent, seconds = _preparation(wanted) | wanted.settings, 0, 0.0
@@ -171,7 +170,9 @@ def begin(
         way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
         settings["posterior"] = posterior(snapshots(way, every=apart))
         spent, seconds = way.gradient_evaluations, way.seconds
-    if wanted.method == "negate":  # trained once, for all models and choices: no part of the run's cost
+    if (
+        wanted.method == "negate"
+    ):  # the classifier is trained once for all models and choices, so it is not part of the run's cost
         settings["classifier"] = noisy_classifier(bases.BASES[wanted.base].dataset).to(device)
         settings["classes"] = forgotten_parts(everything.images, wanted.forget)
     draws, whole = generator(wanted.seed, stream, "data", device), wanted.looks[-1]
@@ -181,7 +182,7 @@ def begin(
 
 
 def _look(observer: SameNoise, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:
-    """What is seen of the model, and the images that it drew."""
+    """Return the results of a look at the model, and its samples."""
     images = observer.draw(model)
     shown = observer.shown(images)
     ur = observer.ratio(shown)

@@ -1,6 +1,6 @@
-"""What takes part in a comparison: every method, SGU with both of its losses, and the settings that a search tries.
+"""The entrants of a comparison: every method, SGU with both of its losses, and the settings that a search tries.
 
-A method of yours joins with its line in ``paperlib.unlearning.methods.METHODS`` and a line in ``ENTRANTS``.
+To add your own method, add a line to ``paperlib.unlearning.methods.METHODS`` and one to ``ENTRANTS``.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ Settings = dict[str, int | float | str]
 
 @dataclass(frozen=True)
 class Entrant:
-    """A method as it enters.
+    """A method in a comparison.
 
     Args:
         method: a key of ``paperlib.unlearning.methods.METHODS``.
-        rates: of Adam, that the search tries.
-        dial: the method's own setting that the search turns; empty where it has none.
-        values: of the dial, the paper's or its code's first.
-        fixed: what is not searched.
-        suffix: of its title.
+        rates: Adam's learning rates that the search tries.
+        dial: the method's own setting that the search varies; empty if it has none.
+        values: the values of the dial, starting with that of the paper or its code.
+        fixed: settings that are not searched.
+        suffix: a suffix of its title.
     """
 
     method: str
@@ -37,32 +37,32 @@ class Entrant:
 
     @property
     def of(self) -> Method:
-        """The method."""
+        """The method of this entrant."""
         return METHODS[self.method]
 
     @property
     def title(self) -> str:
-        """Its name in tables and figures."""
+        """The entrant's name in tables and figures."""
         return f"{self.of.title} {self.suffix}".strip()
 
     def settings(self, conditional: bool = False) -> Settings:
-        """What is not searched, for a model of this kind."""
+        """Return the settings that are not searched, for a conditional or unconditional model."""
         return {**(self.of.serving(conditional) or {}), **self.fixed}
 
     def candidates(self) -> list[Settings]:
-        """The settings that the search tries, ``lr`` among them: six of each entrant, all rates times all values."""
+        """Return the settings that the search tries, including ``lr``: six per entrant, all rates times all values."""
         own: list[dict[str, Any]] = [{self.dial: value} for value in self.values] or [{}]
         return [{"lr": lr, **one} for lr, one in product(self.rates, own)]
 
 
-RATES = (2e-5, 1e-4, 5e-4)  # a hundredth, a twentieth and a quarter of the rate of the digits' and MNIST's base models
+RATES = (2e-5, 1e-4, 5e-4)  # a hundredth, a twentieth and a quarter of the base models' rate on digits and MNIST
 
-#: Everything that a page compares, by name.
+#: All entrants by name.
 ENTRANTS: dict[str, Entrant] = {
-    "unseen": Entrant("unseen", (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3)),  # fresh weights want a training's rate
+    "unseen": Entrant("unseen", (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3)),  # fresh weights need the rates of training
     "finetune": Entrant("finetune", (1e-5, *RATES[:2], 2e-4, RATES[2], 1e-3)),
     "neggrad": Entrant("neggrad", (2e-7, 5e-7, 1e-6, 2e-6, 5e-6, 2e-5)),
-    "blindspot": Entrant("blindspot", RATES, "beta", (50.0, 0.0)),  # of Tarun et al.'s code, and of EraseDiff's
+    "blindspot": Entrant("blindspot", RATES, "beta", (50.0, 0.0)),  # Tarun et al.'s code, and EraseDiff's
     # the paper's lambda, and the same scaled to a million weights (selective_amnesia says why)
     "selective_amnesia": Entrant("selective_amnesia", RATES, "lam", (10.0, 0.25)),
     "salun": Entrant("salun", RATES, "alpha", (3.0, 30.0)),
@@ -71,9 +71,11 @@ ENTRANTS: dict[str, Entrant] = {
     "sgu_orthogonal": Entrant("sgu", RATES, "alpha", (0.99, 0.9999), {"loss": "orthogonal"}, "orthogonal"),
     "sgu_obtuse": Entrant("sgu", RATES, "alpha", (0.99, 0.9), {"loss": "obtuse"}, "obtuse"),
     "vdu": Entrant("vdu", (1e-6, 5e-6, 2e-5), "gamma", (0.1, 0.8)),  # from the paper's rate up
-    "signed": Entrant("signed", RATES, "lam", (10.0, 100.0)),  # about its default, 60, which is the mixture's
+    "signed": Entrant(
+        "signed", RATES, "lam", (10.0, 100.0)
+    ),  # on both sides of its default, 60, which is for the mixture
     "redirect": Entrant("redirect", RATES, "mu", (0.2, 1.0)),
-    "siss": Entrant("siss", RATES, "fraction", (0.1, 0.3)),  # recommended, and more
+    "siss": Entrant("siss", RATES, "fraction", (0.1, 0.3)),  # the recommended value, and a larger one
     "retrack": Entrant("retrack", RATES, "mu", (1.0, 0.2)),
     "negate": Entrant("negate", RATES, "w", (1.0, 2.0)),
 }

@@ -1,8 +1,8 @@
-"""Which of the papers' orderings hold at equal budget: every pair of printed methods, and the same pair here.
+"""Which of the papers' orderings hold at equal budget: every pair of printed methods, compared with the same pair here.
 
-A printed number depends on its network, data and protocol, and ours have others. What a table is printed for is an
-order, and that can be asked of any bench. It is judged only where data set, forgotten classes, process and kind of
-model are the table's own; elsewhere the pairs are counted, and the word is *another protocol*.
+A printed number depends on its network, data and protocol, and ours differ. But a table's point is an order, which any
+bench can test. It is judged only if data set, forgotten classes, process and kind of model are the table's own;
+otherwise the pairs are counted, and the verdict is *another protocol*.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ class Printed:
     """A printed row that orders entrants.
 
     Args:
-        where: in words.
-        measure: what it is held against here, a key of :func:`companion.comparison.bench.measure`.
+        where: a description of the row.
+        measure: the measure here that it is compared with, a key of :func:`companion.comparison.bench.measure`.
         claims: entrant -> claim's id.
-        sign: 1 where the smaller number is better, -1 where the larger is.
-        conditional: whether the printed models are; the bench's are not.
+        sign: 1 if the smaller number is better, -1 if the larger is.
+        conditional: whether the printed models are conditional; the bench's are not.
     """
 
     where: str
@@ -38,22 +38,22 @@ class Printed:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two entrants of which the paper prints the first as better, and what was measured of them."""
+    """Two entrants, the first of which is better in the paper, and their measured values."""
 
     better: str
     worse: str
     printed: tuple[float, float]
     measured: tuple[float, float]
-    holds: bool  # our means are in the printed order
+    holds: bool  # whether our means are in the printed order
     verdict: Verdict  # over paired seeds, or "another protocol"
 
 
 _ERASEDIFF = {"finetune": "finetune", "neggrad": "neggrad", "blindspot": "blindspot", "selective_amnesia": "sa"}
 _ERASEDIFF |= {"salun": "salun", "erasediff": "erasediff_noise"}
-# SGU trains its Unseen in full: that is the retrained model here, and not the entrant with a budget.
+# SGU trains its Unseen in full, which is the retrained model here, not the entrant with a budget.
 _SGU = {"sgu_orthogonal": "sgu_orthogonal", "sgu_obtuse": "sgu_obtuse", "retrained": "unseen"}
 
-#: The rows that have two entrants or more in common with the bench.
+#: The printed rows that share at least two entrants with the bench.
 PRINTED = (
     Printed(
         "SGU, Table 2, UR, MNIST, 3 and 7",
@@ -87,7 +87,7 @@ PRINTED = (
 
 
 def other_protocol(printed: Printed, value: Any) -> str:
-    """In words, where a row was printed of something else than ``value`` was measured of; empty where it was not."""
+    """Say how a printed row's setting differs from that of ``value``; empty if it does not."""
     claim = load()[next(iter(printed.claims.values()))]
     facts = {"dataset": value.dataset} | value.protocol
     words = [
@@ -104,13 +104,13 @@ def _classes(forget: str) -> set[str]:
 
 
 def asked(record: Any) -> dict[Printed, list[Pair]]:
-    """Every printed row with its pairs in a record of the comparison; rows without a pair are left out."""
+    """Return every printed row with its pairs in a record of the comparison, leaving out rows without a pair."""
     found = {row: pairs(row, {value.method: value for value in record.all(metric=row.measure)}) for row in PRINTED}
     return {row: several for row, several in found.items() if several}
 
 
 def pairs(printed: Printed, values: Mapping[str, Any]) -> list[Pair]:
-    """Every pair of entrants that is printed and measured; printed ties are left out.
+    """Return every pair of entrants that is both printed and measured, leaving out printed ties.
 
     Args:
         values: entrant -> the record's value of ``printed.measure``.

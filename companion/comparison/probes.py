@@ -1,8 +1,8 @@
-"""How an update lies to both gradients: EraseDiff's Figure 2, for any method.
+"""The direction of an update relative to both gradients: EraseDiff's Figure 2, for any method.
 
-Its figure takes the cosines of the update with the gradients of the method's own two terms. Those of two methods are of
-two different things, so the measure here is one for all: the gradients of the denoising losses L_g of retained and L_f
-of forgotten data, on batches that the run does not see. An update that works lowers the first and raises the second.
+EraseDiff's figure shows the cosines of the update with the gradients of the method's own two terms, which differ
+between methods. The measure here is the same for all: the gradients of the denoising losses L_g of retained and L_f of
+forgotten data, on batches that the run does not see. An update that works lowers the first and raises the second.
 """
 
 import contextlib
@@ -18,18 +18,18 @@ __all__ = ["Probe", "conflict"]
 
 
 class Probe:
-    """A context about one update of ``run``: its direction against both gradients at the weights before it.
+    """A context manager around one update of ``run``: compares it with both gradients at the weights before it.
 
-    ``found`` has, for each update probed: ``update``; ``evaluations`` so far; ``keeps``, the cosine of the weights'
-    move with -grad L_g; ``erases``, with +grad L_f; and ``agree``, that of -grad L_g with +grad L_f. What they spend is
-    none of the run's. 0 where the weights did not move.
+    ``found`` has, for each probed update: ``update``; ``evaluations`` so far; ``keeps``, the cosine of the weights'
+    change with -grad L_g; ``erases``, with +grad L_f; and ``agree``, that of -grad L_g with +grad L_f. Cosines are 0 if
+    the weights did not change. The probes' own evaluations do not count in the run.
 
     Args:
-        run: whose updates are probed.
+        run: the run whose updates are probed.
         retain, forget: D_g and D_f.
-        rows: of each side, behind a gradient.
-        draws: of the probes alone.
-        spent: evaluations that count with those of the run.
+        rows: rows of each side per gradient.
+        draws: random numbers for the probes alone.
+        spent: earlier evaluations to add to those of the run.
     """
 
     def __init__(self, run: Training, retain: Data, forget: Data, rows: int, draws: torch.Generator, *, spent: int = 0):
@@ -68,8 +68,8 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 
 def conflict(found: list[dict[str, float]]) -> dict[str, float]:
-    """Shares of the probed updates, in percent: ``gradients`` disagree; the update ``harms`` what is to be kept; it
-    ``restores`` what is to be forgotten."""
+    """Return shares of the probed updates in percent: ``gradients``, both gradients disagree; ``harms``, the update
+    harms what is to be kept; ``restores``, it restores what is to be forgotten."""
     if not found:
         raise ValueError("no update was probed")
     signs = {"gradients": "agree", "harms": "keeps", "restores": "erases"}

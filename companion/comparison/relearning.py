@@ -1,8 +1,8 @@
-"""Does it stay forgotten? Fine-tune an unlearned model on a few forgotten images, or on retained ones alone, and look
-when the class is back. A stored step for each model and number of images.
+"""Relearning: fine-tune an unlearned model on a few forgotten images, or on retained ones alone, until the class is
+back. Each model and number of images is a stored step.
 
-What the model before unlearning knew can be hidden or gone. A retrained model has never known it, so the updates that
-*it* takes to learn the class are the yardstick: a model that is faster had kept something.
+The knowledge of the model before unlearning can be hidden or gone. A retrained model never had it, so the number of
+updates that *it* needs to learn the class is the reference: a model that is faster had kept something.
 """
 
 import json
@@ -25,28 +25,28 @@ from paperlib.unlearning.finetune import finetune
 
 __all__ = ["AT_THE_END", "BACK", "COMPLETED", "Relearning", "back", "relearn"]
 
-#: What a record calls the two numbers of a model and a number of images, and how often half an image is a prompt.
+#: A record's names for the two numbers of a model and number of images, and for the inpainting test.
 BACK = "updates until half of the UR before; twice the last look: not by it"
 AT_THE_END = "UR at the last look, which the return of the class ends"
 COMPLETED = "share of inpainted images that show the class"
 
 
 class Relearning(Looks):
-    """How a model is taught again: until the last look, or the first that sees the class back."""
+    """How a model relearns: until the last look, or the first one at which the class is back."""
 
-    images: int = Field(ge=0)  # forgotten ones that it sees, nothing else; 0: retained ones, all of them
+    images: int = Field(ge=0)  # the number of forgotten images, the only ones it sees; 0: all retained ones instead
     enough: float = Field(gt=0, le=100)  # the UR in percent at which the class is back
 
 
 class _Relearning(Relearning):
     base: Base
-    name: str = Field(exclude=True)  # of the weights, which are an input of the step
+    name: str = Field(exclude=True)  # not part of the key: the weights are an input of the step
     folder: Path = Field(exclude=True)
 
 
 def relearn(store: Store, checkpoint: str, wanted: Relearning) -> list[dict[str, Any]]:
-    """What each look saw, the first one before any update: ``update``, ``ur`` and ``ur_interval`` in percent,
-    ``distance`` of the other images from real retained ones (None where there are too few)."""
+    """Return the results of all looks, the first before any update: ``update``, ``ur`` and ``ur_interval`` in percent,
+    ``distance`` of the other images from real retained ones (None if there are too few)."""
     found = find(checkpoint)
     setting = _Relearning(**wanted.model_dump(), base=found.base, name=found.name, folder=found.folder)
     entry = store.step("relearning", setting, _run, inputs=[found.sha256])
@@ -54,7 +54,7 @@ def relearn(store: Store, checkpoint: str, wanted: Relearning) -> list[dict[str,
 
 
 def back(seen: list[dict[str, Any]], enough: float) -> int | None:
-    """The first update at which the class is back, 0 where it had not left; None where it is not by the last look."""
+    """Return the first update at which the class is back: 0 if it was never gone, None if it does not come back."""
     return next((one["update"] for one in seen if one["ur"] >= enough), None)
 
 

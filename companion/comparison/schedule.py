@@ -1,4 +1,4 @@
-"""When a run is looked at, and with how many images: what unlearning and relearning have in common."""
+"""When to look at a run, and with how many images: shared by unlearning and relearning."""
 
 from pydantic import Field, field_validator
 
@@ -8,14 +8,14 @@ __all__ = ["Looks"]
 
 
 class Looks(Settings):
-    """A run of Adam on batches of one size, and the looks at what its model draws."""
+    """A run of Adam with one batch size, and its looks: evaluations of the model's samples."""
 
     forget: str
     looks: tuple[int, ...] = Field(min_length=1)  # ascending; the last one ends the run
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
-    n: int = Field(gt=19)  # images of a look
-    evaluations: int = Field(gt=0)  # of iPNDM, an image
+    n: int = Field(gt=19)  # images per look
+    evaluations: int = Field(gt=0)  # of iPNDM, per image
     seed: int = Field(0, ge=0)
 
     @field_validator("looks")

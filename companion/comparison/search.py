@@ -1,10 +1,10 @@
-"""Settings for every entrant by one rule: ``python -m companion search mnist-ddpm --forget 1``.
+"""Search the settings of every entrant by one rule: ``python -m companion search mnist-ddpm --forget 1``.
 
-Six candidates each (``companion.comparison.entrants.ENTRANTS``), each a whole run of the comparison's budget on
-training images of which every fifth is held out; the held-out ones, other noise and the book's rule choose: the
-smallest score wins (:func:`paperlib.metrics.rule.score`). Test images play no part. The result is committed,
-``results/search/<base>-forget-<classes>.json``, with all candidates. Runs are stored: what was stopped goes on, and
-several processes can share the work by ``--only``.
+Each entrant has six candidates (``companion.comparison.entrants.ENTRANTS``). Each candidate is a full run with the
+comparison's budget on training images, of which every fifth is held out. The held-out images, with different noise,
+give the score of the book's rule (:func:`paperlib.metrics.rule.score`), and the smallest score wins. Test images are
+not used. The result is committed with all candidates, as ``results/search/<base>-forget-<classes>.json``. Runs are
+stored: an interrupted search resumes, and several processes can share the work with ``--only``.
 """
 
 import argparse
@@ -36,15 +36,15 @@ FOLDER = CHECKOUT / "results" / "search"
 
 
 class Budget(Settings):
-    """What every candidate may spend, and how it is looked at."""
+    """The budget of every candidate, and how it is evaluated."""
 
-    evaluations: int = Field(gt=7)  # gradient evaluations, preparations included
+    evaluations: int = Field(gt=7)  # gradient evaluations, preparation included
     batch_size: int = Field(32, gt=0)
-    n: int = Field(400, gt=19)  # images of a look
+    n: int = Field(400, gt=19)  # images per look
     sampler: int = Field(10, gt=0)  # evaluations of iPNDM for each
 
 
-# 7,680 images: of the base models' training on a CPU a 25th (digits) and a 42nd (MNIST).
+# 7,680 images: a 25th (digits) and a 42nd (MNIST) of the base models' training on a CPU.
 BUDGETS = {
     "digits": Budget(evaluations=240),
     "mnist": Budget(evaluations=240),
@@ -53,53 +53,53 @@ BUDGETS = {
 
 
 class Candidate(Settings):
-    """One run of the search, and what the held-out images say of it."""
+    """One run of the search, and its result on the held-out images."""
 
     entrant: str
-    settings: dict[str, int | float | str]  # ``lr`` among them
-    ur: float | None  # None: the run broke before it was looked at
+    settings: dict[str, int | float | str]  # including ``lr``
+    ur: float | None  # None: the run broke before its look
     distance: float | None
-    score: float | None  # None: it broke, or drew too little to be measured
+    score: float | None  # None: it broke, or had too few samples to be measured
 
 
 class Search(Settings):
-    """All candidates of some entrants, and how they were measured."""
+    """All candidates of some entrants, and how they were evaluated."""
 
     base: str
     forget: str
     budget: Budget
     seed: int = 0
-    ur: float  # before
+    ur: float  # before unlearning
     distance: float
     candidates: tuple[Candidate, ...]
     provenance: Provenance
 
     def of(self, entrant: str) -> list[Candidate]:
-        """An entrant's candidates."""
+        """Return an entrant's candidates."""
         return [one for one in self.candidates if one.entrant == entrant]
 
     def best(self, entrant: str) -> Candidate:
-        """The winner by the rule; the first of several that are alike."""
+        """Return an entrant's winner by the rule, the first one of a tie."""
         if not (tried := self.of(entrant)):
             raise ValueError(f"{entrant!r} is not in this search; in it are: {', '.join(sorted(self.entrants))}")
         return min(tried, key=lambda one: float("inf") if one.score is None else one.score)
 
     @property
     def noise(self) -> float:
-        """The standard error of a score of 1 that UR decides, by the images of a look. Candidates whose scores differ
-        by less than twice that are not told apart."""
+        """The standard error, due to the number of images per look, of a score of 1 that UR determines. Candidates
+        whose scores differ by less than twice this are indistinguishable."""
         before = self.ur / 100
         share = before / FEWER
         return FEWER / before * math.sqrt(share * (1 - share) / self.budget.n)
 
     @property
     def entrants(self) -> set[str]:
-        """Whom it has."""
+        """The names of the entrants in this search."""
         return {one.entrant for one in self.candidates}
 
 
 def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings: Mapping[str, int | float]) -> Course:
-    """The run of one candidate: of the whole budget, looked at with held-out images."""
+    """Return the run of one candidate: the whole budget, with a look at held-out images."""
     own = {key: value for key, value in settings.items() if key != "lr"}
     return Course.checked(
         base=base,
@@ -125,7 +125,7 @@ def search(
     say=print,
     entrants: Mapping[str, Entrant] = ENTRANTS,
 ) -> Search:
-    """Run every candidate of the ``entrants`` by these names that is not in the store yet, and choose."""
+    """Run every candidate of the named ``entrants`` that is not in the store yet, and choose the best."""
     origin, found, before = Origin("search"), [], {}
     for name in names:
         for one in entrants[name].candidates():
@@ -158,9 +158,9 @@ def _file(base: str, forget: str, folder: Path) -> Path:
 
 
 def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
-    """The search for this base model and these classes; else one for the same base model and others; else None."""
+    """Return the search for this base model and these classes, else one for other classes, else None."""
     files = sorted(folder.glob(f"{base}-forget-*.json"))
-    if files and forget.replace(",", "").isdecimal():  # numbers need no data to be understood
+    if files and forget.replace(",", "").isdecimal():  # numbers can be interpreted without the data
         classes = "-".join(map(str, sorted({int(word) for word in forget.split(",")})))
         files.sort(key=lambda file: file.stem != f"{base}-forget-{classes}")
     elif files:
@@ -175,7 +175,7 @@ def write(found: Search, folder: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Search, and write the result where all entrants are in it."""
+    """Search, and write the result if it contains all entrants."""
     unconditional = [name for name, base in bases.BASES.items() if not (base.labels or base.unseen)]
     parser = argparse.ArgumentParser(prog="python -m companion search", description=__doc__.partition("\n")[0])
     parser.add_argument("base", choices=unconditional)

@@ -1,4 +1,4 @@
-"""The tables of the comparison pages: each takes a record of its page."""
+"""The tables of the comparison pages, each made from its page's record."""
 
 from statistics import fmean
 from typing import Any
@@ -27,7 +27,7 @@ def measures(record: Any) -> Any:
 
 
 def chosen_settings(record: Any) -> Any:
-    """The settings of the runs of this record, and how the candidates of their search did."""
+    """The settings of the record's runs, and the scores of the candidates in their search."""
     bench, lines = record.series["bench"], {}
     found = committed(bench["base"], bench["forget"])
     for name, own in record.series["settings"].items():
@@ -50,7 +50,7 @@ def chosen_settings(record: Any) -> Any:
 
 
 def costs(record: Any) -> Any:
-    """What every run took, the mean over seeds."""
+    """The cost of every run, averaged over seeds."""
     series, lines = record.series, {}
     for name, ones in series["costs"].items():
         mean = {what: fmean(one[what] for one in ones) for what in ones[0]}
@@ -65,7 +65,7 @@ def costs(record: Any) -> Any:
 
 
 def orders(record: Any) -> Any:
-    """Of each printed row: how many of its pairs have the same order here, and the verdict where it can be judged."""
+    """How many pairs of each printed row have the same order here, and the verdict if it can be judged."""
     titles, lines = record.series["titles"], {}
     for row, several in asked(record).items():
         turned = [one for one in several if not one.holds]
@@ -84,7 +84,7 @@ def orders(record: Any) -> Any:
 
 
 def shares(record: Any) -> Any:
-    """How often each method's updates are in conflict, and how they lie on average."""
+    """How often each method's updates are in conflict, and their average cosines."""
     lines = {}
     for name, per_seed in record.series["probes"].items():
         seen = [one for several in per_seed for one in several]
@@ -101,7 +101,7 @@ def shares(record: Any) -> Any:
 
 
 def completions(record: Any) -> Any:
-    """How often half an image brings the class back."""
+    """How often inpainting half an image brings the class back."""
     lines = {}
     for value in record.all(metric=COMPLETED):
         numbers = (value.value, *(value.interval or (value.value, value.value)))

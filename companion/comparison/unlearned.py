@@ -1,7 +1,7 @@
-"""Models that unlearning made, without a look on the way: of a base model with labels too, and of a part of D_f.
+"""Unlearned models without looks during the run, also from conditional base models and with a part of D_f.
 
-:func:`companion.comparison.courses.course` looks at a run as it goes, and serves unconditional models alone. Here a run
-is only made; what it draws is for measures to say.
+:func:`companion.comparison.courses.course` looks at a run as it goes, and works only for unconditional models. Here a
+run is only computed; its samples are left to the measures.
 """
 
 import json
@@ -24,14 +24,15 @@ __all__ = ["Unlearning", "cost", "unlearned"]
 
 
 class Unlearning(Settings):
-    """A run, and how much of D_f it is given."""
+    """A run, and how many images of D_f it is given."""
 
     run: Course
-    images: int = Field(0, ge=0)  # the first so many of D_f; 0: all
+    images: int = Field(0, ge=0)  # so many, from the first on; 0: all
 
 
 def unlearned(store: Store, run: Course, images: int = 0) -> Entry:
-    """Run it, or find it in the store: ``model.safetensors`` with its card, and what :func:`cost` reads."""
+    """Return the run's entry, from the store or computed now: ``model.safetensors`` with its card, and what
+    :func:`cost` reads."""
     kind = bases.BASES[run.base]
     inputs = [bases.card(run.base)["sha256"], pick_device().type]
     if run.method == "negate":
@@ -40,9 +41,9 @@ def unlearned(store: Store, run: Course, images: int = 0) -> Entry:
 
 
 def cost(entry: Entry) -> dict[str, Any]:
-    """What a run took: ``updates``; ``evaluations`` and ``seconds``, all together; ``preparation`` and
+    """Return the cost of a run: ``updates``; total ``evaluations`` and ``seconds``; ``preparation`` and
     ``preparation_seconds``, the part of both before the first update; ``stopped``, why it ended early, or empty.
-    Seconds are the processor's where there is no GPU: what else runs on the machine does not count."""
+    Without a GPU, seconds are processor time, so other programs on the machine do not count."""
     return json.loads((entry.path / "cost.json").read_text(encoding="utf-8"))
 
 
@@ -71,7 +72,7 @@ def _run(folder: Path, wanted: Unlearning) -> None:
 
 
 def _cost(marks: list[tuple[int, float]]) -> dict[str, float]:
-    """The whole, and what the first update alone would not have cost: the preparation, by the mean of the others."""
+    """Return the total cost, and that of the preparation: what the first update cost beyond the mean of the others."""
     if not marks:
         return {"evaluations": 0, "seconds": 0.0, "preparation": 0, "preparation_seconds": 0.0}
     (first, started), (last, ended) = marks[0], marks[-1]
@@ -82,7 +83,7 @@ def _cost(marks: list[tuple[int, float]]) -> dict[str, float]:
 
 
 def _first(images: Any, count: int) -> Any:
-    """The first so many; 0: all."""
+    """Return the first ``count`` images; 0: all."""
     if count > len(images):
         raise ValueError(f"images={count} is above the {len(images)} that D_f has")
     return images.only(torch.arange(count)) if count else images

@@ -1,1 +1,1 @@
-"""What a model is worth: its samples, its likelihoods, and every measure with its interval and protocol."""
+"""Evaluation of a model: its samples, its likelihoods, and every measure with its interval and protocol."""

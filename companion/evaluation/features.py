@@ -1,6 +1,6 @@
-"""What FID's network sees in images, stored: of real images once for all models, of samples once for each drawing.
+"""Stored Inception features for FID: of real images once for all models, of samples once for each drawing.
 
-This module imports little, so that its entries, minutes of work, outlive changes elsewhere.
+This module imports little, so that its entries, which take minutes, survive changes elsewhere.
 """
 
 from functools import partial
@@ -20,11 +20,11 @@ from paperlib.metrics.features import features, inception
 
 __all__ = ["Real", "real_features", "real_images", "sample_features"]
 
-CHUNK = 500  # images between two points from which a stopped run goes on: half a minute on two CPU cores
+CHUNK = 500  # images between two points where a stopped run can resume: half a minute on two CPU cores
 
 
 class Real(Settings):
-    """The first ``n`` images of a part of a set, all where there are fewer, or with ``n = 0``."""
+    """The first ``n`` images of a part of a set; all if there are fewer, or with ``n = 0``."""
 
     dataset: str
     part: str
@@ -32,18 +32,18 @@ class Real(Settings):
 
 
 def real_images(real: Real) -> Images:
-    """The images themselves."""
+    """Return the images themselves."""
     data = images(real.dataset, real.part)
     return data.only(torch.arange(real.n)) if 0 < real.n < len(data) else data
 
 
 def real_features(store: Store, real: Real, device: torch.device) -> Tensor:
-    """Features [n, 2048] of real images."""
+    """Return features [n, 2048] of real images."""
     return _read(store.step("inception-real", real, partial(_of_real, device=device.type)))
 
 
 def sample_features(store: Store, samples: Entry, device: torch.device) -> Tensor:
-    """Features [n, 2048] of stored images: the array ``images`` of the entry's ``images.npz``."""
+    """Return features [n, 2048] of stored images, the array ``images`` of the entry's ``images.npz``."""
     compute = partial(_of_samples, file=samples.path / "images.npz", device=device.type)
     return _read(store.step("inception-samples", {}, compute, inputs=[samples]))
 

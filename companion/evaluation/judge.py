@@ -1,4 +1,4 @@
-"""What a set's classifier says of images, and whether they show what is to be forgotten: a class, or an attribute."""
+"""Which images show what is to be forgotten, a class or an attribute, according to a set's classifier."""
 
 import torch
 from torch import Tensor
@@ -11,9 +11,9 @@ __all__ = ["right", "shows"]
 
 
 def shows(logits: Tensor, data: Images, forget: str) -> Tensor:
-    """Which rows of the logits [N, outputs] of ``data``'s classifier show it, bool [N].
+    """Return which rows of the logits [N, outputs] of ``data``'s classifier show ``forget``, bool [N].
 
-    Of classes, those whose prediction is one of them; of attributes, those that have one of the values named.
+    For classes, the rows that predict one of them; for attributes, those with one of the named values.
     """
     if data.labels is not None:
         return forgetting.shows_class(logits, forgotten_classes(data, forget))
@@ -22,7 +22,7 @@ def shows(logits: Tensor, data: Images, forget: str) -> Tensor:
 
 
 def right(logits: Tensor, data: Images, forget: str) -> Tensor:
-    """Which rows agree with ``data``, row by row, bool [N]: in the class, or in whether an attribute named is there."""
+    """Return which rows agree with ``data``, bool [N]: in the class, or in whether a named attribute is present."""
     if data.labels is not None:
         return logits.argmax(1) == data.labels
     columns = [column for column, _ in forgotten_attributes(data, forget)]

@@ -1,5 +1,4 @@
-"""Likelihoods of test images under a checkpoint, stored: by the three recipes of
-:mod:`paperlib.likelihood.recipes`."""
+"""Stored likelihoods of test images under a checkpoint, by the three recipes of :mod:`paperlib.likelihood.recipes`."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -23,30 +22,30 @@ __all__ = ["Likelihood", "likelihood", "test_images"]
 
 
 class Likelihood(Settings):
-    """Bits a dimension of ``n`` test images, all of them or one side of what is forgotten."""
+    """Bits per dimension of ``n`` test images, of all classes, or only of D_g or D_f."""
 
     kind: Literal["nll", "noised nll", "bound"]
     n: int = Field(gt=1)
     seed: int = Field(ge=0)
     tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
-    strata: int = Field(0, ge=0)  # of the bound, one step of each; 0: every step
+    strata: int = Field(0, ge=0)  # of the bound, one step from each; 0: every step
     device: str
     base: Base
     forget: str = ""
     side: Literal["all", "retain", "forget"] = "all"
-    name: str = Field(exclude=True)  # of the weights, which are an input of the step, by their sha256
+    name: str = Field(exclude=True)  # not part of the key: the weights are an input of the step, by their sha256
     folder: Path = Field(exclude=True)
     sha256: str = Field(exclude=True)
 
 
 def test_images(wanted: Likelihood) -> Images:
-    """The images that are asked about."""
+    """Return the test images to evaluate."""
     data = bases.images(wanted.base.dataset, "test")
     return evenly(data if wanted.side == "all" else getattr(split(data, wanted.forget), wanted.side), wanted.n)
 
 
 def likelihood(store: Store, checkpoint: Checkpoint, device: torch.device, **wanted: Any) -> Tensor:
-    """Bits a dimension of every image, [n]. A model with labels is told each image's class."""
+    """Return bits per dimension of every image, [n]. A conditional model is given each image's class."""
     facts = {"base": checkpoint.base, "name": checkpoint.name, "folder": checkpoint.folder, "device": device.type}
     facts["sha256"] = checkpoint.sha256
     setting = Likelihood.checked(**wanted, **facts)

@@ -1,7 +1,7 @@
 """The measures of a checkpoint by the names that ``python -m companion evaluate --metrics`` takes.
 
-Each is a function of a :class:`~companion.evaluation.subject.Subject`, which computes what several of them need
-once: samples, what networks see in them, and the same of real images.
+Each is a function of a :class:`~companion.evaluation.subject.Subject`, which computes once what several of them need:
+samples, their features and logits, and the same for real images.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ __all__ = ["METRICS", "Result"]
 
 
 class Result(Settings):
-    """One number, its 95 % interval, and what it hangs on beside the protocol."""
+    """One number, its 95 % interval, and what else it depends on besides the protocol."""
 
     name: str
     value: float
@@ -32,7 +32,7 @@ class Result(Settings):
 
 
 def result(name: str, found: Any, unit: str, **details: Any) -> Result:
-    """From what the metrics return: a value, an interval and a number of images."""
+    """Make a result from what a metric returns: a value, an interval and a number of images."""
     return Result(name=name, value=found.value, interval=found.interval, unit=unit, n=found.n, details=details)
 
 
@@ -49,10 +49,10 @@ def distance(subject: Subject, network: str, unlearned: bool = False) -> list[Re
 
 
 def distance_of_the_rest(subject: Subject) -> list[Result]:
-    """The Frechet distance of the samples that do not show what is to be forgotten, from real images that are kept.
+    """The Frechet distance between the samples that do not show D_f and real retained images.
 
-    VDU's u-FID takes all samples: it blames a model for the forgotten ones among them, which UR does already. Where
-    fewer than four samples are left, all are taken.
+    VDU's u-FID takes all samples, so it also penalises samples that show D_f, which UR measures already. If fewer than
+    four samples are left, all are used.
     """
     name, own, real = subject.features("classifier")
     shown = subject.observer.shown(drawn(subject.samples))
@@ -69,7 +69,7 @@ def distance_of_the_rest(subject: Subject) -> list[Result]:
 
 
 def neighbours(subject: Subject, unlearned: bool = False) -> list[Result]:
-    """Precision and recall against as many real images as there are samples, or all of the reference where fewer."""
+    """Precision and recall against as many real images as there are samples, or all of the reference if fewer."""
     name, own, real = subject.features(subject.protocol.features)
     real, words = subject.kept(real, unlearned)
     real, words = real[: len(own)], f"{words}; of these the first {min(len(own), len(real))}"
@@ -92,7 +92,7 @@ def unlearning_ratio(subject: Subject) -> list[Result]:
 
 
 def percentage_unlearned(subject: Subject) -> list[Result]:
-    """PUL against the samples of the checkpoint before."""
+    """PUL relative to the samples of the checkpoint before unlearning."""
     before = subject.drawing(subject.before, subject.protocol.n, subject.all_classes(subject.before))
     shown = (subject.observer.shown(drawn(one)) for one in (before, subject.samples))
     found = forgetting.percentage_unlearned(*shown, subject.observer.floor)
@@ -100,7 +100,7 @@ def percentage_unlearned(subject: Subject) -> list[Result]:
 
 
 def forgotten_probability(subject: Subject) -> list[Result]:
-    """P(c_f | x_f), and of real retained images, its floor."""
+    """P(c_f | x_f), and its floor, the value for real retained images."""
     found, least = (
         forgetting.forgotten_probability(logits, subject.observer.classes, subject.stream("probability"))
         for logits in (subject.conditioned, subject.observer.of_retained)
@@ -109,7 +109,7 @@ def forgotten_probability(subject: Subject) -> list[Result]:
 
 
 def entropy(subject: Subject) -> list[Result]:
-    """The classifier's entropy on samples that were asked to show what is to be forgotten; without labels, on all."""
+    """The classifier's entropy on samples conditioned on the forgotten class; for a model without labels, on all."""
     labels = subject.checkpoint.base.labels
     own = subject.conditioned if labels else subject.observer.logits(drawn(subject.samples))
     found, real = (
@@ -120,8 +120,8 @@ def entropy(subject: Subject) -> list[Result]:
 
 
 def likelihoods(subject: Subject, kind: str) -> list[Result]:
-    """Bits a dimension of test images, by the ODE at the image or at a noised one, or by the bound; of each side where
-    something is to be forgotten."""
+    """Bits per dimension of test images, by the ODE at the image or at a noised one, or by the bound; for D_g and D_f
+    separately if something is to be forgotten."""
     protocol, found = subject.protocol, []
     for side in ("retain", "forget") if protocol.forget else ("all",):
         wanted = {"kind": kind, "n": protocol.images, "seed": protocol.seed, "forget": protocol.forget, "side": side}
@@ -141,7 +141,7 @@ def likelihoods(subject: Subject, kind: str) -> list[Result]:
 RECIPE = {"nll": "flow", "noised nll": "noised flow", "bound": "bound"}  # paperlib.likelihood.recipes
 
 
-#: Name -> what it measures, and what it needs ("forget", "before", "labels", "ddpm", "classifier", "inception").
+#: Name -> the measure, and what it needs ("forget", "before", "labels", "ddpm", "classifier", "inception").
 METRICS: dict[str, tuple[Callable[[Subject], list[Result]], set[str]]] = {
     "fid": (lambda s: distance(s, "inception"), {"inception"}),
     "u-fid": (lambda s: distance(s, "inception", unlearned=True), {"inception", "classifier", "forget"}),

@@ -1,7 +1,7 @@
-"""What is seen in a model's images: which show what is to be forgotten, and how far the others are from real ones.
+"""Judging a model's images: which show what is to be forgotten, and how far the others are from real images.
 
-Every page, course and ``python -m companion evaluate`` look through an :class:`Observer`; :class:`SameNoise` also makes
-the images, from the same noise of every model.
+Every page, course and ``python -m companion evaluate`` uses an :class:`Observer`; :class:`SameNoise` also generates the
+images, from the same noise for every model.
 """
 
 from functools import cached_property, lru_cache
@@ -26,18 +26,18 @@ from paperlib.sampling import ipndm, prior, sample
 __all__ = ["GREY", "Observer", "SameNoise"]
 
 GREY = 128
-BATCH = 500  # images that the feature network sees at once
+BATCH = 500  # batch size of the feature network
 
 
 class Observer:
-    """A classifier of a set and the set's real images, asked about what is to be forgotten.
+    """A set's classifier and real images, used to judge what a model forgot and kept.
 
     Args:
-        dataset: whose test part is the real images.
-        forget: classes or attributes, as a page's parameter names them.
-        judge: the name of the classifier; the set's own where none is named.
-        real: real images in place of the test part.
-        device: of the classifier; a page's where none is named.
+        dataset: the set whose test part is the real images.
+        forget: classes or attributes, named as in a page's parameter.
+        judge: the name of the classifier; by default the set's own.
+        real: real images instead of the test part.
+        device: the classifier's device; by default the one that pages use.
     """
 
     def __init__(
@@ -56,64 +56,65 @@ class Observer:
 
     @property
     def classes(self) -> list[int]:
-        """What is to be forgotten, of a set with classes."""
+        """The classes to forget, for a set with classes."""
         return forgotten_classes(self.real, self.forget)
 
     @cached_property
     def retained(self) -> Images:
-        """The real images that are to be kept."""
+        """The real images of what is to be kept."""
         return self.real.only(~forgotten(self.real, self.forget))
 
     @cached_property
     def forgotten(self) -> Images:
-        """The real images that are to be forgotten."""
+        """The real images of what is to be forgotten."""
         return self.real.only(forgotten(self.real, self.forget))
 
     @cached_property
     def classifier(self) -> torch.nn.Module:
-        """Who judges."""
+        """The classifier that judges."""
         return classifier(self.judge).to(self.device)
 
     @cached_property
     def network(self) -> Network:
-        """The classifier's last features."""
+        """The feature network: the classifier's last features."""
         return penultimate(self.classifier, f"the {self.judge} classifier")
 
     def logits(self, images: Tensor) -> Tensor:
-        """What the classifier says of uint8 images [n, C, H, W]."""
+        """Return the classifier's logits for uint8 images [n, C, H, W]."""
         return predict(self.classifier, images.to(self.device)).cpu()
 
     def shows(self, logits: Tensor) -> Tensor:
-        """Whether what it said names what is to be forgotten, bool [n]."""
+        """Return which logits show what is to be forgotten, bool [n]."""
         return shows(logits, self.real, self.forget)
 
     def shown(self, images: Tensor) -> Tensor:
-        """Which images show what is to be forgotten, in the classifier's eyes, bool [n]."""
+        """Return which images show what is to be forgotten according to the classifier, bool [n]."""
         return self.shows(self.logits(images))
 
     @cached_property
     def of_retained(self) -> Tensor:
-        """What it says of the real images that are to be kept, where the floors come from."""
-        if self._is_test:  # the same whatever is measured
+        """The logits for real retained images, from which the floors follow."""
+        if self._is_test:  # the same for every measurement
             return _of_test(self.judge, self.dataset, self.device)[~forgotten(self.real, self.forget)]
         return self.logits(self.retained.images)
 
     @property
     def floor(self) -> Tensor:
-        """Whether those show what is to be forgotten, by the classifier's errors."""
+        """Which real retained images the classifier takes for what is to be forgotten."""
         return self.shows(self.of_retained)
 
     def ratio(self, shown: Tensor) -> Forgetting:
-        """UR of what is shown, with the floor of real retained images."""
+        """Return UR from ``shown``, with the floor from real retained images."""
         return forgetting.unlearning_ratio(shown, self.floor)
 
     @cached_property
     def reference(self) -> Statistics:
-        """Of the real retained images."""
+        """The feature statistics of the real retained images."""
         return Statistics.of(features(self.retained.images, self.network, BATCH), self.network.name)
 
     def distance(self, images: Tensor, draws: torch.Generator) -> Frechet:
-        """Of images from real retained ones, in the classifier's features; ``draws`` are its bootstrap's."""
+        """Return the distance of images from real retained ones in the classifier's features; the bootstrap uses
+        ``draws``."""
         return frechet(
             features(images, self.network, BATCH), self.reference, network=self.network.name, generator=draws
         )
@@ -125,16 +126,16 @@ def _of_test(judge: str, dataset: str, device: torch.device) -> Tensor:
 
 
 class SameNoise(Observer):
-    """An observer that draws from the same noise with every model that it looks at.
+    """An observer that samples every model from the same noise.
 
     Args:
-        model: of the kind that will be looked at; its process and shape make the noise.
+        model: a model of the kind to be observed; its process and shape determine the noise.
         kind: the base model's description.
-        forget: classes, as a page's parameter names them.
-        n: images of a look.
-        evaluations: of the network for each image, by iPNDM.
-        seed: of the noise and of the bootstrap, together with ``stream``.
-        real: real images in place of the set's test part.
+        forget: classes, named as in a page's parameter.
+        n: the number of images per look.
+        evaluations: network evaluations per image, by iPNDM.
+        seed: the seed of the noise and of the bootstrap, together with ``stream``.
+        real: real images instead of the set's test part.
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class SameNoise(Observer):
         self.noise = prior(model, (n, *model.net.shape), generator(seed, stream, "noise"))
 
     def draw(self, model: Denoiser, labels: Tensor | None = None) -> Tensor:
-        """Images from the noise, uint8 [n, C, H, W]; pixels that are not finite are grey."""
+        """Return samples from the noise, uint8 [n, C, H, W]; pixels that are not finite are grey."""
         x = sample(
             model,
             self.noise.shape,
@@ -171,5 +172,5 @@ class SameNoise(Observer):
         return images.cpu()
 
     def distance(self, images: Tensor, draws: torch.Generator | None = None) -> Frechet:
-        """As every observer's, with a bootstrap of its own."""
+        """Return the distance as every observer does, by default with its own bootstrap stream."""
         return super().distance(images, draws or generator(self.seed, f"{self.stream}/bootstrap", "evaluation"))

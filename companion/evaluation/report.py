@@ -1,8 +1,8 @@
-"""From a checkpoint to its measures, each with its interval and with the whole protocol.
+"""Evaluate a checkpoint: every measure with its interval and the whole protocol.
 
-``python -m companion evaluate`` is the command line of :func:`evaluate`. Everything is checked before any work.
-Samples, the Inception features of samples and of real images, and likelihoods are steps of the store: asked again, or
-for further metrics, nothing is computed twice, and what was stopped goes on.
+``python -m companion evaluate`` is the command line of :func:`evaluate`. Everything is checked before any work starts.
+Samples, the Inception features of samples and real images, and likelihoods are steps of the store: a repeated call, or
+one for further metrics, computes nothing twice, and an interrupted one resumes.
 """
 
 import importlib.util
@@ -31,20 +31,20 @@ __all__ = ["Evaluation", "evaluate", "prepare", "write"]
 
 
 class Evaluation(Settings, populate_by_name=True):
-    """What was measured of one checkpoint, and everything that is known of how."""
+    """The measurements of one checkpoint, and everything known about how they were made."""
 
     schema_: Literal[1] = pydantic.Field(1, alias="schema")
     checkpoint: str
     sha256: str
-    base: dict[str, Any]  # of what kind the model is
+    base: dict[str, Any]  # the kind of model
     protocol: Protocol
-    sampling: dict[str, float]  # evaluations an image as they were counted, and the seconds that all samples took
+    sampling: dict[str, float]  # counted evaluations per image, and the seconds for all samples
     results: list[Result]
-    absent: dict[str, str] = {}  # metrics that could not be taken of what was drawn, each with the reason
+    absent: dict[str, str] = {}  # metrics that could not be computed from the samples, each with the reason
     provenance: Provenance
 
     def table(self) -> str:
-        """For people."""
+        """Return the results as a readable table."""
         rows = [("measure", "value", "95 % interval", "unit", "n")]
         for one in self.results:
             low_high = f"[{one.interval[0]:.4g}, {one.interval[1]:.4g}]" if one.interval else "-"
@@ -54,7 +54,7 @@ class Evaluation(Settings, populate_by_name=True):
         return "\n".join([*lines, *(f"{name}: none, since {reason}" for name, reason in self.absent.items())])
 
     def details(self) -> str:
-        """What each number hangs on, a line each."""
+        """Return one line per number with what it depends on."""
         lines = []
         for one in self.results:
             lines += [f"{one.name}: " + "; ".join(f"{name} {_short(value)}" for name, value in one.details.items())]
@@ -70,7 +70,7 @@ def _short(value: Any) -> str:
 def prepare(
     checkpoint: str, protocol: Protocol, *, device: torch.device, store: Store | None = None, folder: Path | None = None
 ) -> Subject:
-    """Check everything that can be checked before any work: names, weights, data, and what each metric needs."""
+    """Check everything that can be checked before any work: names, weights, data, and each metric's requirements."""
     if unknown := [name for name in protocol.metrics if name not in METRICS]:
         raise ValueError(f"metrics={unknown[0]!r} is not one of {', '.join(METRICS)}")
     if twice := [name for name in set(protocol.metrics) if protocol.metrics.count(name) > 1]:
@@ -91,7 +91,7 @@ def prepare(
         raise ValueError(f"{needed['ddpm']} is of a DDPM, and {found.name} is a {base.process} model: ask for nll")
     for one in (found, before):
         if one is not None:
-            model = one.load()  # refuses what is not the file of its card
+            model = one.load()  # refuses a file that does not match its card
             check_drawing(model, protocol.sampler, protocol.evaluations, protocol.guidance)
     for part in {"test", protocol.reference}:
         data = images(base.dataset, part)
@@ -107,7 +107,7 @@ def prepare(
 
 
 def _check_amounts(checkpoint: Checkpoint, protocol: Protocol) -> None:
-    """Refuse amounts of which no neighbours and no covariance can be taken."""
+    """Refuse numbers of images too small for neighbours or a covariance."""
     reference = images(checkpoint.base.dataset, protocol.reference)
     reference = reference.only(torch.arange(min(protocol.reference_n or len(reference), len(reference))))
     for name in protocol.metrics:
@@ -136,7 +136,7 @@ def _check_inception(device: torch.device) -> None:
 
 
 def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
-    """Measure what the protocol asks for; ``say`` is told what is begun."""
+    """Measure what the protocol asks for; ``say`` is called with each step as it begins."""
     origin = Origin("evaluate")
     results, sampled, absent = [], {}, {}
     for name in subject.protocol.metrics:
@@ -146,7 +146,7 @@ def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
         except (
             ValueError,
             FloatingPointError,
-        ) as error:  # of what was drawn; the others go on
+        ) as error:  # this metric fails on these samples; the others continue
             absent[name] = str(error)
     if "samples" in vars(subject):
         sampled = timing(subject.samples)
@@ -164,5 +164,5 @@ def evaluate(subject: Subject, say=lambda text: None) -> Evaluation:
 
 
 def write(evaluation: Evaluation, file: Path) -> Path:
-    """As JSON, in one move: a reader sees the old file or the new one."""
+    """Write JSON atomically: a reader sees the old file or the new one."""
     return write_whole(file, evaluation.model_dump_json(indent=1, by_alias=True))

@@ -1,4 +1,4 @@
-"""The samplers by name, and how many steps of each a number of network evaluations buys."""
+"""The samplers by name, and how many steps of each fit a number of network evaluations."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from paperlib.sampling import ddim, ddpm, dpmpp_2m, euler_maruyama, heun, ipndm,
 
 __all__ = ["SAMPLERS", "steps"]
 
-#: Name -> sampler, and the network evaluations of ``steps`` steps.
+#: Name -> sampler, and the network evaluations for a number of ``steps``.
 SAMPLERS: dict[str, tuple[Callable, Callable[[int], int]]] = {
     "DDPM": (partial(ddpm, clip=1.0), lambda steps: steps),
     "DDIM": (ddim, lambda steps: steps),
@@ -20,6 +20,6 @@ SAMPLERS: dict[str, tuple[Callable, Callable[[int], int]]] = {
 
 
 def steps(sampler: str, evaluations: int) -> int:
-    """The most steps of a sampler within so many evaluations, one at least."""
+    """Return the most steps of a sampler within so many evaluations, at least one."""
     cost = SAMPLERS[sampler][1]
     return max(k for k in range(1, evaluations + 1) if k == 1 or cost(k) <= evaluations)

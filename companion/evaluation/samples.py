@@ -1,4 +1,4 @@
-"""A checkpoint to be measured, and the images that it draws: stored, so that no image is drawn twice."""
+"""A checkpoint to be measured, and its samples, which are stored so that none is generated twice."""
 
 import json
 import time
@@ -26,12 +26,12 @@ from paperlib.sampling import prior, sample
 
 __all__ = ["Checkpoint", "Drawing", "check_drawing", "draw", "drawn", "find", "timing"]
 
-BATCH = 250  # images at once, each batch from a random stream of its own
+BATCH = 250  # batch size; each batch has its own random stream
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of weights with the card beside it, which says of what base model's kind it is."""
+    """A file of weights with a card beside it, which says what kind of base model it is."""
 
     name: str
     folder: Path
@@ -40,22 +40,22 @@ class Checkpoint:
 
     @property
     def sha256(self) -> str:
-        """Of the file."""
+        """The sha256 of the file."""
         return self.card["sha256"]
 
     def load(self, device: torch.device | str = "cpu") -> Denoiser:
-        """The model, checked against its card."""
+        """Load the model, checked against its card."""
         return loaded(self.base, self.name, self.folder, self.sha256, str(device))
 
 
 @lru_cache(maxsize=4)
 def loaded(base: Base, name: str, folder: Path, sha256: str, device: str) -> Denoiser:
-    """A checkpoint's model, kept for the next measure of it; whoever trains one copies it."""
+    """Return a checkpoint's model, cached for the next measure; copy it before training it."""
     return checkpoints.load(bases.architecture(base), name, folder).to(device)
 
 
 def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
-    """A base model by its name, or a ``.safetensors`` file by its path, its card beside it."""
+    """Find a base model by name, or a ``.safetensors`` file by path, with its card beside it."""
     if checkpoint in BASES:
         folder = folder or BASES[checkpoint].folder
         weights, card = BASES[checkpoint].network.name, bases.card(checkpoint, folder)
@@ -80,25 +80,25 @@ def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
 
 
 class Drawing(Settings):
-    """What is drawn: ``n`` images, by a sampler with so many evaluations of the network an image, guidance included."""
+    """What to sample: ``n`` images, by a sampler with so many network evaluations per image, guidance included."""
 
     sampler: str
     evaluations: int = Field(gt=0)
     guidance: float
     n: int = Field(gt=0)
-    classes: tuple[int, ...]  # image k is asked to show classes[k modulo their number]; empty: none is asked for
+    classes: tuple[int, ...]  # image k is conditioned on classes[k modulo their number]; empty: unconditional
     seed: int = Field(ge=0)
-    device: str  # its kind: rounding differs between kinds
+    device: str  # the kind of device, because rounding differs between kinds
     base: Base
-    # The weights are an input of the step, by their sha256; where they stand is no part of its key.
+    # The weights are an input of the step, by their sha256; their path is not part of its key.
     name: str = Field(exclude=True)
     folder: Path = Field(exclude=True)
     sha256: str = Field(exclude=True)
 
 
 def check_drawing(model: Denoiser, sampler: str, evaluations: int, guidance: float) -> None:
-    """Refuse what cannot be drawn: what has no sense, and what the sampler refuses at its first step, which is tried
-    on one image."""
+    """Refuse impossible settings: meaningless ones, and those that the sampler refuses at its first step, which is
+    tried on one image."""
     labels = bool(model.net.classes)
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler={sampler!r} is not one of {', '.join(SAMPLERS)}")
@@ -116,8 +116,8 @@ def check_drawing(model: Denoiser, sampler: str, evaluations: int, guidance: flo
 
 
 def draw(store: Store, checkpoint: Checkpoint, device: torch.device, **drawing: Any) -> Entry:
-    """The images of a :class:`Drawing`, from the store or drawn now. A run that was stopped goes on after its last
-    whole batch."""
+    """Return the samples of a :class:`Drawing`, from the store or generated now. An interrupted run resumes after its
+    last complete batch."""
     facts = {"base": checkpoint.base, "name": checkpoint.name, "folder": checkpoint.folder, "device": device.type}
     facts["sha256"] = checkpoint.sha256
     return store.step("drawn", Drawing.checked(**drawing, **facts), _draw, inputs=[checkpoint.sha256])
@@ -150,7 +150,7 @@ def _batch(model: Denoiser, drawing: Drawing, start: int, file: Path) -> None:
         "cond": chosen,
     }
     state = sample(guided, x.shape, noise=x, **settings)
-    x = torch.nan_to_num(state.x)  # what is no number any more is grey
+    x = torch.nan_to_num(state.x)  # pixels that are not finite become grey
     images = to_uint8(x, dequantised=drawing.base.dequantised).cpu().numpy()
     facts = {"seconds": time.perf_counter() - begun, "evaluations": state.evaluations}
     with whole(file) as draft:
@@ -158,11 +158,11 @@ def _batch(model: Denoiser, drawing: Drawing, start: int, file: Path) -> None:
 
 
 def drawn(entry: Entry) -> Tensor:
-    """The stored images, uint8 [n, C, H, W]."""
+    """Return the stored samples, uint8 [n, C, H, W]."""
     with np.load(entry.path / "images.npz") as stored:
         return torch.from_numpy(stored["images"])
 
 
 def timing(entry: Entry) -> dict[str, float]:
-    """``seconds`` of the whole drawing, and ``evaluations`` of each image."""
+    """Return the ``seconds`` that all samples took, and the ``evaluations`` per image."""
     return json.loads((entry.path / "facts.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A checkpoint under a protocol: what several measures need is computed once, and stored where it takes long."""
+"""A checkpoint under a protocol: what several measures need is computed once, and stored if it takes long."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -21,23 +21,27 @@ __all__ = ["Protocol", "Subject"]
 
 
 class Protocol(Settings):
-    """How it is measured. A number without its protocol says little: a record has all of it."""
+    """How a checkpoint is measured. A number means little without its protocol, so a record contains all of it."""
 
     metrics: tuple[str, ...] = Field(min_length=1)
     n: int = Field(5000, gt=3)  # samples
-    sampler: str = "iPNDM"  # the best at few evaluations
-    evaluations: int = Field(20, gt=0)  # of the network, an image, guidance included
+    sampler: str = "iPNDM"  # the best sampler at few evaluations
+    evaluations: int = Field(20, gt=0)  # network evaluations per image, guidance included
     guidance: float = 0.0  # w of (1 + w) c - w u
-    features: Literal["inception", "classifier"] = "classifier"  # precision and recall; fid and frechet name theirs
+    features: Literal["inception", "classifier"] = (
+        "classifier"  # for precision and recall; fid and frechet imply theirs
+    )
     k: int = Field(3, gt=0)  # neighbours of precision and recall
     reference: Literal["train", "test"] = "train"  # the usual one of FID on MNIST and CIFAR-10
-    reference_n: int = Field(10_000, ge=0)  # its first so many images; 0: all. 60,000 take an hour on two CPU cores
-    resamples: int = Field(40, gt=1)  # of the Frechet distances' bootstrap: half-widths to 11 %
-    forget: str = ""  # as a page's parameter
+    reference_n: int = Field(
+        10_000, ge=0
+    )  # the number of its first images; 0: all. 60,000 take an hour on two CPU cores
+    resamples: int = Field(40, gt=1)  # of the Frechet distances' bootstrap: half-widths accurate to 11 %
+    forget: str = ""  # written like a page's parameter
     forget_n: int = Field(500, gt=0)  # samples conditioned on what is to be forgotten; Selective Amnesia's number
     before: str = ""  # the checkpoint before unlearning
-    images: int = Field(256, gt=1)  # test images of likelihoods
-    tolerance: float = Field(1e-3, gt=0)  # of their ODE's solver: right to 0.002 bits a dimension on MNIST
+    images: int = Field(256, gt=1)  # test images for likelihoods
+    tolerance: float = Field(1e-3, gt=0)  # of their ODE solver: accurate to 0.002 bits per dimension on MNIST
     strata: int = Field(0, ge=0)  # of the bound: one step of each stratum of steps, unbiased; 0: every step
     seed: int = Field(0, ge=0)
 
@@ -54,21 +58,21 @@ class Subject:
 
     @property
     def dataset(self) -> str:
-        """The model's set."""
+        """The model's data set."""
         return self.checkpoint.base.dataset
 
     @cached_property
     def observer(self) -> Observer:
-        """Who looks at the samples."""
+        """The observer of the samples."""
         return Observer(self.dataset, self.protocol.forget, device=self.device)
 
     def drawing(self, checkpoint: Checkpoint, n: int, classes: tuple[int, ...]) -> Entry:
-        """The images of one of the checkpoints."""
+        """Return samples of one of the checkpoints."""
         settings = {name: getattr(self.protocol, name) for name in ("sampler", "evaluations", "guidance", "seed")}
         return draw(self.store, checkpoint, self.device, n=n, classes=classes, **settings)
 
     def all_classes(self, checkpoint: Checkpoint) -> tuple[int, ...]:
-        """Every class in turn for a model with labels; else none is asked for."""
+        """Return every class, taken in turn, for a conditional model; none for others."""
         return tuple(range(checkpoint.load().net.classes))
 
     @cached_property
@@ -78,17 +82,17 @@ class Subject:
 
     @cached_property
     def conditioned(self) -> Tensor:
-        """The logits of samples that were asked to show what is to be forgotten."""
+        """The logits of samples conditioned on what is to be forgotten."""
         asked = self.drawing(self.checkpoint, self.protocol.forget_n, tuple(self.observer.classes))
         return self.observer.logits(drawn(asked))
 
     @cached_property
     def real(self) -> Real:
-        """The reference of the distances."""
+        """The reference images for distances."""
         return Real(dataset=self.dataset, part=self.protocol.reference, n=self.protocol.reference_n)
 
     def features(self, network: str) -> tuple[str, Tensor, Tensor]:
-        """The network's name, and what it sees in the samples and in the reference."""
+        """Return the network's name, and its features of the samples and of the reference."""
         if network == "inception":
             pair = (
                 sample_features(self.store, self.samples, self.device),
@@ -99,18 +103,18 @@ class Subject:
 
     @cached_property
     def classified(self) -> tuple[str, Tensor, Tensor]:
-        """The name of the classifier as a feature network, and what it sees in the samples and in the reference."""
+        """The classifier's name as a feature network, and its features of the samples and of the reference."""
         network = self.observer.network
         return network.name, features(drawn(self.samples), network, 500), _features(self.real, self.device)
 
     @cached_property
     def reference_shown(self) -> Tensor:
-        """Which images of the reference show what is to be forgotten, in the classifier's eyes."""
+        """Which reference images show what is to be forgotten according to the classifier."""
         return self.observer.shows(_logits(self.real, self.device))
 
     def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
-        """Reference features, and in words of which images: all, or (VDU's u-FID) those that do not show what is to be
-        forgotten in the classifier's eyes."""
+        """Return reference features, and a description of their images: all of them or, for VDU's u-FID, those that do
+        not show what is to be forgotten according to the classifier."""
         words = f"the first {len(real)} images of {self.dataset}-{self.protocol.reference}"
         if not unlearned:
             return real, words
@@ -118,11 +122,11 @@ class Subject:
         return real[kept], f"{words} without the {int((~kept).sum())} that the classifier takes for the forgotten"
 
     def stream(self, what: str) -> torch.Generator:
-        """Of a bootstrap."""
+        """Return the random stream of a bootstrap."""
         return generator(self.protocol.seed, f"evaluation/{what}", "evaluation")
 
 
-# Of real images the classifier says the same whatever model is measured: once in a process.
+# The classifier's outputs for real images are the same for every model: computed once per process.
 
 
 @lru_cache(maxsize=8)
