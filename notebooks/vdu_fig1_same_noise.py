@@ -17,14 +17,14 @@
 # (vdu-fig1)=
 # # VDU, Figures 1, 3, 4 and 5: before and after, from the same noise
 #
-# Four figures of VDU {cite}`vdu` are grids of samples. In Figure 1 the model before and the unlearned one draw from the same noise, so that each image can be held against what became of it; of the others the paper does not say it. The paper concludes that the quality is good, VDU's at least (Figure 5 shows Selective Amnesia's, "poor"). A grid alone does not say how many images changed, into what, or whether the new ones are copies of training images. Here is the grid, and these numbers.
+# Four figures of VDU {cite}`vdu` are grids of samples. In Figure 1 the base model and the unlearned one sample from the same noise, so each image can be compared with what became of it; the paper does not say whether this is true of the others. It concludes that the quality is good, at least VDU's (Figure 5 shows Selective Amnesia's, "poor"). A grid alone does not show how many images changed, what they changed into, or whether the new ones are copies of training images. This page shows the grid and these numbers.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
 dataset = ""  # mnist, cifar10, digits: any with a DDPM; empty: as the profile has it
 forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
-methods = ""  # of vdu, selective_amnesia, neggrad, finetune; empty: the profile's
+methods = ""  # among vdu, selective_amnesia, neggrad, finetune; empty: the profile's
 columns = 14  # of the grid
 
 # %%
@@ -32,7 +32,7 @@ from companion.page import Page
 from companion.studies.vdu_amounts import rivals
 
 page = Page("vdu_fig1_same_noise", vars())
-budget = page.budget(**rivals(dataset))  # those of Table 1
+budget = page.budget(**rivals(dataset))  # the same as in Table 1
 
 # %% tags=["hide-input", "key"]
 if page.recorded:
@@ -41,9 +41,9 @@ if page.recorded:
     one, zero, held = went["1"]["vdu"], went["0"]["vdu"], went["1"]["selective_amnesia"]
 page.verdict(
     claim='"VDU delivers good-quality images after unlearning, as well": the grids before and after, from the same noise.',
-    found=f"MNIST: of the samples that showed a 1, {one['left']:.0f} % still do; of those that showed a 0, {zero['left']:.0f} %. But VDU changes other samples too: {one['others']:.0f} and {zero['others']:.0f} % of all others get another word from the classifier, where Selective Amnesia, which forgets little, changes {held['others']:.0f} %.",
-    verdict="The new images look like digits. That only what was to be forgotten changes is not so, and a grid does not show it.",
-    rests=f"The runs of {{ref}}`vdu-tab1`: {noises} noises, a small network, ten steps of iPNDM. CIFAR-10's grids are not recorded.",
+    found=f"MNIST: of the samples that showed a 1, {one['left']:.0f} % still do; of those that showed a 0, {zero['left']:.0f} %. But VDU changes other samples too: the classifier gives {one['others']:.0f} and {zero['others']:.0f} % of all others a new label, where Selective Amnesia, which forgets little, changes {held['others']:.0f} %.",
+    verdict="The new images look like digits. But samples outside the forgotten class change too, and a grid does not show it.",
+    rests=f"The runs of {{ref}}`vdu-tab1`: {noises} noise samples, a small network, ten steps of iPNDM. CIFAR-10's grids are not recorded.",
     holds=[
         one["left"] < 50 < zero["left"],
         min(one["others"], zero["others"]) > 2 * held["others"],
@@ -53,18 +53,18 @@ page.verdict(
 # %% [markdown]
 # ## Two models, one noise
 #
-# A sampler is a map from noise to images, $x = F_\theta(z)$. With a deterministic one (here iPNDM on the probability flow)
+# A sampler is a map from noise to images, $x = F_\theta(z)$. With a deterministic one (here iPNDM on the probability flow), the change
 #
 # ```{math}
 # :label: eq-vdu-noise
 # x = F_{\theta^*}(z) \;\longrightarrow\; x' = F_{\theta^u}(z), \qquad z \sim \mathcal{N}(0, I),
 # ```
 #
-# shows what unlearning did, and nothing else: a model that forgot a class and kept the others would change the $x$ that show it and leave the rest alone. With the paper's ancestral sampler the noise of every step has to be the same too.
+# shows what unlearning did, and nothing else: a model that forgot one class and kept the others would change the $x$ that show that class and leave the rest alone. With the paper's ancestral sampler, the noise of every step has to be the same too.
 #
 # ## The models
 #
-# Those of {ref}`vdu-tab1`, run by run.
+# The same runs as in {ref}`vdu-tab1`.
 
 # %%
 from companion.models import base
@@ -77,7 +77,7 @@ classes = [] if start.missing else budget.forget.split(";")
 
 
 def models(D_f, seed):
-    """Each method with its paper's settings."""
+    """Yield the model of each method, with its paper's settings."""
     for name in budget.methods.split(","):
         called, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
         run = length(budget, name, D_f) | dict(called=called, seed=seed)
@@ -87,7 +87,7 @@ def models(D_f, seed):
 # %% [markdown]
 # ## What is counted
 #
-# With the classifier's word for every image: of the samples that showed the class before, how many still do; of the others, how many have another word than before; and how many of those show the class now.
+# The classifier labels every image. Of the samples that showed the class before, how many still do? Of the others, how many have a new label, and how many show the class now?
 
 # %%
 from companion.measures import ur
@@ -98,7 +98,7 @@ drawing = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
 
 
 def rows():
-    """UR before and after, and what changed."""
+    """Yield UR before and after, and the shares of samples that changed."""
     for seed in page.seeds:
         draw = drawing | dict(seed=seed)
         for D_f in classes:
@@ -117,7 +117,7 @@ from companion import plots
 
 
 def curves():
-    """What became of the samples that showed the class: the first seed's."""
+    """Count what became of the samples that showed the class, for the first seed."""
     seed, found = page.seeds[0], {}
     draw = drawing | dict(seed=seed)
     for D_f in classes:
@@ -128,7 +128,7 @@ def curves():
 
 
 def sheets():
-    """For each class: before, after, and the training images nearest to the first method's."""
+    """Lay out, for each class, the samples before and after and the training images nearest to the first method's."""
     draw, found = drawing | dict(seed=page.seeds[0]), {}
     for D_f in classes:
         several = list(models(D_f, page.seeds[0]))
@@ -143,9 +143,9 @@ result = page.measure(rows, series=curves, images=sheets, by=["lr"])
 # ## The grid
 
 
-# %% mystnb={"figure": {"caption": "Samples from the same noise, the first that showed the class before: before, after, and the training images nearest to VDU's in pixels. {run}.", "name": "fig-vdu-noise"}, "image": {"alt": "Samples before and after unlearning from the same noise, and nearest training images", "width": "680px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Samples from the same noise, the first ones that showed the class before unlearning: before, after, and the training images nearest to VDU's samples in pixels. {run}.", "name": "fig-vdu-noise"}, "image": {"alt": "Samples before and after unlearning from the same noise, and nearest training images", "width": "680px"}} tags=["key"]
 def names(record):
-    """The rows of the grid."""
+    """Name the rows of the grid."""
     kinds = ["before", *map(plots.short_title, record.series["methods"]), "nearest"]
     return [f"{D_f}, {kind}" for D_f in record.series["order"] for kind in kinds]
 
@@ -166,10 +166,10 @@ went = result.series["went"]
 one, zero = went["1"]["vdu"], went["0"]["vdu"]
 sa = {D_f: found["selective_amnesia"] for D_f, found in went.items()}
 page.say(
-    f"**Most samples keep their outline.** A 1 that changes becomes what its stroke allows: a 7 ({one['went']['7']} of {one['m']}), an 8 ({one['went']['8']}) or a 2 ({one['went']['2']}). Zeros open up, to a 5 ({zero['went']['5']} of {zero['m']}) or a 6 ({zero['went']['6']}).",
-    f"**The rest is not left alone.** Of the samples that showed something else, {one['others']:.0f} % have another word after VDU forgot the 1, and {zero['others']:.0f} % after it forgot the 0. So nearly a third of the other noises lead elsewhere, for a tenth of the data. Selective Amnesia's {sa['1']['others']:.0f} and {sa['0']['others']:.0f} % say what even a run that hardly moves does: many noises lie near a border between two digits.",
-    f"**UR hides movement.** {zero['came']} samples that were no 0 show one after VDU forgot the 0. UR counts what is there at the end, and would be the same if a class had only changed its noises.",
-    "**Copies?** For plain shapes the nearest training image in pixels is close, for odd ones it is another digit; in this grid none is the same. A distance in pixels finds only the crudest copies, and 14 samples a class are few.",
+    f"**Most samples keep their outline.** A 1 that changes becomes a digit with a similar stroke: a 7 ({one['went']['7']} of {one['m']}), an 8 ({one['went']['8']}) or a 2 ({one['went']['2']}). Zeros open up, to a 5 ({zero['went']['5']} of {zero['m']}) or a 6 ({zero['went']['6']}).",
+    f"**The rest is not left alone.** Of the samples that showed something else, {one['others']:.0f} % have a new label after VDU forgot the 1, and {zero['others']:.0f} % after it forgot the 0. So forgetting a tenth of the data changes nearly a third of the other samples. Selective Amnesia's {sa['1']['others']:.0f} and {sa['0']['others']:.0f} % show that even a run that hardly moves changes some: much of the noise lies near a border between two digits.",
+    f"**UR hides movement.** {zero['came']} samples that did not show a 0 show one after VDU forgot the 0. UR counts only what is there at the end. It would not change if a class merely moved to other noise.",
+    "**Copies?** For plain shapes the nearest training image in pixels is close, for odd ones it is another digit; in this grid no sample is identical to its nearest image. A distance in pixels finds only the crudest copies, and 14 samples per class are few.",
     holds=[
         list(one["went"])[:3] == ["1", "7", "8"] and list(zero["went"])[:3] == ["0", "5", "6"],
         30 < one["others"] < 36 and 30 < zero["others"] < 36,
@@ -180,7 +180,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} Another seed's noise
 # :label: ex-vdu-noise
-# Two models that were trained from different initial weights draw similar images from one noise. Why? What would you expect of a model that was retrained without the class, for noise that showed it before?
+# Two models trained from different initial weights turn the same noise into similar images. Why? What would you expect from a model retrained without the class, for noise that led to it before?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -193,7 +193,7 @@ for D_f, found in result.series["went"].items():
     print(D_f, "became", found["vdu"]["went"])
 
 # %% [markdown] tags=["solution"]
-# The probability flow is a function of the scores alone, and both models approximate one score: noise and image are tied by the data, not by the weights. The retrained model's flow is that of $p_g$; near noise both flows agree almost everywhere, and the noise that led to the class leads to the class's neighbours.
+# The probability flow depends on the scores alone, and both models approximate the same score: the data, not the weights, determine which noise leads to which image. The retrained model's flow is that of $p_g$; near pure noise both flows agree almost everywhere, and the noise that led to the class now leads to its neighbours.
 #
 # ````{solution-end}
 # ````

@@ -17,14 +17,14 @@
 # (vdu-tab1)=
 # # VDU, Table 1: against Selective Amnesia
 #
-# VDU {cite}`vdu` forgets a class from its images alone, once several trained models are at hand. Table 1 holds it against Selective Amnesia {cite}`heng2023`, which also needs something of what is to be kept: PUL, the share of the class's samples that is gone, and u-FID, an FID of all samples against real images of the other classes. The table has two methods. Here it has the model before, the retrained one, and a rival that is older and simpler than either: NegGrad, which ascends on the forgotten images and does nothing else.
+# VDU {cite}`vdu` forgets a class from its images alone, once several trained models are available. Table 1 compares it with Selective Amnesia {cite}`heng2023`, which also needs something of what is to be kept. It prints PUL, the share of the class's samples that is gone, and u-FID, an FID of all samples against real images of the other classes. The table has two methods. This page adds the base model, the retrained model, and an older and simpler rival: NegGrad, which does gradient ascent on the forgotten images and nothing else.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
 dataset = ""  # mnist, cifar10, digits: any with a DDPM; empty: as the profile has it
 forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
-methods = ""  # of vdu, selective_amnesia, neggrad, finetune, negate_own; empty: the profile's
+methods = ""  # among vdu, selective_amnesia, neggrad, finetune, negate_own; empty: the profile's
 
 # %%
 from companion.page import Page
@@ -39,12 +39,12 @@ from companion import plots
 if page.recorded:
     pairs = plots.rival_pairs(
         page.recorded
-    )  # PUL, the distances of all and of the rest in those before
-    at = plots.ways_at(page.recorded, 120)  # the mean pair of three seeds on the way
+    )  # PUL, and the distances of all and of the rest relative to the base model's
+    at = plots.ways_at(page.recorded, 120)  # the mean pair of three seeds during the run
 page.verdict(
     claim='VDU has "lower u-FID scores with superior to comparable PULs": digit 1, 75.06 % at a u-FID of 14.42, Selective Amnesia 15.01 % at 301.25; digit 0, 61.00 % at 29.33 and 77.47 % at 121.61.',
-    found=f"At an equal cost, digit 1: PUL {pairs['1', 'vdu'][0]:.0f} % for VDU and {pairs['1', 'selective_amnesia'][0]:.0f} % for Selective Amnesia, with all samples, as u-FID takes them, nearer to the other digits than before, and those that show no 1 {pairs['1', 'vdu'][2]:.1f} and {pairs['1', 'selective_amnesia'][2]:.1f} times as far; digit 0: {pairs['0', 'vdu'][0]:.0f} and {pairs['0', 'selective_amnesia'][0]:.0f} %. Our Selective Amnesia forgets little and ruins nothing: its $\\lambda$ holds it. And NegGrad, with no posterior, goes VDU's way: {at['neggrad'][0]:.0f} % at {at['neggrad'][1]:.2f} times the distance before, where VDU has {at['vdu'][0]:.0f} % at {at['vdu'][1]:.2f}.",
-    verdict="On digit 1 VDU is ahead of Selective Amnesia here, by forgetting more and not by keeping more; on digit 0 the intervals of their PULs overlap, and VDU does harm. It is not ahead of NegGrad, which needs no more data than it does. *Another protocol*.",
+    found=f"At an equal cost, digit 1: PUL {pairs['1', 'vdu'][0]:.0f} % for VDU and {pairs['1', 'selective_amnesia'][0]:.0f} % for Selective Amnesia. Over all samples, as in u-FID, both are nearer to the other digits than before; the samples that show no 1 are {pairs['1', 'vdu'][2]:.1f} and {pairs['1', 'selective_amnesia'][2]:.1f} times as far. Digit 0: {pairs['0', 'vdu'][0]:.0f} and {pairs['0', 'selective_amnesia'][0]:.0f} %. Our Selective Amnesia forgets little and ruins nothing, because its $\\lambda$ keeps the weights in place. And NegGrad, with no posterior, follows VDU's curve: {at['neggrad'][0]:.0f} % at {at['neggrad'][1]:.2f} times the distance before, where VDU has {at['vdu'][0]:.0f} % at {at['vdu'][1]:.2f}.",
+    verdict="On digit 1 VDU is ahead of Selective Amnesia here because it forgets more, not because it keeps more. On digit 0 the intervals of their PULs overlap, and VDU does harm. It is not ahead of NegGrad, which needs no more data than VDU does. *Another protocol*.",
     rests=f"{page.recorded.find(metric='pul', method='vdu', forget='1').n} samples, a small network. Digit 8 and CIFAR-10 are not recorded.",
     holds=[
         all(pairs[D_f, "vdu"][0] > pairs[D_f, "selective_amnesia"][0] for D_f in "01"),
@@ -65,12 +65,12 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# NegGrad and VDU see $D_f$ alone; VDU's $A$ is $L_f$ with a weight for each $t$. Its $B$ ({ref}`vdu-tab2`) needs several models, which have seen all data. Selective Amnesia learns noise in the class's place ($L_s$), rehearses the other classes ($L_r$) and holds the weights by their Fisher information $F$. A model without labels has no name under which to learn the noise, so that here the class fades for want of rehearsal; that is our reading, the paper does not say what it did.
+# NegGrad and VDU see $D_f$ alone; VDU's $A$ is $L_f$ with a weight for each $t$. Its $B$ ({ref}`vdu-tab2`) needs several models, which were trained on all the data. Selective Amnesia learns noise in place of the class ($L_s$), rehearses the other classes ($L_r$) and penalises changes of the weights by their Fisher information $F$. A model without labels has no label under which to learn the noise, so here the class fades because it is not rehearsed. This is our reading; the paper does not say what it did.
 
 # %% [markdown]
 # ## The models
 #
-# In profile `laptop` every run has the same budget of gradient evaluations, snapshots and Fisher information included. VDU and Selective Amnesia have their papers' own settings; the others those that a search on held-out images chose ({ref}`compare-all-methods`). The same search, with six tries for each, chose the papers' settings for these two as well, so that each has one row.
+# In profile `laptop` every run has the same budget of gradient evaluations, snapshots and Fisher information included. VDU and Selective Amnesia use their papers' own settings; the others use those that a search on held-out images chose ({ref}`compare-all-methods`). The same search, with six candidates for each method, chose the papers' settings for these two as well, so each has one row.
 
 # %%
 from companion.models import base
@@ -81,11 +81,11 @@ start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
 PAPERS = dict(  # VDU, App. 6.2.3, and the gamma of Table 2 that has Table 1's numbers; Heng and Soh, 2023
     vdu=dict(lr=1e-6, gamma=0.1), selective_amnesia=dict(lr=1e-4, lam=10.0)
 )
-NEGATE = dict(points="own", w=2.0, lr=2e-4)  # teaches the model's own samples, no data
+NEGATE = dict(points="own", w=2.0, lr=2e-4)  # trains on the model's own samples, no data
 
 
 def models(D_f, seed):
-    """What each method makes of the model before."""
+    """Yield the model that each method makes of the base model."""
     also = budget.also if D_f == budget.full else ""
     for name in filter(None, f"{budget.methods},{also}".split(",")):
         run = dict(seed=seed) | length(budget, name, D_f)
@@ -97,12 +97,12 @@ def models(D_f, seed):
 
 
 # %% [markdown]
-# *How few images does it take?* VDU's promise is that it needs $D_f$ alone. How much of it, the paper does not ask. So profile `paper` runs VDU and NegGrad once more, with the first 1,000, 100 and 10 images of one class in place of some 6,000.
+# *How few images does it take?* VDU's promise is that it needs $D_f$ alone. The paper does not ask how much of it. So profile `paper` also runs VDU and NegGrad with the first 1,000, 100 and 10 images of one class instead of some 6,000.
 
 
 # %%
 def few(seed):
-    """With the first images of D_f."""
+    """Yield the models that saw only the first images of D_f."""
     D_f = budget.full
     for name, counts in budget.few.items():
         _, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
@@ -115,14 +115,14 @@ def few(seed):
 # %% [markdown]
 # ## The run
 #
-# The *distance of all* is u-FID in the features of our classifier; *of the rest* leaves out the samples that show the class, so that it says what became of the others. All models draw from the same noise.
+# The *distance of all* is u-FID in the features of our classifier; the distance *of the rest* leaves out the samples that show the class, so it shows what became of the others. All models sample from the same noise.
 
 # %%
 from companion.measures import distance, pul, ufid
 
 
 def measured(model, D_f, draw):
-    """PUL, and both distances."""
+    """Yield PUL and both distances of a model."""
     if model is not start:
         yield pul(model, start, D_f, **draw)
     for features in budget.features:
@@ -131,7 +131,7 @@ def measured(model, D_f, draw):
 
 
 def rows():
-    """Every model, and the retrained one where there is one; nothing without a base model."""
+    """Measure every model, and the retrained one if it exists; yield nothing without a base model."""
     draw = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
     for seed in page.seeds if not start.missing else []:
         draw |= dict(seed=seed)
@@ -149,7 +149,7 @@ from companion.studies.vdu_rivals import beside, tries, ways
 
 
 def curves():
-    """Of the class of the comparison page: the search's tries, its runs on their way, and their ends."""
+    """Read, for the comparison page's class, the search's candidates, its runs over time and their results."""
     asked = (start.name, budget.full)
     found = dict(tries=tries(*asked, ("vdu", "selective_amnesia")), beside=beside(*asked))
     found |= dict(ways=ways(*asked, ("vdu", "selective_amnesia", "neggrad", "finetune")))
@@ -157,7 +157,7 @@ def curves():
 
 
 def missing(claim):
-    """Why a printed cell was not run."""
+    """Say why a printed cell was not run."""
     why = f"this run forgets {budget.forget.replace(';', ' and ')} of {budget.dataset}"
     if claim.metric == "ufid" and "inception" not in budget.features:
         why = "u-FID takes Inception's features; profile paper has them"
@@ -173,7 +173,7 @@ result = page.measure(rows, series=curves, tables=["vdu.tab1"], missing=missing,
 page.compare("vdu.tab1")
 
 # %% [markdown]
-# All models. *Rule*: forgotten, where PUL is two thirds or more; kept, where the distance of the rest is at most 1.5 times that before.
+# All models. *Rule*: the class counts as forgotten if PUL is at least two thirds, and the rest as kept if its distance is at most 1.5 times the base model's.
 
 # %%
 from companion import plots
@@ -183,9 +183,9 @@ page.show(plots.rivals_table)
 # %% [markdown]
 # ## Two numbers at once
 #
-# "Superior to comparable" is a statement about pairs: whoever forgets more may have paid more. On the left the printed pairs and ours, each distance in that before (the paper prints an FID of 5.12 for its model before, and no u-FID). On the right, the way of a run: PUL and the distance of the rest at every look, for the class and the runs of {ref}`compare-all-methods`.
+# "Superior to comparable" is a statement about pairs: a method that forgets more may have paid more. The left panel has the printed pairs and ours, with each distance relative to the base model's (the paper prints an FID of 5.12 for its base model, and no u-FID). The right panel follows each run: PUL and the distance of the rest at every measurement, for the class and the runs of {ref}`compare-all-methods`.
 
-# %% mystnb={"figure": {"caption": "Left: PUL against the distance of all samples from real images of the other classes, in that before; lines join a class's pair of VDU and Selective Amnesia, dashed as printed. Right: PUL against the distance of the rest on the way, a line a seed, and small the search's tries of either method; the shaded corner is the rule. {run}.", "name": "fig-vdu-tradeoff"}, "image": {"alt": "PUL against distance for VDU, Selective Amnesia and NegGrad", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Left: PUL against the distance of all samples from real images of the other classes, relative to the base model's; lines join VDU and Selective Amnesia for one class, dashed as printed. Right: PUL against the distance of the rest during the run, one line per seed; small markers are the search's candidates for either method, and the shaded corner is the rule. {run}.", "name": "fig-vdu-tradeoff"}, "image": {"alt": "PUL against distance for VDU, Selective Amnesia and NegGrad", "width": "720px"}} tags=["key"]
 page.figure(plots.rivals_plane)
 
 # %% [markdown]
@@ -197,12 +197,12 @@ looks, last = result.series["ways"], plots.ways_at(result, 240)
 early = [way[1] for way in looks["selective_amnesia"]]
 kept = {one["method"]: one for one in result.series["beside"]}
 page.say(
-    f"**VDU and NegGrad are one curve.** Seed by seed, whoever has a PUL of some 70 % has paid the same: after 120 gradient evaluations VDU {at['vdu'][0]:.0f} % at {at['vdu'][1]:.2f} times the distance before, NegGrad {at['neggrad'][0]:.0f} % at {at['neggrad'][1]:.2f}. With $\\gamma = 0.1$ the posterior does not show. That is no fault of the idea of $B$, but Table 1 has no row that could have shown it.",
-    f"**When to stop decides everything.** After 240 evaluations the same VDU has {last['vdu'][0]:.0f} % at {last['vdu'][1]:.1f} times the distance. The pair that is printed is a point on a curve, and how many updates lead there is the setting that matters most; the search, at 240, found no stop in time.",
-    f"**Our Selective Amnesia is not the printed one.** At its paper's $\\lambda$ it forgets {early[0]['pul']:.0f} to {max(one['pul'] for one in early):.0f} % within ten updates, and then the Fisher term pulls it back to where it was. With a fortieth of that $\\lambda$ it is ruined: the small diamonds on the right. The printed pair of digit 1, PUL 15 % with a u-FID of 301, is of a ruined model that has not forgotten; an EWC of another weight could explain it. The paper prints no $\\lambda$.",
-    f"**Digits differ.** The same VDU takes {pairs['1', 'vdu'][0]:.0f} % of the ones at {pairs['1', 'vdu'][2]:.2f} times the distance of the rest, and {pairs['0', 'vdu'][0]:.0f} % of the zeros at {pairs['0', 'vdu'][2]:.2f} times. u-FID, which counts all samples, shows little of that harm ({pairs['0', 'vdu'][1]:.2f} times): fewer zeros among the samples make up for it.",
-    f"**What the table leaves out.** Retrained without ones: PUL {pairs['1', 'unseen'][0]:.0f} % at {pairs['1', 'unseen'][2]:.2f} times the distance of the rest. With retained data at hand, SalUn has {kept['salun']['pul']:.0f} % at {kept['salun']['rest']:.2f} ({{ref}}`compare-all-methods`, 240 evaluations); without any data, exact negation forgets like retraining and keeps the rest ({{ref}}`ours-negation`).",
-    "**How few images it takes is not recorded yet.** In profile `laptop` nobody runs with a part of $D_f$; `paper` runs VDU and NegGrad with 1,000, 100 and 10 images.",
+    f"**VDU and NegGrad are one curve.** Seed by seed, a PUL of some 70 % costs both the same: after 120 gradient evaluations VDU {at['vdu'][0]:.0f} % at {at['vdu'][1]:.2f} times the distance before, NegGrad {at['neggrad'][0]:.0f} % at {at['neggrad'][1]:.2f}. With $\\gamma = 0.1$ the posterior makes no visible difference. This does not count against the idea of $B$, but Table 1 has no row that could have shown its effect.",
+    f"**When to stop decides everything.** After 240 evaluations the same VDU has {last['vdu'][0]:.0f} % at {last['vdu'][1]:.1f} times the distance. The printed pair is a point on a curve, and the number of updates that lead to it is the setting that matters most; the search, at 240, found no setting that stops in time.",
+    f"**Our Selective Amnesia does not behave like the printed one.** At its paper's $\\lambda$ it forgets {early[0]['pul']:.0f} to {max(one['pul'] for one in early):.0f} % within ten updates, and then the Fisher term pulls it back to where it was. With a fortieth of that $\\lambda$ it is ruined: the small diamonds on the right. The printed pair of digit 1, PUL 15 % with a u-FID of 301, belongs to a ruined model that has not forgotten; a different EWC weight could explain it. The paper prints no $\\lambda$.",
+    f"**Digits differ.** The same VDU removes {pairs['1', 'vdu'][0]:.0f} % of the ones at {pairs['1', 'vdu'][2]:.2f} times the distance of the rest, and {pairs['0', 'vdu'][0]:.0f} % of the zeros at {pairs['0', 'vdu'][2]:.2f} times. u-FID, which counts all samples, shows little of that harm ({pairs['0', 'vdu'][1]:.2f} times): fewer zeros among the samples make up for it.",
+    f"**What the table leaves out.** Retrained without ones: PUL {pairs['1', 'unseen'][0]:.0f} % at {pairs['1', 'unseen'][2]:.2f} times the distance of the rest. With retained data, SalUn has {kept['salun']['pul']:.0f} % at {kept['salun']['rest']:.2f} ({{ref}}`compare-all-methods`, 240 evaluations); without any data, exact negation forgets like retraining and keeps the rest ({{ref}}`ours-negation`).",
+    "**How few images it takes is not recorded yet.** In profile `laptop` no method runs with a part of $D_f$; `paper` runs VDU and NegGrad with 1,000, 100 and 10 images.",
     holds=[
         all(
             abs(way[3]["pul"] - other[3]["pul"]) < 10
@@ -219,7 +219,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} The cheapest rival
 # :label: ex-vdu-rival
-# A factor of the loss does not matter to Adam. What is left, then, between VDU with $\gamma = 0.1$ and NegGrad, as long as $B$'s gradient is small beside $A$'s? Print the rate of each: VDU's is the paper's, NegGrad's the search's.
+# Adam ignores a constant factor of the loss. Which differences then remain between VDU with $\gamma = 0.1$ and NegGrad, as long as $B$'s gradient is small compared with $A$'s? Print the learning rate of each: VDU's is the paper's, NegGrad's the search's.
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -234,7 +234,7 @@ found = committed("mnist-ddpm", "1").best("neggrad").settings["lr"]
 print(f"VDU: {PAPERS['vdu']['lr']:g}, NegGrad: {found:g}")
 
 # %% [markdown] tags=["solution"]
-# The weights $w_t$, which draw $t$ towards small noise, where they are largest ({eq}`eq-vdu-tab2`). Neither $1 - \gamma$ nor the number of images is left. The rates are within a factor of two.
+# The weights $w_t$ remain: they shift $t$ towards small noise, where they are largest ({eq}`eq-vdu-tab2`). Neither $1 - \gamma$ nor the number of images matters. The rates are within a factor of two.
 #
 # ````{solution-end}
 # ````
