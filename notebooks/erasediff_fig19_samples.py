@@ -17,14 +17,14 @@
 # (erasediff-fig19)=
 # # EraseDiff, Figure 19: every class, before and after
 #
-# The figure of EraseDiff {cite}`erasediff` shows samples of CIFAR-10 when airplanes are forgotten. A reader is to see two things: that one class is gone, and that nine are not. Here is the grid for any class and any method of {ref}`erasediff-tab1`, each row with the share of images that a classifier takes for what was asked, and its most frequent word for the forgotten row: what does a model draw when it is asked for what it has forgotten?
+# This figure of EraseDiff {cite}`erasediff` shows CIFAR-10 samples after airplanes were forgotten. It is meant to show two things: one class is gone, and nine are not. This page has the grid for any class and any method of {ref}`erasediff-tab1`. For each row it gives the share of images that a classifier takes for the requested class, and for the forgotten row its most frequent label. What does a model generate when it is asked for what it has forgotten?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
 dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the profile's
 forget = ""  # such as "airplane" or "3,7"; empty: the profile's
-methods = "erasediff_rl,erasediff_noise"  # of Table 1's
+methods = "erasediff_rl,erasediff_noise"  # among those of Table 1
 guidance = 0.0  # w of (1 + w) c - w u, in place of the profile's
 columns = 6  # images of each class and model
 
@@ -33,7 +33,7 @@ from companion.page import Page
 from companion.studies.erasediff_amounts import PUBLISHED, amounts, recipe
 
 page = Page("erasediff_fig19_samples", vars())
-budget = page.budget(**amounts(dataset))  # those of Table 1
+budget = page.budget(**amounts(dataset))  # the same as in Table 1
 
 # %% tags=["hide-input", "key"]
 if page.recorded:
@@ -49,8 +49,8 @@ if page.recorded:
     spent = run.protocol["evaluations"]
 page.verdict(
     claim='On DDPM, "generated examples when forgetting the class" airplane: no airplanes, and nine classes as before.',
-    found=f"Digits, asked for a 3: {share['unscrubbed', '3']:.0f} % of the images show one before, {share['erasediff_rl', '3']:.0f} % after EraseDiff (rl), most of them an 8 now. Of the other nine rows {retained['unscrubbed']:.0f} % are obeyed before and {retained['erasediff_rl']:.0f} % after. With noise as target every row is noise, {retained['erasediff_noise']:.0f} %.",
-    verdict="With other labels as targets the figure is borne out for the most part: a quarter of the row is left. With noise it is not: what is taught under one label does not stay there.",
+    found=f"Digits, asked for a 3: {share['unscrubbed', '3']:.0f} % of the images show one before and {share['erasediff_rl', '3']:.0f} % after EraseDiff (rl); now most show an 8. In the other nine rows {retained['unscrubbed']:.0f} % of the images show the requested class before and {retained['erasediff_rl']:.0f} % after. With noise as target every row is noise, {retained['erasediff_noise']:.0f} %.",
+    verdict="With other labels as targets the figure mostly holds up: a quarter of the row is left. With noise it does not: what is learnt under one label does not stay there.",
     rests=f"The runs of {{ref}}`erasediff-tab1`: {spent} gradient evaluations at published settings. CIFAR-10 is not recorded.",
     holds=[
         share["unscrubbed", "3"] > 90 and 20 < share["erasediff_rl", "3"] < 30,
@@ -60,7 +60,7 @@ page.verdict(
 )
 
 # %% [markdown]
-# ## What the forgotten label is taught
+# ## What is learnt under the forgotten label
 #
 # ```{math}
 # :label: eq-fig19-targets
@@ -68,11 +68,11 @@ page.verdict(
 # \text{noise:}\quad \epsilon_\theta(x_t \mid c_f) \to u,\ u \sim U[0, 1]^d .
 # ```
 #
-# The first target is another class's answer *at a noisy image of the forgotten class*; the second is no answer at all. Both are asked at noised images of the forgotten class alone: nearly pure noise these are what a sampler begins with, later it may be elsewhere.
+# The first target is the prediction for another class *at a noisy image of the forgotten class*; the second is no prediction of anything. Both are trained only on noised images of the forgotten class. At high noise these are what a sampler starts from; later it may be elsewhere.
 #
 # ## The models
 #
-# Runs and samples are those of {ref}`erasediff-tab1`.
+# The runs and samples are those of {ref}`erasediff-tab1`.
 
 # %%
 from companion.models import base
@@ -82,7 +82,7 @@ start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
 
 
 def models(seed):
-    """The model before, and what each method makes of it."""
+    """Yield the base model, and what each method makes of it."""
     yield start
     for name in page.chosen("methods", PUBLISHED):
         run = recipe(name, budget) | dict(called=name, seed=seed)
@@ -101,7 +101,7 @@ drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
 
 
 def rows():
-    """For each model and class: of the images that were asked to show it, the share that does."""
+    """Yield, for each model and class, the share of the images asked for the class that show it."""
     for seed in page.seeds if not start.missing else []:
         for model in models(seed):
             for name, found in obeyed(model, budget.forget, **drawing, seed=seed).items():
@@ -111,7 +111,7 @@ def rows():
 
 # %%
 def curves():
-    """The word for each row that the classifier says most often, of the first seed."""
+    """Find the classifier's most frequent label for each row, for the first seed."""
     if start.missing:
         return {}
     told = drawing | dict(seed=page.seeds[0])
@@ -126,7 +126,7 @@ from companion.studies.erasediff_grids import rows_by_class
 
 
 def sheets():
-    """The grid."""
+    """Lay out the grid."""
     told = drawing | dict(seed=page.seeds[0])
     several = [] if start.missing else list(models(page.seeds[0]))
     if not several:
@@ -143,9 +143,9 @@ result = page.measure(rows, series=curves, images=sheets, by=["asked"])
 # ## The grid
 
 
-# %% mystnb={"figure": {"caption": "A row a class that was asked for; blocks of columns from the left: Unscrubbed, and each method, from the same noise. {run}.", "name": "fig-erasediff-grid"}, "image": {"alt": "Samples of every class before and after unlearning", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "One row per requested class; blocks of columns from the left: Unscrubbed, then each method, from the same noise. {run}.", "name": "fig-erasediff-grid"}, "image": {"alt": "Samples of every class before and after unlearning", "width": "720px"}} tags=["key"]
 def names(record):
-    """The rows of the grid, with what was forgotten marked."""
+    """Name the rows of the grid and mark what was forgotten."""
     classes = record.series["words"]["unscrubbed"]
     forgotten = record.series["forget"].split(",")
     return [f"{name}, forgotten" if name in forgotten else name for name in classes]
@@ -154,7 +154,7 @@ def names(record):
 page.picture("grid", names)
 
 # %% [markdown]
-# ## The classifier's word
+# ## The classifier's labels
 
 # %%
 page.show(plots.obeyed_table)
@@ -166,10 +166,10 @@ page.show(plots.obeyed_table)
 share = {(one.method, one.protocol["asked"]): one.value for one in result.all(metric="obeyed")}
 words = result.series["words"]
 page.say(
-    f"**One row goes, others pay a little.** After rl a 9 that was asked for is one in {share['erasediff_rl', '9']:.0f} % (before: {share['unscrubbed', '9']:.0f}) and a 7 in {share['erasediff_rl', '7']:.0f} %; with 20 images a row that is four and three images.",
-    "**A forgotten 3 looks like a 3 still.** The grid's row keeps the outline and closes it, to an 8 or a 9. The target is another label's answer at a noisy *3*, and near the end of sampling that answer is to finish what is there.",
-    f"**Noise spreads.** Under the forgotten label the network learns uniform noise, and draws it under all. Its images are black and white pixels; the classifier calls most of them a 9, so that {share['erasediff_noise', '9']:.0f} % of the row of nines counts as obeyed. A classifier's word is no proof that an image shows anything.",
-    "**What this is not.** Thirty updates on images of 64 pixels; the paper's grid is of 32 by 32 in colour, after 288. That noise spreads may be the network's size.",
+    f"**One row goes, others suffer a little.** After rl, {share['erasediff_rl', '9']:.0f} % of the images asked for a 9 show one (before: {share['unscrubbed', '9']:.0f}), and {share['erasediff_rl', '7']:.0f} % for a 7; of 20 images per row, four and three do not.",
+    "**A forgotten 3 still looks like a 3.** The images keep the outline and close it to an 8 or a 9. The target is the prediction for another label at a noisy *3*, and near the end of sampling that prediction completes what is there.",
+    f"**Noise spreads.** The network learns uniform noise under the forgotten label and generates it under all of them. Its images are black and white pixels; the classifier calls most of them a 9, so {share['erasediff_noise', '9']:.0f} % of the row of nines counts as correct. A classifier's label does not prove that an image shows anything.",
+    "**How this differs from the paper.** Thirty updates on images of 64 pixels; the paper's grid is 32 by 32 in colour, after 288. Noise may spread because the network is small.",
     holds=[
         share["erasediff_rl", "9"] == 80 and share["erasediff_rl", "7"] == 85,
         share["unscrubbed", "9"] == 100,
@@ -180,7 +180,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} A row of anything
 # :label: ex-fig19-entropy
-# A model that was retrained without a class and is asked for its label has never learnt what to say. What would a *good* forgotten row look like: noise, one other class, or all nine in turn? Compute the entropy of the words for each, and hold it against $\log 9$.
+# A model that was retrained without a class has never learnt what to generate for its label. What would a *good* forgotten row look like: noise, one other class, or all nine in turn? Compute the entropy of the labels for each, and compare it with $\log 9$.
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -194,7 +194,7 @@ import math
 print(f"one other class: 0; all nine alike: {math.log(9):.2f} nats")
 
 # %% [markdown] tags=["solution"]
-# The unconditional answer, $p_g$, is the honest one: nothing was asked for that the model knows. All nine in turn have $\log 9 = 2.20$ nats over images, each image for itself near 0. A high entropy of *each* image, as EraseDiff's Figure 5 reports it, says that the images show nothing.
+# The unconditional distribution, $p_g$, is the honest answer, since the model does not know what was asked for. All nine in turn have $\log 9 = 2.20$ nats over the images, while each image by itself is near 0. A high entropy of *each* image, as EraseDiff's Figure 5 reports it, means that the images show nothing.
 #
 # ````{solution-end}
 # ````

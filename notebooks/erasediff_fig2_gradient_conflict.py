@@ -17,7 +17,7 @@
 # (erasediff-fig2)=
 # # EraseDiff, Figure 2: does the update fight itself?
 #
-# EraseDiff {cite}`erasediff` wants one class forgotten and the others kept: two losses, two gradients. Its Figure 2 follows a conditional DDPM of CIFAR-10 that forgets airplanes, and shows at every update the cosine of the update $\delta$ with either gradient. Below zero the two are *in conflict*: the update undoes what that loss asks for. The figure prints no numbers, so we count: in how many updates is $\delta$ at an obtuse angle to a gradient?
+# EraseDiff {cite}`erasediff` aims to forget one class and keep the others: two losses, two gradients. Its Figure 2 follows a conditional DDPM of CIFAR-10 that forgets airplanes, and plots the cosine of each update $\delta$ with either gradient. Below zero the two are *in conflict*: the update undoes what that loss asks for. The figure prints no numbers, so we count: in how many updates is $\delta$ at an obtuse angle to a gradient?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -54,8 +54,8 @@ if page.recorded:
     run = page.recorded.all(metric="asked")[-1].protocol
 page.verdict(
     claim='The update of the plain sum ("MOO", Eq. 3) shows "a clear alternating pattern": along the preserving gradient and against the erasing one, and vice versa. EraseDiff\'s is "mostly" along both.',
-    found=f"The plain sum is against the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and against the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed crosses neither; for the erasing gradient that is an identity. The public code's default crosses it in {crossed['code', 'L_f']:.0f} %.",
-    verdict="EraseDiff's half holds here; the alternation of the plain sum does not show at $\\lambda = 0.1$. *Another protocol*: digits, not airplanes.",
+    found=f"The plain sum opposes the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed opposes neither; for the erasing gradient this holds by construction. The public code's default opposes it in {crossed['code', 'L_f']:.0f} %.",
+    verdict="The claim about EraseDiff holds here; the plain sum does not alternate at $\\lambda = 0.1$. *Another protocol*: digits, not airplanes.",
     rests=f"A small conditional DDPM forgets the digit {run['forget']}: {run['updates']} updates of {run['batch_size']} images. The public code: 288 of 128, 38.6 million weights.",
     holds=[
         crossed["moo", "L_r"] == 0,
@@ -77,14 +77,14 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# $L_r$ is the denoising loss of what is kept. $L_f$ is an *erasing* loss, which is to fall: under the forgotten label the model learns what it says under another. $\phi^K$ is what $K$ steps of gradient descent on $L_f$ reach from $\theta_t$, held constant in $\nabla g$, so that $\nabla g = \nabla L_f$. With the paper's $a_t = \eta \lVert \nabla g \rVert^2$ the multiplier makes
+# $L_r$ is the denoising loss on what is kept. $L_f$ is an *erasing* loss, which is minimised: under the forgotten label the model learns what it predicts under another. $\phi^K$ is what $K$ steps of gradient descent on $L_f$ reach from $\theta_t$. It is held constant in $\nabla g$, so $\nabla g = \nabla L_f$. With the paper's $a_t = \eta \lVert \nabla g \rVert^2$ the multiplier ensures
 #
 # ```{math}
 # :label: eq-fig2-promise
 # \delta_t \cdot \nabla L_f \;\ge\; \eta \lVert \nabla L_f \rVert^2 \;>\; 0,
 # ```
 #
-# so that the lower row of the figure is positive *by construction*, whatever the data. Of the upper row it promises nothing. A fixed $\lambda$ promises neither, but its $\delta$ can never be against both gradients at once. One update by hand, of a small model of scikit-learn's digits that forgets the 3:
+# so the lower row of the figure is positive *by construction*, whatever the data. It guarantees nothing about the upper row. A fixed $\lambda$ guarantees neither, but its $\delta$ can never oppose both gradients at once. Here is one update by hand, for a small model of scikit-learn's digits that forgets the 3:
 
 # %%
 import torch
@@ -114,7 +114,7 @@ for by in (lam, lambda_t):
 # %% [markdown]
 # ## Four runs
 #
-# All start from the same weights and see the same batches of retained images. `"code"` is what the public code does by default: the multiplier is the constant $\lambda$, which makes it the plain sum again but for its draw of other labels and for the inner loop, whose steps Adam's moments remember. `"corrected"` is ours ({py:mod}`paperlib.unlearning.erasediff`): $a_t = \eta\, g / \xi$, which ends erasing when nothing is left to gain.
+# All start from the same weights and see the same batches of retained images. `"code"` is what the public code does by default: the multiplier is the constant $\lambda$, so it is the plain sum again, except for how it samples other labels and for the inner loop, whose steps Adam's moments remember. `"corrected"` is ours ({py:mod}`paperlib.unlearning.erasediff`): $a_t = \eta\, g / \xi$, which stops erasing when nothing is left to gain.
 
 # %%
 from companion.studies.directions import Run, apart, conflict, follow, look, updates
@@ -124,7 +124,7 @@ variants = page.chosen("variant", ["paper", "code", "corrected"])
 
 
 def erasediff(variant, K, **own):
-    """One run of EraseDiff."""
+    """Describe one run of EraseDiff."""
     return Run.checked(method="erasediff", variant=variant, K=K, **common, **own)
 
 
@@ -135,7 +135,7 @@ runs |= {f"EraseDiff, {name}": erasediff(name, K) for name in variants}
 # %% [markdown]
 # ## What does the inner loop do?
 #
-# $K$ is said to drive erasure. But with $\nabla g = \nabla L_f$, and an $a_t$ that never asks for the value of $g$, no step of the inner loop can reach the update. In the public code one Adam takes the steps of both loops; the inner ones are undone on the weights but not on Adam's moments. So: the same run with $K$ steps and with none (for `corrected`, which needs the value, with one), under Adam and under plain gradient descent, and
+# $K$ is said to drive erasure. But with $\nabla g = \nabla L_f$, and an $a_t$ that does not depend on the value of $g$, no step of the inner loop can reach the update. In the public code one Adam takes the steps of both loops; the inner ones are undone in the weights but not in Adam's moments. So we compare the same run with $K$ steps and with none (with one for `corrected`, which needs the value), under Adam and under plain gradient descent, by
 #
 # ```{math}
 # :label: eq-fig2-apart
@@ -154,14 +154,14 @@ for name, optimizer in itertools.product(variants, ("adam", "sgd")):
 # %% [markdown]
 # ## The measures
 #
-# *Asked and shown*: of the images that are asked for the forgotten class, those that show it, in a classifier's eyes. *Distance*: of images of the other classes from real ones, a Fréchet distance in the classifier's features.
+# *Asked and shown* is the share of the images asked for the forgotten class that show it, according to a classifier. *Distance* is a Fréchet distance, in the classifier's features, of images of the other classes from real ones.
 
 # %%
 from companion.rows import row
 
 
 def rows():
-    """Conflicts of the runs, what the inner loop changes, and what every run came to."""
+    """Yield the conflicts of the runs, what the inner loop changes, and the result of every run."""
     for seed, run in itertools.product(page.seeds, runs.values()):
         found, facts = updates(follow(page.store, run.at(seed))), run.facts
         told = dict(metric="conflict", unit="%", n=budget.steps, seed=seed)
@@ -180,7 +180,7 @@ def rows():
 
 # %%
 def came_to(run):
-    """Asked and shown, and distance."""
+    """Yield a run's asked and shown, and its distance."""
     seen = look(follow(page.store, run))
     for metric, unit in {"asked": "%", "distance": "squared distance"}.items():
         told = dict(metric=metric, unit=unit, interval=seen[f"{metric}_interval"])
@@ -190,7 +190,7 @@ def came_to(run):
 
 
 def curves():
-    """The first seed's updates."""
+    """Return the updates of the first seed."""
     seed = page.seeds[0]
     first = {name: follow(page.store, run.at(seed)) for name, run in runs.items()}
     return {"runs": {name: updates(entry) for name, entry in first.items()}}
@@ -202,7 +202,7 @@ result = page.measure(rows, series=curves, by=by)
 # %% [markdown]
 # ## The figure
 
-# %% mystnb={"figure": {"caption": "EraseDiff's Figure 2 on another model: cosines of every update with both gradients, the first seed's. Coloured below zero: conflict. Dashed: what Adam makes of the update. {run}.", "name": "fig-fig2"}, "image": {"alt": "Cosines of the updates with both gradients", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "EraseDiff's Figure 2 on another model: cosines of every update with both gradients, for the first seed. Coloured below zero: conflict. Dashed: what Adam makes of the update. {run}.", "name": "fig-fig2"}, "image": {"alt": "Cosines of the updates with both gradients", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.direction_panels)
@@ -210,7 +210,7 @@ page.figure(plots.direction_panels)
 # %% [markdown]
 # ## In numbers
 #
-# *The rule*: forgotten, where at most a third of what was asked and shown before is left; kept, where the distance is at most 1.5 times that before.
+# *The rule*: the class counts as forgotten if at most a third of what was asked and shown before is left, and the rest as kept if the distance is at most 1.5 times the base model's.
 
 # %%
 page.show(plots.conflict_table)
@@ -227,7 +227,7 @@ page.show(plots.inner_table)
 
 # %% tags=["hide-input"]
 def of(name, metric, **facts):
-    """One number of the plain sum, "moo", or of a variant under Adam."""
+    """Return one number of the plain sum, "moo", or of a variant under Adam."""
     own = {"moo": dict(method="multi_objective")}.get(name, dict(variant=name, optimizer="adam"))
     return result.find(metric=metric, **own, **facts).value
 
@@ -240,12 +240,12 @@ left = [of("moo", "asked"), *(of(name, "asked", K=2) for name in ("paper", "code
 far = [of("moo", "distance"), *(of(name, "distance", K=2) for name in ("paper", "code"))]
 alone = of("code", "asked", K=0)
 page.say(
-    f"**The plain sum crosses one gradient only.** Its cosine with $\\nabla L_r$ never falls below {min(one['delta_r'] for one in steps['MOO']):.2f}: at $\\lambda = 0.1$ the retained images lead, and {crossed[0]:.0f} % of the updates are against $\\nabla L_f$. A fixed $\\lambda$ alternates only if it is about as large as $\\lVert\\nabla L_r\\rVert / \\lVert\\nabla L_f\\rVert$. The paper does not print the $\\lambda$ of its figure.",
-    f"**The figure compares weights, too.** EraseDiff's $\\lambda_t$ is {sum(weights) / len(weights):.1f} on average and up to {max(weights):.1f}, where the plain sum has 0.1. It forgets far more ({left[1]:.0f} % still show a 3 when asked, the plain sum's {left[0]:.0f} %) and does more damage to the other digits (distance {far[1]:.1f} against {far[0]:.1f}). How much of that is the direction and how much the weight, this figure cannot say; {{ref}}`compare-all-methods` asks it at equal cost.",
-    f"**What holds of $\\delta$ need not hold of the weights.** Adam rescales every coordinate: its move is against one of the gradients in {moved[0]:.0f} % of the plain sum's updates and in {moved[1]:.0f} % of EraseDiff's.",
-    f"**The public code's default is the plain sum** with an inner loop, and is against $\\nabla L_f$ in {crossed[1]:.0f} % of its updates. It erases most of all ({left[2]:.0f} % left), and the other digits suffer most (distance {far[2]:.1f}).",
-    f"**Its erasing comes from Adam's memory.** Without the inner loop the same code leaves {alone:.0f} %; under plain gradient descent the loop changes no bit. So the steps that were undone on the weights do the work, through Adam's moments, and that is no part of the method that the paper describes. As printed, $K$ changes no bit under either optimiser; with our $a_t$ it changes {100 * of('corrected', 'apart'):.1f} % of the way. This row was recorded with inner steps whose gradients were clipped, which the public code does not do and ours no longer does (see {{ref}}`erasediff-fig5`): it is to be recorded again.",
-    "**Nobody forgets and keeps here**, after 60 updates at one rate; and 300 images do not tell the plain sum's distance from that before.",
+    f"**The plain sum opposes one gradient only.** Its cosine with $\\nabla L_r$ never falls below {min(one['delta_r'] for one in steps['MOO']):.2f}: at $\\lambda = 0.1$ the retained images dominate, and {crossed[0]:.0f} % of the updates oppose $\\nabla L_f$. A fixed $\\lambda$ alternates only if it is about as large as $\\lVert\\nabla L_r\\rVert / \\lVert\\nabla L_f\\rVert$. The paper does not print the $\\lambda$ of its figure.",
+    f"**The figure compares weights, too.** EraseDiff's $\\lambda_t$ is {sum(weights) / len(weights):.1f} on average and up to {max(weights):.1f}, where the plain sum has 0.1. It forgets far more ({left[1]:.0f} % still show a 3 when asked, the plain sum's {left[0]:.0f} %) and does more damage to the other digits (distance {far[1]:.1f} against {far[0]:.1f}). This figure cannot say how much of that is due to the direction and how much to the weight; {{ref}}`compare-all-methods` compares them at equal cost.",
+    f"**What holds for $\\delta$ need not hold for the weights.** Adam rescales every coordinate: its step opposes one of the gradients in {moved[0]:.0f} % of the plain sum's updates and in {moved[1]:.0f} % of EraseDiff's.",
+    f"**The public code's default is the plain sum** with an inner loop, and opposes $\\nabla L_f$ in {crossed[1]:.0f} % of its updates. It erases most of all ({left[2]:.0f} % left), and the other digits suffer most (distance {far[2]:.1f}).",
+    f"**Its erasing comes from Adam's memory.** Without the inner loop the same code leaves {alone:.0f} %; under plain gradient descent the loop changes no bit. So the steps that were undone in the weights do the work, through Adam's moments, and this is not part of the method that the paper describes. As printed, $K$ changes no bit under either optimiser; with our $a_t$ it changes {100 * of('corrected', 'apart'):.1f} % of the way. This row was recorded with clipped gradients in the inner steps, which the public code does not do and ours no longer does (see {{ref}}`erasediff-fig5`). It will be recorded again.",
+    "**No run forgets and keeps here**, after 60 updates at one rate; and 300 images are too few to distinguish the plain sum's distance from the base model's.",
     holds=[far[2] > far[1] > far[0], left[0] > 50 > left[1] > left[2], alone > 50]
     + [v.value == 0 for v in result.all(metric="apart", variant="paper")]
     + [v.value == 0 for v in result.all(metric="apart", variant="code", optimizer="sgd")],
@@ -254,7 +254,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} Two vectors in the plane
 # :label: ex-fig2-plane
-# Take $\nabla L_r = (1, 0)$ and $\nabla g = (\cos \varphi, \sin \varphi)$. Plot the cosines of $\delta$ with both for the plain sum ($\lambda = 0.1$ and 1) and for the theorem's multiplier with $\eta = 0.1$, over all angles $\varphi$. Where does the theorem's $\delta$ cross $\nabla L_r$? Could any rule avoid it?
+# Take $\nabla L_r = (1, 0)$ and $\nabla g = (\cos \varphi, \sin \varphi)$. Plot the cosines of $\delta$ with both for the plain sum ($\lambda = 0.1$ and 1) and for the theorem's multiplier with $\eta = 0.1$, over all angles $\varphi$. Where does the theorem's $\delta$ oppose $\nabla L_r$? Could any rule avoid it?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -280,7 +280,7 @@ for degrees in (30, 90, 120, 150, 170):
     print(f"{degrees:4} degrees  ", "   ".join(line))
 
 # %% [markdown] tags=["solution"]
-# The theorem's $\delta$ is $\nabla L_r$ without its part against $\nabla g$, plus $\eta \nabla g$. At an angle $\varphi$ beyond 90 degrees its product with $\nabla L_r$ is $\sin^2 \varphi + \eta \cos \varphi$ for unit vectors: positive until the two gradients are nearly opposite, and negative there. Exactly opposite gradients cannot both be followed, by any rule; short of
+# The theorem's $\delta$ is $\nabla L_r$ without its part against $\nabla g$, plus $\eta \nabla g$. At an angle $\varphi$ beyond 90 degrees its product with $\nabla L_r$ is $\sin^2 \varphi + \eta \cos \varphi$ for unit vectors: positive until the two gradients are nearly opposite, and negative there. No rule can follow exactly opposite gradients; short of
 # that a direction along both always exists, for instance the bisector.
 #
 # ````{solution-end}

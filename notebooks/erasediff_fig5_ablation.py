@@ -17,7 +17,7 @@
 # (erasediff-fig5)=
 # # EraseDiff, Figure 5: the ablation of K and eta
 #
-# EraseDiff {cite}`erasediff` has two dials: $K$ inner steps, which approximate the least erasing loss, and $\eta$, which weighs the constraint. Its Figure 5 (a) says that FID rises with both: "a larger number of iterations $K$ leads to more thorough erasure". And the entropy of the classifier's answer on the forgotten class "remains close to 2.02" nats. {ref}`erasediff-fig2` shows that by the paper's own algorithm $K$ cannot matter. Then what does the figure show?
+# EraseDiff {cite}`erasediff` has two hyper-parameters: $K$, the number of inner steps, which approximate the minimal erasing loss, and $\eta$, which weights the constraint. Its Figure 5 (a) shows FID rising with both: "a larger number of iterations $K$ leads to more thorough erasure". And the entropy of the classifier's prediction on the forgotten class "remains close to 2.02" nats. {ref}`erasediff-fig2` shows that $K$ cannot matter in the paper's own algorithm. Then what does the figure show?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -62,8 +62,8 @@ if page.recorded:
     run, asked = (page.recorded.all(metric=what)[-1] for what in ("rest-frechet", "entropy"))
 page.verdict(
     claim="FID rises with $\\eta$ and with $K$: more inner steps erase more thoroughly. The entropy stays close to 2.02 nats.",
-    found=f"Digits, noise as target. With $\\eta$ = 0.0001, 0.1 and 1 the distance of the others is {by_eta[0]:.1f}, {by_eta[1]:.0f} and {by_eta[2]:.0f}. As printed, one and five inner steps end in the same weights to the bit. In the public code they do not: {code[0]:.1f} and {code[1]:.1f}. No entropy is above {most:.2f} nats.",
-    verdict="From 0.0001 to 0.1 $\\eta$ works as the paper says, at 1 nothing is left to ruin. $K$ acts only in the code, through Adam's memory, and there more steps forget less: its curve in Figure 5 cannot come from the algorithm as printed. The entropy is not reproduced in kind: our classifier is sure of what shows nothing. *Another protocol*.",
+    found=f"Digits, noise as target. With $\\eta$ = 0.0001, 0.1 and 1 the distance of the others is {by_eta[0]:.1f}, {by_eta[1]:.0f} and {by_eta[2]:.0f}. As printed, one and five inner steps end in bit-identical weights. In the public code they do not: {code[0]:.1f} and {code[1]:.1f}. No entropy is above {most:.2f} nats.",
+    verdict="From 0.0001 to 0.1 $\\eta$ works as the paper says; at 1 nothing is left to ruin. $K$ acts only in the code, through Adam's moments, and there more steps forget less: its curve in Figure 5 cannot come from the algorithm as printed. The entropy is not reproduced even qualitatively: our classifier is confident about images that show nothing. *Another protocol*.",
     rests=f"{run.protocol['updates']} updates of {run.protocol['batch_size']} images; {run.n} and {asked.n} images behind each point. CIFAR-10 is not recorded.",
     holds=[
         page.recorded.series["same"] and by_K[0] == by_K[1],
@@ -73,7 +73,7 @@ page.verdict(
 )
 
 # %% [markdown]
-# ## Where the dials are
+# ## Where K and eta enter
 #
 # ```{math}
 # :label: eq-fig5-dials
@@ -81,7 +81,7 @@ page.verdict(
 # a_t = \begin{cases} \eta\, \lVert \nabla g \rVert^2 & \text{as printed} \\ \eta\, g / \xi & \text{ours, "corrected"} \end{cases}
 # ```
 #
-# and in the public code $\lambda_t = 0.1$, a constant. $K$ enters through the *value* of $g = L_f(\theta) - L_f(\phi^K)$: as printed nowhere, in "corrected" through $a_t$, and in the code through the optimiser, which remembers the inner steps. $\eta$ is in the code's default nowhere.
+# and in the public code $\lambda_t = 0.1$, a constant. $K$ can only enter through the *value* of $g = L_f(\theta) - L_f(\phi^K)$: as printed it enters nowhere, in "corrected" through $a_t$, and in the code through the optimiser, which remembers the inner steps. $\eta$ enters nowhere in the code's default.
 #
 # ## The runs
 
@@ -94,7 +94,7 @@ common = dict(updates=budget.updates, batch_size=budget.batch_size, lr=1e-4, tar
 
 
 def run(variant, seed, **dials):
-    """EraseDiff with these dials; as printed with its code's is the one that other pages call so."""
+    """Run EraseDiff with these settings; the printed one with the code's eta is named as on other pages."""
     printed = (variant, dials.get("eta"), dials["K"]) == ("paper", 0.1, min(budget.Ks))
     called = "erasediff" if printed else "erasediff_ablation"
     own = common | dict(variant=variant, seed=seed, called=called) | dials
@@ -102,7 +102,7 @@ def run(variant, seed, **dials):
 
 
 def models(seed):
-    """Along eta with the least K, then along K with eta = 0.1; as printed, the least K and the most."""
+    """Vary eta at the smallest K, then K at eta = 0.1; as printed, only the smallest K and the largest."""
     least, *more = sorted(budget.Ks)
     for eta in budget.etas:
         yield run("paper", seed, eta=eta, K=least)
@@ -125,14 +125,14 @@ drawing |= dict(features=budget.features, reference_n=budget.reference_n)
 
 
 def rows():
-    """The distance of the retained classes, entropy and P(c_f | x_f) of every run, and of the model before."""
+    """Yield distance of the retained classes, entropy and P(c_f | x_f) for the base model and every run."""
     for seed in page.seeds if not start.missing else []:
         for model in [start, *models(seed)]:
             yield from erasediff_measures.rows_of(model, budget.forget, seed=seed, **drawing)
 
 
 def curves():
-    """Whether the printed algorithm's weights know K: the checkpoints' hashes are the same, or not."""
+    """Compare the hashes of the printed algorithm's checkpoints: are the weights the same for both K?"""
     if start.missing:
         return {}
     ends = (min(budget.Ks), max(budget.Ks))
@@ -142,7 +142,7 @@ def curves():
 
 
 def missing(claim):
-    """Why a printed cell was not run."""
+    """Say why a printed cell was not run."""
     return base("erasediff-cifar10-ddpm-labels").missing or "an ablation has no one value"
 
 
@@ -153,7 +153,7 @@ result = page.measure(rows, series=curves, tables=tables, missing=missing, by=by
 # %% [markdown]
 # ## The figure
 
-# %% mystnb={"figure": {"caption": "Above: the distance of images of the retained classes from real ones; below: the entropy of the classifier's answer on images that were asked for the forgotten class. Left against eta, right against K; dotted: before. Mean of the seeds, with each seed as a point. {run}.", "name": "fig-erasediff-ablation"}, "image": {"alt": "Distance and entropy against eta and K for three variants", "width": "700px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Top: the distance of images of the retained classes from real ones; bottom: the entropy of the classifier's prediction on images asked for the forgotten class. Left: against eta; right: against K; dotted: before. Mean over seeds, with one point per seed. {run}.", "name": "fig-erasediff-ablation"}, "image": {"alt": "Distance and entropy against eta and K for three variants", "width": "700px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.ablation_curves)
@@ -173,7 +173,7 @@ page.compare("erasediff.text_entropy")
 
 # %% tags=["hide-input"]
 def along(metric, variant, dial):
-    """Values along a dial."""
+    """Return the values along K or eta."""
     return [one.value for one in plots.ablated(result, metric, variant, dial)]
 
 
@@ -185,10 +185,10 @@ code_ends, code_left = (
 )
 before = result.find(metric="rest-frechet", method="unscrubbed").value
 page.say(
-    f"**$\\eta$ is a switch here.** At the text's 0.0001 (its learning rate, for which it has the same letter) most is left ($P(c_f \\mid x_f)$ {left[0]:.2f}) and the others are at {far[0]:.1f} (before: {before:.1f}); at the code's 0.1 the class is gone ({left[1]:.2f}), and so are the others ({far[1]:.0f}). Text and code differ by a thousand in the one setting that decides.",
-    f"**$K$ is none, as printed.** The two checkpoints have the same hash: no inner step reaches a weight. With our constraint, which asks for the value of $g$, $K$ moves the distance from {fixed[0]:.1f} to {fixed[1]:.1f}, less than an interval.",
-    f"**In the code $K$ does something, and not what the paper says.** From one to five inner steps $P(c_f \\mid x_f)$ rises from {code[0]:.2f} to {code[1]:.2f} and the distance falls from {code_far[0]:.1f} to {code_far[1]:.1f} (with every seed; the intervals overlap). The steps were undone on the weights; Adam remembers them: they push the next update along, and they swell the second moment by which it is divided. The code clips the gradients of its updates and not those of the inner steps, so that they outweigh what they are to prepare. A reader who implements the algorithm will not find Figure 5's curve.",
-    f"**High entropy needs an honest classifier.** Where the images are noise ours has {max(along('entropy', 'paper', 'eta')):.2f} nats, not 2.02: it was never shown noise, and calls it a 9 with confidence ({{ref}}`erasediff-fig19`). The number is one of the classifier as much as of the model.",
+    f"**$\\eta$ is a switch here.** At the text's 0.0001 (its learning rate, which has the same symbol) most is left ($P(c_f \\mid x_f)$ {left[0]:.2f}) and the others are at {far[0]:.1f} (before: {before:.1f}); at the code's 0.1 the class is gone ({left[1]:.2f}), and so are the others ({far[1]:.0f}). Text and code differ by a factor of a thousand in the one setting that decides.",
+    f"**$K$ has no effect as printed.** The two checkpoints have the same hash: no inner step reaches a weight. With our constraint, which depends on the value of $g$, $K$ moves the distance from {fixed[0]:.1f} to {fixed[1]:.1f}, less than an interval.",
+    f"**In the code $K$ does something, but not what the paper says.** From one to five inner steps $P(c_f \\mid x_f)$ rises from {code[0]:.2f} to {code[1]:.2f} and the distance falls from {code_far[0]:.1f} to {code_far[1]:.1f} (for every seed; the intervals overlap). The steps were undone in the weights, but Adam remembers them: they push the next update along, and they inflate the second moment by which it is divided. The code clips the gradients of its updates but not those of the inner steps, so the inner steps outweigh the update that they prepare. A reader who implements the algorithm will not find Figure 5's curve.",
+    f"**High entropy needs an honest classifier.** Where the images are noise ours has {max(along('entropy', 'paper', 'eta')):.2f} nats, not 2.02: it was never shown noise, and confidently calls it a 9 ({{ref}}`erasediff-fig19`). The number depends on the classifier as much as on the model.",
     holds=[
         left[0] > 0.7 and left[1] < 0.2 and far[1] > 10 * far[0],
         result.series["same"] and abs(fixed[1] - fixed[0]) < 5,
@@ -201,7 +201,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} How uncertain is 2.02 nats?
 # :label: ex-fig5-entropy
-# Ten classes alike have $\log 10 = 2.30$ nats. Which answer of a classifier has 2.02: how many classes alike, or how much for one class if the other nine share the rest?
+# Ten equally likely classes have an entropy of $\log 10 = 2.30$ nats. Which prediction has 2.02: how many equally likely classes, or what probability for one class if the other nine share the rest?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -216,7 +216,7 @@ from scipy.optimize import brentq
 
 
 def entropy(p):
-    """Of one class with p and nine that share the rest."""
+    """Entropy of one class with p and nine that share the rest."""
     return -p * math.log(p) - (1 - p) * math.log((1 - p) / 9)
 
 
@@ -225,7 +225,7 @@ print(
 )
 
 # %% [markdown] tags=["solution"]
-# It is the entropy of an answer to one image. An image of another class, which is what "rl" aims at, has an entropy near 0: a high one says that the image shows nothing, and is a fact about the target "noise".
+# This is the entropy of the prediction for one image. An image of another class, which is what "rl" aims at, has an entropy near 0. A high entropy means that the image shows nothing, and is a property of the target "noise".
 #
 # ````{solution-end}
 # ````

@@ -17,14 +17,14 @@
 # (erasediff-tab1)=
 # # EraseDiff, Table 1: eight models of CIFAR-10
 #
-# A conditional DDPM of CIFAR-10 is to forget airplanes. Table 1 of EraseDiff {cite}`erasediff` has the model before ("Unscrubbed") and seven methods, with FID, precision and recall of the nine retained classes, and $P(c_f \mid x_f)$, the probability that a classifier gives to "airplane" on images that were asked to show one. The retrained model, which the table leaves out, is the measure of all of them.
+# A conditional DDPM of CIFAR-10 is to forget airplanes. Table 1 of EraseDiff {cite}`erasediff` lists the base model ("Unscrubbed") and seven methods, with FID, precision and recall of the nine retained classes, and $P(c_f \mid x_f)$, the probability that a classifier gives to "airplane" on images asked to show one. The table leaves out the retrained model, which is the reference for all of them.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
 dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the profile's
 forget = ""  # such as "airplane" or "3,7"; empty: the profile's
-methods = ""  # some of the names in the table below; empty: the profile's
+methods = ""  # some names from the table below; empty: the profile's
 guidance = 0.0  # w of (1 + w) c - w u, in place of the profile's
 
 # %%
@@ -44,9 +44,9 @@ if page.recorded:
     rl, noise, exact = left["erasediff_rl"], left["erasediff_noise"], left["negate"]
 page.verdict(
     claim="EraseDiff forgets (0.24 with other labels as targets, 0.22 with noise, from 0.97), with noise at the best FID (7.61; with labels 8.66, before 9.63); Fine-tune and BlindSpot forget too little, NegGrad ruins the model.",
-    found=f"At equal cost, on digits: Fine-tune {left['finetune']:.2f}, BlindSpot {left['blindspot']:.2f}, NegGrad {left['neggrad']:.2f} with a ruined model. EraseDiff with other labels as targets (rl) {rl:.2f}, at a distance that is not told from the one before; with noise {noise:.2f}, and ruined. SalUn {left['salun']:.2f}, and ruined. Exact negation {exact:.2f}, and kept.",
-    verdict="The picture of Fine-tune, BlindSpot and NegGrad is borne out, and so is EraseDiff (rl); that of Selective Amnesia, which forgets there and not here, is not. EraseDiff's variant with noise, the paper's best by FID, is among the ruined here; SalUn's published weight does not carry over to small images.",
-    rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each; searched settings, MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
+    found=f"At equal cost, on digits: Fine-tune {left['finetune']:.2f}, BlindSpot {left['blindspot']:.2f}, NegGrad {left['neggrad']:.2f} with a ruined model. EraseDiff with other labels as targets (rl) {rl:.2f}, at a distance indistinguishable from the base model's; with noise {noise:.2f}, and ruined. SalUn {left['salun']:.2f}, and ruined. Exact negation {exact:.2f}, with the rest kept.",
+    verdict="The results for Fine-tune, BlindSpot, NegGrad and EraseDiff (rl) are confirmed; that for Selective Amnesia, which forgets there and not here, is not. EraseDiff's variant with noise, the paper's best by FID, is among the ruined models here; SalUn's published weight does not carry over to small images.",
+    rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each. Searched settings, MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
     holds=[
         left["finetune"] > 0.9 and left["blindspot"] > 0.8 and left["selective_amnesia"] > 0.9,
         max(far[name] for name in ("erasediff_rl", "negate", "finetune", "blindspot")) < 2,
@@ -64,7 +64,7 @@ page.verdict(
 # d^2 = \lVert \mu - \mu_r \rVert^2 + \operatorname{tr}\bigl( C + C_r - 2 (C\, C_r)^{1/2} \bigr) .
 # ```
 #
-# $\mu, C$ are mean and covariance of features of images that were asked for the retained classes in turn, $\mu_r, C_r$ those of real images with these labels. $d^2$ is FID in Inception's features; in those of our classifier it is called the distance, and precision and recall have that network too. Whoever forgot has a low $P(c_f \mid x_f)$; whoever kept has a distance as before.
+# $\mu, C$ are the mean and covariance of the features of images generated for the retained classes in turn, $\mu_r, C_r$ those of real images with these labels. With Inception's features $d^2$ is FID; with those of our classifier we call it the distance, and use the same network for precision and recall. A model that forgot has a low $P(c_f \mid x_f)$; a model that kept the rest has a distance as before.
 #
 # ## The methods
 
@@ -80,7 +80,7 @@ table = {
 pd.DataFrame(table).T.fillna("")
 
 # %% [markdown]
-# Each has its published settings. In profile `laptop` each has the same budget of gradient evaluations, and what comes before the first update counts: BlindSpot's teacher takes half of it, Selective Amnesia's Fisher information and SalUn's mask a twelfth. Selective Amnesia rehearses real images here, where its paper draws a replay.
+# Each method has its published settings. In profile `laptop` all have the same budget of gradient evaluations, and what comes before the first update counts: BlindSpot's teacher takes half of it, Selective Amnesia's Fisher information and SalUn's mask a twelfth. Selective Amnesia rehearses real images here, while its paper samples them from the model.
 
 # %%
 from companion.models import base
@@ -89,7 +89,7 @@ start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
 
 
 def models(seed):
-    """The model before, the retrained one where there is one, and what each method makes."""
+    """Yield the base model, the retrained one if it exists, and the model that each method makes."""
     twin = start.retrained(without=budget.forget)
     yield from [start] if twin.missing else [start, twin]
     for name in budget.methods.split(","):
@@ -109,14 +109,14 @@ drawing |= dict(features=budget.features, reference_n=budget.reference_n)
 
 
 def rows():
-    """All measures of all models; nothing without a base model."""
+    """Yield all measures of all models; nothing without a base model."""
     for seed in page.seeds if not start.missing else []:
         for model in models(seed):
             yield from erasediff_measures.rows_of(model, budget.forget, seed=seed, **drawing)
 
 
 def curves():
-    """How the distance of the model before moves with the protocol, and what was not there."""
+    """Measure how the base model's distance depends on the protocol, and say what is missing."""
     if start.missing:
         return {}
     told = dict(features=budget.features, sampler=budget.sampler, seed=page.seeds[0])
@@ -125,7 +125,7 @@ def curves():
 
 
 def missing(claim):
-    """Why a printed cell was not run."""
+    """Say why a printed cell was not run."""
     theirs = base("erasediff-cifar10-ddpm-labels").missing
     return start.missing or theirs or f"this run forgets {budget.forget} of {budget.dataset}"
 
@@ -139,7 +139,7 @@ result = page.measure(rows, series=curves, tables=["erasediff.tab1"], missing=mi
 page.compare("erasediff.tab1")
 
 # %% [markdown]
-# ## What came of it
+# ## Results
 
 # %% mystnb={"figure": {"caption": "What is left of the forgotten class against the distance of images of the retained ones from real ones, each with a 95 % interval. Good is at the lower left. {run}.", "name": "fig-erasediff-plane"}, "image": {"alt": "Probability of the forgotten class against distance", "width": "640px"}} tags=["key"]
 from companion import plots
@@ -152,7 +152,7 @@ page.show(plots.erased_table)
 # %% [markdown]
 # ## How much is a difference of 0.3?
 #
-# Table 1 ranks methods by FIDs that differ by hundredths: SalUn's 9.16 and BlindSpot's 9.12, Fine-tune's 8.21 and Selective Amnesia's 8.19. One model, nothing unlearnt, by three things that a protocol decides: the sampler's steps, the guidance $w$, and the number of images.
+# Table 1 ranks methods by FIDs that differ by hundredths: SalUn's 9.16 and BlindSpot's 9.12, Fine-tune's 8.21 and Selective Amnesia's 8.19. Below is one model, with nothing unlearnt, under three choices of the protocol: the sampler's steps, the guidance $w$, and the number of images.
 
 # %% mystnb={"figure": {"caption": "The distance of one model, Unscrubbed, by steps, guidance w and number of images n, from the same noise; shaded: the 95 % interval of the largest n. {run}.", "name": "fig-erasediff-protocol"}, "image": {"alt": "Distance of one model under several protocols", "width": "640px"}}
 page.figure(plots.protocol_moves)
@@ -171,12 +171,12 @@ told = {
 coarse, usual, finer = (told[steps, 0.0, 180]["value"] for steps in (5, 10, 20))
 guided, fewer = told[10, 2.0, 180]["value"], told[10, 0.0, 45]["value"]
 page.say(
-    f"**rl and noise are two methods.** With the answers of other labels EraseDiff leaves {left['erasediff_rl'].value:.2f}, and the other classes are {far['erasediff_rl'].value:.1f} from real ones (before: {far['unscrubbed'].value:.1f}; the intervals overlap). With uniform noise as target it leaves {left['erasediff_noise'].value:.2f}, and the distance is {far['erasediff_noise'].value:.0f}: what is learnt under one label spreads to all. By the paper's Table 1 noise is the better one in FID, and the worse in recall.",
-    f"**Exact negation is ahead of all.** {left['negate'].value:.2f} left, at a distance of {far['negate'].value:.1f}: the target of the forgotten label is what the others have together, and the classifier of noisy images that it needs was trained beforehand, which is not in its cost ({{ref}}`ours-negation`).",
-    f"**SalUn forgets everything, the others too** (distance {far['salun'].value:.0f}). Its code weighs a sum over pixels by 0.001 against a mean: about 3 a pixel for CIFAR-10's 3,072 values, and 0.06 for the 64 here. A published setting is one of its data set.",
-    f"**Selective Amnesia is held by its own Fisher term**, as on MNIST ({{ref}}`vdu-tab1`): {left['selective_amnesia'].value:.2f} left. Printed: 0.06, with a network sixty times as large; after how many updates the text does not say (Selective Amnesia's own run has 20,000, EraseDiff's code 50).",
-    f"**Forgotten, into what?** Images that were asked for a 3 have an entropy of {unsure['erasediff_rl'].value:.2f} nats after rl and {unsure['negate'].value:.2f} after negation, where NegGrad's have {unsure['neggrad'].value:.2f}: the first two show digits, the last one shows nothing.",
-    f"**The protocol moves more than the methods.** The same model has {coarse:.0f} at five steps and {usual:.2f} at ten; guidance 2 makes that {guided:.1f}; a quarter of the images makes it {fewer:.1f}. From ten to twenty steps it moves by {abs(finer - usual):.2f}. Tenths of an FID say something between methods only if sampler, guidance and n are the same, and then only beyond their intervals, which Table 1 does not print.",
+    f"**rl and noise are two methods.** With the predictions of other labels as targets EraseDiff leaves {left['erasediff_rl'].value:.2f}, and the other classes are {far['erasediff_rl'].value:.1f} from real ones (before: {far['unscrubbed'].value:.1f}; the intervals overlap). With uniform noise as target it leaves {left['erasediff_noise'].value:.2f}, and the distance is {far['erasediff_noise'].value:.0f}: what is learnt under one label spreads to all. In the paper's Table 1 noise has the better FID and the worse recall.",
+    f"**Exact negation is ahead of all.** {left['negate'].value:.2f} is left, at a distance of {far['negate'].value:.1f}. Its target for the forgotten label is the mixture of the other classes. The classifier of noisy images that it needs was trained beforehand and is not part of its cost ({{ref}}`ours-negation`).",
+    f"**SalUn forgets everything, including the other classes** (distance {far['salun'].value:.0f}). Its code weights a sum over pixels by 0.001 against a mean: about 3 per pixel for CIFAR-10's 3,072 values, and 0.06 for the 64 here. A published setting belongs to its data set.",
+    f"**Selective Amnesia is held back by its own Fisher term**, as on MNIST ({{ref}}`vdu-tab1`): {left['selective_amnesia'].value:.2f} is left. The paper prints 0.06, with a network sixty times as large, and does not say after how many updates (Selective Amnesia's own run has 20,000, EraseDiff's code 50).",
+    f"**Forgotten, into what?** Images asked for a 3 have an entropy of {unsure['erasediff_rl'].value:.2f} nats after rl and {unsure['negate'].value:.2f} after negation, where NegGrad's have {unsure['neggrad'].value:.2f}: the first two show digits, the last one shows nothing.",
+    f"**The protocol moves more than the methods.** The same model has {coarse:.0f} at five steps and {usual:.2f} at ten; guidance 2 makes that {guided:.1f}; a quarter of the images makes it {fewer:.1f}. From ten to twenty steps it moves by {abs(finer - usual):.2f}. Tenths of an FID separate methods only if sampler, guidance and n are the same, and then only beyond their intervals, which Table 1 does not print.",
     holds=[
         far["erasediff_rl"].interval[0] < far["unscrubbed"].value,
         far["negate"].value < far["erasediff_rl"].value,
@@ -188,7 +188,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} A perfect model's distance
 # :label: ex-erasediff-n
-# Even images from the data distribution itself have a distance above zero when there are only $n$ of them. How does it fall with $n$? Take the model before at the most steps, and fit $d^2(n) = d_\infty^2 + c / n$ to its three numbers of images.
+# Even images from the data distribution itself have a distance above zero when there are only $n$ of them. How does it fall with $n$? Take the base model with the most steps, and fit $d^2(n) = d_\infty^2 + c / n$ to its three numbers of images.
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -205,7 +205,7 @@ c, limit = np.polyfit([1 / one["n"] for one in most], [one["value"] for one in m
 print(f"c = {c:.0f}; with infinitely many images {limit:.2f}")
 
 # %% [markdown] tags=["solution"]
-# Mean and covariance are estimated with errors of order $1 / n$ in the square, so the excess falls as $1 / n$ (Chong and Forsyth extrapolate in this way). A distance at one $n$ must not be held against one at another.
+# The squared errors of the estimated mean and covariance are of order $1 / n$, so the excess falls as $1 / n$ (Chong and Forsyth extrapolate in this way). Distances at different $n$ must not be compared.
 #
 # ````{solution-end}
 # ````

@@ -17,7 +17,7 @@
 # (erasediff-tab4)=
 # # EraseDiff, Table 4: what forgetting costs
 #
-# EraseDiff {cite}`erasediff` prints memory and minutes of Selective Amnesia {cite}`heng2023`, SalUn {cite}`fan2024` and itself for a DDPM of CIFAR-10 that forgets airplanes: 140.00, 28.17 and 12.70 minutes, so "11× faster" and "2× faster". The number of updates is each method's own, and the time is that of the forgetting stage alone (Sec. 5.4), without the Fisher information and the saliency mask. What is left when everything is counted, and when all three have to reach the same forgetting?
+# EraseDiff {cite}`erasediff` prints the memory and minutes of Selective Amnesia {cite}`heng2023`, SalUn {cite}`fan2024` and itself for a DDPM of CIFAR-10 that forgets airplanes: 140.00, 28.17 and 12.70 minutes, so "11× faster" and "2× faster". Each method has its own number of updates, and the time is that of the forgetting stage alone (Sec. 5.4), without the Fisher information and the saliency mask. What remains of the advantage when everything is counted, and when all three have to reach the same forgetting?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -52,9 +52,9 @@ if page.recorded:
     less = spent["erasediff"].value / spent["salun"].value
 page.verdict(
     claim="Selective Amnesia 140.00 minutes, SalUn 28.17, EraseDiff 12.70: EraseDiff is 11 and 2 times faster.",
-    found=f"Counted from the three public codes, everything that passes through the network: {sa:.0f} and {salun:.1f} times. But these are different amounts of forgetting. Until two thirds are gone, on digits, EraseDiff takes {spent['erasediff'].value:.0f} gradient evaluations and SalUn {spent['salun'].value:.0f}, its mask included; Selective Amnesia is not there after {spent['selective_amnesia'].value:.0f}.",
+    found=f"Counting everything that passes through the network in the three public codes, it is {sa:.0f} and {salun:.1f} times. But these runs forget different amounts. To remove two thirds of the class on digits, EraseDiff takes {spent['erasediff'].value:.0f} gradient evaluations and SalUn {spent['salun'].value:.0f}, its mask included; Selective Amnesia has not got there after {spent['selective_amnesia'].value:.0f}.",
     verdict=f"EraseDiff's runs are the shortest because their number of updates is the smallest. At equal forgetting SalUn is {less:.0f} times cheaper here, but with its published weight it ruins the other classes of such small images ({{ref}}`erasediff-tab1`): cost, forgetting and harm are three numbers. *Another protocol*.",
-    rests="A small conditional DDPM of images of 64 pixels.",
+    rests="A small conditional DDPM for images of 64 pixels.",
     holds=[
         there == {"selective_amnesia": 0, "salun": 1, "erasediff": 1},
         less > 4 and 50 < sa < 80 and 1.4 < salun < 1.8,
@@ -64,14 +64,14 @@ page.verdict(
 # %% [markdown]
 # ## By their own counts
 #
-# No run is needed to count. With a pass forward and back as the unit, and a pass without a gradient as a third of one,
+# Counting needs no run. The unit is one forward and backward pass, and a pass without a gradient counts as a third:
 #
 # ```{math}
 # :label: eq-tab4-cost
 # \text{cost} = \underbrace{n_{\text{before}}}_{\text{Fisher, replay, mask}} + \underbrace{T\, K}_{\text{inner loop}} + \underbrace{2\, T}_{\text{updates, a batch a side}} \quad \text{(in batches)}.
 # ```
 #
-# What the public code of the three does on CIFAR-10, in thousands of images:
+# This is what the three public codes do on CIFAR-10, in thousands of images:
 
 # %%
 import pandas as pd
@@ -89,7 +89,7 @@ table.map(lambda number: "" if pd.isna(number) else f"{number:,.1f}")
 # %% [markdown]
 # ## To the same forgetting
 #
-# Every run goes on until at most a third is left of the images that are asked for the class and show it, by a look every few updates. Published settings, one batch for all, everything counted that needs a gradient; the seconds are those of the processor, without the looks.
+# Every run goes on until at most a third is left of the images that are asked for the class and show it, measured every few updates. All use their published settings and the same batch size, and everything that needs a gradient is counted. The seconds are processor time, without the measuring.
 
 # %%
 from companion.comparison.courses import Course
@@ -104,7 +104,7 @@ start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
 
 
 def course(method, seed):
-    """A run with at most so many updates."""
+    """Describe a run with at most ``budget.most`` updates."""
     common = dict(base=start.name, forget=budget.forget, batch_size=budget.batch_size, lr=1e-4)
     common |= dict(looks=(budget.most,), n=budget.n, evaluations=budget.steps, seed=seed)
     return Course.checked(method=method, settings=SETTINGS[method], **common)
@@ -117,7 +117,7 @@ from companion.studies.erasediff_cost import Until, until
 
 
 def rows():
-    """What each run took, as far as it came, and the most memory of two updates."""
+    """Yield what each run cost, how far it got, and the peak memory of two updates."""
     for seed in page.seeds if not start.missing else []:
         for method, settings in SETTINGS.items():
             asked = course(method, seed)
@@ -141,7 +141,7 @@ from paperlib.unlearning.methods import METHODS
 
 
 def minutes():
-    """The published runs whole: Table 4's minutes; in profile paper alone."""
+    """Yield the minutes of the complete published runs, as in Table 4; only in profile paper."""
     for method, updates in {} if start.missing else budget.whole.items():
         for seed in page.seeds:
             run = dict(updates=updates, batch_size=budget.batch_size, lr=1e-4, seed=seed)
@@ -153,14 +153,14 @@ def minutes():
 
 
 def everything():
-    """Both."""
+    """Yield the rows of both."""
     yield from rows()
     yield from minutes()
 
 
 # %%
 def curves():
-    """The counts of the public codes."""
+    """Return the counts of the public codes."""
     counted = {
         name: {stage: passes(one) for stage, one in several.items()}
         for name, several in COUNTS.items()
@@ -169,7 +169,7 @@ def curves():
 
 
 def missing(claim):
-    """Why a printed cell was not run."""
+    """Say why a printed cell was not run."""
     return base("erasediff-cifar10-ddpm-labels").missing or f"this run is of {budget.dataset}"
 
 
@@ -182,9 +182,9 @@ result = page.measure(everything, series=curves, tables=["erasediff.tab4"], miss
 page.compare("erasediff.tab4")
 
 # %% [markdown]
-# ## What came of it
+# ## Results
 
-# %% mystnb={"figure": {"caption": "Left: the published runs on CIFAR-10, counted from the public code, by stage. Right: measured, until a third is left, a bar a method (mean of the seeds) and a point a seed; an open point did not get there. {run}.", "name": "fig-erasediff-cost"}, "image": {"alt": "Cost of three methods by stage", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Left: the published runs on CIFAR-10, counted from the public code, by stage. Right: measured, until a third is left, one bar per method (mean over seeds) and one point per seed; open points did not get there. {run}.", "name": "fig-erasediff-cost"}, "image": {"alt": "Cost of three methods by stage", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.cost_bars)
@@ -213,12 +213,12 @@ bare = counts["salun"]["updates"] / counts["erasediff"]["updates"]
 
 # %% tags=["hide-input"]
 page.say(
-    f"**Eleven and two are no counts.** All that passes through the network is {total['selective_amnesia'] / total['erasediff']:.0f} and {total['salun'] / total['erasediff']:.1f} times EraseDiff's; by updates alone SalUn's are {bare:.1f} times. The printed 2.2 lies between. At EraseDiff's pace Selective Amnesia's 140 minutes hold less than half of its published run (the exercise).",
-    f"**What goes before is small for one method only.** SalUn's mask is {share['salun', 'mask']:.0f} % of its run. EraseDiff's inner loop is {share['erasediff', 'inner loop']:.0f} % of its own, and Selective Amnesia's Fisher information and replay are {share['selective_amnesia', 'Fisher information'] + share['selective_amnesia', 'replay']:.0f} %.",
-    f"**At equal forgetting the order turns.** SalUn needs {fewer[0]:.1f} [{fewer[1]:.1f}, {fewer[2]:.1f}] times fewer gradient evaluations than EraseDiff, and {faster[0]:.1f} [{faster[1]:.1f}, {faster[2]:.1f}] times fewer seconds. It is there at the first look, after six updates, so that it may need fewer still. What it does to the other classes by then is no part of this count, nor of Table 4.",
-    f"**The inner loop is half of EraseDiff's bill**, and by its printed rule no weight depends on it ({{ref}}`erasediff-fig2`): without it the same run costs {spent['erasediff'].value / 2:.0f} evaluations.",
-    f"**Selective Amnesia does not move.** With $\\lambda = 10$ on a network of some 0.6 million weights the Fisher term holds everything: {left['selective_amnesia'].value:.0f} % of what was asked is still shown. Its cost until the same forgetting is not known, only that it is more.",
-    f"**Memory.** At the most, beside model and data, two updates hold {memory['selective_amnesia'].value:.0f}, {memory['salun'].value:.0f} and {memory['erasediff'].value:.0f} MiB (Selective Amnesia, SalUn, EraseDiff); the paper prints 3,352, 4,336 and 3,360, so that SalUn, the most frugal here, is the largest there.",
+    f"**Eleven and two do not follow from counting.** All that passes through the network is {total['selective_amnesia'] / total['erasediff']:.0f} and {total['salun'] / total['erasediff']:.1f} times EraseDiff's; by updates alone SalUn has {bare:.1f} times as much. The printed 2.2 lies in between. At EraseDiff's pace, less than half of Selective Amnesia's published run fits into its 140 minutes (see the exercise).",
+    f"**The overhead is small for one method only.** SalUn's mask is {share['salun', 'mask']:.0f} % of its run. EraseDiff's inner loop is {share['erasediff', 'inner loop']:.0f} % of its own, and Selective Amnesia's Fisher information and replay are {share['selective_amnesia', 'Fisher information'] + share['selective_amnesia', 'replay']:.0f} %.",
+    f"**At equal forgetting the order reverses.** SalUn needs {fewer[0]:.1f} [{fewer[1]:.1f}, {fewer[2]:.1f}] times fewer gradient evaluations than EraseDiff, and {faster[0]:.1f} [{faster[1]:.1f}, {faster[2]:.1f}] times fewer seconds. It is there at the first measurement, after six updates, so it may need even fewer. What it does to the other classes by then is not part of this count, nor of Table 4.",
+    f"**The inner loop is half of EraseDiff's cost**, and in the printed algorithm no weight depends on it ({{ref}}`erasediff-fig2`): without it the same run costs {spent['erasediff'].value / 2:.0f} evaluations.",
+    f"**Selective Amnesia does not move.** With $\\lambda = 10$ on a network of some 0.6 million weights the Fisher term keeps everything in place: {left['selective_amnesia'].value:.0f} % of the images still show what was asked. Its cost for the same forgetting is not known, only that it is higher.",
+    f"**Memory.** At their peak, two updates need {memory['selective_amnesia'].value:.0f}, {memory['salun'].value:.0f} and {memory['erasediff'].value:.0f} MiB besides model and data (Selective Amnesia, SalUn, EraseDiff). The paper prints 3,352, 4,336 and 3,360, so SalUn, the most frugal here, is the largest there.",
     holds=[
         fewer[1] > 3 and faster[1] > 3,
         set(spent["salun"].per_seed) == {17},
@@ -230,7 +230,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} From images to minutes
 # :label: ex-tab4-minutes
-# Suppose that EraseDiff's 12.70 minutes are its counted images. How many minutes would SalUn's take, with its mask and without? Selective Amnesia's 140.00: how many of its 20,000 updates are that?
+# Suppose that EraseDiff's 12.70 minutes are its counted images. At this pace, how many minutes would SalUn take, with its mask and without? How many of Selective Amnesia's 20,000 updates fit into its 140.00 minutes?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -249,7 +249,7 @@ print(
 )
 
 # %% [markdown] tags=["solution"]
-# The mask is a fiftieth of SalUn's run, so that leaving it out hardly matters. The Fisher information and the replay are more than Selective Amnesia's updates, and leaving them out matters a great deal; and even without them 140 minutes are, at that pace, no 20,000 updates.
+# The mask is a fiftieth of SalUn's run, so leaving it out hardly matters. The Fisher information and the replay cost more than Selective Amnesia's updates, so leaving them out matters a great deal. Even without them, 20,000 updates do not fit into 140 minutes at that pace.
 #
 # ````{solution-end}
 # ````
