@@ -17,9 +17,9 @@
 # (compare-gradient-conflict)=
 # # Do forgetting and keeping pull apart?
 #
-# EraseDiff's Figure 2 {cite}`erasediff` shows that the update of the plain sum of both losses often stands at an obtuse angle to one of the two gradients, and that
-# its own update mostly does not. That is told of one method and one rival, each with the gradients of its own terms ({ref}`erasediff-fig2` repeats it so). Here
-# the same question is put to every method of the bench ({ref}`compare-all-methods`), with one yardstick for all.
+# EraseDiff's Figure 2 {cite}`erasediff` shows that the update of the plain sum of both losses is often at an obtuse angle to one of the two gradients, and that
+# its own update mostly is not. The figure covers one method and one rival, each with the gradients of its own terms ({ref}`erasediff-fig2` repeats it in this way). Here
+# we ask the same question of every method on the bench ({ref}`compare-all-methods`), with one measure for all.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper: data, budget, probes
@@ -49,8 +49,8 @@ if page.recorded:
     harms, restores = ({n: share[n, what] for n, _ in share} for what in ("harms", "restores"))
 page.verdict(
     claim="The update of the plain sum of both losses is often in conflict with one of the gradients; EraseDiff's mostly is not (Figure 2, CIFAR-10).",
-    found=f"EraseDiff's updates raise the retained loss at {harms['erasediff']:.0f} % of the probes and lower the forgotten one at {restores['erasediff']:.0f} %. Those of the plain sum (Multi-objective) do so at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %: each errs on the other side.",
-    verdict="By this yardstick EraseDiff is not free of conflict. It is *another protocol* than the figure's: the theorem speaks of the gradient that Adam is handed and of the method's own erasing loss, this page of the move of the weights and of the denoising loss.",
+    found=f"EraseDiff's updates raise the retained loss at {harms['erasediff']:.0f} % of the probes and lower the forgotten one at {restores['erasediff']:.0f} %. Those of the plain sum (Multi-objective) do so at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %: the two methods err on opposite sides.",
+    verdict="By this measure EraseDiff is not free of conflict. This is *another protocol* than the figure's: the theorem is about the gradient passed to Adam and the method's own erasing loss, this page about the change of the weights and the denoising loss.",
     rests=f"Digit {page.recorded.parameters['forget']}; up to {probed} updates probed in each run of the comparison.",
     holds=[
         harms["erasediff"] > harms["multi_objective"] + 20,
@@ -71,11 +71,11 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# $\Delta\theta$ is what the optimiser really did to the weights, not the gradient that it was handed. $L_g$ and $L_f$ are the denoising losses of retained and forgotten data, on
+# $\Delta\theta$ is the actual change of the weights, not the gradient passed to the optimiser. $L_g$ and $L_f$ are the denoising losses on retained and forgotten data, on
 # batches that the run does not see. An update that does what it should lowers the first and raises the second: both cosines are positive. A negative *keeps* means that the update harms what is to be kept,
 # a negative *erases* that it restores what is to be forgotten.
 #
-# On the embedded digits, one step of plain gradient descent on $L_g$, without Adam, with fresh weights and with trained ones:
+# As an example, here is one step of plain gradient descent on $L_g$, without Adam, on the embedded digits, with fresh weights and with trained ones:
 
 # %%
 import torch
@@ -91,7 +91,7 @@ draw = torch.Generator().manual_seed(page.seeds[0])
 
 
 def gradient(model, data):
-    """Of the denoising loss of a fresh batch of 64, all weights in one vector."""
+    """Gradient of the denoising loss on a fresh batch of 64, for all weights in one vector."""
     loss = batch_loss(model, data, 64, draw).mean()
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
 
@@ -106,12 +106,12 @@ for name, model in {
     print(f"{name:8} {'   '.join(cosines)}")
 
 # %% [markdown]
-# With fresh weights there is one thing to learn, and it is the same for both sides. At a trained model the gradient of a batch is mostly the batch's own noise: not even a step down $L_g$ of one batch need lower it on the next.
+# With fresh weights there is one thing to learn, and it is the same for both sides. For a trained model the gradient of a batch is mostly that batch's noise: even a descent step on $L_g$ of one batch need not lower it on the next.
 #
 # ## The runs
 #
-# They are those of the comparison, out of its store: same base model, same budget, settings from the same search. At evenly spread updates, {py:class}`companion.comparison.probes.Probe` takes the gradients before the update
-# and the move of the weights after it.
+# The runs are those of the comparison: same base model, same budget, settings from the same search. At evenly spaced updates, {py:class}`companion.comparison.probes.Probe` records the gradients before the update
+# and the change of the weights after it.
 
 # %%
 from companion.comparison.bench import run
@@ -122,12 +122,12 @@ from companion.rows import row
 
 
 def seen(name):
-    """The three cosines at each probed update, a list for each seed."""
+    """Return the three cosines at each probed update, a list for each seed."""
     return [probes(run(page.store, bench, name, seed)) for seed in page.seeds]
 
 
 def rows():
-    """In percent: gradients that disagree, updates that harm the kept, that restore the forgotten."""
+    """Yield the percentages of gradients that disagree, and of updates that harm or restore."""
     for name in names:
         n = min(len(one) for one in seen(name))
         for seed, found in zip(page.seeds, seen(name)):
@@ -138,7 +138,7 @@ def rows():
 
 # %%
 def curves():
-    """Every cosine that the figure draws."""
+    """Return every cosine in the figure."""
     found = {name: seen(name) for name in names}
     return {"probes": found, "titles": titles(names), "bench": bench.model_dump(mode="json")}
 
@@ -148,7 +148,7 @@ result = page.measure(rows, series=curves)
 # %% [markdown]
 # ## The directions
 
-# %% mystnb={"figure": {"caption": "The cosines of every probed update with both gradients, a curve a seed; the axis is linear up to 0.05 and logarithmic beyond. Above zero the update helps, to first order. {run}.", "name": "fig-conflict"}, "image": {"alt": "Cosines of the updates of every method", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "The cosines of every probed update with both gradients, one curve per seed; the axis is linear up to 0.05 and logarithmic beyond. Above zero the update helps, to first order. {run}.", "name": "fig-conflict"}, "image": {"alt": "Cosines of the updates of every method", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.conflict_panels)
@@ -175,12 +175,12 @@ mean = {n: [fmean(one[what] for one in probed[n]) for what in ("keeps", "erases"
 search = committed(result.series["bench"]["base"], result.series["bench"]["forget"])
 rate = {n: search.best(n).settings["lr"] for n in ("erasediff", "multi_objective")}
 page.say(
-    f"**The two goals do pull apart.** At {against:.0f} % of all probed moments the two gradients disagree, with a mean cosine of {fmean(agree):+.2f}: what lowers the error on retained digits lowers it on the forgotten one too, since both are images of the same kind.",
-    f"**Methods that see no retained data** harm what is to be kept nearly always: VDU at {harms['vdu']:.0f} % of the probes, NegGrad at {harms['neggrad']:.0f} %. **Training on retained data alone** brings the forgotten loss down as well: Unseen at {restores['unseen']:.0f} %, fine-tuning at {restores['finetune']:.0f} %.",
-    f"**EraseDiff against the plain sum**: it harms at {harms['erasediff']:.0f} % and restores at {restores['erasediff']:.0f} %, the sum at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %. Both run with the settings that the search chose for them, a rate of {rate['erasediff']:g} for the one and of {rate['multi_objective']:g} for the other.",
-    f"**Only Redirect clearly does both on average**: keeps {mean['redirect'][0]:+.3f}, erases {mean['redirect'][1]:+.3f}. All these cosines are small, as those of vectors with a million entries are.",
-    f"**Half and half means nothing.** {len(probed['salun'])} probes leave some 16 points of uncertainty: Selective Amnesia ({harms['selective_amnesia']:.0f} %), SalUn ({harms['salun']:.0f} %) and both losses of SGU ({harms['sgu_orthogonal']:.0f} %) cannot be told from a coin in what they do to the kept.",
-    f"**The picture does not predict who forgets.** Signed passes the comparison's rule, and its updates restore the forgotten loss at {restores['signed']:.0f} % of the probes; Redirect, the one with the right signs, does not pass it. A cosine says where a very small step would lead, and what a model draws depends on more than two losses.",
+    f"**The two goals do pull apart.** At {against:.0f} % of all probes the two gradients disagree, with a mean cosine of {fmean(agree):+.2f}: what lowers the error on retained digits lowers it on the forgotten one too, since both are images of the same kind.",
+    f"**Methods that see no retained data** nearly always harm what is to be kept: VDU at {harms['vdu']:.0f} % of the probes, NegGrad at {harms['neggrad']:.0f} %. **Training on retained data alone** brings the forgotten loss down as well: Unseen at {restores['unseen']:.0f} %, fine-tuning at {restores['finetune']:.0f} %.",
+    f"**EraseDiff against the plain sum**: it harms at {harms['erasediff']:.0f} % and restores at {restores['erasediff']:.0f} %, the sum at {harms['multi_objective']:.0f} % and {restores['multi_objective']:.0f} %. Both run with the settings that the search chose for them, a rate of {rate['erasediff']:g} for EraseDiff and of {rate['multi_objective']:g} for the sum.",
+    f"**Only Redirect clearly does both on average**: keeps {mean['redirect'][0]:+.3f}, erases {mean['redirect'][1]:+.3f}. All these cosines are small, as is usual for vectors with a million entries.",
+    f"**Half and half means nothing.** {len(probed['salun'])} probes leave some 16 points of uncertainty: Selective Amnesia ({harms['selective_amnesia']:.0f} %), SalUn ({harms['salun']:.0f} %) and both losses of SGU ({harms['sgu_orthogonal']:.0f} %) cannot be distinguished from a coin toss in what they do to the retained loss.",
+    f"**The picture does not predict who forgets.** Signed passes the comparison's rule, and its updates restore the forgotten loss at {restores['signed']:.0f} % of the probes; Redirect, the one with the right signs, does not pass it. A cosine says where a very small step would lead, and what a model samples depends on more than two losses.",
     holds=[
         against > 80 and fmean(agree) < -0.5,
         min(harms["vdu"], harms["neggrad"]) > 90,
@@ -192,7 +192,7 @@ page.say(
 # %% [markdown]
 # ```{exercise} Whose fault is it?
 # :label: ex-conflict-adam
-# Adam divides each gradient by its own running size, weight by weight, so that its move can harm what the gradient would not. Take one method of two terms, run it for some updates with `cosines=True`, and compare the cosines of the gradient that Adam is handed (`step.cosines`) with those of its move (`step.move_cosines`). How
+# Adam divides each gradient by its own running size, weight by weight, so its step can do harm that the gradient would not. Take one method with two terms, run it for some updates with `cosines=True`, and compare the cosines of the gradient passed to Adam (`step.cosines`) with those of its step (`step.move_cosines`). How
 # often do the signs differ?
 # ```
 
@@ -218,7 +218,7 @@ for term in ("L_g", "L_f"):
     )
 
 # %% [markdown] tags=["solution"]
-# The move is nearer to zero in both: it has memory, of gradients of other batches, and other lengths in every coordinate. Where a method promises something of $\delta$, it promises it of plain gradient descent.
+# The cosines of Adam's step are nearer to zero for both terms: the step remembers the gradients of other batches, and every coordinate is rescaled. What a method guarantees for $\delta$ holds only for plain gradient descent.
 #
 # ````{solution-end}
 # ````

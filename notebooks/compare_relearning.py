@@ -17,9 +17,9 @@
 # (compare-relearning)=
 # # Does it stay forgotten?
 #
-# The titles of all three papers {cite}`sgu,vdu,erasediff` claim that something is *unlearned*, or erased. What they measure is that samples no longer show it. A model can do that and still know
-# the class: a few updates on a few images, or half an image as a prompt, and it is back. A retrained model has never known it and must learn it from nothing. SGU asks
-# half of this, by inpainting ({ref}`sgu-tab3`), the others nothing; here every method of the bench ({ref}`compare-all-methods`) is asked.
+# The titles of all three papers {cite}`sgu,vdu,erasediff` claim that something is *unlearned*, or erased. What they measure is that samples no longer show it. A model can pass that test and still know
+# the class: after a few updates on a few images, or given half an image as a prompt, it brings the class back. A retrained model has never known it and must learn it from nothing. SGU tests
+# half of this, by inpainting ({ref}`sgu-tab3`), the others none of it. Here every method on the bench ({ref}`compare-all-methods`) is tested.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper: data, budget, looks
@@ -60,9 +60,9 @@ if page.recorded:
     share = {v.method: v.value for v in page.recorded.all(metric=COMPLETED)}
 page.verdict(
     claim="The class is unlearned, or erased (all three papers, by their titles).",
-    found=f"Trained on *retained* images alone, VDU draws the digit again after {alone['vdu']:.0f} updates and SalUn after {alone['salun']:.0f}; the retrained model does not in 64. Half an image of it as a prompt brings it back in {share['vdu']:.0f} % and {share['salun']:.0f} % of the cases; retrained: {share['retrained']:.0f} %.",
-    verdict=f"Most methods hide the class and do not lose it. Of those that keep the rest Signed (ours, a form of SISS) comes nearest to retraining: not back in 64 updates, and {share['signed']:.0f} % of the prompts, which three seeds cannot tell from {share['retrained']:.0f} %.",
-    rests=f"Digit {page.recorded.parameters['forget']}; looks of {seen} samples, {asked} prompts a seed.",
+    found=f"Trained on *retained* images alone, VDU generates the digit again after {alone['vdu']:.0f} updates and SalUn after {alone['salun']:.0f}; the retrained model does not within 64. Half an image of the digit as a prompt brings it back in {share['vdu']:.0f} % and {share['salun']:.0f} % of the cases; retrained: {share['retrained']:.0f} %.",
+    verdict=f"Most methods hide the class and do not lose it. Among those that keep the rest, Signed (ours, a form of SISS) comes nearest to retraining: not back within 64 updates, and {share['signed']:.0f} % of the prompts, which three seeds cannot distinguish from {share['retrained']:.0f} %.",
+    rests=f"Digit {page.recorded.parameters['forget']}; {seen} samples per measurement, {asked} prompts per seed.",
     holds=[
         max(alone["vdu"], alone["salun"]) < 64 < min(alone["signed"], alone["retrained"]),
         min(share["vdu"], share["salun"]) > share["signed"] > share["retrained"],
@@ -80,10 +80,10 @@ page.verdict(
 # \end{aligned}
 # ```
 #
-# UR is the share of samples that show the class. The model forgot as a retrained one would if its $k^*$ is that of the retrained model. If it is smaller, something had been kept. If it is larger, that is no virtue: what makes relearning slow is damage, too.
+# UR is the share of samples that show the class. If a model's $k^*$ equals that of the retrained model, it forgot as retraining would. If it is smaller, something was kept. If it is larger, that is no virtue: damage slows relearning, too.
 #
-# The models are those of the comparison, out of its store, and with them the base model and the one that was retrained in full on the retained images. Teaching is the same for all: Adam on the denoising loss of $k$ images of the forgotten class and nothing else; or on all
-# retained images and no forgotten one, which is what happens to a model that is put to use. The looks stop when the class is back.
+# The models are those of the comparison, together with its base model and the one that was retrained in full on the retained images. Relearning is the same for all: Adam on the denoising loss of $k$ images of the forgotten class and nothing else; or of all
+# retained images and no forgotten one, which is what happens to a model in use. Measuring stops when the class is back.
 
 # %%
 from functools import cache
@@ -95,18 +95,18 @@ from companion.rows import row
 
 @cache
 def checkpoints(seed):
-    """The base model, the retrained one, and every method's."""
+    """Return the base model, the retrained one, and every method's."""
     return models(page.store, bench, names, seed)
 
 
 @cache
 def half():
-    """Half of the UR of the base model, in percent: from there on the class is back."""
+    """Return half of the base model's UR, in percent: from there on the class is back."""
     return measure(page.store, bench, bench.base, page.seeds[0])["UR"]["value"] / 2
 
 
 def taught(name, checkpoint, k, seed):
-    """How long a model takes to draw the class again, and how often it then does."""
+    """Yield how long a model takes to generate the class again, and how often it then does."""
     facts = dict(images=k, lr=lr, looks=budget.looks, enough=half())
     sampled = dict(n=budget.n, evaluations=bench.sampler, batch_size=min(bench.batch_size, 16))
     wanted = Relearning.checked(forget=bench.forget, seed=seed, **facts, **sampled)
@@ -123,7 +123,7 @@ def taught(name, checkpoint, k, seed):
 # %% [markdown]
 # ## Half an image as a prompt
 #
-# The lower half of test images of the forgotten class is given, the upper half is drawn by RePaint ({py:func}`paperlib.editing.repaint`). Nothing is trained. How often does the whole show the class again?
+# The lower half of test images of the forgotten class is given, and RePaint ({py:func}`paperlib.editing.repaint`) fills in the upper half. Nothing is trained. How often does the whole image show the class again?
 
 # %%
 from companion.studies.inpainting import Inpainting, inpaint, originals, restored, results
@@ -133,12 +133,12 @@ prompts = dict(forget=bench.forget, side="forget", n=budget.prompts, **way)
 
 
 def complete(checkpoint, seed):
-    """The stored entry of the completed images."""
+    """Return the stored entry of the completed images."""
     return inpaint(page.store, checkpoint, Inpainting.checked(seed=seed, **prompts))
 
 
 def completed(name, checkpoint, seed):
-    """How often the classifier sees the class in what a model makes of half an image of it."""
+    """Yield how often the classifier sees the class in half images that a model completed."""
     found, facts = results(complete(checkpoint, seed)), bench.facts(name) | way | dict(seed=seed)
     facts |= dict(shared="test images")
     share, n, interval = found["accuracy"], budget.prompts, found["interval"]
@@ -151,7 +151,7 @@ from companion.comparison.compared import titles
 
 
 def rows():
-    """Every model, with every number of images."""
+    """Measure every model, with every number of images."""
     for seed in page.seeds:
         for name, checkpoint in checkpoints(seed).items():
             yield from completed(name, checkpoint, seed)
@@ -160,7 +160,7 @@ def rows():
 
 
 def sheets():
-    """The completed images of the first seed below the originals."""
+    """Lay out the completed images of the first seed below the originals."""
     seed, title = page.seeds[0], titles(names)
     shown = {"original": originals(bench.kind.dataset, Inpainting(**prompts)).images}
     for name, checkpoint in checkpoints(seed).items():
@@ -170,7 +170,7 @@ def sheets():
 
 
 def labels():
-    """Names, and how often the class was drawn before."""
+    """Return the names, and how often the base model generates the class."""
     title = titles(names)
     rows = ["original", *(title[name] for name in checkpoints(page.seeds[0]))]
     return {"titles": title, "rows": rows, "before": 2 * half()}
@@ -181,10 +181,10 @@ result = page.measure(rows, series=labels, images=sheets, by=["images"])
 # %% [markdown]
 # ## What comes back
 
-# %% mystnb={"figure": {"caption": "Updates until the class is back, by the looks, the median over seeds: a row a model, a column the images that it was shown. 0: its samples showed it at half of the old rate before any update. {run}.", "name": "fig-relearning"}, "image": {"alt": "Updates until the class is back", "width": "640px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "Updates until the class is measured to be back, median over seeds: one row per model, one column per set of images to relearn from. 0: samples showed the class at half of the old rate before any update. {run}.", "name": "fig-relearning"}, "image": {"alt": "Updates until the class is back", "width": "640px"}} tags=["key"]
 page.figure(plots.relearning_grid, metric=BACK)
 
-# %% mystnb={"figure": {"caption": "Test images of the forgotten class, the upper half hidden and drawn by each model, of the first seed; not chosen. {run}.", "name": "fig-relearning-inpainted"}, "image": {"alt": "Inpainted images of the forgotten class by every model", "width": "640px"}}
+# %% mystnb={"figure": {"caption": "Test images of the forgotten class, with the upper half hidden and filled in by each model, for the first seed; not selected. {run}.", "name": "fig-relearning-inpainted"}, "image": {"alt": "Inpainted images of the forgotten class by every model", "width": "640px"}}
 page.picture("inpainted", lambda record: record.series["rows"])
 
 # %%
@@ -193,7 +193,7 @@ from companion.comparison import tables
 page.show(tables.completions)
 
 # %% [markdown]
-# The classifier sees the given half, too: where a model draws noise or a smear above it, the image can still pass for the class. The figure tells which it is.
+# The classifier sees the given half, too: if a model generates noise or a smear above it, the image can still pass for the class. The figure shows which it is.
 #
 # ## What to notice
 
@@ -214,11 +214,11 @@ error = math.sqrt(threshold * (100 - threshold) / n)
 
 # %% tags=["hide-input"]
 page.say(
-    f"**It had not left.** Selective Amnesia and EraseDiff show the class at half of the old rate or more before any update, with every seed, and the 2,000 samples of {{ref}}`compare-all-methods` say the same. SGU's obtuse loss, Redirect, BlindSpot and fine-tuning lie too near the threshold to tell: a look has {n} samples, and the standard error of {threshold:.1f} % is {error:.1f} points there. Unseen is above it, too, but never saw the class: its smears pass for it.",
-    f"**Retained images alone bring it back**: NegGrad and VDU after {max(alone['vdu']):.0f} updates, SalUn after {min(alone['salun']):.0f} to {max(alone['salun']):.0f}. Nobody shows these models the class; it was there. The retrained model, Signed, Multi-objective and SGU's orthogonal loss do not draw it again within 64 updates, with any seed.",
-    f"**A few forgotten images tell less than one might hope.** The retrained model, which has never seen a 1, draws ones after {min(first['retrained']):.0f} to {max(first['retrained']):.0f} updates on a single one: a stroke is soon learned. NegGrad, VDU and SalUn are back at the first look, after 2; Signed takes {min(first['signed']):.0f} to {max(first['signed']):.0f}, as the retrained model does.",
-    f"**Slow is not the same as forgotten.** Multi-objective needs up to {max(first['multi_objective']):.0f} updates and SGU's orthogonal loss up to {max(first['sgu_orthogonal']):.0f}, more than the model that never knew the class: both are damaged. Nor do the {share['multi_objective']:.0f} % of Multi-objective's completed images that pass for the class show a memory of it: as the figure shows, it draws noise above the given half, and the stroke that is left passes for a 1.",
-    f"**Half an image is a strong prompt.** The model before completes {share['before']:.0f} % of them to the class, the retrained one {share['retrained']:.0f} %: so much lies in the prompt. Clearly above that are NegGrad ({share['neggrad']:.0f} %), VDU ({share['vdu']:.0f} %), SGU's obtuse loss, EraseDiff and Selective Amnesia, and what they draw are clean ones. Fine-tuning ({share['finetune']:.0f} %), SalUn ({share['salun']:.0f} %) and SGU's orthogonal loss ({share['sgu_orthogonal']:.0f} %) are above it with every seed, but for other prompts the intervals still meet. Signed ({share['signed']:.0f} %), BlindSpot and Redirect vary so much from seed to seed that three do not decide it.",
+    f"**It had not left.** Selective Amnesia and EraseDiff show the class at half of the old rate or more before any update, with every seed, and the 2,000 samples of {{ref}}`compare-all-methods` agree. SGU's obtuse loss, Redirect, BlindSpot and fine-tuning are too near the threshold to tell: a measurement has {n} samples, so the standard error of {threshold:.1f} % is {error:.1f} points. Unseen is above it, too, but never saw the class: its smears pass for it.",
+    f"**Retained images alone bring it back**: NegGrad and VDU after {max(alone['vdu']):.0f} updates, SalUn after {min(alone['salun']):.0f} to {max(alone['salun']):.0f}. These models are not shown the class; it was still there. The retrained model, Signed, Multi-objective and SGU's orthogonal loss do not generate it again within 64 updates, with any seed.",
+    f"**A few forgotten images reveal less than one might hope.** The retrained model, which has never seen a 1, generates ones after {min(first['retrained']):.0f} to {max(first['retrained']):.0f} updates on a single one: a stroke is soon learned. With NegGrad, VDU and SalUn the class is back at the first measurement, after 2; Signed takes {min(first['signed']):.0f} to {max(first['signed']):.0f}, as the retrained model does.",
+    f"**Slow is not the same as forgotten.** Multi-objective needs up to {max(first['multi_objective']):.0f} updates and SGU's orthogonal loss up to {max(first['sgu_orthogonal']):.0f}, more than the model that never knew the class: both are damaged. Nor do the {share['multi_objective']:.0f} % of Multi-objective's completed images that pass for the class prove a memory of it: as the figure shows, it generates noise above the given half, and the stroke that is left passes for a 1.",
+    f"**Half an image is a strong prompt.** The base model completes {share['before']:.0f} % of them to the class, the retrained one {share['retrained']:.0f} %: that much comes from the prompt itself. Clearly above that are NegGrad ({share['neggrad']:.0f} %), VDU ({share['vdu']:.0f} %), SGU's obtuse loss, EraseDiff and Selective Amnesia, and they generate clean ones. Fine-tuning ({share['finetune']:.0f} %), SalUn ({share['salun']:.0f} %) and SGU's orthogonal loss ({share['sgu_orthogonal']:.0f} %) are above it with every seed, but the intervals, which allow for other prompts, still overlap. Signed ({share['signed']:.0f} %), BlindSpot and Redirect vary so much from seed to seed that three seeds do not decide it.",
     holds=[
         sum(max(late) == 0 for late in first.values()) == 3,
         all(0 in first[n] for n in ("sgu_obtuse", "redirect", "blindspot", "finetune")),
@@ -232,10 +232,10 @@ page.say(
 )
 
 # %% [markdown]
-# ```{exercise} The thief has the retained images, too
+# ```{exercise} The attacker has the retained images, too
 # :label: ex-relearning-mix
-# Here the model sees forgotten images and nothing else, so that it also loses the rest. Someone who wants the class back *and* a good model would mix them in. Write that run on the embedded digits, starting from the model that was
-# retrained without the 1: each batch half of 16 forgotten images and half of retained ones. Is the class back sooner or later, and what does the distance say?
+# Here the model sees forgotten images and nothing else, so it also loses the rest. Someone who wants the class back *and* a good model would mix in retained images. Write that run on the embedded digits, starting from the model that was
+# retrained without the 1: half of each batch from 16 forgotten images and half from retained ones. Is the class back sooner or later, and what does the distance show?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -273,7 +273,7 @@ for name, sides in {"forgotten alone": [few], "mixed": [D_g, few]}.items():
     print(f"{name}: UR {ur:.1f} %, distance of the others {rest:.2f}")
 
 # %% [markdown] tags=["solution"]
-# The loss of the retained half holds the rest while the other half teaches the class; with forgotten images alone nothing holds it. Whether that was enough the two numbers say. So the grid above is about how much a model kept, and this about how cheap a theft is.
+# The loss on the retained half preserves the rest while the other half teaches the class; with forgotten images alone nothing preserves it. The two numbers show whether that was enough. So the grid above measures how much a model kept, and this exercise how cheap an attack is.
 #
 # ````{solution-end}
 # ````

@@ -17,8 +17,8 @@
 # (ours-signed-images)=
 # # How far does a minus sign go?
 #
-# The shortest recipe for forgetting is a minus sign: subtract the denoising loss of the forgotten data from that of the retained. It is SISS {cite}`siss` (Alberti, Hasanaliyev, Shah, Ermon, 2025) without its importance sampling; we call it *signed*. On SGU's
-# mixture {ref}`ours-frontier` proves where it leads if the retained data weigh enough. On images no weight is enough, and still short runs look good. When does it break, and is a loss that has a minimum any better?
+# The shortest recipe for forgetting is a minus sign: subtract the denoising loss of the forgotten data from that of the retained data. It is SISS {cite}`siss` (Alberti, Hasanaliyev, Shah, Ermon, 2025) without its importance sampling; we call it *signed*. On SGU's
+# mixture {ref}`ours-frontier` proves where it leads if the retained data have enough weight. On images no weight is enough, yet short runs look good. When does it break, and is a loss with a minimum any better?
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -33,12 +33,12 @@ from companion import plots
 from companion.page import Page
 
 page = Page("ours_signed_on_images", vars())
-often = (5, 10, 20, 50, 100, 200, 500, 1000)  # updates at which a run is looked at
+often = (5, 10, 20, 50, 100, 200, 500, 1000)  # updates at which a run is measured
 every = "ve,vp,ddpm"
 budget = page.budget(
     smoke={"looks": (5, 10), "batch": 8, "n": 40, "sampler": 5, "processes": "ve"},
     laptop={"looks": often, "batch": 32, "n": 1000, "sampler": 20, "processes": every},
-    # no paper has this experiment: ours, of three seeds, and with smaller intervals
+    # no paper has this experiment: ours, with three seeds and smaller intervals
     paper={"looks": often, "batch": 32, "n": 5000, "sampler": 50, "processes": every, "seeds": 3},
 )
 forget = page.parameters["forget"]
@@ -53,8 +53,8 @@ if page.recorded:
     worst = {row[0]: row[3] for row in page.recorded.series["needed"]}
 page.verdict(
     claim="Ours: with a small minus sign a model forgets quickly and keeps the rest; and where a loss has a minimum (*redirect*), nobody has to stop it in time.",
-    found=f"A minimum would need $\\lambda \\ge 10^{{{worst[0.5]:.0f}}}$ already at $\\sigma_t = \\alpha_t / 2$. With $\\lambda$ = 3 and 10 the class is at no look forgotten and the rest kept; after 1,000 updates the error on forgotten images is {min(errors):.0f} to {max(errors):,.0f} times that of a model that answers 0. $\\lambda = 100$ still holds then on VE and VP, redirect on VP alone, plain fine-tuning on all three processes.",
-    verdict="The minus sign breaks, as the condition says. That a minimum saves the choice of the moment is *not* borne out.",
+    found=f"A minimum would need $\\lambda \\ge 10^{{{worst[0.5]:.0f}}}$ already at $\\sigma_t = \\alpha_t / 2$. With $\\lambda$ = 3 and 10 no measurement finds the class forgotten and the rest kept; after 1,000 updates the error on forgotten images is {min(errors):.0f} to {max(errors):,.0f} times that of a model that predicts 0. At that point $\\lambda = 100$ still passes on VE and VP, redirect only on VP, plain fine-tuning on all three processes.",
+    verdict="The minus sign breaks, as the condition predicts. The claim that a minimum makes stopping in time unnecessary is *not* confirmed.",
     rests="Small unconditional models of one digit set, one learning rate.",
     holds=[
         not any(run["window"] for run in small) and min(errors) > 100,
@@ -72,16 +72,16 @@ page.verdict(
 # L = \frac{\lambda L_g - L_f}{\lambda - 1}, \qquad L_i = \E_{x_0 \sim D_i} \lVert z - \epsilon_\theta(x_t, t) \rVert^2 .
 # ```
 #
-# SISS writes the same with all $n$ images in the first term, $k$ of them forgotten, and a factor $s$: $\lambda = (n - k) / (s k)$. At a noisy point $x_t$ both terms together weigh a square by $\lambda\, p_{g,t}(x_t) - p_{f,t}(x_t)$. Where that is negative, the square has a
-# minus sign, and the loss falls for ever as $\epsilon_\theta$ leaves. There is a minimum only if
+# SISS writes the same with all $n$ images in the first term, $k$ of them forgotten, and a factor $s$: $\lambda = (n - k) / (s k)$. At a noisy point $x_t$ both terms together weight a square by $\lambda\, p_{g,t}(x_t) - p_{f,t}(x_t)$. Where that is negative, the square has a
+# minus sign, and the loss falls without bound as $\epsilon_\theta$ diverges. There is a minimum only if
 #
 # ```{math}
 # :label: eq-signed-lambda
 # \lambda \;\ge\; \sup_{t,\,x_t} \frac{p_{f,t}(x_t)}{p_{g,t}(x_t)} .
 # ```
 #
-# A training set is finite, so $p_{f,t}$ and $p_{g,t}$ are mixtures of one Gaussian for each image, and their ratio can be computed exactly. Here it is at noisy forgotten images, the places that the second term looks at. It depends on
-# $\sigma_t / \alpha_t$ alone: all processes meet the same numbers.
+# A training set is finite, so $p_{f,t}$ and $p_{g,t}$ are mixtures with one Gaussian per image, and their ratio can be computed exactly. Here it is at noisy forgotten images, where the second term is evaluated. It depends only on
+# $\sigma_t / \alpha_t$, so all processes have the same numbers.
 
 # %%
 import math
@@ -96,7 +96,7 @@ from paperlib.unlearning.empirical import log_ratio
 
 
 def needed():
-    """sigma / alpha, then log10 of p_f,t / p_g,t: its median, 90 % and the largest."""
+    """Yield sigma / alpha, then log10 of p_f,t / p_g,t: its median, 90 % quantile and maximum."""
     process, quantiles = VE(), torch.tensor([0.5, 0.9, 1.0])
     draw = torch.Generator().manual_seed(page.seeds[0])
     D_g, D_f = (model_input(side.images, draw) for side in split(sets.load("digits"), forget))
@@ -108,13 +108,13 @@ def needed():
 
 
 # %% [markdown]
-# ## A run that is watched
+# ## Watching a run
 #
-# The base models are unconditional: one for each process, trained alike. Each run is looked at on its way: UR, the share of its images that the classifier takes for the forgotten class; how far the *other* images are from real retained ones, as a
-# Fréchet distance in the classifier's features; and the error $L_i$ on test images, a pixel. We call the class forgotten while UR is at most a third of the base model's, and the rest kept while the distance is at most 1.5 times the base model's.
+# The base models are unconditional: one for each process, trained alike. Each run is measured along the way: UR, the share of its images that the classifier takes for the forgotten class; how far the *other* images are from real retained ones, as a
+# Fréchet distance in the classifier's features; and the error $L_i$ on test images, per pixel. We call the class forgotten while UR is at most a third of the base model's, and the rest kept while the distance is at most 1.5 times the base model's.
 #
-# Beside the signed loss stands *redirect* ({py:mod}`paperlib.unlearning.redirect`): at the same noisy forgotten images it asks for the noise that leads there from *retained* images, $\epsilon^*$, a posterior mean over a random batch of them. Its second term is that of
-# ReTrack {cite}`retrack` (Shi, Jin, Zhang, Gu, 2025), which takes the $k$ nearest images instead. It is a sum of squares, so there is a minimum, the score of the retained data, and nothing to run away to.
+# The alternative to the signed loss is *redirect* ({py:mod}`paperlib.unlearning.redirect`): at the same noisy forgotten images its target is the noise that leads there from *retained* images, $\epsilon^*$, a posterior mean over a random batch of them. Its second term is that of
+# ReTrack {cite}`retrack` (Shi, Jin, Zhang, Gu, 2025), which takes the $k$ nearest images instead. The loss is a sum of squares, so it has a minimum, the score of the retained data, and no direction in which to diverge.
 #
 # ```{math}
 # :label: eq-redirect-images
@@ -124,8 +124,8 @@ def needed():
 # \end{aligned}
 # ```
 #
-# Gradients are clipped to a norm of 1 for all, as in {py:mod}`paperlib.training`: that slows a runaway down, and does not end it. (The code of SISS scales the second gradient to a fixed share of the first, 10 % by recommendation.) *Fine-tuning* on retained
-# images alone says what the rest costs.
+# Gradients are clipped to a norm of 1 for all, as in {py:mod}`paperlib.training`: that slows divergence down but does not stop it. (The code of SISS scales the second gradient to a fixed share of the first, with 10 % recommended.) *Fine-tuning* on retained
+# images alone shows what happens without a forgetting term.
 
 # %%
 from companion.comparison.courses import Course, course
@@ -137,7 +137,7 @@ common |= {"batch_size": budget.batch, "evaluations": budget.sampler}
 
 
 def runs():
-    """Every run by seed, process and label; each is computed once and then stored."""
+    """Yield every run by seed, process and label; each is computed once and then stored."""
     for seed in page.seeds:
         for process in budget.processes.split(","):
             for label, (method, own) in methods.items():
@@ -152,7 +152,7 @@ from companion.rows import row
 
 
 def rows():
-    """UR and distance at the last look of each run."""
+    """Yield UR and distance at the end of each run."""
     for seed, process, label, entry in runs():
         (method, own), last = methods[label], looks(entry)[-1]
         facts = own | {"dataset": "digits", "process": process, "forget": forget}
@@ -167,7 +167,7 @@ def rows():
 
 # %%
 def curves():
-    """What is drawn and told below: every look of every run."""
+    """Return all measurements of every run, for the figures and sentences below."""
     found = [
         {"process": process, "method": label, "seed": seed, "window": window(looks(entry))}
         | {"looks": without_gaps(looks(entry)), "stopped": stopped(entry)}
@@ -182,7 +182,7 @@ def names():
 
 
 def sheets():
-    """Of the first seed and process: the base model's images, and every run's last ones."""
+    """Lay out the base model's images and every run's last ones, for the first seed and process."""
     drawn = [images(entry) for _, (*_, entry) in zip(methods, runs())]
     last = [drawn[0][0], *(one[-1] for one in drawn)]
     return {"last": plots.contact_sheet(dict(zip(names(), last)), scale=3)}
@@ -193,14 +193,14 @@ result = page.measure(rows, series=curves, images=sheets, by=["lam"])
 # %% [markdown]
 # ## The figures
 
-# %% mystnb={"figure": {"caption": "What each look saw, with 95 % intervals over images. Dotted: the bounds of forgotten and of kept; a cross: the run ended there, its loss was no number. {run}.", "name": "fig-signed-courses"}, "image": {"alt": "UR, distance and loss against updates", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "The measurements along each run, with 95 % intervals over images. Dotted: the bounds of forgotten and of kept; a cross: the run ended there because its loss was not a number. {run}.", "name": "fig-signed-courses"}, "image": {"alt": "UR, distance and loss against updates", "width": "720px"}} tags=["key"]
 page.figure(plots.course_curves)
 
-# %% mystnb={"figure": {"caption": "The weight that the retained data would need at noisy forgotten images, for the loss to have a minimum: median, 90 % and largest of the ratio of both densities. Dashed: the weights of this page. {run}.", "name": "fig-signed-needed"}, "image": {"alt": "The needed weight against the noise level", "width": "560px"}}
+# %% mystnb={"figure": {"caption": "The weight that the retained data would need at noisy forgotten images for the loss to have a minimum: median, 90 % quantile and maximum of the ratio of both densities. Dashed: the weights of this page. {run}.", "name": "fig-signed-needed"}, "image": {"alt": "The needed weight against the noise level", "width": "560px"}}
 page.figure(plots.needed_weight)
 
 
-# %% mystnb={"figure": {"caption": "Ten images of each model at its last look, from the same noise. {run}.", "name": "fig-signed-images"}, "image": {"alt": "Images before and at the end of every run", "width": "560px"}}
+# %% mystnb={"figure": {"caption": "Ten images of each model at the end of its run, from the same noise. {run}.", "name": "fig-signed-images"}, "image": {"alt": "Images before and at the end of every run", "width": "560px"}}
 def named(record):
     return [f"{record.series['process'].upper()}, {row}" for row in record.series["rows"]]
 
@@ -211,7 +211,7 @@ page.picture("last", named)
 page.show(plots.courses_table)
 
 # %% [markdown]
-# *Error*: $L_f$ on test images, a pixel; a model that answers 0 has 1. *Distance*: at the end, in that of the base model.
+# *Error*: $L_f$ on test images, per pixel; a model that predicts 0 has 1. *Distance*: at the end, relative to the base model's.
 #
 # ## What to notice
 
@@ -223,12 +223,12 @@ redirect, alone = last["redirect"], last["fine-tuning"]
 broken = small["L_f"] + last["signed, λ = 10"]["L_f"]
 most = {noise: largest for noise, _, _, largest in result.series["needed"]}
 page.say(
-    f"**No weight that one would write down is enough.** At $\\sigma_t / \\alpha_t = 0.05$ the largest ratio is $10^{{{most[0.05]:.0f}}}$, and at 0.5 still $10^{{{most[0.5]:.0f}}}$. $\\lambda$ = 3, 10 and 100 are enough from a noise of 10, 5 and 2 on, where hardly anything of a digit is left. Below, the loss has no minimum.",
-    f"**$\\lambda$ = 3 and 10 break, on every process.** UR falls to a third within 100 updates, but at no look is the rest kept as well. At the end the error on forgotten images is {min(broken):.0f} to {max(broken):,.0f}. Such a model does not know less about them: it says something definite and wrong, in ever larger numbers. With $\\lambda = 3$ on DDPM UR even rises again, to {small['ur'][2]:.1f} %, above the {small['before'][2]:.1f} % before.",
+    f"**No reasonable weight is enough.** At $\\sigma_t / \\alpha_t = 0.05$ the largest ratio is $10^{{{most[0.05]:.0f}}}$, and at 0.5 still $10^{{{most[0.5]:.0f}}}$. $\\lambda$ = 3, 10 and 100 are enough from a noise level of 10, 5 and 2 on, where hardly anything of a digit is left. Below that, the loss has no minimum.",
+    f"**$\\lambda$ = 3 and 10 break, on every process.** UR falls to a third within 100 updates, but at no measurement is the rest kept as well. At the end the error on forgotten images is {min(broken):.0f} to {max(broken):,.0f}. Such a model does not know less about them: it predicts something definite and wrong, in ever larger numbers. With $\\lambda = 3$ on DDPM UR even rises again, to {small['ur'][2]:.1f} %, above the {small['before'][2]:.1f} % before.",
     f"**$\\lambda = 100$ has no minimum either; 1,000 updates are too few to show it.** Its error on forgotten images ends at {min(large['L_f']):.2f} to {max(large['L_f']):.2f}, and both halves of the rule hold at 500 updates on all three processes. What protects it is the learning rate and the length of the run, not the loss.",
-    f"**Redirect forgets first and shakes the rest.** Five updates bring UR below a third on all three. The distance then rises to as much as {max(redirect['farthest']):.1f} times the base model's (fine-tuning: {max(alone['farthest']):.1f}), and it comes and goes: both halves of the rule hold at no look on VE, at 200 updates alone on DDPM, at 50, 500 and 1,000 on VP. A minimum says where a run ends, not how it gets there. Whoever stops redirect has to look as well.",
-    f"**Fine-tuning alone passes at the last look on all three.** A small network without reminders forgets, and a third of the UR before is a low bar: fine-tuning ends at {min(alone['ur']):.1f} to {max(alone['ur']):.1f} %, redirect at {min(redirect['ur']):.1f} to {max(redirect['ur']):.1f} %.",
-    "**What will differ elsewhere** is when each run passes: this is one seed, one class, one learning rate, images of 64 pixels, and distances with wide intervals. That the condition cannot be met will not.",
+    f"**Redirect forgets first and disturbs the rest.** Five updates bring UR below a third on all three. The distance then rises to as much as {max(redirect['farthest']):.1f} times the base model's (fine-tuning: {max(alone['farthest']):.1f}), and it fluctuates: both halves of the rule hold at no measurement on VE, only at 200 updates on DDPM, and at 50, 500 and 1,000 on VP. A minimum says where a run ends, not how it gets there. With redirect, too, someone has to measure before stopping.",
+    f"**Fine-tuning alone passes at the end on all three.** A small network without reminders forgets, and a third of the UR before is a low bar: fine-tuning ends at {min(alone['ur']):.1f} to {max(alone['ur']):.1f} %, redirect at {min(redirect['ur']):.1f} to {max(redirect['ur']):.1f} %.",
+    "**What will differ elsewhere** is when each run passes: this is one seed, one class, one learning rate, images of 64 pixels, and distances with wide intervals. What will not differ is that the condition cannot be met.",
     holds=[
         [min(noise for noise in most if most[noise] <= math.log10(lam)) for lam in (3, 10, 100)]
         == [10, 5, 2],
@@ -243,8 +243,8 @@ page.say(
 # %% [markdown]
 # ```{exercise} A minus sign with a floor
 # :label: ex-hinge
-# The second term runs away because nothing tells it that enough is enough. Give it a floor: $L = L_g + w \max(b - L_f, 0)$, which stops pushing once the error on forgotten images is $b$. Which $b$ is natural? Write the objective as
-# `paperlib.training.Training` takes it, run it, and look where $L_f$ ends. Is this model any better than one that was pushed too far?
+# The second term diverges because nothing stops it. Give it a floor: $L = L_g + w \max(b - L_f, 0)$, which stops pushing once the error on forgotten images is $b$. Which $b$ is natural? Write the objective as
+# `paperlib.training.Training` takes it, run it, and see where $L_f$ ends. Is this model any better than one that was pushed too far?
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -262,7 +262,7 @@ from paperlib.training import Training
 base = bases.BASES[f"digits-{budget.processes.split(',')[0]}"]
 train = split(sets.load("digits"), forget)
 keep, remove = (bases.examples(base, side) for side in train)
-pixels, floor, w = 64, 1.0, 0.3  # a model that answers 0 errs by 1 a pixel
+pixels, floor, w = 64, 1.0, 0.3  # a model that predicts 0 has an error of 1 per pixel
 
 
 def hinge(model, generator, index):
@@ -281,7 +281,7 @@ if page.computes:  # not with profile "recorded"
             print(step.index, {name: round(step.losses[name], 3) for name in ("L_g", "L_f")})
 
 # %% [markdown] tags=["solution"]
-# $b = 1$ a pixel is the error of a model that answers 0 and so knows nothing. The loss has a minimum now, and the run ends near the floor instead of leaving it behind. But an error says how wrong the model is and not what it draws: $b$ fixes the
+# $b = 1$ per pixel is the error of a model that predicts 0 and so knows nothing. The loss now has a minimum, and the run ends near the floor instead of leaving it behind. But an error says how wrong the model is, not what it samples: $b$ fixes the
 # length of the mistake and leaves its direction open. *redirect* fixes both.
 #
 # ````{solution-end}
