@@ -126,3 +126,5 @@ def test_what_the_encoders_say_is_computed_once_for_every_method_and_order_of_pr
     assert torch.equal(first.mean, again.mean) and first.prompts == again.prompts
     with pytest.raises(pytest.fail.Exception):
         latent_runs.precomputed(tiny_pipeline(), images + 1, ["a church", "a tench"])
+    with pytest.raises(pytest.fail.Exception):
+        latent_runs.precomputed(tiny_pipeline(1), images, ["a church", "a tench"])

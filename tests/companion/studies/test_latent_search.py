@@ -96,6 +96,9 @@ def test_a_row_takes_what_was_found_for_its_class_or_else_for_another(tried, tmp
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "captioned-vp-forget-ring.json").write_text(found.model_dump_json())
     assert isinstance(uncached("disc"), Search)
+    own = found.model_copy(update={"forget": "star"})
+    (tmp_path / "prompts" / "captioned-vp-forget-star.json").write_text(own.model_dump_json())
+    assert [uncached(forget).forget for forget in ("ring", "star")] == ["ring", "star"]
     assert module.settings_of("salun", "disc") == {"lr": 4e-3, **METHODS["salun"].fixed}
     assert module.settings_of("esd_x", "ring")["lr"] == METHODS["esd_x"].rates[0]
     wanted = module.asked("erasediff", "ring", settings=module.settings_of("erasediff", "ring"), **AMOUNTS)
