@@ -1,4 +1,4 @@
-"""The book's page about the committed models, made from their cards."""
+"""The book's page about the committed models, generated from their cards."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +9,13 @@ from paperlib.data import captions, shapes
 
 __all__ = ["models_page"]
 
-SHOWN = (0.1, 0.5, 1.0, 2.0, 5.0)  # noise levels of the table of noisy classifiers
+SHOWN = (0.1, 0.5, 1.0, 2.0, 5.0)  # noise levels in the table of noisy classifiers
 
 INTRODUCTION = """\
 # The committed models
 
-Pages start from these. Each is a file of the repository's `checkpoints/`, in fp16, with a card beside it: data, budget,
-commit, machine. What is said of a model here was measured after rounding.
+The pages start from these models. Each is an fp16 file in the repository's `checkpoints/`, with a card beside it: data,
+budget, commit, machine. Everything reported about a model here was measured after rounding.
 
 `companion.classifiers.classifier("mnist")` and `companion.bases.load("mnist-ve")` load one;
 `python -m companion classifier mnist` and `python -m companion campaign --only mnist-ve` train it again.
@@ -24,8 +24,8 @@ commit, machine. What is said of a model here was measured after rounding.
 CLASSIFIERS = """\
 ## Classifiers
 
-They say what a sample shows. Accuracy is on held-out real images; of the avatars, an attribute each. No ratio of
-forgotten samples means more than the row of its class allows: the card has the whole confusion matrix.
+The classifiers decide what a sample shows. Accuracy is on held-out real images; for the avatars, per attribute. An
+unlearning ratio is only as reliable as the classifier is on that class: the card has the whole confusion matrix.
 
 """
 
@@ -33,29 +33,29 @@ NOISY = """\
 
 ## Classifiers of noisy images
 
-They say which class a noisy image $x_t$ came from, for {ref}`ours-negation`. One serves every process, since it is
-given $x_t / \\alpha_t$ and $\\sigma_t / \\alpha_t$; `python -m companion noisy-classifier NAME` trains it again.
-Accuracy is on test images at several $\\sigma_t / \\alpha_t$; in brackets, the temperature by which its logits would be
-divided: near 1, it is as sure as it should be. The card has more levels.
+For {ref}`ours-negation`, these predict the class that a noisy image $x_t$ came from. One classifier serves every
+process, since its inputs are $x_t / \\alpha_t$ and $\\sigma_t / \\alpha_t$; `python -m companion noisy-classifier NAME`
+trains it again. Accuracy is on test images at several $\\sigma_t / \\alpha_t$; in brackets, the temperature that would
+calibrate its logits: near 1, it is well calibrated. The card has more levels.
 
 """
 
 BASES = """\
 ## Base models
 
-The models that forget, and the twins that have never seen what is to be forgotten. The classifier's look at {n} samples
-is a first one: confidence, and the smallest and largest share of a class. It says little of quality and nothing of
-variety. Hours are by the clock, on machines that had other work beside; `--plan` estimates an idle one's.
+These are the models that forget, and their twins, which were trained without the data to forget. As a first check, the
+classifier's look at {n} samples: its confidence, and the smallest and largest share of a class. This says little about
+quality and nothing about variety. Hours are wall-clock time on busy machines; `--plan` estimates them for an idle one.
 
 """
 
 CLASSES = """
 ## Conditional models: is the class there?
 
-Can a model forget what it does not draw? Of a conditional model each class was asked for, with the same noise for every
-weight of guidance. *As asked* is the share of samples in which the classifier sees the class that was asked for. A
-class is *there*, so that unlearning it means something, if at least twice as many of its samples show it as show any
-other.
+A model can forget only what it can generate. Each conditional model was asked for each class, with the same noise for
+every guidance weight. *As asked* is the share of samples in which the classifier sees the requested class. A class is
+*there*, so that unlearning it is meaningful, if at least twice as many of its samples show it as show any other
+class.
 
 """
 
@@ -64,10 +64,10 @@ EVALUATIONS = """\
 ## Base models, measured
 
 Quality, variety and likelihood of the models above, by `python -m companion campaign --only NAME-evaluation`; the
-card has every setting. {protocol} In brackets: 95 % for other samples of the same model, or other test images. A
-distance is FID only in Inception's features; *perfect* is what a perfect model would get from as many samples. What is
-marked *u-* is of a twin, against images without what it has never seen. {{ref}}`foundations-measuring` says what each
-measure sees, and what fools it.
+card has every setting. {protocol} In brackets: 95 % intervals over other samples of the same model, or other test
+images. A distance is FID only with Inception features; *perfect* is what a perfect model would get with as many
+samples. *u-* marks twins, which are compared with images without the data they have never seen.
+{{ref}}`foundations-measuring` explains what each measure detects and what fools it.
 
 """
 
@@ -75,16 +75,16 @@ WORDS = """\
 
 ## Text to image
 
-The model of {{ref}}`compare-prompts`: captioned shapes at 12 x 12, heard through cross-attention; `python -m companion
-captioned` trains it again. In the columns of words: of {n} images, two of each class in each colour, drawn with
-{evaluations} evaluations of {sampler} under guidance {guidance:g}, the share in which the classifier of shapes sees the
-class that was asked for.
+The model of {{ref}}`compare-prompts`: captioned shapes at 12 x 12, with the caption entering through cross-attention;
+`python -m companion captioned` trains it again. The columns for the kinds of words give the share of {n} images in
+which the classifier of shapes sees the requested class: two of each class in each colour, sampled with {evaluations}
+evaluations of {sampler} under guidance {guidance:g}.
 
 """
 
 
 def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") -> str:
-    """MyST Markdown about every checkpoint in ``folder``; its grids of samples are looked for in ``pictures``."""
+    """Return MyST Markdown about every checkpoint in ``folder``; links to grids of samples point to ``pictures``."""
     cards = {file.stem: checkpoints.card(file.stem, folder) for file in sorted(folder.glob("*.json"))}
     classifiers = {name: card for name, card in cards.items() if card and "accuracy" in card}
     bases = {name: card for name, card in cards.items() if card and "base" in card}
@@ -103,7 +103,7 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
             head = ("model", "samples of each", "guidance", "as asked", "there", "not there")
             text += CLASSES + _table(head, (row for name, found in asked.items() for row in _classes(name, found)))
         text += "".join(
-            f"\n```{{figure}} {pictures}/{name}.png\n:width: 60%\n\nSamples of `{name}`, not chosen.\n```\n"
+            f"\n```{{figure}} {pictures}/{name}.png\n:width: 60%\n\nSamples of `{name}`, not selected.\n```\n"
             for name in bases
             if (folder / f"{name}.png").is_file()
         )
@@ -117,12 +117,12 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
 
 
 def _current(card: dict[str, Any], what: str = "evaluation") -> bool:
-    """Whether a card has measures, and of the checkpoint that it is the card of."""
+    """Whether a card has measures that belong to its own checkpoint."""
     return card.get(what, {}).get("sha256", "") == card["sha256"]
 
 
 def _protocol(measured: dict[str, dict[str, Any]]) -> str:
-    """In words, what the models' protocols agree in; where they differ, each with the models that it is of."""
+    """Describe the models' common protocol in words; if protocols differ, each with its models."""
     words: dict[str, list[str]] = {}
     for name, one in measured.items():
         p = one["protocol"]
@@ -137,7 +137,7 @@ def _protocol(measured: dict[str, dict[str, Any]]) -> str:
 
 
 def _measures(measured: dict[str, dict[str, Any]]) -> str:
-    """A row a model, a column a measure; a twin's stand in the columns of the others."""
+    """Return a table with a row per model and a column per measure; twins share the columns of the others."""
     rows: dict[str, dict[str, str]] = {}
     for name, one in measured.items():
         for found in one["results"]:

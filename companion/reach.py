@@ -1,8 +1,8 @@
-"""Which printed cell is reached by which page, with which parameters, and what that needs: the book's page about it.
+"""Which page reaches which printed cell, with which parameters and requirements: the book's page about it.
 
-What a page reaches is not asserted but seen: its cells run at ``paper`` up to its measurement, every measure answers
-without computing, and the rows are joined with the printed cells by the facts that they have. ``python -m companion
-reach`` keeps that in ``results/reach.json``, and a test does it again.
+What a page reaches is found by running it: its cells run at ``paper`` up to the measurement, every measure returns
+without computing, and the rows are joined with the printed cells on their facts. ``python -m companion reach`` keeps
+the result in ``results/reach.json``, and a test checks it.
 """
 
 import json
@@ -23,12 +23,12 @@ WITHOUT_A_PAGE: tuple[str, ...] = ()
 INTRODUCTION = """\
 # What can be reached
 
-A line for each number that the papers print of models of images: the page that measures it with `PROFILE=paper`, the
-parameters that it takes (none: the page's own), and what has to be at hand. `make book PROFILE=paper PLAN=yes` says
-what it costs, and what is at hand here.
+Each line is a number that the papers print for an image model: the page that measures it with `PROFILE=paper`, the
+parameters to pass (none: the page's defaults), and what is needed. `make book PROFILE=paper PLAN=yes` says what it
+costs and what is already available on your machine.
 
-Data sets: `python -m paperlib.data NAME`. Base models: `python -m companion campaign --only NAME`, or with weights of
-others `python -m companion weights NAME SOURCE`. Classifiers that are not committed:
+Data sets: `python -m paperlib.data NAME`. Base models: `python -m companion campaign --only NAME`, or
+`python -m companion weights NAME SOURCE` for public weights. Classifiers that are not committed:
 `python -m companion classifier NAME`.
 
 """
@@ -45,7 +45,7 @@ def on_pixels(claim: Claim) -> bool:
 
 
 def reached() -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """By a printed cell's id, as the committed file has it: the page and its parameters."""
+    """Map each printed cell's id to its page and parameters, from the committed file."""
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for one in json.loads(FILE.read_text(encoding="utf-8")):
         for cell in one["cells"]:
@@ -54,7 +54,7 @@ def reached() -> dict[str, tuple[str, Mapping[str, Any]]]:
 
 
 def needs(claim: Claim) -> list[str]:
-    """What has to be at hand for a printed cell: data, the paper's base model and its twin, weights of others."""
+    """List what a printed cell needs: data, the paper's base model and its twin, public weights."""
     if claim.process == "sd14":
         judges = {"ua": ["ResNet-50 of ImageNet"], "clip_score": ["CLIP"]}.get(claim.metric, ["FID's Inception"])
         own = [claim.dataset] if claim.dataset == "imagenette" else ["COCO's prompts and statistics"]
@@ -71,7 +71,7 @@ def needs(claim: Claim) -> list[str]:
 
 
 def _lines() -> Iterator[tuple[str, str]]:
-    """(table, its line) of every cell of a model of images."""
+    """Yield (table, line) for every cell of an image model."""
     known = reached()
     for claim in load().values():
         if not on_images(claim):
@@ -86,7 +86,7 @@ def _lines() -> Iterator[tuple[str, str]]:
 
 
 def reach_page() -> str:
-    """The book's page, MyST Markdown."""
+    """Return the book's page as MyST Markdown."""
     text, last = INTRODUCTION, ""
     for table, line in _lines():
         if table != last:

@@ -1,8 +1,8 @@
 """The scorecard: every printed number of the three papers with its verdict, from the claims and ``results/`` alone.
 
-The book's home page has its summary, a row for each table and figure; the page *Scorecard* has every number with the
-verdict's reason, the page and the record that it rests on, and the command that makes the record again. Both are made
-when the book is built, so that a new record changes them and nothing else has to.
+The book's home page has a summary with a row for each table and figure; the page *Scorecard* has every number with the
+reason for its verdict, its page and record, and the command that makes the record again. Both are generated when the
+book is built, so a new record updates them without further edits.
 """
 
 import html
@@ -33,12 +33,12 @@ PAPERS = {"sgu": "SGU", "vdu": "VDU", "erasediff": "EraseDiff"}
 
 @dataclass(frozen=True)
 class Cell:
-    """A printed number, what was measured, and what to think of it."""
+    """A printed number, what was measured, and the verdict."""
 
     claim: Claim
     verdict: Verdict
     value: Any = None  # the record's value; None where it was not run
-    record: Record | None = None  # that tells of it, be it that it was not run
+    record: Record | None = None  # the record that mentions it, even if only as not run
 
     @property
     def paper(self) -> str:
@@ -47,7 +47,7 @@ class Cell:
 
 
 def records(folder: Path = RESULTS) -> list[Record]:
-    """Every page's record, ``paper`` before ``laptop`` where it has both."""
+    """Return every page's record; ``paper``'s if a page also has ``laptop``'s."""
     found: dict[str, Record] = {}
     for profile in ("paper", "laptop"):
         for file in sorted((folder / profile).glob("*.json")):
@@ -56,7 +56,7 @@ def records(folder: Path = RESULTS) -> list[Record]:
 
 
 def cells(folder: Path = RESULTS) -> list[Cell]:
-    """Every printed number, in the papers' order."""
+    """Return every printed number, in the papers' order."""
     told: dict[str, tuple[Any, Record]] = {}
     for record in records(folder):
         for value in record.values:
@@ -71,7 +71,7 @@ def cells(folder: Path = RESULTS) -> list[Cell]:
 
 
 def command(record: Record) -> str:
-    """What makes the record again: the page with its own parameters, where they are not the defaults."""
+    """Return the command that makes the record again, with every parameter that differs from the page's default."""
     own = defaults(record.page)
     seeds = sorted({seed for value in record.values if hasattr(value, "value") for seed in value.seeds})
     parameters = record.parameters | ({"seeds": ",".join(map(str, seeds))} if "seeds" in own else {})
@@ -81,7 +81,7 @@ def command(record: Record) -> str:
 
 
 def summary_table(every: Sequence[Cell]) -> str:
-    """HTML: a row for each table and figure, and how many of its printed numbers have come out how."""
+    """Return an HTML table: for each table and figure, how many of its printed numbers have which verdict."""
     rows, ways = [], reached()
     for paper, title in PAPERS.items():
         for source, several in _by_source(cell for cell in every if cell.paper == paper).items():
@@ -116,15 +116,15 @@ INTRODUCTION = """\
 (scorecard)=
 # Scorecard
 
-Every number that the three papers print, {printed} of them: what was measured, the verdict with its reason, the page
-and the record that it rests on, and the command that makes the record again. *Another protocol* means that our network,
-updates or settings decide the number and are not the paper's; *cannot be*, that an argument rules the number out;
-{{doc}}`reading` has the rules. {measured} are measured: {words}.
+This page lists all {printed} numbers that the three papers print, with our measurement, the verdict and its reason, the
+page and record behind it, and the command that makes the record again. *Another protocol* means that the number depends
+on our network, updates or settings, which differ from the paper's; *cannot be*, that an argument rules the number out;
+{{doc}}`reading` has the rules. We measured {measured} of them: {words}.
 """
 
 
 def scorecard_page(every: Sequence[Cell]) -> str:
-    """MyST Markdown with every printed number, and every figure."""
+    """Return MyST Markdown with every printed number and every figure."""
     count = Counter(cell.verdict.word for cell in every if cell.value is not None)
     words = ", ".join(f"{count[word]} {word}" for word in WORDS if count[word])
     text = [INTRODUCTION.format(printed=len(every), measured=count.total(), words=words)]
