@@ -41,9 +41,7 @@ class Resumable:
             saved = torch.load(file, map_location="cpu", weights_only=True)
             run.load_state_dict(saved["training"])
             self.curve, self._sum = [tuple(point) for point in saved["curve"]], saved["sum"]
-            self._since = saved.get(
-                "since", run.index - run.index % self.window
-            )  # older snapshots: the start of the window
+            self._since = saved.get("since", run.index - run.index % self.window)  # older snapshots: its start
 
     @property
     def finished(self) -> bool:

@@ -1,1 +1,1 @@
-"""The long runs, in the order of their worth: base models, what they are worth, and the comparison's seeds."""
+"""The long runs, the most useful first: base models, their evaluations, and the comparison's seeds."""

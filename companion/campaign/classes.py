@@ -1,7 +1,7 @@
-"""Which classes a conditional base model has: what the classifier sees where each of them was asked for.
+"""Which classes a conditional base model has learned: what the classifier sees in samples of each class.
 
-A model in which a class is not there cannot forget it, and every number about unlearning it would be about nothing. A
-class *is there* if among the samples that were asked to show it, at least twice as many show it as show any other one.
+A model that lacks a class cannot forget it, and every number about unlearning it would be meaningless. A class *is
+there* if, among the samples conditioned on it, at least twice as many show it as show any other class.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from paperlib.guidance import Guided
 __all__ = ["ClassCheck", "EACH", "GUIDANCE", "seen", "there"]
 
 GUIDANCE = (0.0, 1.0, 2.0)
-EACH = 50  # samples of every class
+EACH = 50  # samples per class
 
 
 def seen(images: Tensor, asked: Tensor, dataset: str, classes: int) -> Tensor:
-    """Counts [K, K] of the class that was asked for (row) and the one that the classifier sees (column)."""
+    """Count the requested class (rows) against the class that the classifier sees (columns), [K, K]."""
     found = classifiers.predict(classifiers.classifier(dataset), images).argmax(1)
     return torch.bincount(asked * classes + found, minlength=classes**2).reshape(classes, classes)
 
 
 def there(counts: Tensor) -> Tensor:
-    """Which classes are there, bool [K]."""
+    """Return which classes are there, bool [K]."""
     own = counts.diagonal()
     others = counts.masked_fill(torch.eye(len(counts), dtype=torch.bool), 0)
     return own >= (2 * others.amax(1)).clamp(min=1)
@@ -37,16 +37,16 @@ def there(counts: Tensor) -> Tensor:
 
 @dataclass
 class ClassCheck(BaseStep):
-    """The check of one conditional base model as a run of the campaign; what it finds goes to the model's card."""
+    """The check of one conditional base model as a run of the campaign; the result goes to the model's card."""
 
     what = "classes"
 
     def minutes(self) -> float:
-        """Unknown before it is tried; five evaluations for each of the sample check's one."""
+        """A rough guess: five evaluations for each one of the sample check."""
         return 6.0
 
     def work(self) -> None:
-        """Draw with every weight of guidance, look, and write."""
+        """Sample with every guidance weight, classify, and write the result."""
         model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
         names, found = bases.images(self.base.dataset, "test").classes, []
         asked = torch.arange(EACH * len(names)) % len(names)

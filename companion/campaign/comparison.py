@@ -1,6 +1,6 @@
-"""The comparison's runs as runs of the campaign: each entrant with each seed, trained and measured into the store.
+"""The comparison's runs as runs of the campaign: each entrant with each seed, trained, measured and stored.
 
-The comparison pages then find them there; their ``seeds`` parameter says which they take.
+The comparison pages then find them in the store; their ``seeds`` parameter says which ones they use.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from companion.store import Store
 __all__ = ["SEEDS", "BenchRun", "bench_runs"]
 
 SEEDS = (0, 1, 2)  # an ordering needs three
-MINUTES = 5.0  # of an MNIST entrant on one of two idle CPU cores
+MINUTES = 5.0  # for an MNIST entrant on one of two idle CPU cores
 
 
 @dataclass
@@ -39,11 +39,11 @@ class BenchRun(Step):
 
     @property
     def bench(self) -> Bench:
-        """MNIST's, as the pages have it by default."""
+        """The MNIST bench, which is the pages' default."""
         return Bench.of("laptop", dataset="mnist", process="ddpm", forget="1")
 
     def left(self) -> float:
-        """1 until the run is in the store of this machine."""
+        """1 until the run is in this machine's store, then 0."""
         return 0.0 if done(self.store, wanted(self.bench, self.entrant, self.seed)) else 1.0
 
     def minutes(self) -> float:
@@ -58,7 +58,7 @@ class BenchRun(Step):
 
 
 def bench_runs(device: torch.device, folder: Path) -> list[BenchRun]:
-    """Every entrant, seed by seed, where the base model is there and its data are."""
+    """Return every entrant, seed by seed, if the base model and its data are available."""
     if not checkpoints.card("mnist-ddpm", folder):
         return []
     return [BenchRun(name, seed) for seed in SEEDS for name in ENTRANTS]

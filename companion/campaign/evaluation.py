@@ -1,4 +1,4 @@
-"""The evaluation of one base model as a run of the campaign; what it finds goes to the model's card."""
+"""The evaluation of one base model as a run of the campaign; the results go to the model's card."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from companion.machine import say
 
 __all__ = ["BaseEvaluation", "protocol"]
 
-# Estimates for two idle CPU cores: FID's network sees 15 images/s there, 5,000 samples of each model and, once for a
-# set, its 10,000 reference images; a model of MNIST draws some 25 images/s.
+# Estimates for two idle CPU cores: FID's network processes 15 images/s, for 5,000 samples of each model and, once per
+# set, 10,000 reference images; an MNIST model generates some 25 images/s.
 MINUTES = {"digits": 2.0, "shapes": 5.0, "avatars": 12.0, "mnist": 25.0, "cifar10": 90.0}
 
 
 def protocol(base: Base) -> Protocol:
-    """How a base model is measured: FID, precision and recall in Inception's features, and likelihood.
+    """Return the protocol of a base model: FID, precision and recall in Inception's features, and likelihood.
 
-    The digits have 8 x 8 pixels: in Inception's eyes, 37 times as wide, they are no images, and the drawn sets are not
-    what it was trained for: their distance is that in the classifier's features. A twin that has never seen some
-    classes is compared with images without them, and its UR is what retraining gets.
+    Inception was not trained for the synthetic sets, nor for digits of 8 x 8 pixels enlarged 37 times; their distance
+    uses the classifier's features. A twin that never saw some classes is compared with images without them, and its UR
+    is what retraining achieves.
     """
     small, twin = base.dataset not in ("mnist", "cifar10"), "u-" if base.unseen else ""
     metrics = [f"{twin}fid"] * (not small) + [f"{twin}frechet", f"{twin}precision-recall", "nll"]
@@ -35,9 +35,9 @@ class BaseEvaluation(BaseStep):
     what = "evaluation"
 
     def left(self) -> float:
-        """1 until the card has these measures of the checkpoint that it is the card of, by this protocol."""
+        """1 until the card has these measures of its checkpoint, by this protocol; then 0."""
         found = self.card.get("evaluation", {})
-        measured = Protocol.model_validate(found["protocol"]) if found else None  # what is new since is as it was
+        measured = Protocol.model_validate(found["protocol"]) if found else None  # newer settings take their defaults
         return super().left() if measured == protocol(self.base) else 1.0
 
     def minutes(self) -> float:
@@ -45,7 +45,7 @@ class BaseEvaluation(BaseStep):
         return MINUTES.get(self.base.dataset, 240.0)
 
     def work(self) -> None:
-        """Measure and write. What was stopped goes on from the store."""
+        """Measure and write; an interrupted run resumes from the store."""
         subject = prepare(self.base.name, protocol(self.base), device=self.device, folder=self.folder)
         found = evaluate(subject, say)
         facts = found.model_dump(mode="json", by_alias=True)

@@ -1,12 +1,12 @@
-"""The recorded runs, in the order of their worth: ``python -m companion campaign --minutes 50``.
+"""The recorded runs, the most useful first: ``python -m companion campaign --minutes 50``.
 
-It goes on where it was stopped, and a kill at any moment loses at most a minute of training. ``--plan`` prints what is
+It resumes where it was stopped, and a kill at any moment loses at most a minute of training. ``--plan`` prints what is
 done and what is next, with an estimate for this machine. On several GPUs::
 
     accelerate launch --multi_gpu --num_processes 4 --module companion.campaign --minutes 50
 
-Finished models go to ``--folder`` (``checkpoints/``); snapshots stand in the build folder, under names that end with a
-hash of all that makes the run what it is, so that another budget never goes on from them.
+Finished models go to ``--folder`` (``checkpoints/``). Snapshots are in the build folder, under names that end with a
+hash of everything that determines the run, so that a run with another budget never resumes from them.
 """
 
 import argparse
@@ -32,24 +32,24 @@ __all__ = ["Run", "main", "plan", "runs"]
 
 
 class Run(Protocol):
-    """What the campaign asks of a run. Each keeps what it has done, and goes on from there."""
+    """The interface of a run of the campaign. Each run saves its progress and resumes from it."""
 
     name: str
 
     def left(self) -> float:
-        """The share of its work that is still to be done: 0 when it is done, 1 before its start."""
+        """The share of the work that is left: 0 when the run is done, 1 before it starts."""
 
     def minutes(self) -> float:
-        """An estimate of all of its work, for this machine."""
+        """An estimate of the whole run on this machine, in minutes."""
 
     def go_on(self, deadline: float | None) -> bool:
-        """Work until the end, or until ``time.monotonic()`` reaches the deadline. True at the end."""
+        """Work to the end, or until ``time.monotonic()`` reaches the deadline; return whether the run is finished."""
 
 
 def runs(device: torch.device, folder: Path, paper: bool = False) -> list[Run]:
-    """Every recorded run, in the order of its worth: each base model, what it draws, and which classes it has where it
-    is conditional; the comparison, seed by seed; then the base models' evaluations. Of ``paper`` the base models of the
-    papers' size alone, with their training and their evaluation."""
+    """Return every recorded run, the most useful first: each base model, the check of its samples and, if it is
+    conditional, of its classes; the comparison, seed by seed; then the base models' evaluations. With ``paper``, only
+    the training and evaluation of base models of the papers' size."""
 
     def of_bases(*kinds: type) -> list[Run]:
         made = [(kind, base) for base in trained for kind in kinds if base.labels or kind is not ClassCheck]
@@ -62,7 +62,7 @@ def runs(device: torch.device, folder: Path, paper: bool = False) -> list[Run]:
 
 
 def plan(runs: Sequence[Run]) -> str:
-    """A table of the runs: done, or begun, or to do, each with the minutes that it takes here."""
+    """Return a table of the runs, done, begun or to do, each with the minutes that it takes on this machine."""
     rows, total = ["| run | state | minutes here |", "|---|---|---|"], 0.0
     for run in runs:
         left = run.left()
@@ -74,16 +74,20 @@ def plan(runs: Sequence[Run]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make the recorded runs that are missing, in their order."""
+    """Make the recorded runs that are missing, in order."""
     parser = argparse.ArgumentParser(prog="python -m companion campaign", description=main.__doc__)
     parser.add_argument(
-        "--minutes", type=non_negative, help="stop after so many, with a snapshot; the default is to finish"
+        "--minutes", type=non_negative, help="stop after so many minutes, with a snapshot (default: run to the end)"
     )
-    parser.add_argument("--plan", action="store_true", help="print what is done and what is next, and do nothing")
-    parser.add_argument("--profile", choices=["laptop", "paper"], default="laptop", help="paper: the papers' models")
-    parser.add_argument("--only", nargs="+", metavar="RUN", help="some of the runs, by the names that --plan prints")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU where there is one")
-    parser.add_argument("--folder", type=folder_path, default=checkpoints.FOLDER, help="where checkpoints go")
+    parser.add_argument(
+        "--plan", action="store_true", help="print what is done and what is next, without running anything"
+    )
+    parser.add_argument(
+        "--profile", choices=["laptop", "paper"], default="laptop", help="paper: models of the papers' size"
+    )
+    parser.add_argument("--only", nargs="+", metavar="RUN", help="only these runs, by the names that --plan prints")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: a GPU if there is one")
+    parser.add_argument("--folder", type=folder_path, default=checkpoints.FOLDER, help="folder for checkpoints")
     options = parser.parse_args(arguments)
     try:
         device = pick_device(options.device)

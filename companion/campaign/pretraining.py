@@ -1,7 +1,7 @@
 """The training of one base model as a run of the campaign: from its snapshot to its committed checkpoint.
 
-Where the snapshot is lost, as on another machine, the run goes on from the weights that ``checkpoints/unfinished`` has
-of it: those are committed from time to time, and what is lost is the optimiser's memory.
+If the snapshot is missing, as on another machine, the run resumes from its weights in ``checkpoints/unfinished``, which
+are committed from time to time; only the optimiser's state is then lost.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ __all__ = ["INTERVAL", "Pretraining"]
 
 INTERVAL = 60.0  # seconds of training between two snapshots
 EPSILON = 1e-9
-UNFINISHED = 900.0  # seconds between two checkpoints of what is not finished
-SECONDS: dict[tuple, float] = {}  # of an update on this machine, measured once for each kind of model and precision
+UNFINISHED = 900.0  # seconds between two checkpoints of an unfinished run
+SECONDS: dict[tuple, float] = {}  # per update on this machine, measured once for each kind of model and precision
 
 
 @dataclass
@@ -51,18 +51,18 @@ class Pretraining:
 
     @property
     def name(self) -> str:
-        """The base model's."""
+        """The base model's name."""
         return self.base.name
 
     @property
     def unfinished(self) -> Path:
-        """Where the weights of a run that goes on are kept."""
+        """Where the weights of an unfinished run are kept."""
         return self.folder / "unfinished"
 
     def left(self) -> float:
-        """The share of the training that is still to be done.
+        """The share of the training that is left.
 
-        None, where there is a checkpoint that has seen as many images as this run would show it, or more.
+        0 if a checkpoint has seen at least as many images as this run would show it.
         """
         card = checkpoints.card(self.name, self.folder)
         if card is not None and card["samples_seen"] >= self.budget.samples:
@@ -70,7 +70,7 @@ class Pretraining:
         return 1 - self._index() / self.budget.steps or EPSILON  # killed after its last update: still to be written
 
     def _index(self) -> int:
-        """How many updates are done."""
+        """Return how many updates are done."""
         if self.snapshot.is_file():
             saved = torch.load(self.snapshot, weights_only=True, map_location="cpu", mmap=True)
             return saved["training"]["progress"][0]
@@ -79,12 +79,12 @@ class Pretraining:
         return card["samples_seen"] // self.budget.batch_size if same else 0
 
     def minutes(self) -> float:
-        """From three updates here and now, after a first one; not compiled, so a bound from above on a GPU."""
+        """An estimate from three updates measured now, after a first one; not compiled, so an upper bound on a GPU."""
         return self._seconds(self.precision) * self.budget.steps / 60
 
     @cached_property
     def precision(self) -> str:
-        """The budget's, or the faster one on this machine, measured."""
+        """The budget's precision, or the faster one as measured on this machine."""
         if self.budget.precision != "faster":
             return self.budget.precision
         return min(PRECISIONS, key=self._seconds)
@@ -94,7 +94,7 @@ class Pretraining:
         if kind not in SECONDS:
             short = self.budget.model_copy(update={"compiled": False, "steps": 4, "precision": precision})
             channels, size, _ = bases.architecture(self.base).net.shape
-            grey = torch.full((8, channels, size, size), 128, dtype=torch.uint8)  # data need not be here to be planned
+            grey = torch.full((8, channels, size, size), 128, dtype=torch.uint8)  # planning does not need the data
             classes = tuple(str(k) for k in range(10))
             images = Images("grey", grey, classes=classes, labels=torch.zeros(8, dtype=torch.long))
             seconds = [step.seconds for step in bases.training(self.base, short, device=self.device, images=images)]
@@ -102,8 +102,8 @@ class Pretraining:
         return SECONDS[kind]
 
     def go_on(self, deadline: float | None) -> bool:
-        """Train until the end or the deadline; write the checkpoint when the end is reached. True if it was, or if
-        another process is at it."""
+        """Train until the end or the deadline, and write the checkpoint at the end. Return True if the end was reached,
+        or if another process is working on it."""
         self.snapshot.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.snapshot.with_suffix(".lock"))
         run = bases.training(self.base, self._measured(), seed=self.seed, device=self.device)
@@ -122,7 +122,7 @@ class Pretraining:
         return self.budget.model_copy(update={"precision": self.precision})
 
     def _train(self, run: Training, deadline: float | None) -> bool:
-        earlier: list[tuple[int, float]] = []  # of the curve, where the weights come from elsewhere
+        earlier: list[tuple[int, float]] = []  # earlier part of the curve, if the weights come from another machine
         if not self.snapshot.is_file() and (index := self._index()):
             model = checkpoints.load(bases.architecture(self.base), self.name, self.unfinished)
             run.start_from(model.state_dict(), index)

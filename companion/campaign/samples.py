@@ -1,7 +1,7 @@
-"""What a base model draws: the classifier's confidence, the share of each class, and a grid to look at.
+"""A check of a base model's samples: the classifier's confidence, the share of each class, and a grid to look at.
 
-A first look, not a measure of quality: a model may draw every digit well and a tenth of each, and still only a few
-different ones.
+This is a first look, not a measure of quality: a model may generate good digits with a tenth in each class, and still
+only a few different ones.
 """
 
 from dataclasses import dataclass
@@ -31,16 +31,16 @@ def draw(
     labels: Tensor | None = None,
     dequantised: bool = False,
 ) -> Tensor:
-    """Images of a model, uint8 of ``shape`` [n, C, H, W] on the CPU, by iPNDM with ``STEPS`` steps."""
+    """Sample images from a model, uint8 of ``shape`` [n, C, H, W] on the CPU, by iPNDM with ``STEPS`` steps."""
     states = sample_batches(model, shape, batch=250, generator=generator, cond=labels, sampler=ipndm, steps=STEPS)
     return torch.cat([to_uint8(state.x, dequantised=dequantised).cpu() for state in states])
 
 
 def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[str, float | list[float]]:
-    """The classifier's view of uint8 images [N, C, H, W]: mean confidence, the share of each class, and with the
-    ``labels`` that were asked for, the share that shows them."""
+    """Return the classifier's view of uint8 images [N, C, H, W]: mean confidence, the share of each class and, given
+    the requested ``labels``, the share that shows them."""
     logits = classifiers.predict(classifiers.classifier(dataset), images)
-    if dataset == "avatars":  # attributes, each for itself
+    if dataset == "avatars":  # attributes, each on its own
         shares = (logits > 0).double().mean(0)
         sure = torch.maximum(logits, -logits).sigmoid().mean().item()
         return {"confidence": round(sure, 4), "shares": [round(s, 4) for s in shares.tolist()]}
@@ -53,16 +53,16 @@ def check(images: Tensor, dataset: str, labels: Tensor | None = None) -> dict[st
 
 @dataclass
 class SampleCheck(BaseStep):
-    """The check of one base model as a run of the campaign; what it finds goes to the model's card, beside a grid."""
+    """The check of one base model as a run of the campaign: the result goes to its card, beside a grid."""
 
     what = "samples"
 
     def minutes(self) -> float:
-        """Unknown before it is tried; on two CPU cores a few minutes for MNIST."""
+        """A rough guess: a few minutes for MNIST on two CPU cores."""
         return 3.0
 
     def work(self) -> None:
-        """Draw, look, and write."""
+        """Sample, classify, and write the result."""
         model = checkpoints.load(bases.architecture(self.base), self.base.name, self.folder).to(self.device)
         draws = generator(0, f"samples/{self.base.name}", "evaluation")
         labels = torch.arange(SAMPLES) % 10 if self.base.labels else None
@@ -74,7 +74,7 @@ class SampleCheck(BaseStep):
 
 
 def save_grid(images: Tensor, file: Path) -> None:
-    """A PNG of uint8 images [N, C, H, W], eight a row."""
-    from torchvision.utils import save_image  # late: training does not need it
+    """Save uint8 images [N, C, H, W] as a PNG, eight per row."""
+    from torchvision.utils import save_image  # imported late: training does not need it
 
     save_image(images.float() / 255, file, nrow=8, padding=1)

@@ -1,4 +1,4 @@
-"""A run of the campaign that is made whole, or not begun: what it has in common with others of its kind."""
+"""Base classes for runs of the campaign that are done in one go."""
 
 import time
 from abc import ABC, abstractmethod
@@ -16,14 +16,14 @@ __all__ = ["BaseStep", "Step"]
 
 
 class Step(ABC):
-    """A run of some minutes. A subclass says what :meth:`work` is; one process of several does it."""
+    """A run of some minutes. A subclass defines :meth:`work`; of several processes, one does it."""
 
     @abstractmethod
     def work(self) -> None:
-        """All of it, to where ``left`` finds it."""
+        """Do all of the work, and store the result where ``left`` finds it."""
 
     def go_on(self, deadline: float | None) -> bool:
-        """Do the work; it is not begun when the time is up."""
+        """Do the work, unless the time is up before it starts."""
         if deadline is not None and time.monotonic() >= deadline:
             return False
         if PartialState().is_main_process:
@@ -33,7 +33,7 @@ class Step(ABC):
 
 @dataclass
 class BaseStep(Step):
-    """A step that looks at one base model; what it finds goes to the model's card, under :attr:`what`."""
+    """A step that looks at one base model; the result goes to the model's card, under :attr:`what`."""
 
     base: Base
     device: torch.device
@@ -42,18 +42,18 @@ class BaseStep(Step):
 
     @property
     def name(self) -> str:
-        """The base model's, and what is found."""
+        """The base model's name, and what is looked at."""
         return f"{self.base.name}-{self.what}"
 
     @property
     def card(self) -> dict[str, Any]:
-        """The model's; empty where there is none yet."""
+        """The model's card; empty if there is none yet."""
         return checkpoints.card(self.base.name, self.folder) or {}
 
     def left(self) -> float:
-        """1 until the card has what is found of the checkpoint that it is the card of."""
+        """1 until the card has the result for its checkpoint, then 0."""
         return 0.0 if self.card and self.card.get(self.what, {}).get("sha256") == self.card["sha256"] else 1.0
 
     def keep(self, **found: Any) -> None:
-        """Write what was found to the card, with the checkpoint that it is of."""
+        """Write the result to the card, with the checkpoint that it belongs to."""
         checkpoints.amend(self.base.name, self.folder, **{self.what: {"sha256": self.card["sha256"]} | found})

@@ -1,10 +1,10 @@
-"""Short trainings at equal processor time, to find the recipe of a base model before hours are spent on it.
+"""Short training runs of equal processor time, to find a base model's recipe before spending hours on it.
 
 ``python -m companion trials cifar10 --minutes 10 --only wide lognormal``
 
-Each trial trains on all but the last ``HELD_OUT`` training images for equal seconds of one core, in bf16, and is then
-judged on those held-out images by the denoising error, with labels and without, at a grid of noise levels. Nothing that
-a page reports is seen. Results go to ``results/search/<set>-recipes.json``, each trial beside the others.
+Each trial trains on all but the last ``HELD_OUT`` training images for the same seconds of one core, in bf16. It is then
+evaluated on the held-out images by the denoising error, with labels and without, at a grid of noise levels. No data
+that a page reports on are used. Results of all trials go to ``results/search/<set>-recipes.json``.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from paperlib.training import Training
 
 __all__ = ["TRIALS", "error", "main", "trial"]
 
-HELD_OUT, JUDGED = 5000, 400  # images kept from training, and how many of them judge
+HELD_OUT, JUDGED = 5000, 400  # images kept from training, and how many of them are used for evaluation
 LEVELS = tuple(-4.5 + k for k in range(9))  # log(sigma / alpha), 0.011 to 33
 
 _ALL = dict(channels=64, multipliers=(1, 2, 2, 2), blocks=1, per_group=8, attention=())
 _NET = dict(channels=32, multipliers=(1, 2, 4, 4), blocks=1, per_group=8, attention=())
 _RUN = dict(batch_size=64, lr=1e-3, ema=0.999, levels="uniform", weighting="simple", dropout=0.4)
 _LOGNORMAL = dict(levels="lognormal", weighting="unit")
-# Per set, the trials by name: (network, run).
+# Per data set, the trials by name: (network, run).
 TRIALS: dict[str, dict[str, tuple[dict, dict]]] = {
     "cifar10": {
         "64 wide": (_ALL, _RUN),
@@ -62,7 +62,7 @@ TRIALS: dict[str, dict[str, tuple[dict, dict]]] = {
 
 @torch.no_grad()
 def error(model: Denoiser, x0: Tensor, cond: Tensor | None) -> list[float]:
-    """The mean squared error of eps a pixel at each of ``LEVELS``, the same noise for every model."""
+    """Return the mean squared error of eps per pixel at each of ``LEVELS``, with the same noise for every model."""
     draws, found = generator(0, "trials", "evaluation"), []
     for level in LEVELS:
         t = model.process.time_of(torch.full((len(x0),), level, dtype=torch.float64)).float()
@@ -72,7 +72,7 @@ def error(model: Denoiser, x0: Tensor, cond: Tensor | None) -> list[float]:
 
 
 def trial(dataset: str, name: str, seconds: float) -> dict[str, Any]:
-    """Train for so many seconds of processor time, then judge."""
+    """Train for so many seconds of processor time, then evaluate."""
     shape, run = TRIALS[dataset][name]
     train = bases.images(dataset, "train")
     seen, held = (
@@ -120,10 +120,12 @@ def trial(dataset: str, name: str, seconds: float) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run trials and keep what they find."""
+    """Run trials and save their results."""
     parser = argparse.ArgumentParser(prog="python -m companion trials", description=main.__doc__)
     parser.add_argument("dataset", choices=TRIALS)
-    parser.add_argument("--minutes", type=non_negative, default=10.0, help="of processor time, a trial")
+    parser.add_argument(
+        "--minutes", type=non_negative, default=10.0, help="processor time per trial, in minutes (default: 10)"
+    )
     parser.add_argument("--only", nargs="+", metavar="TRIAL")
     options = parser.parse_args(arguments)
     for name in options.only or ():

@@ -1,1 +1,1 @@
-"""The steps of single pages: what each computes and keeps, and no drawing."""
+"""The steps of single pages: what each computes and stores, without plotting."""

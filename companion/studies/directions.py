@@ -1,7 +1,7 @@
-"""EraseDiff's Figure 2: how every update lies to the gradients of the run's own two terms. A stored step for each run.
+"""EraseDiff's Figure 2: the direction of every update relative to the gradients of the run's own two terms.
 
-Adam's move is not the vector delta that it is handed, so that both are kept. For the question of what the inner loop
-does, a run can also follow plain gradient descent, and ends with its weights.
+Each run is a stored step. Adam's move differs from the vector delta that it is given, so both are kept. To show what
+the inner loop does, a run can also use plain gradient descent, and its final weights are stored.
 """
 
 import json
@@ -25,13 +25,14 @@ from paperlib.unlearning.methods import METHODS
 
 __all__ = ["Run", "apart", "conflict", "follow", "look", "updates"]
 
-# Which of a run's settings its method reads.
+# The settings that each method reads.
 READS = {"unscrubbed": (), "multi_objective": ("lam",)}
 READS |= {"paper": ("variant", "K", "eta"), "code": ("variant", "K", "lam"), "corrected": ("variant", "K", "eta")}
 
 
 class Run(Settings):
-    """A run of EraseDiff or of the plain sum on a conditional base model, or that model itself, "unscrubbed"."""
+    """A run of EraseDiff or of the plain sum of losses on a conditional base model, or that model itself,
+    "unscrubbed"."""
 
     base: str
     method: Literal["erasediff", "multi_objective", "unscrubbed"]
@@ -39,8 +40,8 @@ class Run(Settings):
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
-    n: int = Field(gt=19)  # images that are asked to show the forgotten class, and as many of the other classes
-    evaluations: int = Field(gt=0)  # of the network for each of them, by iPNDM
+    n: int = Field(gt=19)  # images conditioned on the forgotten class, and as many on the other classes
+    evaluations: int = Field(gt=0)  # network evaluations for each of them, by iPNDM
     variant: Literal["paper", "code", "corrected"] = "paper"
     K: int = Field(2, ge=0)  # inner steps
     lam: float = Field(0.1, ge=0)  # of the plain sum and of "code"
@@ -63,23 +64,23 @@ class Run(Settings):
 
     @property
     def kind(self) -> bases.Base:
-        """The base model."""
+        """The description of the base model."""
         return bases.BASES[self.base]
 
     def at(self, seed: int) -> "Run":
-        """The same run with another seed."""
+        """Return the same run with another seed."""
         return self.model_copy(update={"seed": seed})
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What its method reads."""
+        """The settings that its method reads."""
         return {
             name: getattr(self, name) for name in READS[self.variant if self.method == "erasediff" else self.method]
         }
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a record says of it; the seed stands apart."""
+        """The run's facts for a record, without the seed."""
         found = {"dataset": self.kind.dataset, "process": self.kind.process, "base": self.base, "forget": self.forget}
         found |= {"method": self.method} | self.settings
         if self.method == "unscrubbed":
@@ -93,33 +94,34 @@ class Run(Settings):
 
 
 def follow(store: Store, run: Run) -> Entry:
-    """Run it, or find it in the store."""
+    """Return the run's entry, from the store or computed now."""
     return store.step("directions", run, _follow, inputs=[bases.card(run.base)["sha256"]])
 
 
 def updates(entry: Entry) -> list[dict[str, float]]:
-    """Of every update: ``delta_r`` and ``delta_f``, the cosines of delta with grad L_r and grad L_f, ``move_r`` and
-    ``move_f``, those of the optimiser's move; the losses ``L_r`` and ``L_f``, and ``by``, the multiplier of grad
+    """Return for every update: ``delta_r`` and ``delta_f``, the cosines of delta with grad L_r and grad L_f; ``move_r``
+    and ``move_f``, those of the optimiser's move; the losses ``L_r`` and ``L_f``; and ``by``, the multiplier of grad
     L_f."""
     return json.loads((entry.path / "updates.json").read_text(encoding="utf-8"))["updates"]
 
 
 def conflict(found: list[dict[str, float]], vector: str, gradient: str) -> float:
-    """In percent of all updates: those whose ``vector``, "delta" or "move", is at an obtuse angle to a ``gradient``,
+    """Return the percentage of updates whose ``vector``, "delta" or "move", is at an obtuse angle to a ``gradient``,
     "L_r", "L_f" or "either"."""
     sides = {"L_r": "r", "L_f": "f", "either": "rf"}[gradient]
     return 100 * sum(any(one[f"{vector}_{side}"] < 0 for side in sides) for one in found) / len(found)
 
 
 def apart(entry: Entry, other: Entry) -> float:
-    """How far the weights of two runs from one base model ended from each other, in the first one's way from it."""
+    """Return the distance between the final weights of two runs from one base model, relative to the first run's
+    distance from that model."""
     (start, end), (_, other_end) = (_weights(one) for one in (entry, other))
     return float(np.linalg.norm(end - other_end) / np.linalg.norm(end - start))
 
 
 def look(entry: Entry) -> dict[str, Any]:
-    """What a run came to: ``asked``, the share in percent of the images asked to show the class that do, and the
-    ``distance`` of images of the other classes from real ones; ``asked_interval`` and ``distance_interval``."""
+    """Return a run's outcome: ``asked``, the percentage of images conditioned on the class that show it, the
+    ``distance`` of images of the other classes from real ones, ``asked_interval`` and ``distance_interval``."""
     return json.loads((entry.path / "updates.json").read_text(encoding="utf-8"))["seen"]
 
 

@@ -1,4 +1,4 @@
-"""Who takes part in EraseDiff's Table 1, with which settings, and what each profile takes."""
+"""The methods in EraseDiff's Table 1, their settings, and the amounts of each profile."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from companion import rehearsal
 
 __all__ = ["PUBLISHED", "amounts", "recipe"]
 
-#: Name in tables -> method, its published settings, and its own updates at ``paper``. Where neither paper nor code
-#: says, the updates are EraseDiff's, 4 x 2 x 36 by its public code.
+#: Name in tables -> method, its published settings, and its own updates at ``paper``. If neither paper nor code states
+#: the updates, they are EraseDiff's, 4 x 2 x 36 by its public code.
 PUBLISHED: dict[str, tuple[str, dict[str, Any], int]] = {
     "finetune": ("finetune", {"lr": 1e-4}, 288),
     "neggrad": ("neggrad", {"lr": 1e-4}, 288),
@@ -21,7 +21,7 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], int]] = {
 
 
 def recipe(name: str, budget: Any) -> dict[str, Any]:
-    """A method's published settings and, as the profile has it, the budget of evaluations or its own updates."""
+    """Return a method's published settings and, by the profile, the budget of evaluations or its own updates."""
     method, settings, updates = PUBLISHED[name]
     run = {"updates": rehearsal.fewer(updates, 2), "batch_size": budget.batch_size}
     if budget.evaluations:
@@ -30,9 +30,9 @@ def recipe(name: str, budget: Any) -> dict[str, Any]:
 
 
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
-    """By profile. ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: steps
-    and guidances of the model before, by which its distance is measured anew. ``before``: what precedes the first
-    update; without, a share of the budget (:mod:`companion.comparison.courses`)."""
+    """Return the amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the published
+    updates. ``moves``: steps and guidances with which the distance of the model before is measured again. ``before``:
+    the preparation before the first update; by default a share of the budget (:mod:`companion.comparison.courses`)."""
     everyone = ",".join(PUBLISHED)
     few = "selective_amnesia,erasediff_rl,negate"
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}

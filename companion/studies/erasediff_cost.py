@@ -1,4 +1,4 @@
-"""What SA, SalUn and EraseDiff cost: until the same is forgotten, and at their own published counts."""
+"""The cost of SA, SalUn and EraseDiff: until each has forgotten as much, and by their published counts."""
 
 import json
 import time
@@ -19,7 +19,7 @@ from paperlib.metrics.rule import FEWER
 
 __all__ = ["COUNTS", "Until", "passes", "until"]
 
-#: Images that pass through the network on CIFAR-10, by stage, with a gradient and without.
+#: Images that pass through the network on CIFAR-10, by stage, with and without a gradient.
 COUNTS: dict[str, dict[str, tuple[int, int]]] = {
     "selective_amnesia": {  # Heng and Soh's code
         "Fisher information": (5000 * 1000, 0),  # a gradient of each of 1,000 steps of 5,000 samples
@@ -38,23 +38,23 @@ COUNTS: dict[str, dict[str, tuple[int, int]]] = {
 
 
 def passes(stage: tuple[int, int]) -> float:
-    """In images passed forward and back: a pass without a gradient is a third of one with."""
+    """Return a stage's cost in images passed forward and back; a pass without a gradient counts as a third."""
     return stage[0] + stage[1] / 3
 
 
 class Until(Settings):
-    """A run on a conditional model that ends when a third of what was asked and shown is left."""
+    """A run on a conditional model that ends when a third of the images that showed the requested class still do."""
 
-    run: Course  # its last look is the most that it may take
+    run: Course  # its last look is the limit
     each: int = Field(gt=0)  # updates between looks
-    n: int = Field(gt=19)  # images of a look, asked for the forgotten class
+    n: int = Field(gt=19)  # images per look, conditioned on the forgotten class
     steps: int = Field(gt=0)  # of iPNDM
 
 
 def until(store: Store, wanted: Until) -> dict[str, Any]:
-    """``reached`` or not; ``updates``, gradient ``evaluations`` and ``seconds`` until then, the looks' own not counted;
-    ``preparation`` and ``inner``, the parts of the evaluations before the first update and in the inner loop; ``left``,
-    the share in percent that still shows what was asked."""
+    """Return whether the end was ``reached``; ``updates``, gradient ``evaluations`` and ``seconds`` until then, not
+    counting the looks; ``preparation`` and ``inner``, the evaluations before the first update and in the inner loop;
+    and ``left``, the percentage of images that still show the requested class."""
     inputs = [bases.card(wanted.run.base)["sha256"], pick_device().type]
     entry = store.step("until", wanted, _run, inputs=inputs)
     return json.loads((entry.path / "until.json").read_text(encoding="utf-8"))
@@ -87,5 +87,5 @@ def _run(folder: Path, wanted: Until) -> None:
         run.model.train()
         mark = clock()
     K = int(asked.settings.get("K", 2)) if asked.method == "erasediff" else 0
-    found |= {"inner": run.index * K, "preparation": found["evaluations"] - run.index * (2 + K)}  # a batch a side
+    found |= {"inner": run.index * K, "preparation": found["evaluations"] - run.index * (2 + K)}  # one batch per side
     (folder / "until.json").write_text(json.dumps(found | {"before": before}), encoding="utf-8")

@@ -1,4 +1,5 @@
-"""EraseDiff's Figure 19: a grid of samples, a row a class, before and after; and the classifier's word on each row."""
+"""EraseDiff's Figure 19: a grid of samples before and after, one row per class, and the classifier's answer for each
+row."""
 
 from typing import Any
 
@@ -14,7 +15,7 @@ __all__ = ["obeyed", "rows_by_class"]
 
 
 def _by_class(model: Model, forget: str, drawing: dict[str, Any]) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each class the images that were asked to show it, and the classifier's word on each, [n, C, H, W] and [n]."""
+    """Return, for each class, the images conditioned on it and the classifier's answer, [n, C, H, W] and [n]."""
     subject = kept(model, forget, ("p-forget",), **drawing)
     names, asked = bases.images(subject.dataset, "test").classes, {}
     retained = subject.all_classes(subject.checkpoint)
@@ -27,7 +28,7 @@ def _by_class(model: Model, forget: str, drawing: dict[str, Any]) -> dict[str, t
 
 
 def rows_by_class(models: list[Model], forget: str, columns: int, **drawing: Any) -> dict[str, Tensor]:
-    """A row a class: the first ``columns`` images of each model, side by side, from the same noise."""
+    """Return one row per class: the first ``columns`` images of each model, side by side, from the same noise."""
     several = [_by_class(model, forget, drawing) for model in models]
     gap = [torch.full_like(next(iter(several[0].values()))[0][:1], 255)]
     found = {}
@@ -38,8 +39,8 @@ def rows_by_class(models: list[Model], forget: str, columns: int, **drawing: Any
 
 
 def obeyed(model: Model, forget: str, **drawing: Any) -> dict[str, dict[str, Any]]:
-    """For each class, of the images that were asked to show it: ``share`` that does, in percent and in the classifier's
-    eyes, of ``n``, and ``word``, what the classifier says most often."""
+    """Return, for each class, the ``share`` in percent of the ``n`` images conditioned on it that show it according to
+    the classifier, and ``word``, the classifier's most frequent answer."""
     names, found = list(bases.images(model.kind.dataset, "test").classes), {}
     for name, (_, said) in _by_class(model, forget, drawing).items():
         word = names[int(said.mode().values)]

@@ -1,5 +1,5 @@
-"""EraseDiff's measures of a conditional model: images of the retained classes beside real ones, and images that were
-asked to show the forgotten class."""
+"""EraseDiff's measures of a conditional model: images of the retained classes compared with real ones, and images
+conditioned on the forgotten class."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,36 +23,36 @@ __all__ = ["Kept", "kept", "measured", "moves", "rows_of"]
 
 @dataclass
 class Kept(Subject):
-    """A conditional checkpoint whose samples are asked for the retained classes in turn, and are held against real
-    images with these labels: EraseDiff's FID, precision and recall (Table 1's caption)."""
+    """A conditional checkpoint whose samples are conditioned on the retained classes in turn and compared with real
+    images of these classes: EraseDiff's FID, precision and recall (Table 1's caption)."""
 
     def all_classes(self, checkpoint: Checkpoint) -> tuple[int, ...]:
-        """The retained ones."""
+        """Return the retained classes."""
         return tuple(k for k in super().all_classes(checkpoint) if k not in self.observer.classes)
 
     def kept(self, real: Tensor, unlearned: bool) -> tuple[Tensor, str]:
-        """Those of the reference with retained labels; VDU's u-FID goes by a classifier instead."""
+        """Return the reference features with retained labels; VDU's u-FID uses a classifier instead."""
         mask = ~forgotten(real_images(self.real), self.protocol.forget)
         return real[mask], f"those of {len(real)} images of {self.dataset}-{self.protocol.reference} with these labels"
 
 
 def kept(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> Kept:
-    """The model under a :class:`~companion.evaluation.subject.Protocol`."""
+    """Return the model under a :class:`~companion.evaluation.subject.Protocol`."""
     found = subject_of(model, metrics, forget, **protocol)
     return Kept(found.checkpoint, found.protocol, found.store, found.device)
 
 
 def measured(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> dict[str, Result]:
-    """The results of these metrics, by the names of :mod:`companion.evaluation.measures`."""
+    """Return the results of these metrics, by the names of :mod:`companion.evaluation.measures`."""
     subject = kept(model, forget, metrics, **protocol)
     found = (one for name in metrics for one in METRICS[name][0](subject))
     return {one.name.partition(" distance")[0]: one for one in found}
 
 
 def rows_of(model: Model, forget: str, *, features: str, **protocol: Any) -> Iterator[Row]:
-    """Table 1's rows: FID with Inception's ``features``, precision and recall in them, P(c_f | x_f); and in every case
-    the Frechet distance in the classifier's features, ``rest-frechet``, and the entropy. What is no Inception's has
-    other names, so that no printed number is compared with it."""
+    """Yield Table 1's rows: FID with Inception's ``features``, precision and recall in them, P(c_f | x_f); and always
+    the Frechet distance in the classifier's features, ``rest-frechet``, and the entropy. Without Inception's features
+    the metrics have other names, so that they are not compared with printed numbers."""
     network = "inception" if features == "inception" else "classifier"
     asked = (("u-fid",) if network == "inception" else ()) + ("u-frechet", "u-precision-recall", "p-forget", "entropy")
     found = measured(model, forget, asked, features=network, **protocol)
@@ -79,8 +79,8 @@ def moves(
     sampler: str,
     seed: int,
 ) -> list[dict[str, float]]:
-    """How the distance of one model's images of the retained classes moves: by ``steps`` of the sampler, guidance, and
-    how many of the same images are taken. Guidance doubles a step's evaluations, so that they are counted apart."""
+    """Return how the distance of one model's images of the retained classes changes with sampler ``steps``, guidance
+    and the number of images. Guidance doubles a step's evaluations, so they are counted separately."""
     found = []
     for guidance in guidances:
         for count in steps:

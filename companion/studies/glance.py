@@ -1,4 +1,4 @@
-"""A first look at any unlearning run: train it, draw before and after from the same noise, and measure both.
+"""A first look at any unlearning run: train it, sample before and after from the same noise, and measure both.
 
 ::
 
@@ -6,7 +6,7 @@
     run = salun(glance.model, glance.D_f, glance.D_g, generator=generator, steps=100)
     glance.look("salun", run)
 
-It is no comparison of methods: that needs seeds, enough samples and a chosen setting for each.
+It is not a comparison of methods, which needs several seeds, enough samples and tuned settings for each.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TITLES", "Glance", "Look", "Seen"]
 
-COLUMNS = 15  # of the strips of images
+COLUMNS = 15  # in the strips of images
 
 #: The titles of everything that a page looks at, by name.
 TITLES: dict[str, str] = {name: entrant.title for name, entrant in ENTRANTS.items()}
@@ -43,22 +43,22 @@ TITLES: dict[str, str] = {name: entrant.title for name, entrant in ENTRANTS.item
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One model, looked at.
+    """The results of a look at one model.
 
     Args:
         name: "before", or a key of :data:`TITLES`.
-        images: what it draws, uint8 [n, C, H, W]; pixels that are not finite are grey.
-        shown: which of them show what was to be forgotten, in the classifier's eyes, bool [n].
+        images: its samples, uint8 [n, C, H, W]; pixels that are not finite are grey.
+        shown: which of them show D_f according to the classifier, bool [n].
         ur: their share in percent, with its interval and the classifier's floor.
-        asked: the same of the images that were asked to show it; None of an unconditional model.
-        distance: of the others, from real retained images in the classifier's features; of an unconditional model, of
-            all its images.
-        lr: of the run's optimiser.
-        updates: of the run.
+        asked: the same for the images conditioned on D_f; None for an unconditional model.
+        distance: the distance of the other images from real retained images in the classifier's features; for an
+            unconditional model, of all its images.
+        lr: the optimiser's learning rate.
+        updates: the number of updates of the run.
         evaluations: gradient evaluations of all updates, as the run counted them.
-        beforehand: gradient evaluations before the first update, in the run itself.
-        seconds: of the run.
-        stopped: why it ended early; empty where it did not.
+        beforehand: gradient evaluations before the first update, within the run.
+        seconds: the duration of the run.
+        stopped: why the run ended early; empty if it did not.
     """
 
     name: str
@@ -76,13 +76,13 @@ class Seen:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Of the run, for a record; the model before has none."""
+        """The run's facts for a record; empty for the model before."""
         names = () if self.name == "before" else ("lr", "updates", "evaluations", "beforehand")
         return {name: getattr(self, name) for name in names}
 
     @property
     def told(self) -> dict[str, Any]:
-        """What figures and tables show of it, in the record's series ``looked``."""
+        """What figures and tables show, for the record's series ``looked``."""
         low, high = self.distance.interval
         found = {"ur": self.ur.value, "ur_low": self.ur.interval[0], "ur_high": self.ur.interval[1]}
         found |= {"asked": self.asked.value} if self.asked else {}
@@ -96,7 +96,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Look:
-    """What a page shows of one method: what is recorded, where it is, and what was just seen."""
+    """What a page shows for one method: the recorded result, if there is one, and what was just seen."""
 
     name: str
     seen: Seen | None  # None: not run
@@ -112,16 +112,16 @@ class Look:
 
 
 class Glance:
-    """One base model, what it is to forget, and the same noise for every look.
+    """One base model, the classes to forget, and the same noise for every look.
 
     Args:
-        base: a committed base model, with labels or without.
-        forget: classes, as a page's parameter names them.
-        n: images of a look; with labels, the classes take turns.
-        evaluations: of the network for each image, by iPNDM.
-        seed: of the noise and of the bootstrap.
-        methods: names that are looked at; of others nothing is computed.
-        page: whose looks these are: it may have a record to show, and where it computes nothing, nothing is run.
+        base: a committed base model, with or without labels.
+        forget: classes, named as in a page's parameter.
+        n: the number of images per look; with labels, the classes take turns.
+        evaluations: network evaluations per image, by iPNDM.
+        seed: the seed of the noise and of the bootstrap.
+        methods: the names to look at; nothing is computed for others.
+        page: the page of these looks. It may have a record to show, and if it computes nothing, nothing is run.
     """
 
     def __init__(
@@ -150,50 +150,50 @@ class Glance:
 
     @cached_property
     def observer(self) -> SameNoise:
-        """What every look has in common."""
+        """The observer that all looks share."""
         settings = {"n": self.n, "evaluations": self.evaluations, "seed": self.seed, "stream": "glance"}
         return SameNoise(self.model, self.kind, self.forget, **settings)
 
     @cached_property
     def before(self) -> Seen:
-        """The base model."""
+        """The look at the base model."""
         return self._seen("before", self.model)
 
     @cached_property
     def real(self) -> Frechet:
-        """The distance of real retained training images, as many as are measured of a model."""
+        """The distance of real retained training images, as many as are measured for a model."""
         order = torch.randperm(len(self.D_g), generator=generator(self.seed, "glance/real", "evaluation"))
         return self.observer.distance(self.D_g.images.images[order[: int(self.measured.sum())]])
 
     @property
     def wanted(self) -> Tensor:
-        """Which images are asked to show what is to be forgotten, bool [n]; none of an unconditional model."""
+        """Which images are conditioned on D_f, bool [n]; none for an unconditional model."""
         if self.labels is None:
             return torch.zeros(self.n, dtype=torch.bool)
         return torch.isin(self.labels, torch.tensor(self.observer.classes))
 
     @property
     def measured(self) -> Tensor:
-        """Whose distance is taken, bool [n]."""
+        """Which images the distance is taken over, bool [n]."""
         return ~self.wanted
 
     @property
     def columns(self) -> Tensor:
-        """The images of a strip, six that are asked to show the forgotten before the others."""
+        """The images of a strip: six conditioned on D_f, then the others."""
         asked, others = (torch.nonzero(mask)[:, 0] for mask in (self.wanted, ~self.wanted))
         return torch.cat([asked[:6], others])[:COLUMNS]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What all rows of a record have in common."""
+        """The facts that all rows of a record share."""
         own = {"base": self.base, "dataset": self.kind.dataset, "process": self.kind.process, "forget": self.forget}
         return own | {"sampler": "iPNDM", "sampler_evaluations": self.evaluations, "floor": self.before.ur.floor.value}
 
     def look(self, name: str, run: Training | Callable[[], Training]) -> Look:
-        """Take the run to its end, look at its model, and keep what is seen in ``looks``.
+        """Finish the run, look at its model, and keep the result in ``looks``.
 
-        ``run`` may be a function that makes it, which is not called where the method is not looked at. A run whose
-        loss is no number any more ends there, with the weights before that update.
+        ``run`` may be a function that makes the run; it is not called if the method is not among those looked at. A run
+        whose loss becomes non-finite ends there, with the weights before that update.
         """
         if name not in TITLES:
             raise ValueError(f"name={name!r} is not one of {', '.join(TITLES)}")
@@ -203,7 +203,7 @@ class Glance:
         return Look(name, self.looks.get(name), self._html(name))
 
     def series(self) -> dict[str, Any]:
-        """What the page's figures read; ``frames`` says which images of a strip show what was to be forgotten."""
+        """Return the series that the page's figures read; ``frames`` says which images of a strip show D_f."""
         seen, floor = {"before": self.before, **self.looks}, self.before.ur.floor
         real = {"ur": floor.value, "ur_low": floor.interval[0], "ur_high": floor.interval[1]}
         return {
@@ -217,7 +217,7 @@ class Glance:
         }
 
     def sheet(self) -> Any:
-        """A contact sheet, a row a model, the one before unlearning first."""
+        """Return a contact sheet with one row per model, starting with the one before unlearning."""
         return self._sheet({"before": self.before, **self.looks})
 
     def _sheet(self, seen: Mapping[str, Seen]) -> Any:
@@ -255,7 +255,7 @@ def _taken_to_its_end(run: Training) -> dict[str, Any]:
             counted.append(step.gradient_evaluations)
     except FloatingPointError as error:
         stopped = str(error)
-    # the first update's evaluations include what came before it; every other update has its own alone
+    # the first update's evaluations include the preparation; those of other updates do not
     updates = len(counted)
     each = counted[-1] - counted[-2] if updates > 1 else run.gradient_evaluations
     beforehand = counted[0] - each if updates > 1 else 0

@@ -1,4 +1,4 @@
-"""Half an image as a prompt: which class a model completes it to. A stored step for each model and side of the data."""
+"""Half an image as a prompt: the class that a model completes it to, a stored step for each model and side."""
 
 import json
 import time
@@ -28,11 +28,11 @@ from paperlib.sampling.walk import State
 
 __all__ = ["Inpainting", "inpaint", "originals", "restored", "results"]
 
-BATCH = 250  # images at once
+BATCH = 250  # images per batch
 
 
 class Inpainting(Settings):
-    """What is hidden, of which test images, and how it is drawn."""
+    """What is hidden in which test images, and how it is inpainted."""
 
     forget: str
     side: Literal["retain", "forget"]
@@ -40,44 +40,44 @@ class Inpainting(Settings):
     known: Literal["upper", "lower", "left", "right"] = "lower"  # SGU hides the upper half
     way: Literal["replacement", "repaint"] = "replacement"
     steps: int = Field(50, gt=0)
-    corrections: int = Field(1, ge=0)  # of replacement: Langevin steps at each stop
-    resamples: int = Field(5, gt=0)  # of repaint: how often it goes each stretch of ten steps
+    corrections: int = Field(1, ge=0)  # for replacement: Langevin steps at each stop
+    resamples: int = Field(5, gt=0)  # for repaint: how often each stretch of ten steps is run
     seed: int = Field(0, ge=0)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a record says of it; the seed and the side stand apart."""
+        """The facts for a record, without the seed and the side."""
         own = {"corrections": self.corrections} if self.way == "replacement" else {"resamples": self.resamples}
         return {"split": "test", "known": self.known, "way": self.way, "inpainting_steps": self.steps} | own
 
 
 class _Inpainting(Inpainting):
     base: Base
-    name: str = Field(exclude=True)  # of the weights, which are an input of the step
+    name: str = Field(exclude=True)  # not part of the key: the weights are an input of the step
     folder: Path = Field(exclude=True)
 
 
 def originals(dataset: str, wanted: Inpainting) -> Any:
-    """The test images whose half is hidden."""
+    """Return the test images whose half is hidden."""
     return evenly(getattr(split(bases.images(dataset, "test"), wanted.forget), wanted.side), wanted.n)
 
 
 def inpaint(store: Store, checkpoint: str, wanted: Inpainting) -> Entry:
-    """Draw the hidden halves, or find them in the store."""
+    """Inpaint the hidden halves, or find them in the store."""
     found = find(checkpoint)
     setting = _Inpainting(**wanted.model_dump(), base=found.base, name=found.name, folder=found.folder)
     return store.step("inpainting", setting, _run, inputs=[found.sha256])
 
 
 def restored(entry: Entry) -> Tensor:
-    """The whole images, uint8 [n, C, H, W]."""
+    """Return the completed images, uint8 [n, C, H, W]."""
     with np.load(entry.path / "images.npz") as stored:
         return torch.from_numpy(stored["images"])
 
 
 def results(entry: Entry) -> dict[str, Any]:
-    """``accuracy``, the share in percent that the classifier takes for the original's class, and its ``interval``;
-    ``clean``, of the originals; ``n``; ``evaluations`` an image, and ``seconds``."""
+    """Return ``accuracy``, the percentage of images that the classifier takes for the original's class, and its
+    ``interval``; ``clean``, the same for the originals; ``n``; ``evaluations`` per image, and ``seconds``."""
     return json.loads((entry.path / "results.json").read_text(encoding="utf-8"))
 
 
@@ -106,7 +106,7 @@ def _run(folder: Path, wanted: _Inpainting) -> None:
 
 
 def _chain(model: Denoiser, data: Images, mask: Tensor, draws: torch.Generator, wanted: _Inpainting) -> State:
-    """The last state of a batch's chain."""
+    """Run the chain of a batch and return its last state."""
     known = model_input(data.images, draws, dequantise=wanted.base.dequantised)
     settings = {"generator": draws, "steps": wanted.steps, "cond": data.labels if wanted.base.labels else None}
     if wanted.way == "replacement":

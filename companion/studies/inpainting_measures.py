@@ -1,4 +1,4 @@
-"""What inpainting says of a model, as rows for a record, and the images behind it."""
+"""Inpainting measures of a model, as rows for a record, and the images behind them."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ def _asked(forget: str, side: str, settings: dict[str, Any]) -> Inpainting:
 
 
 def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The share of a side's restored test images, in percent, whose class is the original's in the classifier's eyes.
+    """The percentage of a side's restored test images that have the original's class according to the classifier.
 
-    ``settings`` are :class:`companion.studies.inpainting.Inpainting`'s. The papers' cells are drawn by replacement; of
+    ``settings`` are those of :class:`companion.studies.inpainting.Inpainting`. The papers' cells use replacement; for
     RePaint the metric has another name.
     """
     asked = _asked(forget, side, settings)
@@ -38,7 +38,7 @@ def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
 
 
 def clean(model: Model, forget: str, side: str, *, n: int) -> Row:
-    """The same of the originals, which is the classifier's own: the best that inpainting can reach."""
+    """The same for the originals: the classifier's own accuracy, which inpainting can at best reach."""
     asked, data = _asked(forget, side, {"n": n}), model.kind.dataset
     found = originals(data, asked)
     seen = share(right(predict(classifier(data), found.images), found, forget))
@@ -48,7 +48,7 @@ def clean(model: Model, forget: str, side: str, *, n: int) -> Row:
 
 
 def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The mean distance of restored from original images by CLIP, 100 (1 - cosine)."""
+    """The mean CLIP distance between restored and original images, 100 (1 - cosine)."""
     asked = _asked(forget, side, settings)
     before, after = drawn(model, forget, side, **settings)
     found = clip.clip_distance(judge, after, before, generator(asked.seed, "clip", "evaluation"))
@@ -59,6 +59,6 @@ def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **sett
 
 
 def drawn(model: Model, forget: str, side: str, **settings: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Originals and what the model made of them, uint8 [n, C, H, W]."""
+    """Return the originals and the model's completions, uint8 [n, C, H, W]."""
     asked = _asked(forget, side, settings)
     return originals(model.kind.dataset, asked).images, restored(inpaint(model.store, model.checkpoint(), asked))

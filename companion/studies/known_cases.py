@@ -1,7 +1,7 @@
-"""Models whose truth is known, to hold every measure of forgetting against.
+"""Cases with a known answer, to test every measure of forgetting.
 
-None of them was trained to forget. Each is a set of images put together so that nobody has to ask a classifier whether
-it forgot: a model with labels draws the classes that the case needs, or real training images stand for its samples.
+No model was trained to forget. Each case is a set of images, composed so that no classifier is needed to tell whether
+it forgot: a conditional model generates the classes that the case needs, or real training images serve as samples.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from paperlib.data.splits import forgotten_classes
 
 __all__ = ["CASES", "Case", "Known", "known_cases"]
 
-EVALUATIONS = 20  # of iPNDM, an image
+EVALUATIONS = 20  # of iPNDM, per image
 
 #: Name -> what the model does, whether it forgot, and whether it kept the rest.
 CASES: dict[str, tuple[str, bool, bool]] = {
@@ -42,8 +42,8 @@ class Case:
 
     Args:
         name: a key of :data:`CASES`, or "before".
-        samples: what it draws, uint8 [n, C, H, W]; every class as often as it has it.
-        asked: what it draws when it is asked for what was to be forgotten, [m, C, H, W].
+        samples: its samples, uint8 [n, C, H, W], with every class in its proportion.
+        asked: its samples conditioned on the forgotten class, [m, C, H, W].
     """
 
     name: str
@@ -52,7 +52,7 @@ class Case:
 
     @property
     def label(self) -> str:
-        """In words."""
+        """A description of the case."""
         return "before unlearning" if self.name == "before" else CASES[self.name][0]
 
     @property
@@ -64,7 +64,7 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The model before unlearning, the cases, and the real test images that they are held against."""
+    """The model before unlearning, the cases, and the real test images that they are compared with."""
 
     before: Case
     cases: list[Case]
@@ -78,10 +78,10 @@ class Known:
 
 
 class Pool:
-    """Images of every class, handed out in order, none twice.
+    """Images of every class, taken in order, each at most once.
 
     Args:
-        images: with their true labels, or with those that a model was asked for.
+        images: images with their true labels, or those that a model was conditioned on.
     """
 
     def __init__(self, images: Images):
@@ -89,7 +89,7 @@ class Pool:
         self.waiting = [torch.nonzero(images.labels == c)[:, 0].tolist() for c in range(len(images.classes))]
 
     def take(self, classes: list[int], count: int) -> Tensor:
-        """``count`` images of the classes in turn."""
+        """Return ``count`` images, taking the classes in turn."""
         chosen = []
         for k in range(count):
             label = classes[k % len(classes)]
@@ -101,10 +101,10 @@ class Pool:
 
 
 def known_cases(store: Store, *, dataset: str, source: str, forget: str, n: int, m: int, seed: int = 0) -> Known:
-    """Every case, with ``n`` samples and ``m`` answers to what was to be forgotten.
+    """Return every case, with ``n`` samples and ``m`` samples conditioned on the forgotten class.
 
     Args:
-        source: "real", the training images, or a base model with labels of this set.
+        source: "real" for the training images, or a conditional base model of this set.
     """
     if n < 20 or m < 2:
         raise ValueError(f"n={n} and m={m}: at least 20 samples and 2 answers are needed")
@@ -112,7 +112,7 @@ def known_cases(store: Store, *, dataset: str, source: str, forget: str, n: int,
     gone = forgotten_classes(test, forget)
     kept = [c for c in range(len(test.classes)) if c not in gone]
     share = len(gone) / len(test.classes)
-    many, few = round(share * n), round(share * n / 2)  # samples of what is to be forgotten, and half of them
+    many, few = round(share * n), round(share * n / 2)  # number of samples of the forgotten class, and half of it
     takes = [(gone, many), (gone, many), (gone, m), (gone, m), (kept, n), (kept, n - many), (kept, m)]
     takes += [(kept[:1], n + m)]
     pool = Pool(_images(store, source, test, takes, seed))
@@ -136,7 +136,8 @@ def known_cases(store: Store, *, dataset: str, source: str, forget: str, n: int,
 
 
 def _images(store: Store, source: str, test: Images, takes: list[tuple[list[int], int]], seed: int) -> Images:
-    """Images with labels that are not a classifier's: real training images, or a model's by the label asked for."""
+    """Return images with labels that do not come from a classifier: real training images, or samples with the labels
+    they were conditioned on."""
     dataset = test.name.partition("-")[0]
     if source == "real":
         data = sets.load(dataset, "train")
@@ -152,10 +153,10 @@ def _images(store: Store, source: str, test: Images, takes: list[tuple[list[int]
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Pixels that are each anything."""
+    """Return uniformly random pixels."""
     return torch.randint(256, like.shape, generator=generator, dtype=torch.uint8)
 
 
 def _damaged(images: Tensor, generator: torch.Generator, std: float = 40.0) -> Tensor:
-    """Gaussian noise on every pixel, in levels: the images stay easy to read."""
+    """Add Gaussian noise of ``std`` levels to every pixel; the images stay easy to recognise."""
     return (images + std * torch.randn(images.shape, generator=generator)).round().clamp(0, 255).to(torch.uint8)

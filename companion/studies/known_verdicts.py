@@ -1,7 +1,7 @@
-"""What every measure says of the cases whose truth is known, and which of them, and which pairs, are fooled.
+"""The verdicts of every measure on the cases with a known answer: which measures, and which pairs, are fooled.
 
-A measure accepts a model where its interval does not rule out that the model forgot and kept the rest: at the
-classifier's floor, for what it finds of the forgotten; else, no worse than the model was before unlearning.
+A measure accepts a model if its interval does not rule out that the model forgot and kept the rest. For what is left of
+the forgotten class the bound is the classifier's floor; for everything else it is the model before unlearning.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from paperlib.metrics.precision_recall import PrecisionRecall, precision_recall
 
 __all__ = ["MEASURES", "Judged", "Judge", "over_seeds", "overview", "wrong"]
 
-#: Name -> what it is called, its unit, and whether a smaller value is a better one.
+#: Name -> title, unit, and whether a smaller value is better.
 MEASURES: dict[str, tuple[str, str, bool]] = {
     "ur": ("UR", "%", True),
     "pul": ("PUL", "%", False),
@@ -38,12 +38,12 @@ MEASURES: dict[str, tuple[str, str, bool]] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """A measure of a case, the bound that it is held against, and whether the interval reaches it.
+    """A measure of a case, its bound, and whether the interval reaches it.
 
     Args:
         value, low, high: the number and its 95 % interval.
-        bound: the floor's worse end, or that of the model before unlearning.
-        accepts: the model, as one that forgot and kept the rest.
+        bound: the worse end of the floor, or of the model before unlearning.
+        accepts: whether the measure accepts the model as one that forgot and kept the rest.
     """
 
     value: float
@@ -55,13 +55,13 @@ class Judged:
 
 
 class Judge:
-    """A set's classifier, the real test images, and what the model was before.
+    """A set's classifier, the real test images, and the measures of the model before.
 
     Args:
         known: the cases.
-        dataset: whose classifier judges.
-        k: neighbours of precision and recall.
-        seed: of the bootstraps.
+        dataset: the data set of the classifier.
+        k: the number of neighbours for precision and recall.
+        seed: the seed of the bootstraps.
     """
 
     def __init__(self, known: Known, dataset: str, *, k: int = 3, seed: int = 0):
@@ -72,16 +72,16 @@ class Judge:
         self.reference = {side: statistics(images, self.network, 500) for side, images in self.real.items()}
 
     def stream(self, what: str) -> torch.Generator:
-        """Of a bootstrap."""
+        """Return the random stream of a bootstrap."""
         return generator(self.seed, f"known verdicts/{what}", "evaluation")
 
     def shown(self, images: Tensor) -> Tensor:
-        """Whether they show what was to be forgotten, in the classifier's eyes."""
+        """Return which images show the forgotten class according to the classifier."""
         return forgetting.shows_class(predict(self.classifier, images), self.known.forget)
 
     @cached_property
     def before(self) -> Tensor:
-        """The same of the samples before unlearning."""
+        """The same for the samples before unlearning."""
         return self.shown(self.known.before.samples)
 
     @cached_property
@@ -91,7 +91,7 @@ class Judge:
 
     @property
     def floor(self) -> Tensor:
-        """Whether those show what was to be forgotten."""
+        """Which real retained images the classifier takes for the forgotten class."""
         return forgetting.shows_class(self.retained, self.known.forget)
 
     def ur(self, case: Case) -> Judged:
@@ -100,7 +100,7 @@ class Judge:
         return _judged(found, found.floor.interval[1], lower=True)
 
     def pul(self, case: Case) -> Judged:
-        """PUL against what the floor leaves possible."""
+        """PUL against the best that the floor allows."""
         found = forgetting.percentage_unlearned(self.before, self.shown(case.samples), self.floor)
         return _judged(found, found.floor.interval[0], lower=False)
 
@@ -113,7 +113,7 @@ class Judge:
         return _judged(found, least.interval[1], lower=True)
 
     def entropy(self, case: Case) -> Judged:
-        """Entropy, which is to have risen: an interval wholly above that before unlearning."""
+        """Entropy, which should have risen: its interval must lie entirely above that before unlearning."""
         found, before = (
             forgetting.entropy(predict(self.classifier, images), self.stream("entropy"))
             for images in (case.asked, self.known.before.asked)
@@ -122,12 +122,12 @@ class Judge:
         return Judged(found.value, low, high, found.n, before.interval[1], low > before.interval[1])
 
     def frechet(self, case: Case) -> Judged:
-        """The distance from real retained images, against that before unlearning from all real images."""
+        """The distance from real retained images, against the distance from all real images before unlearning."""
         return _judged(self._distance(case, "retained"), self.distance_before.interval[1], lower=True)
 
     @cached_property
     def distance_before(self) -> Frechet:
-        """Of the model before unlearning, from all real images."""
+        """The distance of the model before unlearning from all real images."""
         return self._distance(self.known.before, "all")
 
     def _distance(self, case: Case, side: str) -> Frechet:
@@ -136,18 +136,18 @@ class Judge:
         return frechet(own, self.reference[side], network=name, generator=self.stream("distance"))
 
     def precision(self, case: Case) -> Judged:
-        """Precision against real retained images, held against that before unlearning against all."""
+        """Precision with respect to real retained images, against that before unlearning with respect to all."""
         found = self._neighbours(case, "retained").precision
         return _judged(found, self.neighbours_before.precision.interval[0], lower=False)
 
     def recall(self, case: Case) -> Judged:
-        """Recall of real retained images, held against that before unlearning of all."""
+        """Recall of real retained images, against that of all real images before unlearning."""
         found = self._neighbours(case, "retained").recall
         return _judged(found, self.neighbours_before.recall.interval[0], lower=False)
 
     @cached_property
     def neighbours_before(self) -> PrecisionRecall:
-        """Of the model before unlearning, among all real images."""
+        """Precision and recall of the model before unlearning, with respect to all real images."""
         return self._neighbours(self.known.before, "all")
 
     def _neighbours(self, case: Case, side: str) -> PrecisionRecall:
@@ -157,14 +157,14 @@ class Judge:
         return precision_recall(own, real, network=self.network.name, k=self.k)
 
     def all(self, case: Case) -> dict[str, Judged]:
-        """Every measure of a case."""
+        """Return every measure of a case."""
         measures: dict[str, Callable[[Case], Judged]] = {name: getattr(self, name) for name in MEASURES}
         return {name: measure(case) for name, measure in measures.items()}
 
 
 def over_seeds(several: Sequence[Mapping[str, Mapping[str, Judged]]]) -> dict[str, dict[str, Judged]]:
-    """What seeds say together of each case, by each measure: the means of values, ends and bounds, and accepted where
-    most of them accept. So an interval stays one over images, and where the quantity lives."""
+    """Combine the seeds for each case and measure: the means of values, ends and bounds, accepted if most seeds accept.
+    An interval is then still one over images, within the range of the quantity."""
     numbers = ("value", "low", "high", "bound")
     found: dict[str, dict[str, Judged]] = {}
     for case, measures in several[0].items():
@@ -177,8 +177,8 @@ def over_seeds(several: Sequence[Mapping[str, Mapping[str, Judged]]]) -> dict[st
 
 
 def overview(judged: Mapping[str, Mapping[str, Judged]]) -> dict[str, Any]:
-    """The series of a record that the figures and the table are drawn from: "before" and the cases, what each measure
-    says of them, and what each pair of measures judges wrongly."""
+    """Return the series of a record that the figures and the table use: "before" and the cases, the results of each
+    measure, and the cases that each pair of measures judges wrongly."""
     good = {name: forgot and kept for name, (_, forgot, kept) in CASES.items()}
     accepts = {case: {name: one.accepts for name, one in judged[case].items()} for case in good}
     labels = {"before": "before unlearning"} | {name: said for name, (said, _, _) in CASES.items()}
@@ -195,13 +195,14 @@ def overview(judged: Mapping[str, Mapping[str, Judged]]) -> dict[str, Any]:
 
 
 def _judged(found, bound: float, *, lower: bool) -> Judged:
-    """Accepted, unless the whole interval is worse than the bound."""
+    """Accept, unless the whole interval is worse than the bound."""
     low, high = found.interval
     return Judged(found.value, low, high, found.n, bound, low <= bound if lower else high >= bound)
 
 
 def wrong(accepts: dict[str, dict[str, bool]], good: dict[str, bool]) -> dict[tuple[str, str], list[str]]:
-    """The cases that a pair of measures, which accepts what both accept, judges wrongly; a measure with itself alone.
+    """Return the cases that each pair of measures judges wrongly; a pair accepts what both accept, and may be a measure
+    with itself.
 
     Args:
         accepts: case -> measure -> whether it accepts.

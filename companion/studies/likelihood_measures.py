@@ -27,19 +27,19 @@ RATIOS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # sigma / alpha
 
 
 class Measured(Settings):
-    """A likelihood of ``n`` test images under a base model."""
+    """The likelihood of ``n`` test images under a base model."""
 
     base: str
     n: int = Field(gt=1)
     seed: int = Field(0, ge=0)
-    repeats: int = Field(1, gt=0)  # dequantisations of each image, one probe each
+    repeats: int = Field(1, gt=0)  # dequantisations per image, one probe each
     tolerance: float = Field(1e-3, gt=0)  # of the ODE's solver
     recipe: Literal["flow", "noised flow"] = "flow"  # where the ODE starts
-    strata: int = Field(64, gt=0)  # of the bound's sum
+    strata: int = Field(64, gt=0)  # for the bound's sum
 
 
 class Inpainting(Settings):
-    """``n`` test images whose upper half is drawn anew."""
+    """``n`` test images whose upper half is inpainted."""
 
     base: str
     way: Literal["replacement", "RePaint"]
@@ -50,12 +50,12 @@ class Inpainting(Settings):
 
 
 def test_images(base: str, n: int) -> Images:
-    """The ``n`` test images that every measure of a base model looks at, one class after the other."""
+    """Return the ``n`` test images that every measure of a base model uses, taking the classes in turn."""
     return evenly(sets.load(bases.BASES[base].dataset, "test"), n)
 
 
 def nll(store: Store, measured: Measured) -> ImageNLL:
-    """Bits a dimension of every image by the probability-flow ODE."""
+    """Return bits per dimension of every image by the probability-flow ODE."""
     found = _arrays(store.step("nll", measured, _nll, inputs=_pinned(measured.base)))
     return ImageNLL(found["values"], float(found["evaluations"]), float(found["derivatives"]))
 
@@ -75,7 +75,7 @@ def _nll(folder: Path, measured: Measured) -> None:
 
 
 def bound(store: Store, measured: Measured) -> ImageBound:
-    """The variational bound of every image, its steps by strata."""
+    """Return the variational bound of every image, with its steps sampled by strata."""
     found = _arrays(store.step("bound", measured, _bound, inputs=_pinned(measured.base)))
     return ImageBound(**found | {"evaluations": int(found["evaluations"])})
 
@@ -90,20 +90,20 @@ def _bound(folder: Path, measured: Measured) -> None:
 
 
 def per_image(results: Sequence[ImageNLL | ImageBound]) -> Tensor:
-    """Bits a dimension of each image, [n], the mean over several seeds' results."""
+    """Return bits per dimension of each image, [n], averaged over the seeds' results."""
     return torch.stack([one.per_image for one in results]).mean(0)
 
 
 def step_terms(results: Sequence[ImageBound]) -> Tensor:
-    """The time and the bits a dimension of each stratum of the chain's steps, [strata, 2], means over images and
-    seeds."""
+    """Return the time and the bits per dimension of each stratum of the chain's steps, [strata, 2], averaged over
+    images and seeds."""
     means = [torch.stack([one.times.mean(0), one.steps.mean(0)], 1) for one in results]
     return torch.stack(means).mean(0)
 
 
 def traces(base: str, n: int, seed: int) -> dict[str, list[tuple[float, float]]]:
-    """tr(dx0 / dy) / D of test images as they are and noised as in training: (sigma / alpha, the mean over images) for
-    a few noise levels. An exact denoiser's is never below 0."""
+    """Return tr(dx0 / dy) / D of test images, clean and noised as in training: (sigma / alpha, the mean over images)
+    for a few noise levels. For an exact denoiser it is never below 0."""
     model, draws = bases.load(base), generator(seed, f"traces/{base}", "evaluation")
     x0 = model_input(test_images(base, n).images, draws, dequantise=True)
     found: dict[str, list[tuple[float, float]]] = {"the image": [], "noised": []}
@@ -120,7 +120,7 @@ def traces(base: str, n: int, seed: int) -> dict[str, list[tuple[float, float]]]
 
 
 def inpaint(store: Store, inpainting: Inpainting) -> Tensor:
-    """The images, uint8 [n, C, H, W], with a new upper half."""
+    """Return the images with a new upper half, uint8 [n, C, H, W]."""
     return _arrays(store.step("inpainting", inpainting, _inpaint, inputs=_pinned(inpainting.base)))["images"]
 
 
@@ -137,7 +137,7 @@ def _inpaint(folder: Path, wanted: Inpainting) -> None:
 
 
 def _arrays(entry: Entry) -> dict[str, Tensor]:
-    """What a step has stored."""
+    """Return the arrays that a step has stored."""
     with np.load(entry.path / "values.npz") as stored:
         return {name: torch.from_numpy(stored[name]) for name in stored.files}
 

@@ -1,6 +1,6 @@
-"""The mixture's models: trained once for each method, budget and seed, and kept in the store for every mixture page.
+"""The models of the Gaussian mixture: trained once per method, budget and seed, and stored for all mixture pages.
 
-``python -m companion.studies.mixture --profile laptop`` computes what the pages share, so that they find it there.
+``python -m companion.studies.mixture --profile laptop`` computes in advance what the pages share.
 """
 
 import argparse
@@ -49,23 +49,23 @@ __all__ = [
 ]
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)  # retained, forgotten
-SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most these
+SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most so many
 
 
 class Method(Settings):
-    """What is trained, and how. From ``start`` on, the fields are the unlearning methods'; each reads its own."""
+    """What is trained, and how. From ``start`` on, the fields are for the unlearning methods; each reads its own."""
 
     name: Literal["standard", "unseen", "orthogonal", "obtuse", "signed", "redirect", "negate", "optimum"]
-    start: Literal["retrain", "finetune"] = "retrain"  # anew, or from the standard model of the same seed
+    start: Literal["retrain", "finetune"] = "retrain"  # from scratch, or from the standard model of the same seed
     alpha: float = Field(0.8, gt=0, le=1)  # SGU: "depends on the ratio of M to N"; here the retained share, 1 - M / N
     variant: Literal["paper", "code"] = "paper"  # SGU
-    every: int = Field(1, ge=1)  # SGU: L_f at every so-many-th update; the public code has 4, the paper knows only 1
+    every: int = Field(1, ge=1)  # SGU: L_f in every so-many-th update; 4 in the public code, 1 in the paper
     lam: float = Field(60.0, gt=1)  # signed, redirect, optimum: a little above e^4 = 54.6
-    floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight; far below what D_g could ever show
-    w: float = Field(1.0, ge=0)  # negate: of the pull; 1 aims at p_g itself
+    floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight, too small to have an effect on D_g
+    w: float = Field(1.0, ge=0)  # negate: weight of the pull; 1 aims at p_g itself
 
 
-#: Which of a method's fields its training reads, beside ``start``.
+#: The fields that each method's training reads, besides ``start``.
 READS = {"orthogonal": ("alpha", "variant", "every"), "obtuse": ("alpha", "variant", "every")}
 READS |= {
     "signed": ("lam",),
@@ -78,7 +78,7 @@ READS |= {
 
 
 SMALL = {"steps": 200, "test_points": 100, "batch_size": 128, "draws": 20_000, "tolerance": 1e-3}
-#: What every page of the mixture computes, by profile; they share the models. The paper states no budget for its toy
+#: What every mixture page computes, by profile; the pages share the models. The paper states no budget for its toy
 #: example: those of ``paper`` are ours.
 BUDGETS = {
     "smoke": SMALL | {"seeds": 1},
@@ -88,24 +88,24 @@ BUDGETS = {
 
 
 class MixtureSettings(Settings):
-    """The budget of a run, of each of its seeds."""
+    """The budget of a run, for each seed."""
 
-    steps: int = Field(gt=0)  # updates of Adam when training anew; fine-tuning has a quarter
-    test_points: int = Field(gt=1)  # fresh draws from each of p_g and p_f
+    steps: int = Field(gt=0)  # updates of Adam when training from scratch; fine-tuning has a quarter
+    test_points: int = Field(gt=1)  # fresh samples from each of p_g and p_f
     draws: int = Field(1_000_000, gt=0)  # training data; with 1e5, few lie near p_f: an error of 0.02 bits/dim there
-    batch_size: int = Field(512, gt=0)  # draws an update, each perturbed by z and by -z
+    batch_size: int = Field(512, gt=0)  # samples per update, each perturbed by z and by -z
     width: int = Field(64, gt=0)  # wider networks were slower at the same error on validation seeds 101 and 102
-    lr: float = Field(4e-3, gt=0)  # Adam, falling along half a cosine; 1e-2 was worse, 2e-3 no better, same seeds
+    lr: float = Field(4e-3, gt=0)  # Adam, falling along half a cosine; 1e-2 was worse, 2e-3 no better (same seeds)
     tolerance: float = Field(1e-5, gt=0)  # of the ODE solver, score_sde's
 
 
 def updates(settings: MixtureSettings, method: Method) -> int:
-    """Updates of a training run: fine-tuning has a quarter of training anew."""
+    """Return the updates of a training run; fine-tuning has a quarter of those from scratch."""
     return settings.steps if method.start == "retrain" else max(1, settings.steps // 4)
 
 
 def facts(settings: MixtureSettings, method: Method) -> dict:
-    """What a record says of a method's model: its data, its budget, and the fields that the method reads."""
+    """Return a record's facts about a method's model: its data, its budget, and the fields that the method reads."""
     rows = {"redirect": settings.batch_size // 2 * 2 + settings.batch_size // 4, "optimum": 2 * settings.batch_size}
     made = {
         "dataset": "mixture",
@@ -122,7 +122,7 @@ def facts(settings: MixtureSettings, method: Method) -> dict:
 
 
 def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:
-    """Training data D_g [N - M, 2] and D_f [M, 2]: ``draws`` points of the mixture, split by their component."""
+    """Return training data D_g [N - M, 2] and D_f [M, 2]: ``draws`` samples of the mixture, split by component."""
     forgotten = SGU_MIXTURE.weights[1]
     D_g = P_G.sample(round((1 - forgotten) * settings.draws), generator(seed, "mixture/D_g", "data"))
     D_f = P_F.sample(round(forgotten * settings.draws), generator(seed, "mixture/D_f", "data"))
@@ -130,12 +130,12 @@ def data(settings: MixtureSettings, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def architecture(settings: MixtureSettings) -> Denoiser:
-    """A fresh network on the VE process, scaled for the whole mixture: the same for every method."""
+    """Return a fresh network with the VE process, scaled for the whole mixture: the same for every method."""
     return Denoiser(MLP(2, width=settings.width), VE(), data_std=SGU_MIXTURE.std())
 
 
 def training(settings: MixtureSettings, method: Method, seed: int, base: Denoiser | None = None) -> Training:
-    """The training run that makes ``method``'s model, before its first update; ``base`` is what it fine-tunes."""
+    """Return the training run of ``method``'s model, before its first update; ``base`` is the model it fine-tunes."""
     D_g, D_f = data(settings, seed)
     noise = generator(seed, f"mixture/{method.name}", "noise")
     steps = updates(settings, method)
@@ -151,7 +151,7 @@ def training(settings: MixtureSettings, method: Method, seed: int, base: Denoise
         return Training(model, partial(objective[method.name], batch_size=settings.batch_size), **loop)
     if method.name == "unseen":
         return unseen(model, None, D_g, batch_size=settings.batch_size, antithetic=True, **loop)
-    # Half of the rows from each side: an update sees as many rows as the other methods' do.
+    # Half of the rows from each side, so that an update sees as many rows as with other methods.
     loop |= {"batch_size": settings.batch_size // 2, "antithetic": True}
     if method.name == "negate":
         if base is None:
@@ -205,8 +205,8 @@ def _train(folder: Path, config: dict, base: Path | None = None) -> None:
 
 
 def train(store: Store, settings: MixtureSettings, method: Method, seed: int) -> Entry:
-    """``method``'s trained model, from the store or computed now."""
-    measuring = {"test_points": 2, "tolerance": 1e-5}  # what does not touch training is not in the key
+    """Return the entry of ``method``'s trained model, from the store or computed now."""
+    measuring = {"test_points": 2, "tolerance": 1e-5}  # settings that do not affect training stay out of the key
     config = {"settings": settings.model_dump() | measuring, "method": method.model_dump(), "seed": seed}
     if method.start == "retrain":
         return store.step(f"mixture-{method.name}", config, _train)
@@ -215,23 +215,23 @@ def train(store: Store, settings: MixtureSettings, method: Method, seed: int) ->
 
 
 def load(entry: Entry | Path, settings: MixtureSettings) -> Denoiser:
-    """A stored model."""
+    """Load a stored model."""
     model = architecture(settings)
     model.load_state_dict(load_file((entry.path if isinstance(entry, Entry) else entry) / "model.safetensors"))
     return model
 
 
 def trained(store: Store, settings: MixtureSettings, method: Method, seed: int) -> Denoiser:
-    """``method``'s trained model itself."""
+    """Return ``method``'s trained model."""
     return load(train(store, settings, method, seed), settings)
 
 
 def losses(entry: Entry) -> dict[int, dict[str, float]]:
-    """The losses along a stored training run: update -> name -> value."""
+    """Return the losses along a stored training run: update -> name -> value."""
     return {int(index): value for index, value in json.loads((entry.path / "losses.json").read_text()).items()}
 
 
-#: The models that more than one page needs, those of SGU's Table 1 and Figures 1 and 2 and ours beside them.
+#: The models that more than one page needs: those of SGU's Table 1 and Figures 1 and 2, and ours beside them.
 SHARED = {name: Method(name=name) for name in ("standard", "unseen", "orthogonal", "obtuse")}
 SHARED |= {"redirect": Method(name="redirect", start="finetune", lam=20.0)}
 

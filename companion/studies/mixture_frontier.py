@@ -1,4 +1,4 @@
-"""The frontier of forgetting in the unit of SGU's Table 1, and what models reach of the way to it, as a table."""
+"""The frontier of forgetting in the unit of SGU's Table 1, and a table of how far models get towards it."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ __all__ = ["curve", "frontier_table", "largest"]
 
 
 def largest(kept: float) -> float:
-    """The largest D_f of any density with a D_g of ``kept``, in bits/dim + 8.
+    """Return the largest D_f of any density with a D_g of ``kept``, in bits/dim + 8.
 
-    A measured D_g may lie below the entropy of p_g, which no density does, by the error of its test points; the answer
+    No density has a D_g below the entropy of p_g, but a measured one may, by the error of its test points; the answer
     is then that of p_g itself.
     """
     least = in_table(frontier(1)[0, 0]) + 1e-9
@@ -25,14 +25,15 @@ def largest(kept: float) -> float:
 
 
 def curve() -> np.ndarray:
-    """(D_g, D_f) along the frontier in bits/dim + 8, [N, 2]: the curved part, and the end of the line after it."""
+    """Return (D_g, D_f) along the frontier in bits/dim + 8, [N, 2]: the curved part and the end of the line after
+    it."""
     curved = [(in_table(kept), in_table(forgotten)) for kept, forgotten in frontier()]
     return np.array([*curved, (11.2, largest(11.2))])
 
 
 def frontier_table(record: Record) -> Any:
-    """A row for each model of the record: its setting, its pair, and the part of the way from the retrained model's D_f
-    to the frontier, at its own D_g and at the page's price."""
+    """One row per model of the record: its setting, its pair, and how much of the way from the retrained model's D_f to
+    the frontier it covers, at its own D_g and at the page's price."""
     retrained = record.find(method="unseen", test="D_f").value
     rows = {}
     for kept in record.all(test="D_g"):

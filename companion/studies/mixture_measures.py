@@ -1,4 +1,4 @@
-"""What is measured on the mixture's models: likelihoods, samples, score errors."""
+"""Measures of the mixture's models: likelihoods, samples, score errors."""
 
 import json
 import math
@@ -36,35 +36,35 @@ __all__ = [
 ]
 
 SIDES: dict[str, GaussianMixture] = {"D_g": P_G, "D_f": P_F}
-BROKEN = 10.0  # nats on D_g, where p_g has 3.5: a run that comes here does not come back
+BROKEN = 10.0  # nats on D_g, where p_g has 3.5: a run that gets here does not recover
 EDGE = math.sqrt(2)  # |u| below it, u = (x1 + x2) / sqrt 2: the middle mean is the nearest of the three
 
 
 def in_table(nats: float) -> float:
-    """Nats of a point in the plane in the unit of SGU's Table 1: bits per dimension plus score_sde's 8."""
+    """Convert nats of a point in the plane to the unit of SGU's Table 1: bits per dimension plus score_sde's 8."""
     return bits_per_dim(nats, 2, SCORE_SDE_OFFSET["uncentred"])
 
 
 def in_nats(bits: float) -> float:
-    """The inverse of :func:`in_table`."""
+    """Convert back: the inverse of :func:`in_table`."""
     return (bits - SCORE_SDE_OFFSET["uncentred"]) * 2 * math.log(2)
 
 
 def line(points: int = 161, reach: float = 4.0) -> Tensor:
-    """Points (u, u), u from -reach to reach, along the axis on which the three means lie, [points, 2]."""
+    """Return points (u, u), u from -reach to reach, on the line through the three means, [points, 2]."""
     u = torch.linspace(-reach, reach, points)
     return torch.stack([u, u], dim=1)
 
 
 def test_data(settings: MixtureSettings, side: str, seed: int) -> Tensor:
-    """Fresh draws of p_g or p_f, the same for every method of a seed, [test_points, 2]."""
+    """Return fresh samples of p_g or p_f, the same for every method with a seed, [test_points, 2]."""
     return SIDES[side].sample(settings.test_points, generator(seed, f"mixture/{side}", "evaluation"))
 
 
 def measure_nll(model: Denoiser, settings: MixtureSettings, seed: int) -> dict[str, Tensor]:
-    """Negative log-likelihood in nats by the probability-flow ODE with exact divergence.
+    """Return the negative log-likelihood in nats by the probability-flow ODE with exact divergence.
 
-    Of test points, ``"D_g"`` and ``"D_f"``, [test_points], and along :func:`line`, ``"line"``.
+    For test points, ``"D_g"`` and ``"D_f"``, [test_points], and along :func:`line`, ``"line"``.
     """
     tests = {side: test_data(settings, side, seed) for side in SIDES} | {"line": line()}
     # A trained model takes some 20 to 60 steps; a field that needs 400 has diverged.
@@ -79,7 +79,7 @@ def _nll(folder: Path, config: dict, model: Path) -> None:
 
 
 def nll(store: Store, settings: MixtureSettings, method: Method, seed: int) -> dict[str, Tensor]:
-    """:func:`measure_nll` of a method's model, from the store or computed now."""
+    """Return :func:`measure_nll` of a method's model, from the store or computed now."""
     entry = train(store, settings, method, seed)
     config = {"settings": settings.model_dump(), "seed": seed}
     done = store.step(f"mixture-nll-{method.name}", config, partial(_nll, model=entry.path), inputs=[entry])
@@ -94,12 +94,12 @@ class Mean(NamedTuple):
 
 
 def mean_nll(measured: dict[str, Tensor], settings: MixtureSettings, side: str, seed: int) -> Mean:
-    """E[-log q] of test data from one side, in nats, with p_g as a control variate::
+    """Return E[-log q] of test data from one side, in nats, with p_g as a control variate::
 
         E[-log q] = E[-log p_g] + E[log p_g - log q]
 
-    The first term is exact; the second is a mean over test points whose spread is small where q is close to p_g. Plain
-    averaging would add an error of 0.01 bits/dim from the draw of 4,000 test points alone.
+    The first term is exact; the second is a mean over test points whose spread is small where q is close to p_g. A
+    plain average would add an error of 0.01 bits/dim from the choice of 4,000 test points alone.
     """
     difference = measured[side].double() + P_G.log_density(test_data(settings, side, seed).double())
     error = difference.std().item() / math.sqrt(len(difference))
@@ -115,7 +115,7 @@ def _path(folder: Path, config: dict, base: Path) -> None:
         if step.index % max(1, run.steps // config["stops"]) == 0:
             try:
                 measured = measure_nll(run.model, settings, seed)
-            except FloatingPointError:  # the loss has no minimiser, and the field has left what a solver can follow
+            except FloatingPointError:  # the loss has no minimiser, and the field has become too steep for a solver
                 break
             rows.append([step.index, *(mean_nll(measured, settings, side, seed).value for side in SIDES)])
             if rows[-1][1] > BROKEN:
@@ -124,7 +124,8 @@ def _path(folder: Path, config: dict, base: Path) -> None:
 
 
 def path(store: Store, settings: MixtureSettings, method: Method, seed: int, stops: int = 6) -> list[list[float]]:
-    """(update, D_g, D_f) in nats along one fine-tuning run, at ``stops`` even distances, or until its ODE breaks."""
+    """Return (update, D_g, D_f) in nats at ``stops`` equally spaced updates of a fine-tuning run, or until its ODE
+    breaks."""
     base = train(store, settings, Method(name="standard"), seed)
     config = {"settings": settings.model_dump(), "method": method.model_dump(), "seed": seed, "stops": stops}
     done = store.step(f"mixture-path-{method.name}", config, partial(_path, base=base.path), inputs=[base])
@@ -132,7 +133,8 @@ def path(store: Store, settings: MixtureSettings, method: Method, seed: int, sto
 
 
 def draw(model: Denoiser, n: int, seed: int, *, steps: int = 60) -> Tensor:
-    """n samples by Heun's method on the probability-flow ODE, from the same noise for every model of a seed, [n, 2]."""
+    """Return n samples by Heun's method on the probability-flow ODE, with the same noise for every model of a seed, [n,
+    2]."""
     return sample(model, (n, 2), generator=generator(seed, "mixture/samples", "noise"), sampler=heun, steps=steps).x
 
 
@@ -142,7 +144,7 @@ def _samples(folder: Path, config: dict, model: Path) -> None:
 
 
 def samples(store: Store, settings: MixtureSettings, method: Method, seed: int, n: int) -> Tensor:
-    """:func:`draw` of a method's model, from the store or computed now."""
+    """Return :func:`draw` of a method's model, from the store or computed now."""
     entry = train(store, settings, method, seed)
     config = {"settings": settings.model_dump(), "seed": seed, "n": n}
     done = store.step(f"mixture-samples-{method.name}", config, partial(_samples, model=entry.path), inputs=[entry])
@@ -150,12 +152,12 @@ def samples(store: Store, settings: MixtureSettings, method: Method, seed: int, 
 
 
 def nearest_to_forgotten(x: Tensor) -> Tensor:
-    """Whether the forgotten component's mean is the nearest of the three, [N] bool, for x [N, 2]."""
+    """Return whether the forgotten component's mean is the nearest of the three, [N] bool, for x [N, 2]."""
     return torch.cdist(x, torch.tensor(SGU_MIXTURE.means)).argmin(1) == 1
 
 
 def share_of(density: GaussianMixture) -> float:
-    """The exact share of ``density`` nearest to the forgotten component: a sum of normal tails along the line."""
+    """Return the exact share of ``density`` nearest to the forgotten component, by normal tails along the line."""
 
     def below(z: float) -> float:
         return 0.5 * (1 + math.erf(z / math.sqrt(2)))
@@ -165,7 +167,7 @@ def share_of(density: GaussianMixture) -> float:
 
 
 def score_error(model: Denoiser, density: GaussianMixture, x0: Tensor, t: float, seed: int) -> float:
-    """Root mean square of sigma_t (s - s_exact) at noisy points x_t of x0 [N, 2]: 1 is as large as the noise."""
+    """Return the root mean square of sigma_t (s - s_exact) at noisy points x_t of x0 [N, 2]; the noise has 1."""
     noise = torch.randn(x0.shape, generator=generator(seed, f"mixture/score/{t}", "evaluation"))
     times = torch.full((len(x0),), t)
     x_t = model.process.perturb(x0, times, noise)

@@ -1,7 +1,7 @@
-"""What the page on exact negation measures: models without a class, at sampling time or in their weights.
+"""Measures of the page on exact negation: models without a class, at sampling time or in their weights.
 
-Samples of a wrapped model begin at the same noise as those of every other (:mod:`companion.evaluation.samples`), and
-are measured by the same code; a second judge looks at them too, since a classifier did the guiding.
+Samples of a wrapped model start from the same noise as those of any other (:mod:`companion.evaluation.samples`), and
+are measured by the same code. A second classifier judges them too, because a classifier guided the sampling.
 """
 
 import json
@@ -41,7 +41,7 @@ __all__ = ["Negated", "fitted_weights", "fid_of_the_rest", "look", "measures", "
 
 
 class Negating(Settings):
-    """Samples of a model without classes."""
+    """Samples of a model with classes removed."""
 
     forget: tuple[int, ...]
     w: float = Field(gt=0)
@@ -55,7 +55,7 @@ class Negating(Settings):
 
 @dataclass
 class Negated(Subject):
-    """A checkpoint under a protocol, its ``forget`` taken away with weight ``w`` while it is sampled."""
+    """A checkpoint under a protocol, with ``forget`` negated with weight ``w`` during sampling."""
 
     w: float = 1.0
 
@@ -87,13 +87,13 @@ def _draw(folder: Path, wanted: Negating) -> None:
 
 
 def look(model: Model, forget: str, *, n: int, evaluations: int, seed: int, w: float = 0.0) -> Subject:
-    """A model to be measured; with ``w`` the one that negation makes of it at sampling time."""
+    """Return a model to be measured; with ``w``, negation is applied at sampling time."""
     found = subject_of(model, ("ur", "rest-frechet"), forget, n=n, evaluations=evaluations, seed=seed)
     return Negated(found.checkpoint, found.protocol, found.store, found.device, w=w) if w else found
 
 
 def measures(subject: Subject) -> dict[str, Result]:
-    """UR in the eyes of the set's classifier and of the second judge, and the distance of the rest."""
+    """Return UR by the set's classifier and by the second judge, and the distance of the rest."""
     return {
         "ur": unlearning_ratio(subject)[0],
         "ur by the judge": _by_the_judge(subject),
@@ -108,8 +108,8 @@ def _by_the_judge(subject: Subject) -> Result:
 
 
 def fid_of_the_rest(subject: Subject, reference: int) -> Result:
-    """FID, in Inception's features, of the samples that do not show what is to be forgotten, from as many real test
-    images without it as ``reference`` says, or all."""
+    """Return the FID between the samples that do not show what is to be forgotten and real images without it, among the
+    first ``reference`` test images (0: all)."""
     real = Real(dataset=subject.dataset, part="test", n=reference)
     kept = ~forgotten(real_images(real), subject.protocol.forget)
     shown = subject.observer.shown(drawn(subject.samples))
@@ -120,7 +120,7 @@ def fid_of_the_rest(subject: Subject, reference: int) -> Result:
 
 
 def nearest(samples: Tensor, dataset: str) -> Tensor:
-    """For each of uint8 ``samples`` [B, C, H, W] the training image at the least Euclidean distance."""
+    """Return the nearest training image in Euclidean distance for each of the uint8 ``samples`` [B, C, H, W]."""
     train = bases.images(dataset, "train").images
     flat = samples.flatten(1).float()
     return train[torch.cat([torch.cdist(row[None], train.flatten(1).float()) for row in flat]).argmin(1)]
@@ -130,7 +130,7 @@ def nearest(samples: Tensor, dataset: str) -> Tensor:
 
 
 class Fitting(Settings):
-    """At which noise levels the best weight of the pull is looked for, on how many images."""
+    """The noise levels and number of images for fitting the weight of the pull."""
 
     base: str
     forget: str
@@ -142,7 +142,7 @@ class Fitting(Settings):
 def fitted_weights(
     model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int
 ) -> list[dict[str, float]]:
-    """:func:`paperlib.negation.fitted_weight` of ``n`` retained test images at each noise level sigma / alpha."""
+    """Return :func:`paperlib.negation.fitted_weight` on ``n`` retained test images at each sigma / alpha."""
     wanted = Fitting(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
     judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]
     inputs = [bases.card(model.name)["sha256"], judged]
@@ -168,8 +168,8 @@ def _fit(folder: Path, wanted: Fitting) -> None:
 
 
 def others(base: str, forget: str) -> list[dict[str, Any]]:
-    """UR in percent and the distance of the rest, in that of the base model, of every method of the comparison page's
-    record, if it is of this base model and this class; else nothing."""
+    """Return UR in percent and the distance of the rest relative to the base model, for every method in the comparison
+    page's record; empty if the record is about another base model or class."""
     record = record_of(base, forget)
     if record is None:
         return []

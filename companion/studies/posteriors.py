@@ -1,6 +1,6 @@
-"""VDU's posterior made in two ways, and what each is worth: snapshots of one training, or models of several seeds.
+"""VDU's posterior fitted in two ways, to snapshots of one training run or to models of several seeds.
 
-Stored steps: the models of other seeds, one by one, and what is found of both Gaussians.
+The models of other seeds, one by one, and the results for both Gaussians are stored steps.
 """
 
 import json
@@ -27,19 +27,19 @@ __all__ = ["Study", "study"]
 
 
 class Study(Settings):
-    """Both Gaussians of one base model."""
+    """Both Gaussian posteriors of one base model."""
 
     base: str
     forget: str
-    models: int = Field(5, ge=2)  # behind each; the paper's number
-    steps: int = Field(gt=0)  # of the training of each further seed
-    lr: float = Field(0, ge=0)  # of that training; 0: as the base model's
+    models: int = Field(5, ge=2)  # for each; the paper's number
+    steps: int = Field(gt=0)  # training updates for each further seed
+    lr: float = Field(0, ge=0)  # of that training; 0: the base model's
     apart: int = Field(gt=0)  # updates between two snapshots
     rate: float = Field(2e-4, gt=0)  # of Adam, between snapshots
     batch_size: int = Field(gt=0)
-    n: int = Field(gt=19)  # images of a look
+    n: int = Field(gt=19)  # images per look
     sampler: int = Field(gt=0)
-    images: int = Field(gt=1)  # test images behind a loss
+    images: int = Field(gt=1)  # test images for a loss
 
 
 class _Seed(Settings):
@@ -50,10 +50,10 @@ class _Seed(Settings):
 
 
 def study(store: Store, wanted: Study) -> dict[str, Any]:
-    """By the way's name, ``snapshots`` and ``seeds``: ``members`` and ``mean``, what is seen of the first member and of
-    the mean model (``loss`` a pixel on test images, ``distance`` and ``distance_interval``); ``pull``, the stability
-    term of the base model before any update, a weight; ``floored``, the share of weights whose variance was raised to
-    the floor; ``layers``, for each parameter tensor its name, size and the median of its standard deviations."""
+    """Return, for the two fits ``snapshots`` and ``seeds``: ``members`` and ``mean``, the results of the first member
+    and of the mean model (``loss`` per pixel on test images, ``distance`` and ``distance_interval``); ``pull``, the
+    stability term of the base model before any update, per weight; ``floored``, the share of weights whose variance was
+    raised to the floor; ``layers``, the name, size and median standard deviation of each parameter tensor."""
     seeds = [
         store.step("seed", _Seed(base=wanted.base, steps=wanted.steps, lr=wanted.lr, seed=seed), _train)
         for seed in range(1, wanted.models + 1)
@@ -70,11 +70,11 @@ def study(store: Store, wanted: Study) -> dict[str, Any]:
 
 class _Way(Study):
     way: Literal["snapshots", "seeds"]
-    folders: tuple[Path, ...] = Field(exclude=True)  # of the seeds' models, which are inputs of the step
+    folders: tuple[Path, ...] = Field(exclude=True)  # not part of the key: the seeds' models are inputs of the step
 
 
 def _train(folder: Path, wanted: _Seed) -> None:
-    """A model of another seed, as the base model was trained, but for the number of updates and the rate."""
+    """Train a model with another seed, like the base model except for the number of updates and the rate."""
     base = bases.BASES[wanted.base]
     changes = {"steps": wanted.steps, "warmup": wanted.steps // 8} | ({"lr": wanted.lr} if wanted.lr else {})
     budget = bases.budget(base, pick_device()).model_copy(update=changes)
@@ -121,7 +121,7 @@ def _examine(folder: Path, wanted: _Way) -> None:
 
 
 def _mean_model(base: str, gaussian: Posterior) -> Denoiser:
-    """A model whose weights are the Gaussian's mean."""
+    """Return a model whose weights are the Gaussian's mean."""
     model = bases.load(base).to(pick_device())
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -131,7 +131,7 @@ def _mean_model(base: str, gaussian: Posterior) -> Denoiser:
 
 @torch.no_grad()
 def _seen(observer: SameNoise, model: Denoiser, images: int) -> dict[str, Any]:
-    """Loss on test images, and the distance of all that it draws from real retained ones."""
+    """Return the loss on test images, and the distance between all samples and real retained images."""
     model.eval()
     distance = observer.distance(observer.draw(model))
     data = bases.examples(observer.kind, observer.real.to(next(model.parameters()).device))

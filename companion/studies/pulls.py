@@ -1,8 +1,8 @@
-"""Is a noisy classifier's pull what the training set itself says it should be?
+"""Compare a noisy classifier's pull with the exact pull of the training set.
 
 With x_0 uniform over the training images, eps and eps_g are posterior means that can be computed, and so is their
-difference, the exact pull u* of that set. At low noise a set of N images is no picture of what it was drawn from: each
-posterior is its nearest image. From sigma / alpha of about 2 on it is, on MNIST.
+difference, the exact pull u* of that set. At low noise a set of N images does not represent its distribution: each
+posterior is the nearest image. On MNIST, it does from sigma / alpha of about 2 on.
 """
 
 import json
@@ -29,14 +29,14 @@ FINE, COARSE = (0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0), (1.0, 2.0, 3.0, 5
 
 
 def pulls_of(model: Model, forget: str, *, n: int, seed: int) -> tuple[list[dict], list[dict]]:
-    """The pull's best weight on ``n`` held-out retained images, and beside a fifth as many of the training set's own:
-    :func:`companion.studies.negation.fitted_weights` and :func:`compared_pulls`."""
+    """Return :func:`companion.studies.negation.fitted_weights`, the pull's best weights on ``n`` held-out retained
+    images, and :func:`compared_pulls` with a fifth as many images."""
     held_out = fitted_weights(model, forget, levels=FINE, n=n, seed=seed)
     return held_out, compared_pulls(model, forget, levels=COARSE, n=n // 5, seed=seed)
 
 
 class Comparing(Settings):
-    """At which noise levels, on how many test images of each side."""
+    """The noise levels, and the number of test images of each side."""
 
     base: str
     forget: str
@@ -46,11 +46,11 @@ class Comparing(Settings):
 
 
 def compared_pulls(model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int) -> list[dict]:
-    """A row for each side ("forget", "retain") and noise level sigma / alpha, over ``n`` noisy test images.
+    """Return a row for each side ("forget", "retain") and noise level sigma / alpha, over ``n`` noisy test images.
 
-    ``w``: the multiple of the classifier's pull u that is nearest to the exact one, ``<u*, u> / |u|^2``; ``cosine``
-    between both, the mean; ``pull``, ``exact`` and ``model``: root mean squares a pixel of the two, and of what the
-    model's own eps is off from the training set's.
+    ``w``: the multiple of the classifier's pull u that is nearest to the exact one, ``<u*, u> / |u|^2``; ``cosine``:
+    the mean cosine between both; ``pull``, ``exact`` and ``model``: root mean squares per pixel of the two pulls, and
+    of the difference between the model's eps and the training set's.
     """
     wanted = Comparing(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
     judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]

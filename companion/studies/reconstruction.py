@@ -1,6 +1,6 @@
-"""A way to noise and back: what of a test image is left. A stored step for each model, side of the data and time.
+"""What is left of a test image after noising and denoising; a stored step for each model, side of the data and time.
 
-The time is VP's, the paper's; a model of another process is asked at the same ratio sigma / alpha.
+The time is that of VP, the paper's process; a model of another process uses the same ratio sigma / alpha.
 """
 
 import json
@@ -44,40 +44,40 @@ __all__ = [
 ]
 
 SIDES = {"D_g": "retain", "D_f": "forget"}
-BATCH = 250  # images at once
+BATCH = 250  # images per batch
 
 
 class Reconstruction(Settings):
-    """How far an image goes towards noise, and by which way it comes back."""
+    """How far an image is noised, and how it is reconstructed."""
 
     forget: str
     side: Literal["retain", "forget"]
     n: int = Field(gt=1)  # test images, from all classes of the side in turn
     t: float = Field(0.02, gt=1e-3, le=1)  # of VP
     way: Literal["image", "latent"] = "image"
-    steps: int = Field(gt=1)  # from t_max; the way from t enters them where t is
+    steps: int = Field(gt=1)  # from t_max; a reconstruction from t starts in the middle
     seed: int = Field(0, ge=0)
 
 
 class _Of(Reconstruction):
     base: Base
-    name: str = Field(exclude=True)  # of the weights, which are an input of the step
+    name: str = Field(exclude=True)  # not part of the key: the weights are an input of the step
     folder: Path = Field(exclude=True)
     sha256: str = Field(exclude=True)
 
 
 def level(t: float) -> float:
-    """sigma / alpha of VP at time t."""
+    """Return sigma / alpha of VP at time t."""
     return VP().log_ratio(torch.tensor(t, dtype=torch.float64)).exp().item()
 
 
 def originals(dataset: str, wanted: Reconstruction) -> Images:
-    """The test images."""
+    """Return the test images."""
     return evenly(getattr(split(bases.images(dataset, "test"), wanted.forget), wanted.side), wanted.n)
 
 
 def returned(model: Model, wanted: Reconstruction) -> Tensor:
-    """What comes back, uint8 [n, C, H, W]."""
+    """Return the reconstructed images, uint8 [n, C, H, W]."""
     found = find(model.checkpoint())
     facts = {"base": found.base, "name": found.name, "folder": found.folder, "sha256": found.sha256}
     entry = model.store.step("reconstruction", _Of(**wanted.model_dump(), **facts), _run, inputs=[found.sha256])
@@ -104,24 +104,24 @@ def _asked(forget: str, side: str, settings: dict[str, Any]) -> Reconstruction:
 
 
 def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The share of a side's images, in percent, that come back as the class they were, in the classifier's eyes.
+    """The percentage of a side's images that keep their class when reconstructed, according to the classifier.
 
-    The papers' cells are of t = 0.02 and of the image perturbed, as the text has it; of others the metric's name says
-    so. ``settings`` are :class:`Reconstruction`'s.
+    The papers' cells are for t = 0.02 and the perturbed image, as in the text; for other settings the metric's name
+    says so. ``settings`` are those of :class:`Reconstruction`.
     """
     wanted = _asked(forget, side, settings)
     return _row(model, wanted, side, kept(model, wanted), "accuracy", unit="percent")
 
 
 def feature_distance(model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The mean distance of what comes back from the original, in the features of the set's classifier."""
+    """The mean distance between reconstruction and original, in the features of the set's classifier."""
     wanted = _asked(forget, side, settings)
     told = {"unit": "distance of features", "features": f"the {model.kind.dataset} classifier"}
     return _row(model, wanted, side, apart(model, wanted), "feature distance", **told)
 
 
 def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The same by CLIP, 100 (1 - cosine)."""
+    """The same with CLIP, 100 (1 - cosine)."""
     wanted = _asked(forget, side, settings)
     before, after = originals(model.kind.dataset, wanted).images, returned(model, wanted)
     found = clip.clip_distance(judge, after, before, generator(wanted.seed, "clip", "evaluation"))
@@ -129,7 +129,7 @@ def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **sett
 
 
 def kept(model: Model, wanted: Reconstruction) -> Measured:
-    """The share of images that keep their class, in percent."""
+    """Return the percentage of images that keep their class."""
     name = model.kind.dataset
     data = originals(name, wanted)
     found = share(right(predict(classifier(name), returned(model, wanted)), data, wanted.forget))
@@ -138,7 +138,7 @@ def kept(model: Model, wanted: Reconstruction) -> Measured:
 
 
 def apart(model: Model, wanted: Reconstruction) -> Measured:
-    """Euclidean distances in the classifier's last features, their mean."""
+    """Return the mean Euclidean distance in the classifier's last features."""
     name = model.kind.dataset
     network = penultimate(classifier(name), f"the {name} classifier")
     after, before = (features(x, network, 500) for x in (returned(model, wanted), originals(name, wanted).images))
@@ -160,7 +160,7 @@ def _named(metric: str, wanted: Reconstruction) -> str:
 
 
 def by_model(record: Any, metric: str, t: float, way: str = "image") -> dict[tuple[str, str], float]:
-    """What a record has of a metric at t, of its first data set: (method, side) -> value."""
+    """Return a record's values of a metric at t for its first data set: (method, side) -> value."""
     unit = {"accuracy": "percent", "feature distance": "distance of features"}[metric]
     found = record.all(unit=unit, t=t, way=way)
     return {(one.method, one.protocol["test"]): one.value for one in found if one.dataset == found[0].dataset}

@@ -1,4 +1,4 @@
-"""How far a sampler's images are from real ones, in the features of the set's own classifier, and what they cost."""
+"""The distance of a sampler's images from real ones, in the features of the set's classifier, and their cost."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -24,18 +24,18 @@ BATCH = 250
 
 
 def feature_network(dataset: str) -> Network:
-    """The feature network of a set's distances: its committed classifier."""
+    """Return the feature network for a set's distances: its committed classifier."""
     return penultimate(classifier(dataset), f"the {dataset} classifier")
 
 
 @cache
 def reference(dataset: str) -> Statistics:
-    """Those of the set's test images."""
+    """Return the feature statistics of the set's test images."""
     return statistics(sets.load(dataset, "test").images, feature_network(dataset))
 
 
 def draws(store: Store, base: str, sampler: str, evaluations: int, *, n: int, seed: int = 0) -> Entry:
-    """``n`` images of a base model without labels; every sampler starts from the same noise."""
+    """Return ``n`` images of an unconditional base model; every sampler starts from the same noise."""
     settings = {"sampler": sampler, "evaluations": evaluations, "n": n, "seed": seed}
     return draw(store, find(base), pick_device(), **settings, guidance=0, classes=())
 
@@ -43,9 +43,9 @@ def draws(store: Store, base: str, sampler: str, evaluations: int, *, n: int, se
 def distances(
     store: Store, base: str, counts: Mapping[str, Sequence[int]], *, n: int, seeds: Sequence[int]
 ) -> dict[str, list[dict[str, float]]]:
-    """What each sampler reaches with each of its ``counts`` of evaluations, means over seeds.
+    """Return the results of each sampler for each of its ``counts`` of evaluations, averaged over seeds.
 
-    The distance with its 95 % interval over the images of one seed, the evaluations spent and the seconds an image.
+    The distance with its 95 % interval over the images of one seed, the evaluations used and the seconds per image.
     """
     dataset, found = BASES[base].dataset, {}
     for sampler, several in counts.items():
@@ -66,7 +66,7 @@ def _point(entries: Sequence[Entry], dataset: str, seeds: Sequence[int]) -> dict
 
 
 def reached(record: Any) -> dict[tuple[str, str, int], float]:
-    """(process, sampler, evaluations) -> distance, of a record with the series ``samplers``."""
+    """Return (process, sampler, evaluations) -> distance from a record with the series ``samplers``."""
     return {
         (process, name, one["evaluations"]): one["distance"]
         for process, samplers in record.series["samplers"].items()
@@ -76,13 +76,13 @@ def reached(record: Any) -> dict[tuple[str, str, int], float]:
 
 
 def distance(images: Tensor, dataset: str, of: Statistics, seed: int = 0) -> Frechet:
-    """From the test images, in the classifier's features, with its bootstrap interval."""
+    """Return the distance from the test images, in the classifier's features, with its bootstrap interval."""
     network, resampling = feature_network(dataset), generator(seed, "samplers/bootstrap", "evaluation")
     return frechet(features(images, network, BATCH), of, network=network.name, generator=resampling)
 
 
 def real_distance(dataset: str, n: int, seed: int = 0) -> Frechet:
-    """What ``n`` training images get against the same reference: the distance of a perfect model at that number."""
+    """Return the distance of ``n`` training images from the same reference: what a perfect model would have."""
     data, network = sets.load(dataset, "train"), feature_network(dataset)
     chosen = torch.randperm(len(data), generator=generator(seed, "samplers/real", "evaluation"))[:n]
     return frechet(features(data.images[chosen], network, BATCH), reference(dataset), network=network.name)

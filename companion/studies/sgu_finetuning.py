@@ -1,4 +1,4 @@
-"""Fine-tuning by SGU, update by update."""
+"""SGU fine-tuning, update by update."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,8 @@ __all__ = ["courses"]
 
 
 def courses(models: Iterable[tuple[Model, int]], forget: str, draw: dict[str, Any], solve: dict[str, Any]) -> dict:
-    """By method: UR, distance and the likelihoods of both sides after so many updates, ``(model, updates)`` each."""
+    """Return, by method, UR, distance and the likelihoods of both sides after so many updates, from
+    ``(model, updates)`` pairs."""
     found: dict[str, list[dict[str, float]]] = {}
     for model, updates in models:
         bits = {one.facts["test"]: one.value for one in nll(model, forget, **solve)}

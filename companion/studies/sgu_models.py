@@ -1,4 +1,4 @@
-"""The models of SGU's pages on images: Standard, what unlearning makes of it, and Unseen, which never saw D_f."""
+"""The models of SGU's pages on images: Standard, the unlearned models, and Unseen, which never saw D_f."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ __all__ = ["CODE", "FINETUNED", "ROWS", "found", "sgu_models", "unlearnt", "weig
 
 SEARCHED = {"sgu_orthogonal_paper": "sgu_orthogonal", "sgu_obtuse_paper": "sgu_obtuse"}
 SEARCHED |= {"control": "finetune", "negate": "negate"}
-#: The public code's own setting of its own, element-wise loss.
+#: The public code's setting of its own, element-wise loss.
 CODE = {"loss": "orthogonal", "variant": "code", "alpha": 0.99, "every": 4}
 
 
@@ -31,17 +31,17 @@ def sgu_models(
     others: bool = True,
     **run: int | float | str,
 ) -> Iterator[tuple[Model, str]]:
-    """Each model of a row, with what it was to forget.
+    """Yield each model of a row, with what it was to forget.
 
     Args:
         row: a key of ``ROWS`` or ``FINETUNED``.
-        profile: "smoke" takes the drawn set, "paper" the paper's network, training and batches.
-        forget: other classes than the row's own; empty for these.
-        process: in place of the row's own.
-        start: "retrain" or "finetune"; empty: at paper as Table 2 has it, from fresh weights.
-        others: with the public code's own setting, and fine-tuning alone.
-        run: what :func:`unlearnt` takes. At laptop ``updates`` of 0 are the runs of the search itself, each loss's
-            best, which were made with four fifths of the training images (:func:`found`).
+        profile: "smoke" takes the synthetic set, "paper" the paper's network, training and batches.
+        forget: classes to forget; empty for the row's own.
+        process: a process other than the row's own.
+        start: "retrain" or "finetune"; empty means, at paper, from fresh weights as in Table 2.
+        others: include the public code's own setting, and fine-tuning alone.
+        run: what :func:`unlearnt` takes. At laptop, ``updates`` of 0 means the search's own best run of each loss,
+            which used four fifths of the training images (:func:`found`).
     """
     name, own = row_of(row, profile, process)
     standard, D_f = base(name), forget or own
@@ -68,13 +68,13 @@ def unlearnt(
     others: bool = True,
     **run: int | float | str,
 ) -> Iterator[Model]:
-    """A base model, and what becomes of it: SGU's two losses, the others, exact negation, Unseen.
+    """Yield a base model, and the models unlearned from it: SGU's two losses, the others, exact negation, Unseen.
 
     Args:
-        alpha: of both losses; 0: of each the one that the search found (:mod:`companion.studies.sgu_search`).
-        variant: the reading of both.
+        alpha: for both losses; 0: for each loss the one that the search found (:mod:`companion.studies.sgu_search`).
+        variant: the reading of both losses.
         anew: settings of SGU alone: ``start``, ``forget_batch``, ``weighting``.
-        others: with the public code's own setting, and fine-tuning alone, which is alpha = 1.
+        others: include the public code's own setting, and fine-tuning alone, which is alpha = 1.
         run: ``updates``, ``batch_size``, ``lr``, ``seed``, ``evaluations`` of :meth:`companion.models.Model.unlearn`.
     """
     yield standard
@@ -91,7 +91,7 @@ def unlearnt(
 
 
 def found(standard: Model, D_f: str) -> Iterator[Model]:
-    """A base model, the best run of each of SGU's losses in its search, the control, Unseen and exact negation."""
+    """Yield a base model, the best run of each SGU loss in its search, the control, Unseen and exact negation."""
     search = None if standard.missing else searched(standard.name, D_f)
     yield standard
     for entrant, name in SEARCHED.items():
@@ -105,8 +105,8 @@ def found(standard: Model, D_f: str) -> Iterator[Model]:
 
 
 def weighted(standard: Model, D_f: str, **run: int | float | str) -> Iterator[Model]:
-    """Of a DDPM, both losses with the weights that Appendix B prints, those of the variational bound (Eq. 13 and 14);
-    ``run`` is :func:`unlearnt`'s. Of another process nothing."""
+    """Yield, for a DDPM, both losses with the weights printed in Appendix B, those of the variational bound (Eq. 13 and
+    14); nothing for another process. ``run`` is as in :func:`unlearnt`."""
     if standard.missing or not standard.kind.process.startswith("ddpm"):
         return
     for loss, equation in (("orthogonal", 13), ("obtuse", 14)):
@@ -115,7 +115,7 @@ def weighted(standard: Model, D_f: str, **run: int | float | str) -> Iterator[Mo
 
 
 def _negated(standard: Model, D_f: str, **run: int | float | str) -> Model:
-    """Exact negation, where there is a classifier of noisy images."""
+    """Return the model of exact negation, if there is a classifier of noisy images."""
     name = "" if standard.missing else standard.kind.dataset
     if standard.missing or (name in RECIPES and checkpoints.card(f"noisy-classifier-{name}")):
         return standard.unlearn(negate, D_f, w=negation_of(standard.name, D_f), **run)

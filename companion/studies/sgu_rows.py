@@ -1,4 +1,4 @@
-"""The rows of SGU's tables: base model and D_f of each, and at ``paper`` the settings of its text and public code."""
+"""The rows of SGU's tables: their base models and D_f and, at ``paper``, the settings of its text and public code."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from companion.models import Model
 
 __all__ = ["FINETUNED", "ROWS", "drawing", "row_of", "training"]
 
-ROWS = {  # data set of the tables -> base model and D_f: real, the paper's own network, and drawn in its place
+ROWS = {  # data set of the tables -> base model and D_f: on real data, with the paper's network, and on synthetic data
     "mnist": {"real": ("mnist-ve", "3,7"), "drawn": ("digits-ve", "3,7")},
     "cifar10": {"real": ("cifar10-vp", "dog,automobile"), "drawn": ("shapes-vp", "square,disc")},
     "stl10": {"real": ("stl10-vp", "airplane"), "drawn": ("shapes-vp", "arrow")},
@@ -21,7 +21,7 @@ FINETUNED = {  # rows of Table 5, whose process is part of their names; MNIST's 
 }
 # Updates when Standard is fine-tuned: Sec. 4.4.
 FINETUNING = {"vp": 80_000, "ddpm": 30_000}
-# Rows of D_g and of D_f an update: the public code, configs/default_<set>_configs.py. It has none for MNIST: ours.
+# Rows of D_g and D_f per update: the public code, configs/default_<set>_configs.py. It has none for MNIST: ours.
 BATCHES = {"mnist": (128, 128), "cifar10": (400, 400), "stl10": (400, 100), "celeba": (150, 150)}
 # configs/vp/ddpm of STL-10 and CelebA: 1,000 steps of Euler-Maruyama (CIFAR-10's has an adaptive solver of the flow).
 # score_sde's choice for VE; Ho et al.'s for a DDPM.
@@ -29,7 +29,7 @@ SAMPLERS = {"vp": ("Euler-Maruyama", 1), "ve": ("predictor-corrector", 2), "ddpm
 
 
 def row_of(name: str, profile: str, process: str = "") -> tuple[str, str]:
-    """The base model of a row, and what it is to forget; ``process`` in place of the row's own."""
+    """Return the base model of a row, and what it is to forget; ``process`` replaces the row's own."""
     base, forget = (ROWS | FINETUNED)[name]["drawn" if profile == "smoke" else "real"]
     if process:
         base = f"{base.partition('-')[0]}-{process}"
@@ -37,8 +37,8 @@ def row_of(name: str, profile: str, process: str = "") -> tuple[str, str]:
 
 
 def training(model: Model, start: str, updates: int = 0) -> dict[str, Any]:
-    """The paper's settings of a run: as long as Standard's training where it is made anew, else Table 5's; averaged and
-    warmed up as the public code does. ``updates`` that are not 0 go before."""
+    """Return the paper's settings of a run: as long as Standard's training if it starts from scratch, else Table 5's;
+    averaging and warm-up as in the public code. Non-zero ``updates`` override the length."""
     kind = model.kind
     budget, (batch, forgotten) = bases.budget(kind, "cpu"), BATCHES[kind.dataset]
     if start == "finetune":
@@ -49,7 +49,7 @@ def training(model: Model, start: str, updates: int = 0) -> dict[str, Any]:
 
 
 def drawing(model: Model, steps: int, profile: str) -> dict[str, Any]:
-    """So many steps: at ``paper`` of the public code's sampler, else of iPNDM."""
+    """Return the sampling settings for so many steps: of the public code's sampler at ``paper``, else of iPNDM."""
     if profile != "paper":
         return {"evaluations": steps}
     name, cost = SAMPLERS[model.kind.process]

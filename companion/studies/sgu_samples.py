@@ -1,4 +1,4 @@
-"""What SGU's models draw from the same noise, and which images became something else."""
+"""Samples of SGU's models from the same noise, and which images changed their class."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ __all__ = ["changed", "drawn_by"]
 
 
 def drawn_by(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Tensor:
-    """Its samples, uint8 [n, C, H, W]: the k-th of every model begins at the same noise."""
+    """Return a model's samples, uint8 [n, C, H, W]; the k-th of every model starts from the same noise."""
     facts = {"n": n, "evaluations": evaluations, "seed": seed, "sampler": sampler}
     return drawn(draw(model.store, find(model.checkpoint()), pick_device(), classes=(), guidance=0.0, **facts))
 
 
 def changed(before: Model, model: Model, forget: str, **drawing: Any) -> Row:
-    """Of the samples of ``before`` that do not show ``forget``, the share, in percent, whose class (of faces: whether
-    it shows it) is another one in ``model``'s sample from the same noise."""
+    """The percentage of those samples of ``before`` that do not show ``forget`` whose class (for faces: whether they
+    show it) differs in ``model``'s sample from the same noise."""
     observer = Observer(model.kind.dataset, forget)
     first, now = (observer.logits(drawn_by(one, **drawing)) for one in (before, model))
     other = ~observer.shows(first)

@@ -1,9 +1,10 @@
-"""SGU's alpha, which the paper does not print, found: ``python -m companion search-alpha mnist-ve --forget 3,7``.
+"""Search SGU's alpha, which the paper does not print: ``python -m companion search-alpha mnist-ve --forget 3,7``.
 
-The search of the comparison pages (:mod:`companion.comparison.search`: held-out images, the book's rule) among the
-readings of SGU's two losses. Each has the same number of tries, at the same places of one axis, c, what the loss
-leaves of the answer where both sides look alike (:mod:`paperlib.unlearning.shrinkage`). Fine-tuning alone, alpha = 1,
-is the control; exact negation stands beside them, with as many tries of its w. Kept in ``results/search/sgu/``.
+This is the search of the comparison pages (:mod:`companion.comparison.search`: held-out images, the book's rule) for
+the readings of SGU's two losses. Each reading has the same number of candidates, at the same values of c, the fraction
+of the answer that the loss leaves where both sides look alike (:mod:`paperlib.unlearning.shrinkage`). Fine-tuning
+alone, alpha = 1, is the control; exact negation is included with as many values of its w. Results are in
+``results/search/sgu/``.
 """
 
 import argparse
@@ -19,31 +20,31 @@ from paperlib.unlearning.shrinkage import shrinkage, weight_of
 __all__ = ["ANSWERS", "BUDGET", "LOSSES", "PULLS", "alpha_of", "dims", "entrants", "main", "negation_of", "searched"]
 
 LR = 2e-4  # Adam's, the public code's; not searched
-ANSWERS = (0.99, 0.975, 0.94, 0.85, 0.65)  # c: 1 - c on a logarithm, neighbours a factor of 2.5 apart
-PULLS = (0.5, 1.0, 2.0, 4.0, 8.0)  # negation's w, the same number of tries; 1 is exact
+ANSWERS = (0.99, 0.975, 0.94, 0.85, 0.65)  # values of c, with 1 - c on a logarithmic scale, a factor of 2.5 apart
+PULLS = (0.5, 1.0, 2.0, 4.0, 8.0)  # values of negation's w, as many; 1 is exact
 LOSSES = {
     f"sgu_{loss}_{variant}": {"loss": loss, "variant": variant}
     for variant in ("paper", "code", "corrected")
     for loss in ("orthogonal", "obtuse")
-    if (loss, variant) != ("obtuse", "code")  # it aligns what it should turn away: c > 1
+    if (loss, variant) != ("obtuse", "code")  # it aligns what it should oppose: c > 1
 }
 BUDGET = Budget(evaluations=240)  # 120 updates of 32 + 32, the comparison's own budget for MNIST
-KNOWN, KNOWN_DIMS = ("mnist-ve", "3,7"), 28 * 28  # the search whose c models without one of their own take over
-SUPPOSED = 0.95  # c, where nothing was searched
+KNOWN, KNOWN_DIMS = ("mnist-ve", "3,7"), 28 * 28  # the search whose c is used for models without their own
+SUPPOSED = 0.95  # c without any search
 
 
 def dims(base: str) -> int:
-    """Of a base model's images."""
+    """Return the number of dimensions of a base model's images."""
     return math.prod(bases.images(bases.BASES[base].dataset, "test").shape)
 
 
 def _rounded(alpha: float) -> float:
-    """1 - alpha to two digits: what a person would write."""
+    """Round 1 - alpha to two digits, as a person would write it."""
     return float(f"{1 - float(f'{1 - alpha:.1e}'):.12g}")
 
 
 def entrants(base: str, answers: Sequence[float] = ANSWERS, pulls: Sequence[float] = PULLS) -> dict[str, Entrant]:
-    """Each reading of each loss with its alphas for these c, the control, and exact negation."""
+    """Return each reading of each loss with its alphas for these c, the control, and exact negation."""
     found, D = {}, dims(base)
     for name, reading in LOSSES.items():
         alphas = tuple(_rounded(weight_of(c, dims=D, **reading)) for c in answers)
@@ -53,7 +54,7 @@ def entrants(base: str, answers: Sequence[float] = ANSWERS, pulls: Sequence[floa
 
 
 def searched(base: str, forget: str) -> Search | None:
-    """The committed search for this base model, of these classes where there is one; else None."""
+    """Return the committed search for this base model, preferably for these classes; None if there is none."""
     return committed(base, forget, FOLDER / "sgu")
 
 
@@ -66,7 +67,7 @@ def _best(base: str, forget: str, name: str) -> tuple[str, dict[str, float]] | N
 
 
 def alpha_of(base: str, forget: str, loss: str, variant: str) -> float:
-    """The alpha that was found for a base model; where it has no search, that of the same c as was found on MNIST."""
+    """Return the alpha found for a base model; without a search, the one with the c found on MNIST."""
     reading, known = {"loss": loss, "variant": variant}, _best(base, forget, f"sgu_{loss}_{variant}")
     if known and known[0] == base:
         return known[1]["alpha"]
@@ -75,13 +76,13 @@ def alpha_of(base: str, forget: str, loss: str, variant: str) -> float:
 
 
 def negation_of(base: str, forget: str) -> float:
-    """The w of exact negation that was found in the same way; where nothing was, the exact one."""
+    """Return the w of exact negation found in the same way; without a search, the exact one."""
     known = _best(base, forget, "negate")
     return known[1]["w"] if known else 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Search one loss after the other; what is known is written after each."""
+    """Search one loss after the other, writing the results after each."""
     parser = argparse.ArgumentParser(prog="python -m companion search-alpha", description=__doc__.split("\n")[0])
     parser.add_argument("base", choices=[name for name, one in bases.BASES.items() if not (one.labels or one.unseen)])
     parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")

@@ -1,4 +1,4 @@
-"""What becomes of a model for every alpha: the search's own runs, with the likelihoods of test images."""
+"""Results for every alpha: the search's own runs, with the likelihoods of test images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,12 @@ __all__ = ["sweep"]
 def sweep(
     name: str, forget: str, answers: Sequence[float], *, budget: Budget = BUDGET, images: int, tolerance: float
 ) -> dict[str, Any]:
-    """Of each reading that the committed search has, at each c: alpha, UR and distance with held-out images, and bits
-    a dimension of ``images`` test images a side. A base model without a search takes MNIST's readings.
+    """Return the results of each reading in the committed search at each c: alpha, UR and distance with held-out
+    images, and bits per dimension of ``images`` test images per side. A base model without a search uses MNIST's
+    readings.
 
     Returns {"dataset", "process", "forget", "before": {...}, "budget": {...}, "runs": [{"entrant", "alpha" and "c" or
-    "w", "ur", "distance", "score", "D_g", "D_f"}]}. What is no number is left out.
+    "w", "ur", "distance", "score", "D_g", "D_f"}]}. Non-finite values are left out.
     """
     among, known = entrants(name, answers, PULLS[: len(answers)]), searched(name, forget) or searched(*KNOWN)
     names = [one for one in [*LOSSES, "control", "negate"] if not known or one in known.entrants]

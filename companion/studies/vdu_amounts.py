@@ -1,10 +1,10 @@
-"""What each profile of VDU's tables takes; of ``paper``, where the paper says so."""
+"""The amounts of each profile for VDU's tables; for ``paper``, with their place in the paper."""
 
 from typing import Any
 
 __all__ = ["amounts", "rivals"]
 
-# The section on the posterior: both ways to five models, on a base model's data.
+# The section on the posterior: both ways of getting five models, on a base model's data.
 FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
 MANY = FEW | {"models": 5, "steps": 1500, "n": 500, "images": 300}
 THEIRS = MANY | {"base": "vdu-mnist-ddpm", "steps": 37_500, "lr": 1e-4}  # App. 6.2.2: 5 models of 40 epochs each
@@ -23,14 +23,14 @@ LAPTOP = {
 
 
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
-    """By profile; the paper's CIFAR-10 has other epochs and steps than its MNIST."""
+    """Return the amounts by profile; the paper uses other epochs and steps for CIFAR-10 than for MNIST."""
     cifar = dataset == "cifar10"
     paper = LAPTOP | {
         "of": "vdu-",  # its networks and their training: App. 6.2.1, 6.2.2
         "gamma": "0.1,0.3,0.6,0.8",  # Table 2
-        "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's are ours
+        "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's features are ours
         "n": 5000,  # Sec. 4.3
-        "sampler": 500 if cifar else 1000,  # App. 6.2.3: T, every step of which is drawn
+        "sampler": 500 if cifar else 1000,  # App. 6.2.3: T, with all steps sampled
         "by": "DDPM",
         "batch_size": 128,  # App. 6.2.3
         "epochs": 4 if cifar else 1,  # App. 6.2.3
@@ -42,11 +42,12 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
 
 
 def rivals(dataset: str) -> dict[str, dict[str, Any]]:
-    """Table 1's, by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's passes over D_f,
-    ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only; ``few``: who runs
-    with how few of its images. ``own``: of the model's own samples, what negation without data learns from."""
+    """Return Table 1's amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's
+    passes over D_f, ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only;
+    ``few``: methods that run with only so many of its images. ``own``: the number of the model's own samples that
+    negation without data learns from."""
     small = {"dataset": "digits", "forget": "0;1", "evaluations": 12, "epochs": 1, "batch_size": 8}
-    small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the least that there is
+    small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
     small |= {"of": "", "methods": "vdu,selective_amnesia", "full": "1", "also": ""}
     small |= {"few": {"vdu": [10]}, "n": 60, "sampler": 6, "by": "iPNDM", "features": ["classifier"], "apart": 0}
     laptop = small | {"dataset": "mnist", "forget": "0;1", "evaluations": 120, "batch_size": 32, "n": 500}

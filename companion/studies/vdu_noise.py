@@ -1,4 +1,4 @@
-"""What unlearning does to images from the same noise: which of them changed, into what, and whether they are new."""
+"""What unlearning does to images from the same noise: which ones changed, into what, and whether they are new."""
 
 from typing import Any
 
@@ -15,21 +15,21 @@ __all__ = ["changes", "images", "sheet_rows", "words"]
 
 
 def images(model: Model, D_f: str, **draw: Any) -> Tensor:
-    """What it draws, uint8 [n, C, H, W]; the same noise for every model."""
+    """Return a model's samples, uint8 [n, C, H, W], from the same noise for every model."""
     return drawn(subject_of(model, ("ur",), D_f, **draw).samples)
 
 
 def words(model: Model, D_f: str, **draw: Any) -> list[str]:
-    """The classifier's word for each of them."""
+    """Return the classifier's answer for each sample."""
     seen = subject_of(model, ("ur",), D_f, **draw)
     names = bases.images(seen.dataset, "test").classes
     return [names[k] for k in seen.observer.logits(drawn(seen.samples)).argmax(1).tolist()]
 
 
 def changes(before: list[str], after: list[str], D_f: str) -> dict[str, Any]:
-    """Of images with one noise each: ``left``, the share in percent of those that showed D_f and still do; ``others``,
-    that of the others whose word has changed; ``came``, how many others show D_f now; ``went``, by word, what became of
-    those that showed it."""
+    """Compare samples with the same noise: ``left``, the percentage of those that showed D_f that still do; ``others``,
+    the percentage of the others whose class changed; ``came``, how many others now show D_f; ``went``, what those that
+    showed it became, by class."""
     pairs = list(zip(before, after, strict=True))
     forgotten = D_f.split(",")
     theirs, rest = ([b for a, b in pairs if (a in forgotten) is side] for side in (True, False))
@@ -41,8 +41,8 @@ def changes(before: list[str], after: list[str], D_f: str) -> dict[str, Any]:
 
 
 def sheet_rows(start: Model, models: list[Model], D_f: str, columns: int, **draw: Any) -> dict[str, Tensor]:
-    """The first images that showed D_f before, then what each model draws from their noise, then the training images
-    that are nearest to the first model's."""
+    """Return the first images that showed D_f before, each model's samples from their noise, and the training images
+    nearest to the first model's samples."""
     shows = torch.tensor([word in D_f.split(",") for word in words(start, D_f, **draw)])
     chosen = shows.nonzero().flatten()[:columns]
     found = {f"{D_f}, before": images(start, D_f, **draw)[chosen]}

@@ -1,4 +1,4 @@
-"""What stands beside VDU's Table 1: settings that a search chose, its tries, and other pages' runs on the same task."""
+"""Additions to VDU's Table 1: searched settings, the search's candidates, and other pages' runs on the same task."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,8 @@ Settings = Mapping[str, Any]
 
 
 def named_settings(base: str, forget: str, name: str, papers: Settings | None = None) -> Iterator[tuple[str, Settings]]:
-    """What a method is called and its settings: the paper's where they are given, and, where they are others, those
-    that the committed search for this base model chose. Without a search they are its first try."""
+    """Yield a method's name and settings: the paper's, if given, and, if different, those chosen by the committed
+    search for this base model. Without a search, they are the first candidate's."""
     entrant, found = ENTRANTS[name], committed(base, forget)
     searched = found.best(name).settings if found and name in found.entrants else entrant.candidates()[0]
     if papers:
@@ -27,8 +27,9 @@ def named_settings(base: str, forget: str, name: str, papers: Settings | None = 
 
 
 def tries(base: str, forget: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """All tries of the committed search for exactly this task: ``method``, ``settings``, PUL in percent (``pul``) and
-    the distance of the rest in that before (``rest``), on held-out images. What drew nothing to measure is left out."""
+    """Return all candidates of the committed search for exactly this task: ``method``, ``settings``, PUL in percent
+    (``pul``) and the relative distance of the rest (``rest``), on held-out images. Runs without measurable samples are
+    left out."""
     found = committed(base, forget)
     if not found or found.forget != forget:
         return []
@@ -41,8 +42,8 @@ def tries(base: str, forget: str, names: tuple[str, ...]) -> list[dict[str, Any]
 
 
 def ways(base: str, forget: str, names: tuple[str, ...]) -> dict[str, list[list[dict[str, float]]]]:
-    """By method, for each seed: PUL and the distance of the rest, as in :func:`tries`, at every look of the comparison
-    page's recorded runs; nothing where these are of another task."""
+    """Return, by method and for each seed, PUL and the distance of the rest as in :func:`tries`, at every look of the
+    comparison page's recorded runs; empty if these are for another task."""
     record = record_of(base, forget)
     if record is None:
         return {}
@@ -59,7 +60,7 @@ def _point(one: Mapping[str, float], first: Mapping[str, float]) -> dict[str, fl
 
 
 def beside(base: str, forget: str) -> list[dict[str, Any]]:
-    """The ends of the comparison page's recorded runs: ``method``, ``pul``, ``rest``, each the mean of its seeds."""
+    """Return the ends of the comparison page's recorded runs: ``method``, ``pul``, ``rest``, averaged over seeds."""
     record = record_of(base, forget)
     if record is None:
         return []
@@ -68,8 +69,8 @@ def beside(base: str, forget: str) -> list[dict[str, Any]]:
 
 
 def length(budget: Any, name: str, D_f: str) -> dict[str, Any]:
-    """How long a run of Table 1 is: the budget of gradient evaluations, or the paper's passes over D_f, two for
-    Selective Amnesia (Sec. 4.4), on batches of one size."""
+    """Return the length of a run of Table 1: the budget of gradient evaluations, or the paper's passes over D_f, two
+    for Selective Amnesia (Sec. 4.4), with one batch size for all."""
     run = {"batch_size": budget.batch_size, "apart": budget.apart}
     run |= {"selective_amnesia": budget.fisher, "negate_own": {"own": budget.own}}.get(name, {})
     if budget.evaluations:

@@ -1,4 +1,4 @@
-"""What is asked of VDU's runs: how a rate does on held-out images, how far the weights moved, and what gamma weighs."""
+"""Measures of VDU's runs: a rate's score on held-out images, how far the weights moved, and the terms gamma weighs."""
 
 from dataclasses import replace
 
@@ -19,23 +19,23 @@ __all__ = ["both_terms", "held_out_score", "moved"]
 
 
 def held_out_score(model: Model, *, n: int) -> float | None:
-    """The score of a run's settings by the book's rule: the same run without a part of the training images, and ``n``
-    samples held against that part. The smaller the better; None where nothing is left to be measured."""
+    """Return the score of a run's settings by the book's rule, from the same run without a part of the training images
+    and ``n`` samples compared with that part. Smaller is better; None if nothing can be measured."""
     run = model.run.model_copy(update={"held_out": True, "n": n})
     before, last = looks(course(model.store, run))
     return score(last["ur"], last["distance"], before)
 
 
 def moved(model: Model) -> tuple[float, float]:
-    """How far unlearning has moved the weights: the farthest one, and the root mean square."""
+    """Return how far unlearning moved the weights: the largest change and the root mean square."""
     before, after = (dict(find(name).load().named_parameters()) for name in (model.name, model.checkpoint()))
     change = torch.cat([(after[name] - weights).flatten() for name, weights in before.items()])
     return change.abs().max().item(), change.square().mean().sqrt().item()
 
 
 def both_terms(model: Model, forget: str, *, seed: int) -> dict[str, list[float]]:
-    """VDU's A and B before any update, for a posterior from whose mean every weight of the model is one sigma away: by
-    "<data>, <sums or means>", the data all of D_f or every fourth image of it."""
+    """Return VDU's A and B before any update, for a posterior whose mean is one sigma away from every weight of the
+    model: by "<data>, <sums or means>", where the data are all of D_f or every fourth image of it."""
     device = pick_device()
     start, everything = bases.load(model.name).to(device), bases.images(model.kind.dataset, "train").to(device)
     around = Posterior.isotropic(start, 1e-3)
