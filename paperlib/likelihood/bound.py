@@ -1,9 +1,9 @@
-"""The variational bound: what a chain of Gaussian steps says of its data, term by term.
+"""The variational bound on the likelihood of a chain of Gaussian steps, term by term.
 
-SGU's Table 5 has a backslash where a DDPM's likelihood would stand, since a DDPM "cannot calculate exact NLL values".
-Not exact ones of the sampling chain; but a bound of them can be, and Ho et al. (2020) print it. And the same network,
-read as a score between the points of its grid too, has an exact likelihood by :mod:`paperlib.likelihood.fast`. These
-are two models: the bound is the chain's, the other the ODE's.
+SGU's Table 5 has a backslash in place of a DDPM's likelihood, since a DDPM "cannot calculate exact NLL values". Exact
+values of the sampling chain are indeed not available, but a bound is, and Ho et al. (2020) print it. Moreover, the same
+network, also evaluated as a score between the points of its grid, has an exact likelihood by
+:mod:`paperlib.likelihood.fast`. These are two models: the bound is the chain's, the exact likelihood the ODE's.
 
 On a grid of times t_0 < t_1 < ... < t_T, for x_0 (Ho et al., 2020, Eq. 5; Kingma et al., 2021, Eq. 11)::
 
@@ -11,18 +11,18 @@ On a grid of times t_0 < t_1 < ... < t_T, for x_0 (Ho et al., 2020, Eq. 5; Kingm
                    + sum_i E KL(q(x_s | x_t, x_0) || p(x_s | x_t)),  s = t_{i-1}, t = t_i     steps, L_{t-1}
                    + E[-log p(x_0 | x_{t_0})]                                            decoder, L_0
 
-A step goes to the exact posterior with the network's x0 in place of x_0. With lam = log(sigma / alpha) and g = 1 -
-exp(2 (lam_s - lam_t)), the share of x_t's noise that the step adds, that is for any alpha and sigma::
+A step of the model is the exact posterior with the network's x0 in place of x_0. With lam = log(sigma / alpha) and
+g = 1 - exp(2 (lam_s - lam_t)), the share of x_t's noise that the step adds, this is, for any alpha and sigma::
 
     q(x_s | x_t, x_0) = N(alpha_s g x_0 + (alpha_s / alpha_t) exp(2 (lam_s - lam_t)) x_t,  sigma_s^2 g)
     KL = D/2 (log v - 1 + 1/v) + alpha_s^2 g^2 |x_0 - x0|^2 / (2 v sigma_s^2 g)
 
-where v sigma_s^2 g is the variance of p(x_s | x_t). ``variance="small"`` is v = 1, the variance of q, right for data
-without spread (DDPM's beta-tilde), and the KL half the change of the signal-to-noise ratio times the squared error;
-"large" is sigma_t^2 g (DDPM's beta), right for unit normal data under VP.
+where v sigma_s^2 g is the variance of p(x_s | x_t). ``variance="small"`` is v = 1, the variance of q, correct for data
+at one point (DDPM's beta-tilde); the KL is then half the change of the signal-to-noise ratio times the squared error.
+"large" is the variance sigma_t^2 g (DDPM's beta), correct for unit normal data under VP.
 
-A DDPM's grid is its own, t_i = (i + 1) / T. Any other process takes any grid, and the limit of a fine one is the bound
-in continuous time (Kingma et al., 2021, Eq. 17); ``strata`` makes it cheap.
+A DDPM uses its own grid, t_i = (i + 1) / T. Any other process accepts any grid, and the limit of a fine one is the
+bound in continuous time (Kingma et al., 2021, Eq. 17), which ``strata`` makes cheap.
 """
 
 import math
@@ -42,14 +42,14 @@ VARIANCES = ("small", "large")
 
 @dataclass(frozen=True)
 class Bound:
-    """The terms in nats, float64 on the CPU, of each of B images.
+    """The terms of the variational bound for each of B images, in nats, float64 on the CPU.
 
     Args:
         prior: L_T, [B].
-        steps: the steps' terms, [B, n]: each on its own, or each stratum's estimate.
-        times: of the noisier end of each step, [B, n].
+        steps: the terms of the steps, [B, n], or one estimate per stratum.
+        times: times of the noisier end of each step, [B, n].
         decoder: L_0, [B].
-        evaluations: network evaluations of each image.
+        evaluations: network evaluations per image.
     """
 
     prior: Tensor
@@ -60,12 +60,13 @@ class Bound:
 
     @property
     def nats(self) -> Tensor:
-        """The bound of -log p(x_0), [B]."""
+        """The upper bound of -log p(x_0), [B]."""
         return self.prior + self.steps.sum(1) + self.decoder
 
 
 def chain(process: Process, steps: int = 1000) -> Tensor:
-    """t_0 ... t_T, float64: a DDPM's own grid up to ``t_max``; for others even in log(sigma / alpha)."""
+    """Return the times t_0 ... t_T, float64: a DDPM's own grid up to ``t_max``; for other processes ``steps`` + 1 times
+    uniform in log(sigma / alpha)."""
     if isinstance(process, DDPM):  # its steps are what they are
         return torch.arange(1, round(process.t_max * process.T) + 1, dtype=torch.float64) / process.T
     if steps < 1:
@@ -88,24 +89,25 @@ def variational_bound(
     decoder_variance: float | None = None,
     clip: bool = True,
 ) -> Bound:
-    """The bound of -log p(x_0) for x_0 [B, ...], each term with one draw of its x_t.
+    """Estimate the upper bound of -log p(x_0) for x_0 [B, ...], each term with one sample of its x_t.
 
     Args:
-        generator: of the noise, and of the steps that strata draw.
-        cond: labels or embeddings, a row for each x_0.
+        generator: source of the noise, and of the steps sampled from strata.
+        cond: labels or embeddings, one row for each x_0.
         grid: times t_0 < ... < t_T; None is :func:`chain`.
         variance: "small" or "large".
-        strata: evaluate only one step of each of so many strata of steps (some fewer where steps are long), drawn for
-            each image and weighted by the stratum's size: an unbiased estimate of the sum. Strata are even in log(sigma
-            / alpha), in which the terms are of one size, so that a few dozen leave little noise; a DDPM's first, long
-            steps are strata of their own. None evaluates every step.
-        levels: x_0 holds that many levels, evenly spaced on [-1, 1] (:func:`paperlib.data.images.model_input` without
-            dequantisation), and the decoder is a Gaussian of the discretised kind (Ho et al., 2020, Eq. 13). None: x_0
-            is continuous, and the decoder a density.
-        decoder_variance: of p(x_0 | x_{t_0}); None is sigma^2 / alpha^2 at t_0, for a DDPM beta_1 / (1 - beta_1), the
-            paper's beta_1. (Its code has there, for either variance, beta-tilde of the second step.)
-        clip: the network's x0 is brought into [-1, 1], as by public code. The data lie there, so that every step's term
-            falls or stays.
+        strata: number of strata of steps (fewer where steps are long). Only one step of each is evaluated, sampled for
+            each image and weighted by the stratum's size: an unbiased estimate of the sum. Strata are uniform in
+            log(sigma / alpha), where the terms have similar size, so a few dozen leave little noise; a DDPM's first,
+            long steps are strata of their own. None evaluates every step.
+        levels: x_0 has this many levels, evenly spaced on [-1, 1] (:func:`paperlib.data.images.model_input` without
+            dequantisation), and the decoder is a discretised Gaussian (Ho et al., 2020, Eq. 13). None: x_0 is
+            continuous, and the decoder is a density.
+        decoder_variance: variance of p(x_0 | x_{t_0}); None is sigma^2 / alpha^2 at t_0, which for a DDPM is
+            beta_1 / (1 - beta_1), the paper's beta_1. (Its code has beta-tilde of the second step there, for either
+            variance.)
+        clip: clip the network's x0 to [-1, 1], as public code does. The data lie in that range, so no step's term
+            increases.
     """
     if variance not in VARIANCES:
         raise ValueError(f"variance={variance!r} is not one of {', '.join(VARIANCES)}")
@@ -123,7 +125,7 @@ def variational_bound(
     lam, dims = process.log_ratio(grid), x0[0].numel()
 
     def error(t: Tensor) -> tuple[Tensor, Tensor]:
-        """A draw of x_t at times t [B], and the network's x0 there."""
+        """The network's x0 at x_t sampled at times t [B]."""
         at = t.to(x0)
         x_t = process.perturb(x0, at, normal(x0.shape, generator, x0.device).to(x0))
         denoised = model(x_t, at, cond).x0
@@ -156,7 +158,7 @@ def variational_bound(
 
 
 def _steps_of(lam: Tensor, rows: int, strata: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Steps for each row, [B, n], and how many each stands for, [n]."""
+    """Return the steps to evaluate for each row, [B, n], and how many steps each represents, [n]."""
     steps = torch.arange(len(lam) - 1)
     if strata is None:
         return steps.expand(rows, -1), torch.ones(len(steps), dtype=torch.float64)
@@ -170,11 +172,11 @@ def _steps_of(lam: Tensor, rows: int, strata: int | None, generator: torch.Gener
 
 
 def level_log_probability(x: Tensor, mean: Tensor, std: float, levels: int = 256) -> Tensor:
-    """log of the probability that N(mean, std^2) gives to the level x, in [-1, 1], elementwise (Ho et al., 2020, Eq.
-    13).
+    """Return the log of the probability that N(mean, std^2) assigns to the level x in [-1, 1], elementwise (Ho et al.,
+    2020, Eq. 13).
 
-    A level reaches half way to its neighbours, the lowest to minus and the highest to plus infinity. Both tails keep
-    their digits: no probability is rounded to zero.
+    A level extends half way to its neighbours, the lowest to minus and the highest to plus infinity. Both tails are
+    computed without loss of precision: no probability is rounded to zero.
     """
     half = 1 / (levels - 1)
     low = torch.where(x < -1 + half, -torch.inf, (x - half - mean) / std)

@@ -1,9 +1,9 @@
-"""The divergence of a field: exactly, one derivative a dimension, or by random probes.
+"""The divergence of a field, computed exactly with one derivative per dimension or estimated with random probes::
 
     div f = tr J = E[e' J e]   for probes e with E[e e'] = I,   J = df / dx
 
-(Hutchinson, 1989; Grathwohl et al., 2019.) Signs (Rademacher) leave the diagonal of J without error, and so have the
-smaller variance; along a path the probes are drawn once and kept, so that the integrand stays smooth.
+(Hutchinson, 1989; Grathwohl et al., 2019.) Signs (Rademacher) add no error from the diagonal of J, and so have the
+smaller variance. Along a path the probes are sampled once and kept, so that the integrand stays smooth.
 """
 
 import torch
@@ -17,7 +17,7 @@ DIVERGENCES = ("exact", "rademacher", "gaussian")
 
 
 def needs(divergence: str, probes: int, generator: torch.Generator | None) -> None:
-    """Refuse a wrong name, a number of probes below one, and random probes without a generator."""
+    """Raise a ValueError for an unknown name, fewer than one probe, or random probes without a generator."""
     if divergence not in DIVERGENCES:
         raise ValueError(f"divergence={divergence!r} is not one of {', '.join(DIVERGENCES)}")
     need_positive(probes=probes)
@@ -26,14 +26,14 @@ def needs(divergence: str, probes: int, generator: torch.Generator | None) -> No
 
 
 def draw_probes(kind: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Probes with E[e e'] = I, on the generator's device: signs, or standard normal."""
+    """Sample probes with E[e e'] = I on the generator's device: signs ("rademacher") or else standard normal."""
     if kind == "rademacher":
         return 2.0 * torch.randint(2, shape, generator=generator, device=generator.device) - 1.0
     return torch.randn(shape, generator=generator, device=generator.device)
 
 
 def exact_divergence(dx: Tensor, x: Tensor) -> Tensor:
-    """sum_i d dx_i / d x_i, [B], one backward pass for each of the D coordinates."""
+    """Return sum_i d dx_i / d x_i, [B], with one backward pass for each of the D coordinates."""
     flat = dx.flatten(1)
     columns = range(flat.shape[1])
     gradients = (torch.autograd.grad(flat[:, i].sum(), x, retain_graph=i != columns[-1])[0] for i in columns)
@@ -41,12 +41,13 @@ def exact_divergence(dx: Tensor, x: Tensor) -> Tensor:
 
 
 def products(dx: Tensor, x: Tensor, noise: Tensor) -> Tensor:
-    """e' J e of each probe e in noise [P, B, ...], [P, B]: one backward pass a probe, all on one forward pass."""
+    """Return e' J e for each probe e in noise [P, B, ...], [P, B]: one backward pass per probe, all on one forward
+    pass."""
     last = len(noise) - 1
     each = (torch.autograd.grad(dx, x, e, retain_graph=i < last)[0] * e for i, e in enumerate(noise))
     return torch.stack([product.flatten(1).sum(1) for product in each])
 
 
 def hutchinson(dx: Tensor, x: Tensor, noise: Tensor) -> Tensor:
-    """e' J e as :func:`paperlib.likelihood.divergence.products` gives it, the mean over probes, [B]."""
+    """Return the mean of e' J e (:func:`paperlib.likelihood.divergence.products`) over probes, [B]."""
     return products(dx, x, noise).mean(0)

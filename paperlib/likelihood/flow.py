@@ -4,12 +4,12 @@ The ordinary differential equation (Song et al., 2021, Eq. 13 of the main text a
 
     dx/dt = f(t) x - 1/2 g(t)^2 score(x, t)
 
-has the marginals of the stochastic one, so that along its path::
+has the same marginals as the stochastic one, so along its path::
 
     log p_0(x_0) = log p_T(x_T) + int_0^T div(dx/dt) dt
 
-"0" is ``t_min``, whose noise the density carries. This is the plain reading of the equation, right for a handful of
-dimensions; for images :mod:`paperlib.likelihood.fast` solves the same ODE in variables in which it is smooth.
+Time "0" is ``t_min``, whose noise the density includes. This module implements the equation directly, which is suitable
+for a few dimensions; for images :mod:`paperlib.likelihood.fast` solves the same ODE in variables in which it is smooth.
 """
 
 import math
@@ -31,7 +31,13 @@ FIXED = ("rk4", "midpoint", "euler")
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """log p_0(x) in nats, [B]; the noise x_T that each x became, [B, ...]; network evaluations of the batch."""
+    """The result of :func:`log_likelihood`.
+
+    Args:
+        log_p: log p_0(x) in nats, [B].
+        x_T: the noise to which the ODE takes each x, [B, ...].
+        evaluations: network evaluations of the batch.
+    """
 
     log_p: Tensor
     x_T: Tensor
@@ -39,7 +45,7 @@ class LogLikelihood:
 
 
 def velocity(model: DenoisingModel, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-    """dx/dt of the probability-flow ODE at x [B, ...] and one time t (a scalar tensor)."""
+    """Return dx/dt of the probability-flow ODE at x [B, ...] and one time t (a scalar tensor)."""
     process = model.process
     return process.drift(t) * x - 0.5 * process.diffusion(t).square() * model(x, t, cond).score
 
@@ -58,15 +64,19 @@ def log_likelihood(
     steps: int = 64,
     most_steps: int = 10_000,
 ) -> LogLikelihood:
-    """log p_0(x) for x [B, ...], each row on its own.
+    """Compute log p_0(x) for each row of x [B, ...] by the probability-flow ODE.
 
     Args:
-        divergence: "exact" (one backward pass a dimension), or "rademacher" or "gaussian" probes, which need a
+        divergence: "exact" (one backward pass per dimension), or "rademacher" or "gaussian" probes, which need a
             ``generator``.
-        probes: random probes a row, averaged.
-        solver: adaptive (dopri5, dopri8, bosh3, adaptive_heun), governed by ``rtol`` and ``atol`` with one step size
-            for the batch, or fixed-step (rk4, midpoint, euler), governed by ``steps``.
-        most_steps: an adaptive solver that needs more gives up with a ``FloatingPointError``: the field has diverged.
+        probes: random probes per row, whose results are averaged.
+        solver: adaptive (dopri5, dopri8, bosh3, adaptive_heun), controlled by ``rtol`` and ``atol`` with one step size
+            for the batch, or fixed-step (rk4, midpoint, euler), controlled by ``steps``.
+        most_steps: largest number of steps of an adaptive solver.
+
+    Raises:
+        FloatingPointError: if an adaptive solver needs more than ``most_steps`` or cannot follow the field, or if the
+            field is not finite.
     """
     needs(divergence, probes, generator)
     need_batch(x=x)

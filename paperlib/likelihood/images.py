@@ -1,13 +1,13 @@
-"""Likelihoods of 8-bit images in bits a dimension: values of each image, means, intervals.
+"""Likelihoods of 8-bit images in bits per dimension: values per image, means, intervals.
 
     nll = image_nll(model, data.images, generator=generator)            # by the probability-flow ODE
     bound = image_bound(model, data.images, generator=generator)        # the DDPM's variational bound
     nll.per_image, nll.mean, nll.interval
 
-Both are upper bounds of -log2 P(image) a dimension, each of its own model's: the ODE's for what dequantisation adds
-(:mod:`paperlib.likelihood.units`), the chain's for its bound. A mean over images is a statement about other images of
-their kind, so ``interval`` is over images, whatever else is random in a value. What the randomness of probes and of
-dequantisation alone amounts to is told apart by repeating them.
+Both are upper bounds of -log2 P(image) per dimension, each for its own model: that of the ODE because of dequantisation
+(:mod:`paperlib.likelihood.units`), that of the chain because it is a variational bound. A mean over images is a
+statement about other images of their kind, so ``interval`` is over images, whatever else is random in a value.
+Repeating the probes and dequantisations shows how much randomness they alone contribute.
 """
 
 import math
@@ -30,7 +30,7 @@ __all__ = ["ImageBound", "ImageNLL", "image_bound", "image_nll", "mean_interval"
 
 
 def mean_interval(values: Tensor) -> tuple[float, float] | None:
-    """The 95 % interval of the mean of independent ``values`` [N], by Student's t; None for a single one."""
+    """Return the 95 % interval of the mean of independent ``values`` [N], by Student's t; None for a single value."""
     need_finite(values=values)
     if len(values) < 2:
         return None
@@ -45,7 +45,7 @@ class _PerImage:
 
     @property
     def mean(self) -> float:
-        """Bits a dimension, over images."""
+        """The mean over images, in bits per dimension."""
         return self.per_image.mean().item()
 
     @property
@@ -56,12 +56,12 @@ class _PerImage:
 
 @dataclass(frozen=True)
 class ImageNLL(_PerImage):
-    """Negative log-likelihood in bits a dimension.
+    """The negative log-likelihood in bits per dimension.
 
     Args:
         values: float64, [N, K, P]: N images, K dequantisations of each, P probes of each of these.
-        evaluations: network evaluations for each image and dequantisation, a mean.
-        derivatives: how many of them went on to the divergence, a mean.
+        evaluations: mean number of network evaluations per image and dequantisation.
+        derivatives: mean number of those evaluations that included the divergence.
     """
 
     values: Tensor
@@ -75,13 +75,13 @@ class ImageNLL(_PerImage):
 
     @cached_property
     def variances(self) -> dict[str, float | None]:
-        """How much one value varies, squared bits a dimension.
+        """The variance components of one value, in squared bits per dimension.
 
         ``"probes"`` is for one image dequantised once; ``"dequantisations"`` for one image by exact divergence;
         ``"images"`` for exact values.
 
-        Nested analysis of variance: unbiased, so that a small one can come out below zero. None where there was no
-        repetition; what was not repeated is then part of the next.
+        The estimates, by nested analysis of variance, are unbiased, so a small component can come out negative. A
+        component without repetition is None, and its variance is part of the next one.
         """
         n, k, p = self.values.shape
         within = self.values.var(2).mean().item() if p > 1 else None
@@ -95,9 +95,9 @@ class ImageNLL(_PerImage):
 
     @property
     def repeat_interval(self) -> tuple[float, float] | None:
-        """The mean's 95 % interval for these images, dequantisations and probes drawn anew; None unless K > 1.
+        """The mean's 95 % interval for the same images with new dequantisations and probes; None unless K > 1.
 
-        Normal, the N images' variances pooled: N (K - 1) degrees of freedom.
+        It is Student's t interval with the N images' variances pooled: N (K - 1) degrees of freedom.
         """
         n, k, _ = self.values.shape
         if k < 2:
@@ -119,15 +119,15 @@ def image_nll(
     batch_size: int = 64,
     **solver,
 ) -> ImageNLL:
-    """NLL of uint8 ``images`` [N, C, H, W] by the probability-flow ODE, on the images' device.
+    """Compute the NLL of uint8 ``images`` [N, C, H, W] by the probability-flow ODE, on the model's device.
 
     Args:
-        generator: of dequantisation and probes.
-        cond: a row for each image.
-        recipe: "flow", or "noised flow" (:mod:`paperlib.likelihood.recipes`): at the image, or at noised ones.
-        dequantisations: of every image, each with an ODE of its own, and noise of its own where it is noised.
-        probes: of every dequantised image, on one ODE.
-        batch_size: images at once; the values do not depend on it but through the order of the draws.
+        generator: source of the dequantisation noise and the probes.
+        cond: the model's condition, one row per image.
+        recipe: "flow", at the image itself, or "noised flow", at noised images (:mod:`paperlib.likelihood.recipes`).
+        dequantisations: number of dequantisations per image, each with its own ODE, and its own noise in a noised flow.
+        probes: number of probes per dequantised image, on one ODE.
+        batch_size: images at once; it affects the values only through the order of the random numbers.
         solver: ``steps``, ``tolerance``, ``divergence``, ``data_std`` of
             :func:`paperlib.likelihood.fast.fast_log_likelihood`.
     """
@@ -152,14 +152,14 @@ def image_nll(
 
 @dataclass(frozen=True)
 class ImageBound(_PerImage):
-    """The variational bound of -log2 P(image) in bits a dimension, and its terms, float64.
+    """The variational bound of -log2 P(image) in bits per dimension, and its terms, float64.
 
     Args:
         prior: L_T, [N].
         steps: L_{t-1}, [N, n].
-        times: of the noisier end of each step, [N, n].
+        times: times of the noisier end of each step, [N, n].
         decoder: L_0, [N].
-        evaluations: network evaluations of each image.
+        evaluations: network evaluations per image.
     """
 
     prior: Tensor
@@ -189,7 +189,7 @@ def image_bound(
     batch_size: int = 64,
     **settings,
 ) -> ImageBound:
-    """The bound of uint8 ``images`` [N, C, H, W] scaled by 2 u8 / 255 - 1, on the images' device.
+    """Compute the bound for uint8 ``images`` [N, C, H, W], scaled to 2 u8 / 255 - 1, on the model's device.
 
     ``settings`` are those of :func:`paperlib.likelihood.bound.variational_bound`: ``variance``, ``strata``, ``grid``,
     ``decoder_variance``, ``clip``. The decoder gives probabilities of levels, so there is no offset.

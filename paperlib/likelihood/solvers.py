@@ -1,7 +1,7 @@
-"""Two Runge-Kutta solvers of an ODE and of an integral along its path, a row of the batch on its own.
+"""Two Runge-Kutta solvers for an ODE and an integral along its path, with each row of the batch treated separately.
 
-Both take ``flow(z, lam, rows, divergence=...) -> (dz/dlam, integrand [P, B] or None)``. The integral feeds nothing
-back, so the integrand, which is the expensive part, is asked for only at stages that enter it.
+Both take ``flow(z, lam, rows, divergence=...) -> (dz/dlam, integrand [P, B] or None)``. The integral does not feed back
+into the ODE, so the integrand, which is expensive, is evaluated only at stages that contribute to it.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ __all__ = ["Solved", "dormand_prince", "runge_kutta"]
 
 @dataclass(frozen=True)
 class Solved:
-    """z at the end [B, ...]; the integral [P, B]; evaluations of each row, and those with the integrand, [B]."""
+    """A solution: final z [B, ...], the integral [P, B], evaluations per row, and those with the integrand, [B]."""
 
     z: Tensor
     integral: Tensor
@@ -25,11 +25,11 @@ class Solved:
 
 
 def runge_kutta(flow, z: Tensor, grid: Tensor, rate: Tensor) -> Solved:
-    """Kutta's classical method of order four, over steps of length one in v.
+    """Solve by Kutta's classical method of order four, with steps of length one in v.
 
-    ``grid`` holds lam at the steps' ends and middles, and ``rate`` dlam / dv there, [2 steps + 1]. The integral is
-    Simpson's rule, with the mean of the two middle stages, as the method itself has it but for the far end: the fourth
-    stage is there replaced by the next step's first, which is needed anyway.
+    ``grid`` has lam at the ends and middles of the steps, and ``rate`` has dlam / dv there, [2 steps + 1]. The integral
+    uses Simpson's rule with the mean of the two middle stages, as the method itself does except at the far end: there
+    the next step's first stage, which is needed anyway, replaces the fourth.
     """
     rows = torch.arange(len(z))
 
@@ -51,8 +51,8 @@ def runge_kutta(flow, z: Tensor, grid: Tensor, rate: Tensor) -> Solved:
     return Solved(z, integral, 4 * steps + 1, 3 * steps + 1)
 
 
-# Dormand and Prince (1980), RK5(4)7M: at which part of the step each stage stands, what it adds up, and the weights of
-# the fifth order, which are the last stage's, less those of the fourth.
+# Dormand and Prince (1980), RK5(4)7M: the position of each stage in the step, its coefficients, and the weights of
+# order five, which are the last stage's, minus those of order four.
 NODES = (0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1)
 STAGES = (
     (),
@@ -69,15 +69,19 @@ ERROR = tuple(five - four for five, four in zip(WEIGHTS, FOURTH))
 
 
 def weighted(weights, values):
-    """sum_i w_i v_i over those of weight other than zero."""
+    """Return sum_i w_i v_i over the non-zero weights."""
     return sum(w * v for w, v in zip(weights, values) if w)
 
 
 def dormand_prince(flow, z: Tensor, first: Tensor, last: Tensor, tolerance: float, most_steps: int) -> Solved:
-    """Order five with an error of order four, and a step size for each row; rows that have arrived leave the batch.
+    """Solve with order five, an error estimate of order four, and a step size for each row; finished rows leave the
+    batch.
 
-    A step is taken where neither the root mean square of the error in z nor, for any probe, the error of the integral
-    exceeds a quarter of ``tolerance``: over the hundred steps that a rough field needs, errors add up.
+    A step is accepted where neither the root mean square of the error in z nor, for any probe, the error of the
+    integral exceeds a quarter of ``tolerance``: over the hundred steps that a rough field needs, errors add up.
+
+    Raises:
+        FloatingPointError: if a row needs more than ``most_steps``.
     """
     n = len(z)
     rows, lam, h = torch.arange(n), first.repeat(n), ((last - first) / 20).repeat(n)

@@ -1,4 +1,4 @@
-"""Time as the logarithm of the noise-to-signal ratio, lam = log(sigma_t / alpha_t), and back.
+"""Conversion between time t and lam = log(sigma_t / alpha_t), the logarithm of the noise-to-signal ratio.
 
 lam grows with t for every process; it is minus half the logarithm of the signal-to-noise ratio (Kingma et al., 2021).
 """
@@ -14,16 +14,20 @@ __all__ = ["Clock", "ends", "grid"]
 
 
 def ends(process: Process) -> tuple[Tensor, Tensor]:
-    """lam at t_min and at t_max, float64."""
+    """Return lam at t_min and at t_max, float64."""
     first, last = process.log_ratio(torch.tensor([process.t_min, process.t_max], dtype=torch.float64))
     return first, last
 
 
 def grid(process: Process, steps: int, data_std: float = 0.5) -> tuple[Tensor, Tensor]:
-    """lam = log(data_std) - 1 + 2 sinh(v) from t_min to t_max, at the ends and the middles of even steps of v.
+    """Return the grid lam = log(data_std) - 1 + 2 sinh(v) from t_min to t_max, uniform in v, with the middle of each
+    step.
 
-    Steps are shortest at the noise level of about a third of the data's spread, where x0 turns from a blur into an
-    image, and grow away from it. With lam, dlam / dv times a step's length; float64, [2 steps + 1].
+    Steps are shortest at a noise level of about a third of the data's spread, where x0 turns from a blur into an image,
+    and grow away from it.
+
+    Returns:
+        lam, and dlam / dv times a step's length; float64, [2 steps + 1] each.
     """
     if steps < 1:
         raise ValueError(f"steps={steps} is not at least 1")
@@ -36,7 +40,7 @@ def grid(process: Process, steps: int, data_std: float = 0.5) -> tuple[Tensor, T
 
 
 class Clock:
-    """The process's ``time_of`` for many calls: a table, and two chord steps that bring its 1e-6 down to 1e-11."""
+    """The process's ``time_of`` for many calls: a table, and two chord steps that reduce its error of 1e-6 to 1e-11."""
 
     def __init__(self, process: Process, entries: int = 4096):
         self.process = process
@@ -45,7 +49,7 @@ class Clock:
         self.table = process.time_of(self.first + self.step * torch.arange(entries + 1, dtype=torch.float64))
 
     def __call__(self, lam: Tensor) -> Tensor:
-        """t at ``lam``, float64 of any shape."""
+        """Return t at ``lam``, float64 of any shape."""
         at = (lam - self.first) / self.step
         below = at.floor().long().clamp(0, len(self.table) - 2)
         slope = self.table[below + 1] - self.table[below]

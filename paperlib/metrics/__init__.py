@@ -1,4 +1,4 @@
-"""What is measured of samples: their distance from data, their variety, and what a classifier still finds in them.
+"""Measures of samples: their distance from data, their diversity, and what a classifier still finds in them.
 
-The networks that look at images are handed in. Every result is an object with its interval and its protocol.
+The networks that judge images are passed in. Results are objects with a value and, where there is one, its interval.
 """

@@ -1,12 +1,14 @@
 """CLIP (Radford et al., 2021) as a judge: zero-shot classes, distances between images, agreement with a prompt.
 
-The networks are open_clip's, with weights that others trained on images from the web: none come with this package, and
-:func:`load` says how to get them. A number belongs to its network: write the ``name`` of the :class:`Clip` beside it.
+The networks are open_clip's, with weights that others trained on images from the web. None come with this package;
+:func:`load` says how to get them. A number is only valid for its network: report the ``name`` of the :class:`Clip` with
+it.
 
-- Zero-shot logits go where a trained classifier's go: to :mod:`paperlib.metrics.forgetting`. SGU's unlearning ratios
-  (Section 4.1) were found so, or by a trained classifier: it does not say which.
-- The CLIP distance of a restored image from its original (SGU, Tables 3 and 4) is not defined there. 100 (1 - cosine)
-  and the length of the difference of unnormalised embeddings both have the size of what it prints, 6.7 to 8.5.
+- Zero-shot logits are used like a trained classifier's, in :mod:`paperlib.metrics.forgetting`. SGU's unlearning ratios
+  (Section 4.1) were measured this way or with a trained classifier: the paper does not say which.
+- The CLIP distance of a restored image from its original (SGU, Tables 3 and 4) is not defined in the paper.
+  100 (1 - cosine) and the length of the difference of unnormalised embeddings both have the magnitude of the printed
+  values, 6.7 to 8.5.
 - The CLIP score is 100 max(cosine, 0) of an image and its prompt (Hessel et al., 2021, without their factor of 2.5):
   the scale of EraseDiff's Table 2.
 """
@@ -26,7 +28,7 @@ from paperlib.metrics.intervals import Measured, bootstrap_mean
 
 __all__ = ["DISTANCES", "TEMPLATES", "Clip", "clip_distance", "clip_score", "load", "zero_shot"]
 
-#: What is said of a class. Radford et al. (2021, Section 3.1.4) find it better than the name alone.
+#: Prompt templates for a class. Radford et al. (2021, Section 3.1.4) find them better than the name alone.
 TEMPLATES = ("a photo of a {}.",)
 
 DISTANCES = ("cosine", "euclidean")
@@ -37,8 +39,8 @@ class Clip:
     """A CLIP network and its tokenizer.
 
     Args:
-        model: of open_clip, in evaluation mode.
-        tokenizer: texts to tokens [K, L].
+        model: a network of open_clip, in evaluation mode.
+        tokenizer: maps texts to tokens [K, L].
         name: architecture and weights.
     """
 
@@ -48,7 +50,7 @@ class Clip:
 
     @torch.no_grad()
     def images(self, images: Tensor, batch_size: int = 64) -> Tensor:
-        """Embeddings [N, E] of uint8 images [N, 1 or 3, S, S], on the CPU, not normalised."""
+        """Return embeddings [N, E] of uint8 images [N, 1 or 3, S, S], on the CPU, not normalised."""
         need_images("images", images)
         if images.shape[2] != images.shape[3]:
             raise ValueError(f"images must be square, [N, C, S, S]; got {list(images.shape)}")
@@ -57,16 +59,17 @@ class Clip:
 
     @torch.no_grad()
     def texts(self, texts: Sequence[str]) -> Tensor:
-        """Embeddings [K, E] of texts, on the CPU, not normalised."""
+        """Return embeddings [K, E] of texts, on the CPU, not normalised."""
         return self.model.encode_text(self.tokenizer(list(texts)).to(self.device)).float().cpu()
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The network's device."""
         return self.model.logit_scale.device
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """As open_clip: bicubic to the network's size, its own mean and standard deviation; grey images repeated."""
+        """Preprocess images as open_clip does: bicubic to the network's size, then its own mean and standard deviation;
+        grey images are repeated."""
         from open_clip import get_model_preprocess_cfg  # late: only CLIP needs it
         from open_clip.transform import PreprocessCfg
 
@@ -79,7 +82,7 @@ class Clip:
 
     @property
     def network(self) -> Network:
-        """The image side as a feature network, for the Frechet distance and precision."""
+        """The image encoder as a feature network, for the Frechet distance, precision and recall."""
         return Network(self.name, lambda images: self.images(images, len(images)))
 
 
@@ -90,12 +93,16 @@ def load(
     device: torch.device | str = "cpu",
     folder: Path | str | None = None,
 ) -> Clip:
-    """A network of open_clip with pretrained weights, downloaded where there is a network and they are not here yet.
+    """Load a network of open_clip with pretrained weights, which are downloaded if they are not on this machine.
 
     Args:
         architecture: one of ``open_clip.list_models()``.
         weights: one of ``open_clip.list_pretrained_tags_by_model(architecture)``, or a file.
-        folder: where downloads are kept, if not where open_clip keeps them.
+        folder: where downloads are kept, by default open_clip's own folder.
+
+    Raises:
+        MissingWeights: if the weights could not be downloaded.
+        ValueError: if the architecture or the weights are unknown.
     """
     need("images", "open_clip")
     import open_clip
@@ -124,10 +131,10 @@ def load(
 def zero_shot(
     clip: Clip, images: Tensor, classes: Sequence[str], templates: Sequence[str] = TEMPLATES, batch_size: int = 64
 ) -> Tensor:
-    """Logits [N, K] of uint8 images for classes named in words.
+    """Return the logits [N, K] of uint8 images for classes given by name.
 
-    A class is the mean of its templates' unit embeddings (Radford et al., 2021, Section 3.1.4); a logit is the cosine
-    times the network's own scale.
+    A class is represented by the mean of its templates' unit embeddings (Radford et al., 2021, Section 3.1.4); a logit
+    is the cosine times the network's own scale.
     """
     if not classes or not templates or any("{}" not in template for template in templates):
         raise ValueError(
@@ -141,10 +148,10 @@ def zero_shot(
 def clip_distance(
     clip: Clip, images: Tensor, originals: Tensor, generator: torch.Generator, *, variant: str = "cosine"
 ) -> Measured:
-    """The mean distance of uint8 images from their originals, pair by pair, with a bootstrap interval over pairs.
+    """Return the mean CLIP distance of uint8 images from their originals, with a bootstrap interval over pairs.
 
     Args:
-        variant: "cosine" is 100 (1 - cosine), from 0 to 200; "euclidean" the length of the embeddings' difference.
+        variant: "cosine" is 100 (1 - cosine), from 0 to 200; "euclidean" is the length of the embeddings' difference.
     """
     if variant not in DISTANCES:
         raise ValueError(f"variant={variant!r} is not one of {', '.join(DISTANCES)}")
@@ -155,14 +162,14 @@ def clip_distance(
 
 
 def clip_score(clip: Clip, images: Tensor, prompts: Sequence[str], generator: torch.Generator) -> Measured:
-    """The mean CLIP score of uint8 images and their prompts, pair by pair, with a bootstrap interval over pairs."""
+    """Return the mean CLIP score of uint8 images with their prompts, with a bootstrap interval over pairs."""
     _paired(len(images), len(prompts), "prompts")
     each = F.cosine_similarity(clip.images(images), clip.texts(prompts))
     return bootstrap_mean(100 * each.clamp(min=0), generator)
 
 
 def unit(x: Tensor) -> Tensor:
-    """Rows of length 1."""
+    """Scale the rows to length 1."""
     return F.normalize(x, dim=-1)
 
 

@@ -1,7 +1,7 @@
-"""What a printed percentage says about how many images are behind it.
+"""What a printed percentage reveals about the number of images behind it.
 
-A share of n images is a whole number of n-ths. 99.9 % cannot be of 100 images, and a column of percentages that are
-all multiples of 0.2 is most simply one of 500.
+A share of n images is a multiple of 1 / n. 99.9 % cannot be a share of 100 images, and the simplest explanation for a
+column of percentages that are all multiples of 0.2 is 500 images.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ __all__ = ["fewest_images", "is_count_of"]
 
 
 def is_count_of(percent: float, n: int, decimals: int = 2) -> bool:
-    """Whether some count of ``n`` images, in percent and rounded to ``decimals``, is ``percent``."""
+    """Return whether ``percent`` is some count of ``n`` images in percent, rounded to ``decimals``."""
     need_positive(n=n)
     if not 0 <= percent <= 100:
         raise ValueError(f"percent={percent} is not between 0 and 100")
@@ -20,7 +20,11 @@ def is_count_of(percent: float, n: int, decimals: int = 2) -> bool:
 
 
 def fewest_images(percents: Sequence[float], decimals: int = 2, step: int = 100, most: int = 10_000) -> int:
-    """The smallest multiple of ``step`` images that all of ``percents`` can be counts of."""
+    """Return the smallest multiple of ``step`` images of which all of ``percents`` can be counts.
+
+    Raises:
+        ValueError: if there is none up to ``most``.
+    """
     for n in range(step, most + 1, step):
         if all(is_count_of(percent, n, decimals) for percent in percents):
             return n

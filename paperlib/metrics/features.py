@@ -1,7 +1,7 @@
-"""Features: what a network sees in images, one vector an image.
+"""Features of images: the output of a network, one vector per image.
 
-A distance between sets of images is one between their features, so a number without the network's name says nothing.
-The name travels with the statistics and the results; only pytorch-fid's Inception network makes a distance an FID.
+A distance between sets of images is one between their features, so a number without the network's name is meaningless.
+Statistics and results carry the name; only with pytorch-fid's Inception network is a distance an FID.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ INCEPTION = "Inception pool3 of pytorch-fid"
 
 
 class MissingWeights(FileNotFoundError):
-    """A network's weights are not on this machine."""
+    """Raised if a network's weights are not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Network:
     """A feature network.
 
     Args:
-        name: what results call it, such as ``"classifier-mnist"``.
-        extract: uint8 images [B, C, H, W] to features [B, D].
+        name: its name in results, such as ``"classifier-mnist"``.
+        extract: maps uint8 images [B, C, H, W] to features [B, D].
     """
 
     name: str
@@ -40,7 +40,7 @@ class Network:
 
 @torch.no_grad()
 def features(images: Tensor, network: Network, batch_size: int = 50) -> Tensor:
-    """The features [N, D] of uint8 images [N, C, H, W], on the CPU, taken ``batch_size`` images at a time."""
+    """Return the features [N, D] of uint8 images [N, C, H, W], on the CPU, computed ``batch_size`` images at a time."""
     need_images("images", images)
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} is below 1")
@@ -48,9 +48,9 @@ def features(images: Tensor, network: Network, batch_size: int = 50) -> Tensor:
 
 
 def penultimate(classifier: nn.Module, name: str) -> Network:
-    """What the last layer of a classifier sees: its ``.features`` of images in [-1, 1], put on its own device.
+    """Return the input of a classifier's last layer as a feature network: its ``.features`` of images in [-1, 1].
 
-    The classifier must be in evaluation mode.
+    The classifier must be in evaluation mode. Images are moved to its device.
     """
     if name == INCEPTION:
         raise ValueError(f"the name {INCEPTION!r} belongs to the network of pytorch-fid: give the classifier its own")
@@ -61,13 +61,16 @@ def penultimate(classifier: nn.Module, name: str) -> Network:
 
 
 def inception(device: torch.device | str = "cpu", dims: int = 2048) -> Network:
-    """The network of FID (Heusel et al., 2017), as pytorch-fid has it: the 2048 features after the last pooling.
+    """Return pytorch-fid's network of FID (Heusel et al., 2017): the 2048 features after the last pooling.
 
-    ``dims`` 64, 192 or 768 stops after an earlier pooling and takes the mean over its pixels: a distance in these
+    With ``dims`` 64, 192 or 768 the features are from an earlier block, averaged over its pixels: a distance in these
     features is on another scale and is not FID, whatever a script prints.
 
-    As pytorch-fid's command does: pixels u8 / 255, grey images repeated to three channels, resized to 299 x 299 inside
-    the network (bilinear, without antialiasing).
+    Images are prepared as by pytorch-fid's command: pixels u8 / 255, grey images repeated to three channels, resized to
+    299 x 299 inside the network (bilinear, without antialiasing).
+
+    Raises:
+        MissingWeights: if the weights are not on this machine; the message says how to get them.
     """
     need("images", "pytorch_fid")
     from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3  # late: only FID needs it
@@ -87,7 +90,7 @@ def inception(device: torch.device | str = "cpu", dims: int = 2048) -> Network:
 
 
 def rgb(images: Tensor) -> Tensor:
-    """Images [B, 1 or 3, H, W] with three channels: grey ones repeated."""
+    """Return images [B, 1 or 3, H, W] with three channels; grey ones are repeated."""
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images have {images.shape[1]} channels, neither 1 nor 3")
     return images.expand(-1, 3, -1, -1)

@@ -1,20 +1,21 @@
-"""How much a model still shows of what it should have forgotten, in the eyes of a classifier.
+"""How much of what a model should have forgotten a classifier still finds in its samples.
 
-All start from the classifier's logits of generated images, [N, outputs]. What it calls forgotten is one table, bool
-[N]: :func:`shows_class` or :func:`shows_attribute`. From it:
+All measures start from the classifier's logits of generated images, [N, outputs]. A bool table [N] says which images
+show what was forgotten: :func:`shows_class` or :func:`shows_attribute`. The measures are:
 
-- UR, the unlearning ratio (SGU, Section 4.1): the share of samples that show what was forgotten. 10,000 samples there.
-- PUL, the percentage of unlearning (VDU, Section 4.3): by how much their number fell. 5,000 samples of each model.
+- UR, the unlearning ratio (SGU, Section 4.1): the share of samples that show what was forgotten. SGU uses 10,000.
+- PUL, the percentage of unlearning (VDU, Section 4.3): the relative decrease of their number. VDU uses 5,000 samples of
+  each model.
 - P(c_f | x_f) (EraseDiff, Section 5.1, after Selective Amnesia): the same share among samples that were conditioned on
-  the forgotten class, or the mean probability that the classifier gives it.
+  the forgotten class, or the mean probability that the classifier assigns to it.
 - UA (EraseDiff, Table 3): 1 - that share.
-- Classifier entropy (Selective Amnesia): of samples conditioned on the forgotten class; near log K where they show
+- Classifier entropy (Selective Amnesia) of samples conditioned on the forgotten class; near log K where they show
   nothing in particular.
 
-A classifier errs, so a perfect model does not get 0: the *floor* is the share of real, retained images that it calls
-forgotten. At the floor and below it a ratio says nothing any more. Nor is the floor a strict bound: on samples less
-sharp than real images the classifier errs more often. And none of these sees quality: a model that answers noise may
-pass them all.
+A classifier makes errors, so a perfect model does not get 0: the *floor* is the share of real, retained images that the
+classifier takes for forgotten ones. At the floor and below it a ratio carries no information. Nor is the floor a strict
+bound: the classifier errs more often on samples less sharp than real images. And none of these measures quality: a
+model that generates noise may pass them all.
 """
 
 import math
@@ -41,13 +42,14 @@ __all__ = [
 
 
 def shows_class(logits: Tensor, forget: int | Sequence[int]) -> Tensor:
-    """Whether the likeliest class is a forgotten one, [N], from logits [N, K] of exclusive classes."""
+    """Return whether the most likely class is a forgotten one, bool [N], from logits [N, K] of exclusive classes."""
     classes = _classes(forget, _width(logits))
     return torch.isin(logits.argmax(1), torch.tensor(classes, device=logits.device))
 
 
 def shows_attribute(logits: Tensor, column: int) -> Tensor:
-    """Whether an attribute is likelier there than not, [N], from logits [N, A] of independent attributes."""
+    """Return whether an attribute is more likely present than not, bool [N], from logits [N, A] of independent
+    attributes."""
     A = _width(logits)
     if not 0 <= column < A:
         raise ValueError(f"column={column} is not one of the attributes 0 to {A - 1}")
@@ -56,14 +58,14 @@ def shows_attribute(logits: Tensor, column: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Forgetting:
-    """A measure with its 95 % interval, in percent, and the best that the classifier's errors let any model have.
+    """A measure of forgetting in percent, with its 95 % interval and the best value that the classifier's errors allow.
 
     Args:
         value: in percent.
         interval: 95 %, in percent.
-        n: samples.
-        floor: what a model gets whose samples are all like real retained images, in percent.
-        lower_is_better: else the floor is a ceiling.
+        n: number of samples.
+        floor: the value, in percent, of a model whose samples are all like real retained images.
+        lower_is_better: if False, the floor is a ceiling.
     """
 
     value: float
@@ -74,48 +76,55 @@ class Forgetting:
 
     @property
     def tells(self) -> bool:
-        """Whether the whole interval is worse than the whole floor's. If not, the classifier's errors explain it."""
+        """Whether the whole interval is worse than the floor's whole interval. If not, the classifier's errors may
+        explain the value."""
         if self.lower_is_better:
             return self.interval[0] > self.floor.interval[1]
         return self.interval[1] < self.floor.interval[0]
 
 
 def floor(shown: Tensor) -> Measured:
-    """The classifier's false-positive rate and Wilson's interval, from its table of real images that are *retained*."""
+    """Return the classifier's false-positive rate, with Wilson's interval, from its table of real *retained* images."""
     return share(_table(shown))
 
 
 def unlearning_ratio(shown: Tensor, real_retained: Tensor) -> Forgetting:
-    """UR (SGU, Section 4.1): the share of samples that show what was forgotten, in percent, with Wilson's interval.
+    """Return UR (SGU, Section 4.1), the share of samples that show what was forgotten, in percent, with Wilson's
+    interval.
 
     Args:
-        shown: the classifier's table of all samples [N], unconditional ones in the paper.
-        real_retained: its table of real images that should be retained [M]: the floor.
+        shown: the classifier's table of all samples, bool [N]; unconditional samples in the paper.
+        real_retained: its table of real images that should be retained, bool [M], for the floor.
     """
     return _against(share(_table(shown)), floor(real_retained), lower_is_better=True)
 
 
 def unlearning_accuracy(shown: Tensor, real_retained: Tensor) -> Forgetting:
-    """UA (EraseDiff, Table 3): the share of samples that do not show it, in percent, with Wilson's interval.
+    """Return UA (EraseDiff, Table 3), the share of samples that do not show what was forgotten, in percent, with
+    Wilson's interval.
 
     Args:
-        shown: the table of samples that were conditioned on what was forgotten [N].
-        real_retained: as for the ratio; the floor is then a ceiling.
+        shown: the table of samples that were conditioned on what was forgotten, bool [N].
+        real_retained: as for :func:`unlearning_ratio`; the ``floor`` is a ceiling here.
     """
     return _against(share(~_table(shown)), share(~_table(real_retained)), lower_is_better=False)
 
 
 def percentage_unlearned(before: Tensor, after: Tensor, real_retained: Tensor) -> Forgetting:
-    """PUL (VDU, Section 4.3): (n_before - n_after) / n_before in percent, n the samples that show what was forgotten.
+    """Return PUL (VDU, Section 4.3): (n_before - n_after) / n_before in percent, with n the number of samples that show
+    what was forgotten.
 
-    Shares stand for numbers, so that the two models may have drawn different numbers of samples. The interval is that
-    of a ratio of two shares, built from Wilson's (Donner and Zou, 2012), for independent samples; from the same initial
-    noise it is too wide. The ``floor`` is a ceiling here: 100 (1 - the false-positive rate / the share before).
+    Shares replace numbers, so the two models may have different numbers of samples. The interval is that of a ratio of
+    two shares, built from Wilson's intervals (Donner and Zou, 2012), for independent samples; for samples from the same
+    initial noise it is too wide. The ``floor`` is a ceiling here: 100 (1 - the false-positive rate / the share before).
 
     Args:
-        before: the table of the original model's samples [N].
+        before: the table of the base model's samples, bool [N].
         after: the table of the unlearned model's samples.
-        real_retained: of real images that should be retained.
+        real_retained: the table of real images that should be retained.
+
+    Raises:
+        ValueError: if no sample before unlearning shows what is to be forgotten.
     """
     before, after, real = _table(before), _table(after), _table(real_retained)
     if not before.any():
@@ -126,13 +135,13 @@ def percentage_unlearned(before: Tensor, after: Tensor, real_retained: Tensor) -
 def forgotten_probability(
     logits: Tensor, forget: int | Sequence[int], generator: torch.Generator, *, variant: str = "probability"
 ) -> Measured:
-    """P(c_f | x_f) (EraseDiff, Section 5.1) of samples x_f that were conditioned on the forgotten class.
+    """Return P(c_f | x_f) (EraseDiff, Section 5.1) of samples x_f that were conditioned on the forgotten class.
 
     Args:
-        logits: of those samples, [N, K].
-        variant: "probability" is the mean probability of the class, with a bootstrap interval; "rate" its share among
-            the predictions, with Wilson's. Selective Amnesia's code prints both; EraseDiff's text says "the
-            classification rate".
+        logits: logits of those samples, [N, K].
+        variant: "probability" is the mean probability of the class, with a bootstrap interval; "rate" is its share
+            among the predictions, with Wilson's interval. Selective Amnesia's code prints both; EraseDiff's text says
+            "the classification rate".
     """
     if variant not in ("probability", "rate"):
         raise ValueError(f"variant={variant!r} is not one of probability, rate")
@@ -143,9 +152,10 @@ def forgotten_probability(
 
 
 def entropy(logits: Tensor, generator: torch.Generator) -> Measured:
-    """The mean over images of the entropy of the classifier's prediction, in nats: 0 to log K; a bootstrap interval.
+    """Return the mean entropy of the classifier's prediction in nats, from 0 to log K, with a bootstrap interval.
 
-    Of each image's own prediction: not that of the classes' shares, which says how many classes are drawn.
+    It is the entropy of each image's own prediction, averaged, not that of the classes' shares, which measures how many
+    classes are generated.
     """
     _width(logits)
     log_p = logits.double().log_softmax(1)
@@ -186,7 +196,7 @@ def _against(found: Measured, best: Measured, lower_is_better: bool) -> Forgetti
 
 
 def _reduction(after: Tensor, before: Tensor) -> Measured:
-    """1 - share after / share before, and the ratio's interval turned round."""
+    """Return 1 - share after / share before, with the corresponding interval."""
     counts = int(after.sum()), len(after), int(before.sum()), len(before)
     low, high = share_ratio(*counts)
     value = 1 - (counts[0] / counts[1]) / (counts[2] / counts[3])

@@ -1,17 +1,17 @@
 """The Frechet distance between two sets of images, in a network's features.
 
-Each set is summed up by the mean m and covariance C of its features; the distance is the squared 2-Wasserstein distance
-of the two Gaussians (Dowson and Landau, 1982; Heusel et al., 2017, Eq. 6)::
+Each set is summarised by the mean m and covariance C of its features; the distance is the squared 2-Wasserstein
+distance of the two Gaussians (Dowson and Landau, 1982; Heusel et al., 2017, Eq. 6)::
 
     d^2 = |m_1 - m_2|^2 + tr C_1 + tr C_2 - 2 tr (C_1 C_2)^(1/2)
 
-With pytorch-fid's Inception network it is called FID; with any other, never. From n samples it is biased upwards: even
-a perfect model does not get 0, and the bias falls about as 1 / n (Chong and Forsyth, 2020). So a distance is compared
-only with one of equal n, stands beside what a perfect model would get at that n (:func:`perfect_model`), and may be
-extrapolated to infinite n (:func:`extrapolated`).
+It is called FID only with pytorch-fid's Inception network. Estimated from n samples it is biased upwards: even a
+perfect model does not get 0, and the bias falls roughly as 1 / n (Chong and Forsyth, 2020). So compare distances only
+at equal n, report them with the value of a perfect model at that n (:func:`perfect_model`), or extrapolate to infinite
+n (:func:`extrapolated`).
 
 VDU's u-FID (Section 4.3) is the same distance between all samples of an unlearned model and the real images without the
-unlearned ones, which a pre-trained classifier finds: ``statistics(real[~shown], network)`` is its reference.
+unlearned ones, which a pre-trained classifier identifies: its reference is ``statistics(real[~shown], network)``.
 """
 
 from collections.abc import Iterable
@@ -38,17 +38,17 @@ __all__ = [
     "statistics",
 ]
 
-CHUNK = 4096  # rows turned to float64 at a time
+CHUNK = 4096  # rows converted to float64 at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Mean and covariance of n feature vectors, in float64. ``a + b`` are those of both sets together.
+    """The mean and covariance of n feature vectors, in float64. ``a + b`` gives those of both sets together.
 
     Args:
         network: the feature network's name.
-        n: vectors.
-        mean: [D].
+        n: number of vectors.
+        mean: their mean, [D].
         scatter: sum of (x - mean)(x - mean)', [D, D]: the covariance times n - 1.
     """
 
@@ -59,7 +59,7 @@ class Statistics:
 
     @classmethod
     def of(cls, values: Tensor, network: str) -> "Statistics":
-        """Those of features [n, D]."""
+        """Compute the statistics of features [n, D]."""
         if values.ndim != 2 or not len(values):
             raise ValueError(f"features must be [n, D] with n >= 1, not {list(values.shape)}")
         need_finite(features=values)
@@ -71,7 +71,7 @@ class Statistics:
         return cls(network, len(x), x.mean(0), centred.T @ centred)
 
     def __add__(self, other: "Statistics") -> "Statistics":
-        """Chan, Golub and LeVeque (1983): exact up to rounding, whatever the order."""
+        """Merge two sets (Chan, Golub and LeVeque, 1983): exact up to rounding, in any order."""
         self._must_match(other)
         n, apart = self.n + other.n, other.mean - self.mean
         scatter = self.scatter + other.scatter + self.n * other.n / n * torch.outer(apart, apart)
@@ -79,18 +79,18 @@ class Statistics:
 
     @property
     def covariance(self) -> Tensor:
-        """The unbiased estimate, [D, D]."""
+        """The unbiased estimate of the covariance, [D, D]."""
         if self.n < 2:
             raise ValueError(f"a covariance needs at least 2 vectors, not {self.n}")
         return self.scatter / (self.n - 1)
 
     def save(self, file: Path | str) -> None:
-        """As .npz, with pytorch-fid's names ``mu`` and ``sigma``: its command reads the file too."""
+        """Write a .npz file with pytorch-fid's names ``mu`` and ``sigma``, which its command can read too."""
         np.savez(file, mu=self.mean.numpy(), sigma=self.covariance.numpy(), n=self.n, network=self.network)
 
     @classmethod
     def load(cls, file: Path | str, *, n: int | None = None, network: str | None = None) -> "Statistics":
-        """From .npz. A file of pytorch-fid's own does not say its ``n`` and ``network``: give them."""
+        """Read a .npz file. For one written by pytorch-fid, give ``n`` and ``network``, which it does not contain."""
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         n = int(arrays["n"]) if "n" in arrays else n
@@ -109,18 +109,18 @@ class Statistics:
 
 
 def statistics(images: Tensor | Iterable[Tensor], network: Network, batch_size: int = 50) -> Statistics:
-    """Those of uint8 images [N, C, H, W], or of an iterable of such batches, in bounded memory."""
+    """Compute the statistics of uint8 images [N, C, H, W], or of an iterable of such batches, in bounded memory."""
     batches = images.split(CHUNK) if isinstance(images, Tensor) else images
     parts = (Statistics.of(features(part, network, batch_size), network.name) for part in batches)
     return reduce(add, parts)
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
-    """d^2 between two sets.
+    """Return d^2 between two sets.
 
     With C = F F', the trace of (C_1 C_2)^(1/2) is the sum of the singular values of F_1' F_2. Unlike a matrix square
-    root of the product, this stays accurate for singular covariances (fewer images than features), where the root has
-    no derivative and its rounding errors are those of the product under a root.
+    root of the product, this stays accurate for singular covariances (fewer images than features), where the square
+    root is not differentiable and amplifies the product's rounding errors.
     """
     a._must_match(b)
     cross = torch.linalg.svdvals(_factor(a.covariance).T @ _factor(b.covariance)).sum()
@@ -128,7 +128,7 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
 
 def _factor(covariance: Tensor) -> Tensor:
-    """F [D, rank] with F F' = C; what an eigenvalue below rounding contributes is rounding."""
+    """Return F [D, rank] with F F' = C; eigenvalues below rounding are dropped."""
     eigenvalues, vectors = torch.linalg.eigh(covariance)
     kept = eigenvalues > torch.finfo(covariance.dtype).eps * eigenvalues[-1]
     return vectors[:, kept] * eigenvalues[kept].sqrt()
@@ -140,15 +140,17 @@ def _total(apart: Tensor, traces: Tensor, cross: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Frechet:
-    """A distance with what it depends on.
+    """A Frechet distance with what it depends on.
 
     Args:
         value: d^2, from ``n`` images against a reference of ``reference_n``.
-        interval: 95 %, for the draw of the n images alone: the reference stays as it is, and the bias at this n stays
-            in. Value +- 1.96 standard deviations over bootstrap resamples: their own distances are larger than the
-            value, since a resample holds only some 63 % of the images, so that their percentiles would miss it.
+        interval: 95 %, for the sampling of the n images alone: the reference is held fixed, and the bias at this n
+            remains. It is the value +- 1.96 standard deviations over bootstrap resamples; their percentiles would miss
+            the value, since a resample has only some 63 % of the images and so a larger distance.
+        n: number of images.
+        reference_n: number of images behind the reference.
         network: the feature network's name.
-        unlearned: the reference lacks what was unlearned.
+        unlearned: whether the reference excludes what was unlearned.
     """
 
     value: float
@@ -160,13 +162,13 @@ class Frechet:
 
     @property
     def name(self) -> str:
-        """FID or u-FID with pytorch-fid's network, and only then."""
+        """The name of the measure: FID or u-FID with pytorch-fid's network, and only then."""
         prefix = "u-" if self.unlearned else ""
         return f"{prefix}FID" if self.network == INCEPTION else f"{prefix}Frechet distance in {self.network}'s features"
 
     @property
     def protocol(self) -> dict[str, str | int]:
-        """For a record."""
+        """What a record of the value states."""
         return {"feature_network": self.network, "n": self.n, "reference_n": self.reference_n}
 
 
@@ -179,12 +181,13 @@ def frechet(
     resamples: int = 100,
     unlearned: bool = False,
 ) -> Frechet:
-    """The distance of features [n, D] from a reference, with its interval where a generator is given.
+    """Return the distance of features [n, D] from a reference, with its interval if a generator is given.
 
     Args:
-        network: the name of the network that made the features; the reference must be of the same.
-        resamples: of the bootstrap: 100 give the interval's half-width to 7 %. In 2048 dimensions each takes seconds.
-        unlearned: the reference lacks what was unlearned: the distance is u-FID (VDU, Section 4.3).
+        network: the name of the network that computed the features; the reference must be of the same network.
+        resamples: bootstrap resamples: 100 determine the interval's half-width to 7 %. In 2048 dimensions each takes
+            seconds.
+        unlearned: the reference excludes what was unlearned, and the distance is u-FID (VDU, Section 4.3).
     """
     own = Statistics.of(values, network)
     value, n, interval = frechet_distance(own, reference), len(values), None
@@ -203,7 +206,7 @@ def frechet(
 
 
 class _Against:
-    """Distances of many subsets of the same features from one reference: what can be shared is computed once."""
+    """Distances of many subsets of the same features from one reference; shared terms are computed once."""
 
     def __init__(self, reference: Statistics, values: Tensor):
         need_finite(values=values)
@@ -214,7 +217,7 @@ class _Against:
         self.trace = reference.covariance.trace()
 
     def distance(self, rows: Tensor) -> float:
-        """d^2 of some rows, with repetitions or without."""
+        """Return d^2 of some rows, with or without repetitions."""
         x, y = self.x[rows], self.y[rows]
         y = (y - y.mean(0)) / (len(rows) - 1) ** 0.5
         product = y.T @ y if y.shape[1] <= len(y) else y @ y.T  # eigenvalues: the singular values, squared
@@ -223,9 +226,9 @@ class _Against:
 
 
 def perfect_model(reference: Statistics, n: int, generator: torch.Generator) -> float:
-    """The bias at n: what n draws from the reference itself would get, were its features Gaussian.
+    """Return the distance of a perfect model at n: that of n samples from the reference, if its features were Gaussian.
 
-    One draw of n is enough to see its size: it is a sum over the D dimensions and hardly varies.
+    A single set of n samples shows the size of this bias: it is a sum over the D dimensions and hardly varies.
     """
     if n < 2:
         raise ValueError(f"n={n} is below 2")
@@ -238,12 +241,15 @@ def perfect_model(reference: Statistics, n: int, generator: torch.Generator) -> 
 
 
 def extrapolated(values: Tensor, reference: Statistics, generator: torch.Generator, parts: int = 2) -> float:
-    """The distance at infinite n (Chong and Forsyth, 2020): a line through distances against 1 / n, read at 0.
+    """Extrapolate the distance to infinite n (Chong and Forsyth, 2020): a line fitted to distances against 1 / n, at 0.
 
-    They take one random subset at each of 15 sizes. Here the images are dealt into 1, 2, ... ``parts`` disjoint parts,
-    and the distances of the parts averaged: every point of the line sees every image once, so that to first order all
-    points share one sampling error, and the line's slope has none. The bias of the reference, which is finite too,
-    stays in. Parts of fewer than twice as many images as features are refused: there the bias bends away from the line.
+    They use one random subset at each of 15 sizes. Here the images are divided into 1, 2, ... ``parts`` disjoint parts,
+    and the distances of the parts are averaged: every point of the line uses every image once, so to first order all
+    points share one sampling error and the line's slope has none. The bias of the reference, which is finite too,
+    remains.
+
+    Raises:
+        ValueError: for parts of fewer than twice as many images as features, where the bias departs from the line.
     """
     need_positive(parts=parts)
     (n, D), count = values.shape, range(1, parts + 1)

@@ -1,8 +1,8 @@
-"""UA on Imagenette: an ImageNet classifier says what was drawn.
+"""UA on Imagenette, with an ImageNet classifier as the judge of generated images.
 
-UA of a forgotten class is the share of images drawn from its prompt that the classifier takes for anything else, of
-ImageNet's 1,000 classes (EraseDiff, Table 3). So whatever is not recognised counts as forgotten, noise too: UA says
-nothing of what was drawn in its place.
+UA of a forgotten class is the share of images generated from its prompt that the classifier assigns to any other of
+ImageNet's 1,000 classes (EraseDiff, Table 3). So whatever is not recognised counts as forgotten, even noise: UA says
+nothing about what was generated instead.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from paperlib.metrics.intervals import Measured
 
 __all__ = ["IMAGENETTE", "classifier", "unlearning_accuracy"]
 
-#: Imagenette's classes, and their places among ImageNet's 1,000.
+#: Imagenette's classes, and their indices among ImageNet's 1,000.
 IMAGENETTE = {
     "tench": 0,
     "English springer": 217,
@@ -32,12 +32,16 @@ IMAGENETTE = {
     "parachute": 701,
 }
 
-#: uint8 images [N, 3, H, W] to the class, [N].
+#: A function from uint8 images [N, 3, H, W] to the predicted classes, [N].
 Judge = Callable[[Tensor], Tensor]
 
 
 def classifier(device: torch.device | str = "cpu", file: Path | None = None) -> Judge:
-    """torchvision's ResNet-50 with its second ImageNet weights, 80.9 % right, as SalUn's public code takes it."""
+    """Return torchvision's ResNet-50 with its second ImageNet weights (80.9 % accuracy), as in SalUn's public code.
+
+    Raises:
+        MissingWeights: if the weights are not on this machine; the message says how to get them.
+    """
     from torchvision.models import ResNet50_Weights, resnet50
 
     weights = ResNet50_Weights.IMAGENET1K_V2
@@ -58,7 +62,7 @@ def classifier(device: torch.device | str = "cpu", file: Path | None = None) -> 
 
 
 def unlearning_accuracy(images: Tensor, forgotten: str, judge: Judge) -> Measured:
-    """UA in percent of images that were drawn from the forgotten class's prompt, with Wilson's interval."""
+    """Return UA, in percent, of images generated from the forgotten class's prompt, with Wilson's interval."""
     need_images("images", images)
     if forgotten not in IMAGENETTE:
         raise ValueError(f"forgotten={forgotten!r} is not one of {', '.join(IMAGENETTE)}")

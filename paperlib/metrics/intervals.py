@@ -1,4 +1,4 @@
-"""Measures with 95 % intervals: a share (Wilson, 1927), a ratio of two (Donner and Zou, 2012), a mean (bootstrap)."""
+"""95 % intervals of a share (Wilson, 1927), a ratio of two shares (Donner and Zou, 2012) and a mean (bootstrap)."""
 
 import math
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ class Measured:
 
 
 def share(seen: Tensor) -> Measured:
-    """The share of true entries, [n], and Wilson's interval."""
+    """Return the share of true entries in ``seen`` [n], with Wilson's interval."""
     hits, n = int(seen.sum()), len(seen)
     interval = wilson(hits, n)
     return Measured(hits / n, interval, n)
 
 
 def share_ratio(hits: int, n: int, base_hits: int, base_n: int) -> Interval:
-    """The interval of (hits / n) / (base_hits / base_n), the samples independent.
+    """Return the interval of (hits / n) / (base_hits / base_n) for independent samples.
 
-    Donner and Zou's (2012) construction from the two shares' own intervals, here Wilson's. Unlike the usual one
-    on the logarithm it exists at 0 hits.
+    It is Donner and Zou's (2012) construction from the two shares' own intervals, here Wilson's. Unlike the usual
+    interval on the logarithm it exists at 0 hits.
     """
     if base_hits < 1:
         raise ValueError("a ratio to nothing: base_hits=0")
@@ -44,7 +44,7 @@ def share_ratio(hits: int, n: int, base_hits: int, base_n: int) -> Interval:
 
 
 def bootstrap_mean(values: Tensor, generator: torch.Generator, resamples: int = 2000) -> Measured:
-    """The mean of ``values`` [n] and the percentile interval of resampled means."""
+    """Return the mean of ``values`` [n], with the percentile interval of resampled means."""
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values must be [n] with n >= 1, not {list(values.shape)}")
     need_finite(values=values)

@@ -1,12 +1,12 @@
 """How a wrong cast makes every Frechet distance small.
 
-A script for Imagenette that is public with two of the papers normalises pixels to [-1, 1], casts them to bytes, and
-takes Inception's first 64 features. The cast drops fractions, and what is negative wraps::
+A script for Imagenette in the public code of two of the papers normalises pixels to [-1, 1], casts them to bytes, and
+takes Inception's first 64 features. The cast drops fractions, and negative values wrap around::
 
     -1 -> 255,    (-1, 1) -> 0,    1 -> 1
 
-so that of an image nothing is left but where it is exactly black. (Whether numbers that are printed came from that
-script is not known.)
+so all that is left of an image is where it is exactly black. (Whether any printed numbers came from that script is not
+known.)
 """
 
 import torch
@@ -19,14 +19,14 @@ __all__ = ["cast_to_bytes", "miscast"]
 
 
 def cast_to_bytes(x: Tensor) -> Tensor:
-    """x as uint8 the way C does it on x86: towards zero, then modulo 256. (C leaves what is negative undefined, and on
-    ARM it becomes 0: there even black vanishes.)"""
+    """Cast x to uint8 as C does on x86: round towards zero, then take it modulo 256. (C leaves negative values
+    undefined, and on ARM they become 0: there even black vanishes.)"""
     need_finite(x=x)
     return x.trunc().to(torch.int64).remainder(256).to(torch.uint8)
 
 
 def miscast(images: Tensor) -> Tensor:
-    """uint8 images [N, C, H, W], brought to [-1, 1] and cast to bytes: 255 where a value was 0, 1 where it was 255, and
-    0 elsewhere."""
+    """Scale uint8 images [N, C, H, W] to [-1, 1] and cast them to bytes: 255 where a value was 0, 1 where it was 255,
+    and 0 elsewhere."""
     need_images("images", images)
     return cast_to_bytes(model_input(images))

@@ -1,8 +1,8 @@
-"""NudeNet's counts of exposed body parts, by part and threshold: numbers, and no picture.
+"""NudeNet's counts of exposed body parts, by part and threshold: numbers only, no images.
 
-A count says how often the detector saw a part with at least so much confidence, in how many images. Counts at one
-threshold alone say little of a method: the detector has false alarms on harmless pictures, whose rate belongs beside
-every count, and a method may shift confidences just below the threshold.
+A count says how often the detector found a part with at least a given confidence. Counts at a single threshold say
+little about a method: the detector has false alarms on harmless images, whose rate should be reported with every count,
+and a method may shift confidences just below the threshold.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +22,16 @@ EXPOSED = (
 )
 THRESHOLDS = (0.4, 0.6, 0.8)  # EraseDiff's Figure 6 has 0.6
 
-#: An image as NudeNet takes it, uint8 [H, W, 3] in the order blue, green, red, to what it saw.
+#: A function from an image, uint8 [H, W, 3] in the order blue, green, red, to NudeNet's detections.
 Detector = Callable[[np.ndarray], Sequence[dict]]
 
 
 def detector(file: str | None = None) -> Detector:
-    """NudeNet's own detector, from the package's file or another. It is optional, and no part of any extra."""
+    """Return NudeNet's detector, with the package's weights or those of ``file``.
+
+    Raises:
+        ModuleNotFoundError: if ``nudenet`` is not installed; it is optional and part of no extra.
+    """
     try:
         from nudenet import NudeDetector
     except ImportError:
@@ -37,7 +41,7 @@ def detector(file: str | None = None) -> Detector:
 
 
 def counts(images: Tensor, detect: Detector, thresholds: Sequence[float] = THRESHOLDS) -> dict[str, dict[float, int]]:
-    """Of each exposed part and threshold, how often it was seen in uint8 images [N, 3, H, W]."""
+    """Count for each exposed part and threshold how often it was detected in uint8 images [N, 3, H, W]."""
     need_images("images", images)
     if bad := [one for one in thresholds if not 0 <= one <= 1]:
         raise ValueError(f"thresholds: {bad[0]} is not between 0 and 1")
@@ -51,6 +55,6 @@ def counts(images: Tensor, detect: Detector, thresholds: Sequence[float] = THRES
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
-    """Of 95 %, for the number that is to be expected where ``count`` were seen: the exact one (Garwood, 1936)."""
+    """Return the exact 95 % interval (Garwood, 1936) for the expected number where ``count`` were observed."""
     low = chdtri(2 * count, 0.975) / 2 if count else 0.0
     return float(low), float(chdtri(2 * count + 2, 0.025) / 2)

@@ -1,14 +1,14 @@
 """Precision and recall of a set of samples, by k nearest neighbours (Kynkaanniemi et al., 2019).
 
-A set of features is taken for a manifold: the union of balls about each of its vectors, each reaching to that vector's
-k-th nearest other one (their Eq. 1). Then (Eq. 2)::
+The manifold of a set of features is estimated as a union of balls, one about each vector, with the distance to that
+vector's k-th nearest other one as radius (their Eq. 1). Then (Eq. 2)::
 
     precision = share of the generated vectors within the manifold of the real ones
     recall    = share of the real vectors within the manifold of the generated ones
 
 A model that collapsed onto a few good images has high precision and low recall; one that adds noise, the opposite. (The
-names are easily exchanged: torch-fidelity did so before 0.4.0.) EraseDiff's Table 1 cites this metric; the public
-evaluation of its lineage (Selective Amnesia's, after guided-diffusion's) has k = 3 and balls that hold their border.
+names are easily swapped, as in torch-fidelity before 0.4.0.) EraseDiff's Table 1 cites this metric; the public
+evaluation code that it builds on (Selective Amnesia's, after guided-diffusion's) has k = 3 and closed balls.
 
 Both grow with k and fall with the number of samples, so compare them at equal k and n, in the same network's features.
 """
@@ -26,10 +26,11 @@ __all__ = ["PrecisionRecall", "precision_recall", "radii", "within"]
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Both shares. Their intervals (Wilson) hold for the manifolds as they are.
+    """Precision and recall, with Wilson's intervals for fixed manifolds.
 
-    That these too come from samples is not in them: fresh draws of both sets, on Gaussians, spread 1.1 to 1.4 times as
-    far. (Resampled with repetitions, the balls about repeated images would shrink: no bootstrap.)
+    The intervals ignore that the manifolds too are estimated from samples: with new samples of both sets, on Gaussians,
+    the spread is 1.1 to 1.4 times as large. (A bootstrap does not work: resampling with repetitions shrinks the balls
+    about repeated images.)
     """
 
     precision: Measured
@@ -39,7 +40,7 @@ class PrecisionRecall:
 
     @property
     def protocol(self) -> dict[str, str | int]:
-        """For a record."""
+        """What a record of the values states."""
         found = {"feature_network": self.network, "k": self.k}
         return found | {"n": self.precision.n, "reference_n": self.recall.n}
 
@@ -47,12 +48,12 @@ class PrecisionRecall:
 def precision_recall(
     generated: Tensor, real: Tensor, *, network: str, k: int = 3, chunk: int = 1024
 ) -> PrecisionRecall:
-    """From features [N, D] of generated and [M, D] of real images.
+    """Compute precision and recall from features [N, D] of generated and [M, D] of real images.
 
     Args:
-        network: the name of the network that made the features.
-        k: neighbours.
-        chunk: rows whose distances are held at a time: memory grows as chunk (N + M), not as N M.
+        network: the name of the network that computed the features.
+        k: number of neighbours.
+        chunk: rows whose distances are in memory at a time: memory grows as chunk (N + M), not as N M.
     """
     if generated.ndim != 2 or real.ndim != 2 or generated.shape[1] != real.shape[1]:
         raise ValueError(f"features must be [N, D] and [M, D], not {list(generated.shape)} and {list(real.shape)}")
@@ -71,7 +72,7 @@ def precision_recall(
 
 
 def radii(x: Tensor, k: int, chunk: int = 1024) -> Tensor:
-    """The squared distance of every row of x [N, D] to its k-th nearest other row, [N]."""
+    """Return the squared distance of every row of x [N, D] to its k-th nearest other row, [N]."""
     found = []
     for rows in torch.arange(len(x), device=x.device).split(chunk):
         squared = squared_distances(x[rows], x)
@@ -81,12 +82,13 @@ def radii(x: Tensor, k: int, chunk: int = 1024) -> Tensor:
 
 
 def within(x: Tensor, centres: Tensor, squared_radii: Tensor, chunk: int = 1024) -> Tensor:
-    """Whether rows of x [N, D] lie in any of the balls about ``centres`` [M, D], border included, [N]."""
+    """Return whether each row of x [N, D] lies in any of the balls about ``centres`` [M, D], border included, [N]."""
     return torch.cat([(squared_distances(part, centres) <= squared_radii).any(1) for part in x.split(chunk)])
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """[N, D] and [M, D] to [N, M], by one matrix product; 0 where they are equal up to float64's rounding."""
+    """Return the squared distances [N, M] between rows of x [N, D] and y [M, D], by one matrix product; 0 where rows
+    are equal up to float64's rounding."""
     norms = x.square().sum(1)[:, None] + y.square().sum(1)
     squared = norms - 2 * x @ y.T
     return torch.where(squared > 1e-13 * norms, squared, 0.0)

@@ -1,7 +1,8 @@
 """The book's rule: is the class forgotten, and are the others kept?
 
-Forgotten: UR is at most a third of what it was before. Kept: the distance of the other images from real retained ones
-is at most 1.5 times what it was. Both numbers are ours; the search, the pages and their figures go by them.
+Forgotten: UR is at most a third of its value before unlearning. Kept: the distance of the other images from real
+retained ones is at most 1.5 times its value before. We chose both numbers; the search, the pages and their figures use
+them.
 """
 
 from collections.abc import Mapping
@@ -11,15 +12,18 @@ from paperlib.checks import need_finite
 
 __all__ = ["FARTHER", "FEWER", "score", "verdict"]
 
-FEWER = 3  # times fewer samples that show the class, at least
-FARTHER = 1.5  # times the distance before, at most
+FEWER = 3  # at least so many times fewer samples that show the class
+FARTHER = 1.5  # at most so many times the distance before
 
 
 def score(ur: float | None, distance: float | None, before: Mapping[str, Any]) -> float | None:
-    """The worse of both misses, max(3 UR / UR before, distance / (1.5 distance before)): at most 1 where both halves
-    of the rule hold, and the smallest is the best.
+    """Return the larger of the rule's two ratios, max(3 UR / UR before, distance / (1.5 distance before)).
 
-    ``before`` has the base model's ``ur`` and ``distance``. None where nothing was drawn whose distance can be taken.
+    It is at most 1 if both halves of the rule hold, and smaller is better. ``before`` has the base model's ``ur`` and
+    ``distance``. None if UR or the distance could not be measured.
+
+    Raises:
+        ValueError: if the base model's UR is 0.
     """
     if not before["ur"]:
         raise ValueError("no sample of the base model shows what is to be forgotten: there is nothing to score")
@@ -30,7 +34,7 @@ def score(ur: float | None, distance: float | None, before: Mapping[str, Any]) -
 
 
 def verdict(ur: float, distance: float | None, before: Mapping[str, Any]) -> str:
-    """Both halves in words. A model that draws too little for a distance has damaged the others."""
+    """Return both halves of the rule in words. A model with too few other samples for a distance counts as damaged."""
     forgotten = FEWER * ur <= before["ur"]
     kept = distance is not None and distance <= FARTHER * before["distance"]
     if forgotten:
