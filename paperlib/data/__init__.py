@@ -1,1 +1,1 @@
-"""Data: the exact mixture; embedded and real image sets come with the image pages."""
+"""Data: the exact Gaussian mixture, and embedded and real image sets."""

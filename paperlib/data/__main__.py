@@ -7,7 +7,7 @@ from paperlib.data import cache, sources
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prepare the sets that are named; 0 where all are there in the end."""
+    """Prepare the named sets; return 0 if all of them are available at the end, else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m paperlib.data",
         description="Download image sets and convert each part once, into PAPERLIB_DATA or the checkout's data folder.",

@@ -1,8 +1,8 @@
 """Avatars: drawn faces with exact attributes, the embedded stand-in for CelebA.
 
-Bangs, glasses, hat, beard and smile are there or not, each with probability 1/2, independent but for a correlation that
-can be set. All else (skin, hair, clothes, pose, proportions) is drawn independently of them and from the generator's
-next numbers, whatever the attributes: the same generator with one attribute changed gives the same face with and
+Bangs, glasses, hat, beard and smile are each present with probability 1/2, and independent except for a correlation
+that can be set. Everything else (skin, hair, clothes, pose, proportions) is sampled independently of them and uses the
+same random numbers whatever the attributes: the same generator with one attribute changed gives the same face with and
 without it.
 """
 
@@ -24,13 +24,16 @@ ATTRIBUTES = ("bangs", "glasses", "hat", "beard", "smile")
 def draw_attributes(
     n: int, generator: torch.Generator, correlation: Mapping[tuple[str, str], float] | None = None
 ) -> Tensor:
-    """Attribute values, bool [n, 5], each true with probability 1/2.
+    """Sample attribute values, bool [n, 5], each true with probability 1/2.
 
     Args:
-        n: rows.
-        generator: where they come from.
+        n: number of rows.
+        generator: source of the random numbers.
         correlation: such as ``{("bangs", "smile"): 0.6}``: smile has that correlation with bangs, and is otherwise
-            independent. An attribute may lean on one other, and not in a circle.
+            independent. An attribute may depend on one other, without cycles.
+
+    Raises:
+        ValueError: for an unknown attribute, a correlation outside [-1, 1], a second dependence, or a cycle.
     """
     u = torch.rand(n, 2, len(ATTRIBUTES), generator=generator)
     values = u[:, 0] < 0.5
@@ -42,7 +45,7 @@ def draw_attributes(
 
 
 def _in_order(correlation: Mapping[tuple[str, str], float]) -> list[tuple[int, int, float]]:
-    """The pairs as columns, sorted so that each attribute is settled before another leans on it."""
+    """Return the pairs as columns, sorted so that each attribute is set before another depends on it."""
     pairs = {}
     for (first, second), rho in correlation.items():
         for name in (first, second):
@@ -65,7 +68,7 @@ def _in_order(correlation: Mapping[tuple[str, str], float]) -> list[tuple[int, i
 
 
 def draw(values: Tensor, generator: torch.Generator, size: int = 32) -> Tensor:
-    """One face for each row of attribute values, uint8 [N, 3, size, size]; designed for 32 and 64 pixels."""
+    """Draw one face for each row of attribute values, uint8 [N, 3, size, size]; designed for 32 and 64 pixels."""
     if values.dtype != torch.bool or values.shape[1:] != (len(ATTRIBUTES),):
         raise ValueError(f"attribute values must be bool [N, {len(ATTRIBUTES)}]: {', '.join(ATTRIBUTES)}")
     return torch.cat([_draw(part, generator, size) for part in values.split(128)])
@@ -87,6 +90,6 @@ def sample(
     correlation: Mapping[tuple[str, str], float] | None = None,
     name: str = "avatars",
 ) -> Images:
-    """n faces with attributes from :func:`draw_attributes`."""
+    """Draw n faces with attributes from :func:`draw_attributes`."""
     values = draw_attributes(n, generator, correlation)
     return Images(name, draw(values, generator, size), attributes=ATTRIBUTES, values=values)

@@ -1,9 +1,9 @@
-"""Real image sets on disk: one ``<set>-<part>.npz`` a part, its content checked whenever it is read.
+"""Real image sets on disk: one file ``<set>-<part>.npz`` per part, whose content is checked whenever it is read.
 
-A file holds ``images`` uint8 [N, H, W, C] and ``labels`` int64 [N]; or, for CelebA, ``attributes`` int8 [N, 40] of -1
+A file has ``images`` uint8 [N, H, W, C] and ``labels`` int64 [N]; or, for CelebA, ``attributes`` int8 [N, 40] of -1
 and 1, their ``names`` [40] and the images' ``ids`` [N]. Its content hash is the sha256 of the images' bytes followed by
-those of the labels, as little-endian int64, or of the attributes. Where the official arrays' hash is known it stands
-below. Where it is not, the hash is recorded in ``<set>-<part>.sha256`` when the file is made.
+those of the labels, as little-endian int64, or of the attributes. Known hashes of the official arrays are listed below.
+For other sets the hash is recorded in ``<set>-<part>.sha256`` when the file is made.
 """
 
 import errno
@@ -36,17 +36,17 @@ Arrays = dict[str, np.ndarray]
 
 
 class MissingData(FileNotFoundError):
-    """A set is not on this machine."""
+    """Raised if a set is not on this machine."""
 
 
 class DamagedData(ValueError):
-    """A file does not hold what its name promises."""
+    """Raised if a file does not contain what its name says."""
 
 
 def folders() -> list[Path]:
-    """Where sets are looked for, the first one where they are put.
+    """Return the folders in which sets are looked for; new ones are written to the first.
 
-    ``PAPERLIB_DATA`` alone where it is set; else ``data`` in the checkout, then ``data`` below the current folder.
+    Only ``PAPERLIB_DATA`` if it is set; else ``data`` in the checkout, then ``data`` in the current folder.
     """
     if os.environ.get("PAPERLIB_DATA"):
         return [Path(os.environ["PAPERLIB_DATA"]).expanduser().absolute()]
@@ -56,12 +56,17 @@ def folders() -> list[Path]:
 
 
 def find(part: str) -> Path | None:
-    """The file of a part such as ``"mnist-train"``, in the first folder that has it."""
+    """Return the file of a part such as ``"mnist-train"``, in the first folder that has it, or None."""
     return next((path for folder in folders() if (path := folder / f"{part}.npz").is_file()), None)
 
 
 def read(part: str, command: str) -> Arrays:
-    """The arrays of a part, checked. ``command`` prepares the set; errors name it."""
+    """Read and check the arrays of a part. Errors name ``command``, which prepares the set.
+
+    Raises:
+        MissingData: if the part is not on this machine.
+        DamagedData: if its file cannot be read or was altered.
+    """
     path = find(part)
     if path is None:
         looked = ", ".join(str(folder) for folder in folders())
@@ -80,7 +85,11 @@ def read(part: str, command: str) -> Arrays:
 
 
 def write(folder: Path, part: str, arrays: Arrays) -> str:
-    """Put a part into ``folder``, whole or not at all, and record its hash; what is not that part is refused."""
+    """Write a part into ``folder`` atomically and record its hash, which is returned.
+
+    Raises:
+        DamagedData: if the arrays do not have the part's layout or its official content.
+    """
     _check_layout(part, arrays)
     got = content_sha256(arrays)
     if (expected := KNOWN_SHA256.get(part, got)) != got:
@@ -93,7 +102,7 @@ def write(folder: Path, part: str, arrays: Arrays) -> str:
 
 
 def record(part: str, command: str) -> str:
-    """Check a part that was prepared elsewhere, and record its hash where none is known yet."""
+    """Check a part that was prepared elsewhere, and record its hash if none is known yet; return the hash."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is no hash yet is why this is called
         got = content_sha256(read(part, command))
@@ -104,7 +113,7 @@ def record(part: str, command: str) -> str:
 
 
 def content_sha256(arrays: Arrays) -> str:
-    """sha256 of the images' bytes, then of the labels as little-endian int64 (attributes: int8)."""
+    """Return the sha256 of the images' bytes followed by the labels as little-endian int64 (attributes: int8)."""
     digest = hashlib.sha256(np.ascontiguousarray(arrays["images"]).data)
     target = arrays["labels"].astype("<i8") if "labels" in arrays else arrays["attributes"].astype(np.int8)
     digest.update(np.ascontiguousarray(target).data)
@@ -154,7 +163,7 @@ def _check_layout(part: str, arrays: Arrays) -> None:
 
 
 def _expected_sha256(path: Path) -> str | None:
-    """The hash that a file must have: the known one, else the recorded one, else None."""
+    """Return the hash that a file must have: the known one, else the recorded one, else None."""
     recorded = path.with_suffix(".sha256")
     if path.stem in KNOWN_SHA256:
         return KNOWN_SHA256[path.stem]

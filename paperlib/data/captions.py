@@ -1,8 +1,8 @@
-"""Captioned shapes: those of :mod:`paperlib.data.shapes`, drawn plainly in a colour, and words that say what they show.
+"""Captioned shapes: plain coloured versions of those of :mod:`paperlib.data.shapes`, with captions that describe them.
 
-What an image shows can be said in several kinds of ways: by its name, by a synonym, by a paraphrase that has no word in
-common with the name, in German, in French. A model learns all of them, so that forgetting "a red disc" and still
-drawing "a red dot" can be told apart. Captions are drawn anew in every batch.
+There are several kinds of caption: the name, a synonym, a paraphrase that shares no word with the name, German and
+French. A model learns all of them, so one can test whether it forgets "a red disc" but still generates "a red dot".
+Captions are sampled again for every batch.
 """
 
 import re
@@ -17,7 +17,7 @@ from paperlib.data.images import model_input
 
 __all__ = ["COLOURS", "KINDS", "WORDS", "Captioned", "caption", "every", "sample", "tokens", "vocabulary"]
 
-#: Hues, a turn being 1, with their English, German and French names.
+#: Hues, in turns, with their English, German and French names.
 COLOURS = {
     "red": (0 / 6, "rot", "rouge"),
     "yellow": (1 / 6, "gelb", "jaune"),
@@ -26,7 +26,7 @@ COLOURS = {
     "blue": (4 / 6, "blau", "bleu"),
     "purple": (5 / 6, "lila", "violet"),
 }
-#: Of each class in each kind of way; of "ring" and "triangle" another language has the same word.
+#: Words for each class, by kind of caption; "ring" and "triangle" are the same in another language.
 WORDS = {
     "name": shapes.CLASSES,
     "synonym": ("dot", "box", "wedge", "pentagram", "cross", "hoop", "valentine", "crescent", "pointer", "petal"),
@@ -52,7 +52,7 @@ LENGTH = 10  # tokens of a caption at most
 
 
 def caption(label: int, colour: str | None = None, kind: str = "name") -> str:
-    """What says ``label``, an index of :data:`paperlib.data.shapes.CLASSES`, and its colour where one is given."""
+    """Return a caption for ``label``, an index of :data:`paperlib.data.shapes.CLASSES`, and for its colour if given."""
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not one of {', '.join(KINDS)}")
     if colour is not None and colour not in COLOURS:
@@ -67,26 +67,26 @@ def caption(label: int, colour: str | None = None, kind: str = "name") -> str:
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case words of a caption."""
+    """Split a caption into lower-case words."""
     return re.findall(r"\w+", text.lower())
 
 
 def every() -> list[str]:
-    """All captions, 350 of them: by kind, by class, without a colour and with each (:meth:`Captioned.batch`)."""
+    """Return all 350 captions: by kind, by class, without a colour and with each (see :meth:`Captioned.batch`)."""
     return [caption(label, colour, kind) for kind in KINDS for label in range(10) for colour in (None, *COLOURS)]
 
 
 def vocabulary() -> list[str]:
-    """Every word of every caption, sorted."""
+    """Return all words of all captions, sorted."""
     return sorted({word for text in every() for word in split_words(text)})
 
 
-#: 0 is no word, 1 a word that is not known.
+#: Numbers of the words; 0 is no word, 1 an unknown word.
 INDEX = {word: place for place, word in enumerate(vocabulary(), 2)}
 
 
 def tokens(texts: list[str]) -> Tensor:
-    """Word numbers [N, LENGTH] of captions, filled up with 0. Words that no caption of training has are 1."""
+    """Return the word numbers [N, LENGTH] of captions, padded with 0. Words of no training caption are 1."""
     found = torch.zeros(len(texts), LENGTH, dtype=torch.long)
     for row, text in enumerate(texts):
         words = split_words(text)
@@ -99,7 +99,7 @@ def tokens(texts: list[str]) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Captioned:
-    """Images with what they show: uint8 [N, 3, S, S], labels [N], and colours [N], indices of :data:`COLOURS`."""
+    """Images and what they show: uint8 [N, 3, S, S], labels [N], and colours [N], indices of :data:`COLOURS`."""
 
     images: Tensor
     labels: Tensor
@@ -109,8 +109,8 @@ class Captioned:
         return len(self.images)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``size`` images drawn with replacement, in [-1, 1], dequantised, and a caption each, its place among
-        :func:`every`. Its kind, and whether it says the colour, are drawn anew."""
+        """Sample ``size`` images with replacement, in [-1, 1], dequantised, and a caption for each, given by its index
+        in :func:`every`. Its kind, and whether it names the colour, are sampled again each time."""
         rows = torch.randint(len(self), (size,), generator=generator)
         kinds = torch.multinomial(torch.tensor(SHARES), size, replacement=True, generator=generator)
         coloured = torch.rand(size, generator=generator) < WITH_COLOUR
@@ -134,7 +134,8 @@ def _draw(labels: Tensor, hues: Tensor, generator: torch.Generator, size: int) -
 
 
 def sample(n: int, generator: torch.Generator, size: int = 12) -> Captioned:
-    """n images, classes and colours uniform: a plain shape on dark ground, easier than :mod:`paperlib.data.shapes`."""
+    """Draw n images with uniform classes and colours: a plain shape on a dark background, easier than
+    :mod:`paperlib.data.shapes`."""
     labels = torch.randint(len(shapes.CLASSES), (n,), generator=generator)
     colours = torch.randint(len(COLOURS), (n,), generator=generator)
     hues = torch.tensor([hue for hue, *_ in COLOURS.values()])[colours]

@@ -18,9 +18,9 @@ CLASSES = tuple("0123456789")
 
 
 def load(part: str = "train") -> Images:
-    """The part ``"train"``, 1,352 images, or ``"test"``, 445: of each class, every fourth image from the fourth on.
+    """Load the part ``"train"``, 1,352 images, or ``"test"``, 445: every fourth image of each class.
 
-    Grey levels 0 .. 16 become 0 .. 255, rounded; only these 17 values occur, which matters where likelihoods are read.
+    Grey levels 0 .. 16 become 0 .. 255, rounded; only these 17 values occur, which matters for likelihoods.
     """
     if part not in ("train", "test"):
         raise ValueError(f"part={part!r} is not one of train, test")
@@ -31,7 +31,7 @@ def load(part: str = "train") -> Images:
 
 @cache  # scikit-learn reads its text file anew each time; what is chosen above is a copy
 def _all() -> tuple[Tensor, Tensor, Tensor]:
-    """All images, their labels, and which of them are the test part's."""
+    """Return all images, their labels, and which of them belong to the test part."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

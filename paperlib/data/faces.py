@@ -1,7 +1,7 @@
-"""The drawing of one avatar, from the back to the front: what each part looks like, and where an attribute shows.
+"""The drawing of an avatar, from back to front: what each part looks like, and where an attribute shows.
 
-Coordinates of the head: the face is an ellipse about the origin, 0.5 wide and 0.62 high to each side, y downwards.
-Every number that varies is asked for whether its part is shown or not, so that attributes never shift the others.
+In the head's coordinates the face is an ellipse about the origin with half axes 0.5 and 0.62, y downwards. Every random
+number is sampled whether its part is shown or not, so that an attribute never changes the other parts.
 """
 
 import torch
@@ -22,7 +22,7 @@ MOUTH = torch.tensor([0.42, 0.08, 0.12])[None, :, None, None]
 
 
 def face(canvas: Canvas, u: Draws, has: dict[str, Tensor]) -> None:
-    """Paint a portrait; ``has`` holds a bool [B, 1, 1] for each attribute."""
+    """Paint a portrait; ``has`` gives a bool [B, 1, 1] for each attribute."""
     _backdrop(canvas, u)
     skin = u.one_of(SKIN)
     hair = _apart(u.one_of(HAIR), skin)
@@ -44,7 +44,8 @@ def face(canvas: Canvas, u: Draws, has: dict[str, Tensor]) -> None:
 
 
 def _apart(hair: Tensor, skin: Tensor) -> Tensor:
-    """The colour of hair, darkened where it is about as light as the skin: bangs and beards are always seen."""
+    """Return the colour of hair, darkened where it is about as light as the skin, so that bangs and beards are always
+    visible."""
     own, other = hair.mean(1, keepdim=True), skin.mean(1, keepdim=True)
     return torch.where((own - other).abs() < 0.15, 0.45 * other / own * hair, hair)
 

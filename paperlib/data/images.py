@@ -1,7 +1,7 @@
 """A set of images: one uint8 tensor, and what is known about each image.
 
-Images stay integers until a batch is drawn. What makes a network's input of them (scale, flip, dequantisation) runs in
-torch on the device that holds them, and draws from a named generator::
+Images stay integers until a batch is sampled. The conversion to a network's input (scale, flip, dequantisation) runs in
+torch on the images' device, with random numbers from the given generator::
 
     x, y = dataset.batch(128, generator, flip=True)      # [128, C, H, W] in [-1, 1]
 """
@@ -18,7 +18,7 @@ __all__ = ["Examples", "Images", "model_input", "to_uint8"]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """N images with a class each, or with yes-or-no attributes.
+    """N images with one class each, or with yes-or-no attributes.
 
     Args:
         name: the set and its part, such as ``"cifar10-train"``.
@@ -56,32 +56,32 @@ class Images:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """The shape of an image, (C, H, W)."""
         return tuple(self.images.shape[1:])
 
     @property
     def target(self) -> Tensor:
-        """Labels [N], or attribute values [N, attributes]."""
+        """The labels [N], or the attribute values [N, attributes]."""
         return self.labels if self.labels is not None else self.values
 
     def attribute(self, name: str) -> Tensor:
-        """The column of one attribute, bool [N]."""
+        """Return the values of one attribute, bool [N]."""
         if name not in self.attributes:
             raise ValueError(f"{self.name} has no attribute {name!r}; it has {', '.join(self.attributes) or 'none'}")
         return self.values[:, self.attributes.index(name)]
 
     def only(self, chosen: Tensor, name: str | None = None) -> "Images":
-        """The images that a mask [N] or indices choose, in that order."""
+        """Return the images selected by a mask [N] or by indices, in that order."""
         labels, values = (None if of is None else of[chosen] for of in (self.labels, self.values))
         return replace(self, name=name or self.name, images=self.images[chosen], labels=labels, values=values)
 
     def to(self, device: torch.device | str) -> "Images":
-        """The same set on another device: moved once, so that no batch has to be."""
+        """Return the same set on another device, so that batches need not be moved."""
         labels, values = (None if of is None else of.to(device) for of in (self.labels, self.values))
         return replace(self, images=self.images.to(device), labels=labels, values=values)
 
     def resized(self, size: int) -> "Images":
-        """The same set at ``size`` x ``size`` pixels, bicubic with antialiasing; itself where nothing changes."""
+        """Return the same set at ``size`` x ``size`` pixels, bicubic with antialiasing; itself if it has that size."""
         if self.shape[1:] == (size, size):
             return self
         parts = [F.interpolate(part, (size, size), mode="bicubic", antialias=True) for part in self.images.split(1024)]
@@ -90,14 +90,14 @@ class Images:
     def batch(
         self, size: int, generator: torch.Generator, *, flip: bool = False, dequantise: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """``size`` images drawn with replacement, as a model's input, and what is known of them."""
+        """Sample ``size`` images with replacement; return them as a model's input, with their :attr:`target`."""
         chosen = torch.randint(len(self), (size,), generator=generator, device=generator.device)
         return self._at(chosen, generator, flip, dequantise)
 
     def epoch(
         self, size: int, generator: torch.Generator, *, flip: bool = False, dequantise: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches that hold every image once, in a random order; the last may be smaller."""
+        """Yield batches that contain every image once, in random order; the last may be smaller."""
         for chosen in torch.randperm(len(self), generator=generator, device=generator.device).split(size):
             yield self._at(chosen, generator, flip, dequantise)
 
@@ -108,12 +108,12 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Images as a model is trained on them, and how each batch of them is drawn.
+    """Images for training a model, with the way their batches are sampled.
 
     Args:
         images: the set.
         flip: mirror each image with probability 1/2.
-        dequantise: draw a point of each pixel's interval (:func:`model_input`).
+        dequantise: sample a point of each pixel's interval (:func:`model_input`).
     """
 
     images: Images
@@ -125,24 +125,24 @@ class Examples:
 
     @property
     def labels(self) -> Tensor | None:
-        """Of all images, [N], where they have classes."""
+        """The labels of all images, [N], or None if they have no classes."""
         return self.images.labels
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``size`` images drawn with replacement, [size, C, H, W] in [-1, 1], and what is known of them."""
+        """Sample ``size`` images with replacement, [size, C, H, W] in [-1, 1]; return them and their targets."""
         return self.images.batch(size, generator, flip=self.flip, dequantise=self.dequantise)
 
 
 def model_input(
     images: Tensor, generator: torch.Generator | None = None, *, flip: bool = False, dequantise: bool = False
 ) -> Tensor:
-    """uint8 [B, C, H, W] as float32 in [-1, 1], on the images' device.
+    """Convert uint8 images [B, C, H, W] to float32 in [-1, 1], on their device.
 
     Args:
         images: uint8.
-        generator: what flips and dequantisation draw from; only they need one.
+        generator: source of the random numbers, needed only for flips and dequantisation.
         flip: mirror each image left to right with probability 1/2.
-        dequantise: 2 (u8 + U[0, 1)) / 256 - 1, the density model of likelihoods, in place of 2 u8 / 255 - 1.
+        dequantise: use 2 (u8 + U[0, 1)) / 256 - 1, for likelihoods as densities, in place of 2 u8 / 255 - 1.
     """
     if (flip or dequantise) and generator is None:
         raise ValueError("flips and dequantisation need a generator")
@@ -158,7 +158,7 @@ def model_input(
 
 
 def to_uint8(x: Tensor, *, dequantised: bool = False) -> Tensor:
-    """Model values back to pixels, clipped outside [-1, 1]: the inverse of :func:`model_input`, with or without
-    dequantisation. A model of dequantised pixels draws each level's whole interval, and its floor is the level."""
+    """Convert model values back to pixels, clipping to [-1, 1]: the inverse of :func:`model_input`, with or without
+    dequantisation. A model of dequantised pixels samples from each level's whole interval, so the floor is taken."""
     levels = x.add(1).mul(128).floor() if dequantised else x.add(1).mul(127.5).round()
     return levels.clamp(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Every set of images by name: the embedded ones, which need no download, and the real ones from the cache."""
+"""All image sets by name: the embedded ones, which need no download, and the real ones from the cache."""
 
 from functools import lru_cache
 
@@ -15,25 +15,26 @@ EMBEDDED = ("digits", "shapes", "avatars")
 NAMES = (*EMBEDDED, *sources.SOURCES)
 
 DRAWN = {"shapes": shapes.sample, "avatars": avatars.sample}
-COUNT = {"train": 10_000, "test": 2_000}  # as many as make a small classifier good; drawn in seconds
+COUNT = {"train": 10_000, "test": 2_000}  # enough for a good small classifier; drawn in seconds
 SEED = {"train": 0, "test": 1}
 
 
 def parts(name: str) -> tuple[str, ...]:
-    """The parts of a set: ``("train", "test")``, and ``"valid"`` for CelebA."""
+    """Return the parts of a set: ``("train", "test")``, and ``"valid"`` for CelebA."""
     if name not in NAMES:
         raise ValueError(f"dataset={name!r} is not one of {', '.join(NAMES)}")
     return tuple(COUNT) if name in EMBEDDED else tuple(sources.SOURCES[name].parts)
 
 
 def load(name: str, part: str = "train", *, size: int | None = None, n: int | None = None) -> Images:
-    """One part of a set, the same images whenever it is loaded.
+    """Load one part of a set; the images are the same every time.
 
     Args:
         name: one of :data:`NAMES`.
         part: one of :func:`parts`.
-        size: pixels a side. Drawn sets are drawn at it (32 where it is not given), others resized to it.
-        n: how many images. Drawn sets draw so many (10,000 and 2,000 where it is not given), of others the first n.
+        size: pixels per side. Drawn sets are drawn at this size (default 32), others are resized to it.
+        n: number of images. For drawn sets this many are drawn (by default 10,000 and 2,000), for others the first n
+            are taken.
     """
     if part not in parts(name):
         raise ValueError(f"part={part!r} of {name} is not one of {', '.join(parts(name))}")

@@ -1,7 +1,7 @@
 """Shapes: ten classes of drawn colour images, the embedded stand-in for CIFAR-10, STL-10 and Imagenette.
 
-Only the outline tells the class. Place, size, proportions, tilt, colours, filling, background and grain vary
-independently of it, so that a classifier has to learn outlines.
+Only the outline determines the class. Position, size, proportions, tilt, colours, filling, background and grain vary
+independently of it, so a classifier has to learn outlines.
 """
 
 import math
@@ -19,7 +19,7 @@ CLASSES = ("disc", "square", "triangle", "star", "plus", "ring", "heart", "moon"
 
 
 def _around(corners: int, *radii: float) -> list[tuple[float, float]]:
-    """Corners evenly about the origin, the first on top, at radii taken in turn."""
+    """Return corners evenly spaced about the origin, the first at the top, with the radii used in turn."""
     angles = [2 * math.pi * k / corners for k in range(corners)]
     return [(radii[k % len(radii)] * math.sin(a), -radii[k % len(radii)] * math.cos(a)) for k, a in enumerate(angles)]
 
@@ -38,8 +38,8 @@ ARROW = [(-1.0, -0.3), (0.05, -0.3), (0.05, -0.85), (1.05, 0.0), (0.05, 0.85), (
 
 
 def outline(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
-    """The signed distance to the outline of one class, about as large as the unit circle; ``thickness`` [B, 1, 1]
-    varies rings and moons."""
+    """Return the signed distance to the outline of one class, about as large as the unit circle; ``thickness``
+    [B, 1, 1] varies rings and moons."""
     match CLASSES[label]:
         case "disc":
             return ellipse(x, y, 0.92, 0.92)
@@ -64,7 +64,7 @@ def outline(label: int, x: Tensor, y: Tensor, thickness: Tensor) -> Tensor:
 
 
 def _background(canvas: Canvas, u: Draws, hue: Tensor, value: Tensor) -> None:
-    """A gradient with soft waves, in colours about one hue."""
+    """Paint a gradient with soft waves, in colours about one hue."""
     one, two = (hsv(hue + u.between(-0.1, 0.1), u.between(0.1, 0.8), value + u.between(-0.1, 0.1)) for _ in range(2))
     angle, waves, phase = u.between(0, 2 * math.pi), u.between(0, 9), u.between(0, 2 * math.pi)
     along = angle.cos() * canvas.x + angle.sin() * canvas.y
@@ -73,7 +73,7 @@ def _background(canvas: Canvas, u: Draws, hue: Tensor, value: Tensor) -> None:
 
 
 def _filling(canvas: Canvas, u: Draws, hue: Tensor, value: Tensor) -> Tensor:
-    """One colour, a gradient, or stripes: [B, 3, H, W]."""
+    """Return a filling of one colour, a gradient, or stripes: [B, 3, H, W]."""
     one, two = (hsv(hue + u.between(-0.06, 0.06), u.between(0.35, 1), value + u.between(-0.12, 0.12)) for _ in range(2))
     angle, stripes = u.between(0, 2 * math.pi), u.between(6, 11)
     along = angle.cos() * canvas.x + angle.sin() * canvas.y
@@ -109,13 +109,13 @@ def _draw(labels: Tensor, generator: torch.Generator, size: int) -> Tensor:
 
 
 def draw(labels: Tensor, generator: torch.Generator, size: int = 32) -> Tensor:
-    """One image for each label, uint8 [N, 3, size, size]; designed for 16 and 32 pixels."""
+    """Draw one image for each label, uint8 [N, 3, size, size]; designed for 16 and 32 pixels."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(CLASSES):
         raise ValueError(f"labels lie outside of 0 .. {len(CLASSES) - 1}")
     return torch.cat([_draw(part, generator, size) for part in labels.split(256)])
 
 
 def sample(n: int, generator: torch.Generator, size: int = 32, name: str = "shapes") -> Images:
-    """n images of classes drawn uniformly."""
+    """Draw n images with uniformly sampled classes."""
     labels = torch.randint(len(CLASSES), (n,), generator=generator)
     return Images(name, draw(labels, generator, size), classes=CLASSES, labels=labels)

@@ -1,6 +1,6 @@
-"""The real sets as their authors publish them, downloaded and decoded by torchvision, as arrays for the cache.
+"""The real sets as published by their authors, downloaded and decoded by torchvision into arrays for the cache.
 
-Downloads land in the data folder, in the layout that torchvision gives them, and files that lie there already are used.
+Downloads go to the data folder, in torchvision's layout, and files that are already there are used.
 """
 
 import socket
@@ -16,20 +16,20 @@ from paperlib.data import cache
 
 __all__ = ["SOURCES", "DownloadFailed", "Source", "prepare"]
 
-SECONDS = 60.0  # of a server's silence
+SECONDS = 60.0  # longest wait for a silent server
 
 
 class DownloadFailed(RuntimeError):
-    """A set could neither be found nor downloaded."""
+    """Raised if a set could be neither found nor downloaded."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A set: its torchvision class and the folder that its files are in, its parts and what torchvision calls them, its
-    classes and its size.
+    """The source of a set: its torchvision class, the folder of its files, its parts with torchvision's arguments for
+    them, its classes and its size.
 
-    ``resize`` is the side that images of any shape are cropped to (the central square) and resized to; 0 where all
-    have one shape and keep it.
+    ``resize`` is the side to which the central squares of images are resized; 0 if all images have one shape and keep
+    it.
     """
 
     loader: str
@@ -69,17 +69,22 @@ SOURCES = {
 
 
 def file_stem(name: str, part: str) -> str:
-    """``mnist-train``, ``celeba64-test``: the size stands in the name where it was our choice."""
+    """Return a file's stem, such as ``mnist-train`` or ``celeba64-test``, with the size in the name if we chose it."""
     return f"{name}{SOURCES[name].resize or ''}-{part}"
 
 
 def command(name: str) -> str:
-    """What prepares the set."""
+    """Return the command that prepares a set."""
     return f"python -m paperlib.data {name}"
 
 
 def prepare(name: str, part: str, folder: Path) -> str:
-    """Make the cache file of one part in ``folder``, downloading what is not there; its content hash."""
+    """Make the cache file of one part in ``folder``, downloading what is missing; return its content hash.
+
+    Raises:
+        DownloadFailed: if the set could be neither found nor downloaded.
+        DamagedData: if an image cannot be read or the content is not the official one.
+    """
     import torchvision.datasets
 
     source = SOURCES[name]
@@ -105,7 +110,7 @@ def prepare(name: str, part: str, folder: Path) -> str:
 
 @contextmanager
 def _patience(seconds: float) -> Iterator[None]:
-    """A server that says nothing for so long is given up; torchvision alone would wait for ever."""
+    """Give up on a server that is silent for so long; torchvision alone would wait forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -127,7 +132,7 @@ def _attributes(loaded: Any, targets: Sequence[Any]) -> dict[str, np.ndarray]:
 
 
 def _need_gdown(folder: Path) -> None:
-    """CelebA lies on a drive that torchvision reads through gdown: say so before anything is tried."""
+    """Raise if gdown, with which torchvision downloads CelebA, is needed but missing, before anything is tried."""
     import importlib.util
 
     if not (folder / "celeba" / "img_align_celeba").is_dir() and importlib.util.find_spec("gdown") is None:
@@ -137,14 +142,14 @@ def _need_gdown(folder: Path) -> None:
 
 
 def _channels_last(images: np.ndarray) -> np.ndarray:
-    """[N, H, W, C] from MNIST's [N, H, W], STL-10's [N, C, H, W] or CIFAR-10's own."""
+    """Return [N, H, W, C] from MNIST's [N, H, W], STL-10's [N, C, H, W] or CIFAR-10's own layout."""
     if images.ndim == 3:
         return images[..., None]
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1)) if images.shape[1] == 3 else images
 
 
 def _squares(stem: str, loaded: Sequence[tuple[Any, Any]], size: int) -> tuple[np.ndarray, list[Any]]:
-    """Each image's central square, resized with Lanczos's filter, uint8 [N, size, size, 3]; and the targets."""
+    """Return each image's central square, resized with a Lanczos filter, uint8 [N, size, size, 3], and the targets."""
     from PIL import Image
 
     images, targets = np.empty((len(loaded), size, size, 3), np.uint8), []

@@ -1,8 +1,8 @@
-"""What is to be forgotten and what is to be kept: D_f and D_g of one set.
+"""What is to be forgotten and what is to be kept: D_f and D_g of a set.
 
-``forget`` arrives as a page's parameter does: an index (3), a class's name ("dog"), several of either separated by
-commas ("3,7", "dog,automobile"), or an attribute ("bangs"). "not bangs" is the attribute's other value. Several things
-named together are forgotten together: D_f is their union.
+``forget`` has the form of a page's parameter: an index (3), a class's name ("dog"), several of either separated by
+commas ("3,7", "dog,automobile"), or an attribute ("bangs"). "not bangs" is the attribute's other value. If several are
+named, D_f is their union.
 """
 
 from collections.abc import Iterable
@@ -26,18 +26,22 @@ __all__ = [
     "validation",
 ]
 
-HELD_OUT = 5  # every so-many-th training image, where settings are chosen
+HELD_OUT = 5  # every fifth training image, for choosing settings
 
 
 class Sides(NamedTuple):
-    """Both sides of one set."""
+    """Both sides of a set: ``retain`` is D_g, ``forget`` is D_f."""
 
     retain: Images  # D_g
     forget: Images  # D_f
 
 
 def split(dataset: Images, forget: int | str | Iterable[int | str]) -> Sides:
-    """D_g and D_f of ``dataset``; call it on the training part and on the test part alike."""
+    """Split ``dataset`` into D_g and D_f; use it for the training part and the test part alike.
+
+    Raises:
+        ValueError: if ``forget`` names something unknown, or either side would be empty.
+    """
     chosen = forgotten(dataset, forget)
     sides = Sides(dataset.only(~chosen, f"{dataset.name} retain"), dataset.only(chosen, f"{dataset.name} forget"))
     if not len(sides.forget):
@@ -48,7 +52,7 @@ def split(dataset: Images, forget: int | str | Iterable[int | str]) -> Sides:
 
 
 def forgotten(dataset: Images, forget: int | str | Iterable[int | str]) -> Tensor:
-    """Which images ``forget`` names, bool [N]."""
+    """Return which images ``forget`` names, bool [N]."""
     if dataset.labels is not None:
         classes = torch.tensor(forgotten_classes(dataset, forget), device=dataset.labels.device)
         return torch.isin(dataset.labels, classes)
@@ -59,7 +63,7 @@ def forgotten(dataset: Images, forget: int | str | Iterable[int | str]) -> Tenso
 
 
 def forgotten_attributes(dataset: Images, forget: int | str | Iterable[int | str]) -> list[tuple[int, bool]]:
-    """The columns of the attributes that ``forget`` names, each with the value that is to be forgotten."""
+    """Return the columns of the attributes that ``forget`` names, each with the value that is to be forgotten."""
     columns = {_plain(name): column for column, name in enumerate(dataset.attributes)}
     found = []
     for word in _words(forget):
@@ -71,7 +75,7 @@ def forgotten_attributes(dataset: Images, forget: int | str | Iterable[int | str
 
 
 def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) -> list[int]:
-    """The indices of the classes that ``forget`` names, sorted."""
+    """Return the indices of the classes that ``forget`` names, sorted."""
     if dataset.labels is None:
         raise ValueError(f"{dataset.name} has attributes, not classes; {_valid(dataset.attributes)}")
     indices = {_plain(name): index for index, name in enumerate(dataset.classes)}
@@ -87,11 +91,12 @@ def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) 
 
 
 def parted(dataset: Images) -> Images:
-    """The same images in parts that do not overlap: their classes; of A attributes, the 2^A combinations of values.
+    """Return the same images with disjoint parts as classes: their classes or, for A attributes, the 2^A combinations
+    of values.
 
-    Part k has the attributes whose binary digits k has, and is named by them: "none", "bangs", "glasses",
-    "bangs+glasses", and so on. What is to be forgotten is then a union of parts, whatever was asked for
-    (:func:`forgotten_parts`), and one classifier of the parts serves all of it.
+    Part k has the attributes given by the binary digits of k, and is named after them: "none", "bangs", "glasses",
+    "bangs+glasses", and so on. Whatever is to be forgotten is then a union of parts (:func:`forgotten_parts`), and one
+    classifier of the parts is enough.
     """
     if dataset.labels is not None:
         return dataset
@@ -101,7 +106,7 @@ def parted(dataset: Images) -> Images:
 
 
 def forgotten_parts(dataset: Images, forget: int | str | Iterable[int | str]) -> list[int]:
-    """The numbers of the parts (:func:`parted`) whose union is what ``forget`` names, sorted."""
+    """Return the numbers of the parts (:func:`parted`) whose union is what ``forget`` names, sorted."""
     if dataset.labels is not None:
         return forgotten_classes(dataset, forget)
     asked = [(dataset.attributes[column], value) for column, value in forgotten_attributes(dataset, forget)]
@@ -128,7 +133,7 @@ def _words(forget: int | str | Iterable[int | str]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Names are compared without case; an underscore is a space."""
+    """Normalise a name for comparison: case is ignored, and an underscore is a space."""
     return name.casefold().replace("_", " ")
 
 
@@ -137,7 +142,8 @@ def _valid(names: tuple[str, ...]) -> str:
 
 
 def evenly(data: Images, n: int) -> Images:
-    """The first ``n`` images, taken from all classes in turn; all where there are fewer. Without classes, the first."""
+    """Return the first ``n`` images, taken from all classes in turn, or all if there are fewer. Without classes, the
+    first ``n``."""
     need_positive(n=n)
     if data.labels is None:
         return data.only(torch.arange(min(n, len(data))))
@@ -150,6 +156,7 @@ def evenly(data: Images, n: int) -> Images:
 
 
 def validation(train: Images) -> tuple[Images, Images]:
-    """A training part without every fifth image, and these: settings are chosen on them, never on the test part."""
+    """Return a training part without every fifth image, and those images: settings are chosen on them, never on the
+    test part."""
     held = torch.arange(len(train)) % HELD_OUT == HELD_OUT - 1
     return train.only(~held, f"{train.name} less the held-out"), train.only(held, f"{train.name} held-out")

@@ -1,4 +1,4 @@
-"""What U-Nets are built of: residual blocks that are told the time, attention over pixels, doubling and halving."""
+"""Building blocks of U-Nets: residual blocks with a time embedding, attention over pixels, up- and downsampling."""
 
 import math
 
@@ -10,7 +10,7 @@ __all__ = ["Attention", "Down", "Residual", "Up", "ZeroConv2d", "norm", "resampl
 
 
 def norm(channels: int, per_group: int = 4) -> nn.GroupNorm:
-    """GroupNorm with as many groups as there can be, up to 32, of at least ``per_group`` channels each.
+    """Return a GroupNorm with as many groups as possible, up to 32, of at least ``per_group`` channels each.
 
     4 and 32 are the usual numbers. On a CPU, groups of 8 take half the time of groups of 4, forward and backward.
     """
@@ -19,33 +19,34 @@ def norm(channels: int, per_group: int = 4) -> nn.GroupNorm:
 
 
 def resampled(x: Tensor, how: str | None) -> Tensor:
-    """x [B, C, H, W] at twice the size (each pixel repeated), at half (means of 2 x 2), or as it is."""
+    """Return x [B, C, H, W] at twice the size (each pixel repeated), at half (means of 2 x 2), or unchanged."""
     if how == "up":
         return F.interpolate(x, scale_factor=2, mode="nearest")
     return F.avg_pool2d(x, 2) if how == "down" else x
 
 
 class ZeroConv2d(nn.Conv2d):
-    """A convolution that starts at zero."""
+    """A convolution whose weight and bias start at zero."""
 
     def reset_parameters(self):
-        """Zero weight and bias."""
+        """Set weight and bias to zero."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 
 
 class Residual(nn.Module):
-    """shortcut(x) + conv2(dropout(silu(norm2(conv1(silu(norm1(x))) + embed(embedding))))).
+    """A residual block, shortcut(x) + conv2(dropout(silu(norm2(conv1(silu(norm1(x))) + embed(embedding))))).
 
     Args:
-        channels_in: of x [B, channels_in, H, W].
-        channels: of the result. Where it differs, or the image is resampled, the shortcut is a 1 x 1 convolution.
+        channels_in: channels of x [B, channels_in, H, W].
+        channels: channels of the result. If they differ, or the image is resampled, the shortcut is a 1 x 1
+            convolution.
         embedding: features of the embedding [B, embedding] of time and class.
-        dropout: probability.
-        scale_shift: the embedding scales and shifts what norm2 gives, instead of shifting what it takes.
-        per_group: least channels in a group of :func:`norm`.
+        dropout: probability of dropout.
+        scale_shift: the embedding scales and shifts the output of norm2, instead of shifting its input.
+        per_group: smallest number of channels in a group of :func:`norm`.
         resample: "up" or "down": both branches double or halve the image before their first convolution.
-        rescale: divide the sum by sqrt(2), so that adding blocks leaves the variance as it is.
+        rescale: divide the sum by sqrt(2), so that adding blocks preserves the variance.
     """
 
     listens = "embedding"
@@ -74,7 +75,7 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv2d(channels_in, channels, 1)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """x [B, channels_in, H, W], embedding [B, E], its SiLU taken -> [B, channels, H, W]."""
+        """x [B, channels_in, H, W], embedding [B, E] after a SiLU -> [B, channels, H, W] (resampled if asked for)."""
         h = self.conv1(resampled(F.silu(self.norm1(x)), self.resample))
         e = self.embed(embedding)[:, :, None, None]
         if self.scale_shift:
@@ -87,7 +88,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + project(softmax(q k' / sqrt(C / heads)) v) over all pixels, where q, k and v are linear in norm(x)."""
+    """Self-attention over all pixels, x + project(softmax(q k' / sqrt(C / heads)) v); q, k, v are linear in norm(x)."""
 
     def __init__(self, channels: int, *, heads: int = 1, per_group: int = 4, rescale: bool = False):
         super().__init__()
@@ -110,7 +111,7 @@ class Attention(nn.Module):
 
 
 class Up(nn.Conv2d):
-    """Twice the size, then a 3 x 3 convolution."""
+    """Upsampling to twice the size, followed by a 3 x 3 convolution."""
 
     def __init__(self, channels: int):
         super().__init__(channels, channels, 3, padding=1)
@@ -121,9 +122,9 @@ class Up(nn.Conv2d):
 
 
 class Down(nn.Conv2d):
-    """Half the size, by a 3 x 3 convolution of stride 2.
+    """Downsampling to half the size by a 3 x 3 convolution of stride 2.
 
-    ``padding``: "even" pads one pixel on every side; "end", as the public DDPMs do, below and on the right alone.
+    ``padding``: "even" pads one pixel on every side; "end", as the public DDPMs do, only below and on the right.
     """
 
     def __init__(self, channels: int, padding: str = "even"):
@@ -136,11 +137,11 @@ class Down(nn.Conv2d):
 
 
 class Layers(nn.ModuleList):
-    """Layers one after another, each with what it listens to beside the image: residual blocks to the embedding of time
-    and class, cross-attention to the words."""
+    """A sequence of layers, each of which gets its further input beside the image: residual blocks the embedding of
+    time and class, cross-attention the words."""
 
     def forward(self, h: Tensor, embedding: Tensor, context: Tensor | None = None) -> Tensor:
-        """h [B, C, H, W], embedding [B, E], context [B, L, E] where there are words."""
+        """Apply the layers to h [B, C, H, W], with embedding [B, E] and, if there are words, context [B, L, E]."""
         heard = {"embedding": (embedding,), "context": (context,)}
         for layer in self:
             h = layer(h, *heard.get(getattr(layer, "listens", ""), ()))

@@ -1,8 +1,8 @@
-"""Classifiers: what says which class a generated image belongs to.
+"""Classifiers that decide which class a generated image belongs to.
 
-Images are [B, C, H, W] in [-1, 1], as the diffusion models have them. Both networks give logits [B, outputs]; an output
-is one of exclusive classes, or an attribute of its own, and :func:`classification_loss` tells the two apart by their
-targets. ``features`` are what the last, linear layer sees.
+Images are [B, C, H, W] in [-1, 1], as for the diffusion models. Both networks return logits [B, outputs]; an output is
+one of several exclusive classes or an independent attribute, which :func:`classification_loss` distinguishes by the
+targets. ``features`` are the input of the last, linear layer.
 """
 
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ __all__ = ["CifarResNet", "SmallCNN", "classification_loss"]
 
 
 def classification_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """One value an image, [B], for logits [B, outputs].
+    """Return the loss of each image, [B], for logits [B, outputs].
 
     - Integer targets [B]: cross-entropy between exclusive classes.
     - Floating targets in [0, 1], [B, outputs]: binary cross-entropy of independent attributes, summed over them.
@@ -23,22 +23,22 @@ def classification_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _conv(channels_in: int, channels: int, stride: int = 1) -> nn.Sequential:
-    """3 x 3 convolution and BatchNorm, which has the bias."""
+    """A 3 x 3 convolution and BatchNorm, which has the bias."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(channels)
     )
 
 
 class SmallCNN(nn.Module):
-    """Three pairs of 3 x 3 convolutions at full, half and quarter size, then the mean over pixels and a linear layer.
+    """A CNN of three pairs of 3 x 3 convolutions at full, half and quarter size, a mean over pixels and a linear layer.
 
-    For images of 8 x 8 (digits) to 64 x 64 (avatars). With ``width=32``: 288,170 parameters for MNIST.
+    It is for images from 8 x 8 (digits) to 64 x 64 (avatars). With ``width=32`` it has 288,170 parameters for MNIST.
 
     Args:
         image_channels: C.
         outputs: classes or attributes.
         width: features of the first pair; the second and third have twice and four times as many.
-        dropout: probability, on the features.
+        dropout: probability of dropout on the features.
     """
 
     def __init__(self, image_channels: int, outputs: int, *, width: int = 32, dropout: float = 0.2):
@@ -63,7 +63,7 @@ class SmallCNN(nn.Module):
 
 
 class _Block(nn.Module):
-    """relu(shortcut(x) + conv(relu(conv(x))))."""
+    """A residual block, relu(shortcut(x) + conv(relu(conv(x))))."""
 
     def __init__(self, channels_in: int, channels: int, stride: int):
         super().__init__()
@@ -81,13 +81,13 @@ class _Block(nn.Module):
 class CifarResNet(nn.Module):
     """The ResNet for CIFAR-10 of He et al. (2016, Section 4.2): 6n + 2 layers at 32, 16 and 8 pixels.
 
-    Where the size changes, the shortcut is a 1 x 1 convolution (their option B). ``depth=20``: 272,474 parameters.
+    Where the size changes, the shortcut is a 1 x 1 convolution (their option B). ``depth=20`` has 272,474 parameters.
 
     Args:
         image_channels: C.
         outputs: classes or attributes.
         depth: 20, 32, 44, 56, ...
-        width: features at full size; twice and four times as many follow.
+        width: features at full size; the lower resolutions have twice and four times as many.
     """
 
     def __init__(self, image_channels: int = 3, outputs: int = 10, *, depth: int = 20, width: int = 16):

@@ -1,7 +1,7 @@
-"""Cross-attention: where a picture listens to words.
+"""Cross-attention, through which pixels attend to words.
 
-Ours (:class:`CrossAttention`) and diffusers' (the modules named ``attn2``) are found and read in the same way, so that
-what is said of cross-attention is said of Stable Diffusion too.
+Our layers (:class:`CrossAttention`) and diffusers' (the modules named ``attn2``) are found and read in the same way, so
+methods that use cross-attention apply to Stable Diffusion too.
 """
 
 import contextlib
@@ -16,7 +16,8 @@ __all__ = ["CrossAttention", "attention_maps", "cross_attentions"]
 
 
 class CrossAttention(nn.Module):
-    """x + to_out(softmax(q k' / sqrt(C / heads)) v): each pixel asks (q), the words answer (k, v)."""
+    """Cross-attention, x + to_out(softmax(q k' / sqrt(C / heads)) v), with queries q from the pixels, keys k and values
+    v from the words."""
 
     listens = "context"
 
@@ -46,15 +47,15 @@ def split(x: Tensor, heads: int) -> Tensor:
 
 
 def cross_attentions(model: nn.Module) -> dict[str, nn.Module]:
-    """The cross-attention layers of a network by name: ours, and diffusers' ``attn2``."""
+    """Return the cross-attention layers of a network by name: ours, and diffusers' ``attn2``."""
     every = model.named_modules()
     return {name: one for name, one in every if isinstance(one, CrossAttention) or name.split(".")[-1] == "attn2"}
 
 
 @contextlib.contextmanager
 def attention_maps(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect the maps softmax(q k' / sqrt(d)) of every cross-attention layer, [B, heads, pixels, L] each with its
-    graph, of the passes that are made inside::
+    """Collect the maps softmax(q k' / sqrt(d)) of every cross-attention layer, [B, heads, pixels, L] each and
+    differentiable, in all forward passes inside the block::
 
         with attention_maps(model) as maps:
             model(x_t, t, cond)

@@ -9,10 +9,11 @@ __all__ = ["MLP"]
 
 
 class MLP(nn.Module):
-    """SiLU layers over [input, sin and cos of the time at ``frequencies`` octaves]; x [B, D], time [B] -> [B, D].
+    """An MLP with SiLU over the input and the sin and cos of the time at ``frequencies`` octaves; x [B, D], time [B] ->
+    [B, D].
 
-    The last layer starts at zero, so that a fresh preconditioned denoiser is the best linear one for Gaussian data of
-    its ``data_std``. Unconditional: ``cond`` is accepted and must be None.
+    The last layer starts at zero, so an untrained preconditioned denoiser is the best linear one for Gaussian data of
+    its ``data_std``. The network is unconditional: ``cond`` is accepted but must be None.
     """
 
     def __init__(self, dims: int, *, width: int = 128, depth: int = 3, frequencies: int = 4):
@@ -32,9 +33,9 @@ class MLP(nn.Module):
 
 
 class ZeroLinear(nn.Linear):
-    """A linear layer that starts at zero."""
+    """A linear layer whose weight and bias start at zero."""
 
     def reset_parameters(self):
-        """Zero weight and bias."""
+        """Set weight and bias to zero."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)

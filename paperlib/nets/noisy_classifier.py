@@ -1,7 +1,7 @@
-"""Classifiers of noisy images: which class a noisy image x_t came from, at every noise level.
+"""Classifiers of noisy images, which estimate the class behind x_t at every noise level.
 
-Such a classifier is a function of y = x_t / alpha_t = x_0 + s z and of log s, s = sigma_t / alpha_t: at equal s all
-processes show the same noisy image, so that one network serves VE, VP and DDPM. It is called as
+Such a classifier is a function of y = x_t / alpha_t = x_0 + s z and of log s, with s = sigma_t / alpha_t: at equal s
+all processes give the same noisy image, so one network works for VE, VP and DDPM. It is called as
 ``classifier(y, log_s) -> logits [B, K]``; their softmax is P(class | x_t).
 """
 
@@ -17,22 +17,22 @@ from paperlib.processes import expand, normal
 
 __all__ = ["NoisyClassifier", "NoisyPoints", "noisy_loss"]
 
-# log s in training is normal with mean 0: from levels at which every image is plain to those at which none is left.
+# log s in training is normal with mean 0: from levels at which every image is clear to those at which none is left.
 SPREAD = 1.5
 
 
 class NoisyClassifier(nn.Module):
-    """The way down of a U-Net, the mean over its pixels, a linear layer (after Dhariwal and Nichol, 2021, Section 4).
+    """The downward half of a U-Net, a mean over pixels and a linear layer (after Dhariwal and Nichol, 2021, Section 4).
 
-    The first convolution already halves the image: three quarters of the work would be at full resolution.
+    The first convolution already halves the image, since three quarters of the work would be at full resolution.
 
     Args:
         image_channels: C.
         outputs: K classes.
         channels: features of the first convolution.
         multipliers: features at each resolution, in units of ``channels``: half the image's, a quarter, and so on.
-        data_std: of a pixel; inputs are scaled by 1 / sqrt(data_std^2 + s^2).
-        levels: the least and the largest s; beyond, the network is asked about the nearest one.
+        data_std: standard deviation of a pixel; inputs are scaled by 1 / sqrt(data_std^2 + s^2).
+        levels: the smallest and the largest s; outside this range the network gets the nearest one.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class NoisyClassifier(nn.Module):
 
 
 class NoisyPoints(nn.Module):
-    """The same for vectors: SiLU layers over [y / sqrt(data_std^2 + s^2), log s]; y [B, D] -> logits [B, K]."""
+    """A classifier of noisy vectors: an MLP with SiLU over y / sqrt(data_std^2 + s^2) and log s; y [B, D] -> logits
+    [B, K]."""
 
     def __init__(self, dims: int, outputs: int, *, width: int = 64, data_std: float = 1.0):
         super().__init__()
@@ -88,9 +89,9 @@ class NoisyPoints(nn.Module):
 
 
 def noisy_loss(model: nn.Module, x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Cross-entropy of y = x_0 + s z, one value a row, for x0 [B, ...] and labels [B].
+    """Return the cross-entropy at y = x_0 + s z, one value per row, for x0 [B, ...] and labels [B].
 
-    log s of the rows is evenly spread over the quantiles of a normal distribution, whose mean is the data's own scale.
+    The rows' log s are evenly spread over the quantiles of a normal distribution with mean 0 (s = 1).
     """
     device = generator.device
     u = (torch.rand((), generator=generator, device=device) + torch.arange(len(x0), device=device) / len(x0)) % 1

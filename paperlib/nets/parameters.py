@@ -1,8 +1,8 @@
-"""Which weights of a text-to-image network are trained, by the names that ESD gave the choices.
+"""The choice of the weights of a text-to-image network to train, by ESD's names.
 
-ESD trains the cross-attention layers to erase what is asked for by name (ESD-x), and all others but the time's and the
-output's to erase what appears unasked (ESD-u). EraseDiff takes the latter for nudity: "only fine-tuned the
-unconditional (non-cross-attention) layers".
+ESD trains the cross-attention layers to erase what is prompted by name (ESD-x), and all layers except these and those
+of the time and the output to erase what appears unprompted (ESD-u). EraseDiff uses the latter for nudity: "only
+fine-tuned the unconditional (non-cross-attention) layers".
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from paperlib.nets.cross_attention import cross_attentions
 
 __all__ = ["CHOICES", "train_only"]
 
-#: Of a parameter its name, and whether it is of a cross-attention layer.
+#: A function of a parameter's name and of whether it belongs to a cross-attention layer.
 Chosen = Callable[[str, bool], bool]
 
 OUTSIDE = ("embed_time", "time_embedding", "last", "conv_out", "conv_norm_out")  # the time's and the output's layers
@@ -33,7 +33,8 @@ CHOICES: dict[str, Chosen] = {
 
 
 def train_only(model: nn.Module, which: str) -> int:
-    """Let training change the weights that ``which`` of ``CHOICES`` names and no others, in place; their number."""
+    """Let training change only the weights that ``which``, a key of ``CHOICES``, selects, in place; return how many
+    there are."""
     if which not in CHOICES:
         raise ValueError(f"which={which!r} is not one of {', '.join(CHOICES)}")
     inside = tuple(f"{name}." for name in cross_attentions(model))

@@ -1,8 +1,8 @@
 """Named U-Nets: the networks of the papers, and small ones for a CPU.
 
 ``unet("small-28", predicts="eps", classes=10)`` builds one; any setting of :class:`~paperlib.nets.unet.UNet` may be
-changed. ``predicts`` is the :class:`~paperlib.denoiser.Denoiser`'s, which must be given the same: the time that a
-denoiser hands its network, and so the frequencies that can tell times apart, depend on it.
+changed. ``predicts`` must be the same as for the :class:`~paperlib.denoiser.Denoiser`: it determines the time that a
+denoiser passes to its network, and so the frequencies that resolve it.
 """
 
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ class Preset:
 
 
 PRESETS = {
-    # Its blocks are of another make: learned 4 x 4 up- and downsampling, a 1 x 1 convolution on every shortcut, two
-    # residual layers to a block, one shortcut across to a resolution; 10,188,081 parameters. Ours is the nearest in
+    # Its blocks are built differently: learned 4 x 4 up- and downsampling, a 1 x 1 convolution on every shortcut, two
+    # residual layers per block, one skip connection per resolution; 10,188,081 parameters. Ours is the nearest in
     # size with its widths 64-128-256, its two halvings, and its attention with 4 heads at every resolution.
     "explainingai-mnist": Preset(
         "explainingai-code/DDPM-Pytorch, config/default.yaml; VDU's network for MNIST",
@@ -76,7 +76,7 @@ PRESETS = {
     # On patches of 2 x 2 pixels, with more features where pixels are few: more than twice as many images a second as
     # small-32, and at equal processor time the lowest error on held-out images (results/search/cifar10-recipes.json).
     "patched-32": Preset("ours", 2_476_076, dict(size=32, channels=32, multipliers=(1, 2, 4), patch=2, **_CPU)),
-    # Told words by cross-attention at 6 x 6; ``text`` is the features of a word.
+    # Conditioned on words by cross-attention at 6 x 6; ``text`` is the number of features of a word.
     "text-12": Preset(
         "ours", 718_883, dict(size=12, channels=32, multipliers=(1, 2), attended=6, text=96, **_CPU), TextUNet
     ),
@@ -85,7 +85,7 @@ PRESETS = {
 
 
 def unet(name: str, *, predicts: str, **changes: Any) -> UNet:
-    """The preset ``name`` with ``changes`` to its settings, for a denoiser that ``predicts`` the same."""
+    """Return the preset ``name`` with ``changes`` to its settings, for a denoiser with the same ``predicts``."""
     if name not in PRESETS:
         raise ValueError(f"{name!r} is not one of {', '.join(PRESETS)}")
     if predicts not in FREQUENCIES:

@@ -1,15 +1,16 @@
-"""Weights that others have trained, in our networks: three public layouts, told apart by the names of their tensors.
+"""Published weights for our networks, in three public layouts that are recognised by the names of their tensors.
 
 - ``diffusers``: a folder of its ``UNet2DModel``, such as ``google/ddpm-cifar10-32``.
 - ``ddpm``: the layout of pytorch-diffusion and DDIM, which SA, SalUn and EraseDiff share, with labels or without.
-- ``score_sde``: a checkpoint of score_sde_pytorch's ``ncsnpp``, as its DDPM++ models have it.
+- ``score_sde``: a checkpoint of score_sde_pytorch's ``ncsnpp``, which its DDPM++ models use.
 
-The layers are ours one by one, so that renaming is all there is to do; three projections of an attention become one::
+The layers correspond one to one to ours, so renaming is enough, except that the three projections of an attention layer
+become one::
 
     net = unet("shared-cifar10", predicts="eps")
     net.load_state_dict(renamed(read("ckpt.pth"), net))
 
-What does not fit the network in names or shapes is refused.
+Weights whose names or shapes do not fit the network raise a ValueError.
 """
 
 import json
@@ -29,7 +30,7 @@ from paperlib.nets.unet import UNet
 
 __all__ = ["LAYOUTS", "layout_of", "read", "renamed"]
 
-# Of each layout: our layers' names and theirs, of a residual block and of an attention.
+# Our names and those of each layout for the layers of a residual block and of an attention.
 RESIDUAL = ("norm1", "conv1", "embed", "norm2", "conv2", "shortcut")
 ATTENTION = ("norm", "q", "k", "v", "project")
 LAYOUTS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -46,7 +47,7 @@ LAYOUTS: dict[str, dict[str, tuple[str, ...]]] = {
         "attention": ("GroupNorm_0", "NIN_0", "NIN_1", "NIN_2", "NIN_3"),
     },
 }
-ENDS = {  # ours -> theirs, of the layers that every network has once
+ENDS = {  # ours -> theirs, for the layers that every network has once
     "diffusers": {
         **{"first": "conv_in", "last_norm": "conv_norm_out", "last": "conv_out"},
         **{"embed_time.0": "time_embedding.linear_1", "embed_time.2": "time_embedding.linear_2"},
@@ -57,16 +58,20 @@ ENDS = {  # ours -> theirs, of the layers that every network has once
         **{"embed_class.0": "cemb.dense.0", "embed_class.2": "cemb.dense.1"},
     },
 }
-# Names that older versions of a library gave.
+# Names from older versions of a library.
 OLDER = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 OLDER |= {".temb_cemb_proj.": ".temb_proj."}  # with labels, SA's name of the same layer
 
 
 def read(source: str | Path) -> dict[str, Tensor]:
-    """The weights of a folder or file, averaged where averages stand beside them, by the names that they have there.
+    """Read the weights of a folder or file under their original names, or their moving averages if it has these too.
 
     ``source`` is a diffusers folder (or a pipeline's, with ``unet`` in it), or a ``.pth``, ``.pt``, ``.bin`` or
     ``.safetensors`` file. Pickled code is never run.
+
+    Raises:
+        FileNotFoundError: if there are no weights, or no configuration in a diffusers folder.
+        ValueError: if the file cannot be read as weights, or the configuration is of another kind of network.
     """
     path = Path(source)
     if path.is_dir():
@@ -88,7 +93,7 @@ def read(source: str | Path) -> dict[str, Tensor]:
 
 
 def _check_diffusers(config: Path) -> None:
-    """Refuse a UNet2DModel that computes something else with the same weights."""
+    """Reject a UNet2DModel that computes something else with the same weights."""
     if not config.is_file():
         raise FileNotFoundError(f"there is no {config}: a diffusers folder has one")
     facts = json.loads(config.read_text(encoding="utf-8"))
@@ -103,7 +108,7 @@ def _check_diffusers(config: Path) -> None:
 
 
 def _averaged(saved: Any) -> dict[str, Tensor]:
-    """The state in what a training saved, moving averages before the weights themselves."""
+    """Return the weights in a training checkpoint, or their moving averages if there are any."""
     if isinstance(saved, list | tuple):  # DDIM, SA: [weights, optimiser, ..., averages]
         weights, last = _plain(saved[0]), saved[-1]
         return (
@@ -123,7 +128,7 @@ def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def layout_of(state: Mapping[str, Tensor]) -> str:
-    """The layout that tensors of these names have."""
+    """Return the name of the layout to which tensors of these names belong."""
     marks = {"diffusers": "time_embedding.linear_1.weight", "ddpm": "temb.dense.0.weight"}
     marks["score_sde"] = "all_modules.0.weight"
     found = [layout for layout, name in marks.items() if name in state]
@@ -133,7 +138,7 @@ def layout_of(state: Mapping[str, Tensor]) -> str:
 
 
 def renamed(state: Mapping[str, Tensor], net: UNet) -> dict[str, Tensor]:
-    """``state`` by our names, for ``net``."""
+    """Return ``state`` under our names, to load into ``net``."""
     layout, state = layout_of(state), {_newer(name): value for name, value in state.items()}
     found: dict[str, Tensor] = {}
     for ours, kind, theirs in _layers(net, layout):
@@ -161,7 +166,8 @@ def _newer(name: str) -> str:
 
 
 def _layer(state: Mapping[str, Tensor], name: str, convolution: bool = False) -> dict[str, Tensor]:
-    """Weight and bias of a layer, none where there is no such layer; a linear one as a 1 x 1 convolution on request."""
+    """Return the weight and bias of a layer, nothing if there is no such layer; on request a linear layer as a 1 x 1
+    convolution."""
     if f"{name}.W" in state:  # score_sde's NIN: [in, out]
         return {"weight": state[f"{name}.W"].T[..., None, None].contiguous(), "bias": state[f"{name}.b"]}
     found = {part: state[f"{name}.{part}"] for part in ("weight", "bias") if f"{name}.{part}" in state}

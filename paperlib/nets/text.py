@@ -1,8 +1,7 @@
-"""Networks that are told words: a text encoder, a U-Net whose pixels attend to its output, and the face of both that
-knows a list of prompts.
+"""Text-conditional networks: a text encoder, a U-Net whose pixels attend to its output, and a wrapper of both for a
+fixed list of prompts.
 
-Text enters through cross-attention alone, as in Stable Diffusion: what is not a cross-attention layer never hears a
-word.
+Text enters only through cross-attention, as in Stable Diffusion: all other layers are independent of the words.
 """
 
 import torch
@@ -17,7 +16,7 @@ __all__ = ["Prompted", "TextEncoder", "TextToImage", "TextUNet"]
 
 
 class _Block(nn.Module):
-    """Self-attention over words and two layers, each added to what it took."""
+    """Self-attention over words and a two-layer MLP, each with a residual connection."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -34,7 +33,7 @@ class _Block(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Tokens [B, L] -> [B, L, E]: a transformer of a few layers."""
+    """A transformer of a few layers, from tokens [B, L] to [B, L, E]."""
 
     def __init__(self, words: int, length: int, *, width: int = 96, layers: int = 2, heads: int = 4):
         super().__init__()
@@ -43,19 +42,18 @@ class TextEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """tokens [B, L]."""
+        """tokens [B, L] -> [B, L, E]."""
         places = self.places.weight[: tokens.shape[1]]
         return self.norm(self.blocks(self.words(tokens) + places))
 
 
 class TextUNet(UNet):
-    """An unconditional U-Net with cross-attention after every residual block whose image has at most ``attended``
-    of its own pixels a side.
+    """An unconditional U-Net with cross-attention after every residual block at low resolutions.
 
     Args:
-        text: E, of the context.
-        attended: as said.
-        settings: :class:`~paperlib.nets.unet.UNet`'s.
+        text: features E of the context.
+        attended: largest resolution with cross-attention, in the network's own pixels per side.
+        settings: arguments of :class:`~paperlib.nets.unet.UNet`.
     """
 
     def __init__(self, *, text: int, attended: int, **settings):
@@ -77,28 +75,28 @@ class TextUNet(UNet):
 
 
 class TextToImage(nn.Module):
-    """A U-Net with its text encoder, as they are trained together: ``net(x, time, tokens)``."""
+    """A U-Net with its text encoder, for training both together: ``net(x, time, tokens)``."""
 
     def __init__(self, unet: TextUNet, text: TextEncoder):
         super().__init__()
         self.unet, self.text, self.shape = unet, text, unet.shape
 
     def forward(self, x: Tensor, time: Tensor, cond: Tensor) -> Tensor:
-        """x [B, C, size, size], time [B], cond: tokens [B, L]."""
+        """x [B, C, size, size], time [B], cond: tokens [B, L] -> [B, C, size, size]."""
         return self.unet(x, time, self.text(cond))
 
 
 class Prompted(nn.Module):
-    """A text-to-image network as one that knows K prompts by number: ``net(x, time, cond)`` with labels ``cond`` [B].
+    """A text-to-image network with K numbered prompts: ``net(x, time, cond)`` with labels ``cond`` [B].
 
-    A prompt is a class, so that every method of :mod:`paperlib.unlearning` takes it as it is: what is forgotten are the
-    labels of some prompts, what is put in their place is what the network says under others, and the empty prompt is
-    :attr:`null`, the label of no class. The text encoder is not part of it: its output is a table, computed once.
+    Each prompt is a class, so every method of :mod:`paperlib.unlearning` works without changes: the labels of some
+    prompts are forgotten, the network's predictions under others replace theirs, and the empty prompt is :attr:`null`,
+    the label of no class. The text encoder is not part of the network: its output is a table, computed once.
 
     Args:
-        net: ``net(x, time, context)``, context [B, L, E].
-        table: of the prompts and, last, of the empty one, [K + 1, L, E].
-        shape: of what it denoises, (C, H, W).
+        net: ``net(x, time, context)``, with context [B, L, E].
+        table: embeddings of the prompts and, last, of the empty one, [K + 1, L, E].
+        shape: shape of the images or latents, (C, H, W).
     """
 
     def __init__(self, net: nn.Module, table: Tensor, shape: tuple[int, int, int]):
@@ -119,7 +117,7 @@ class Prompted(nn.Module):
         return len(self.table) - 1
 
     def forward(self, x: Tensor, time: Tensor, cond: Tensor | None = None) -> Tensor:
-        """x [B, C, H, W], time [B], cond [B] labels; None is the empty prompt everywhere."""
+        """x [B, C, H, W], time [B], cond [B] labels or None, the empty prompt for all -> [B, C, H, W]."""
         if cond is None:
             cond = torch.full(time.shape, self.null, device=time.device)
         return self.net(x, time, self.table[cond])

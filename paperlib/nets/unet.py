@@ -1,9 +1,9 @@
-"""The U-Net: residual blocks on the way down and up again, with shortcuts across.
+"""The U-Net: residual blocks on a downward and an upward path, with skip connections between them.
 
-One network for every image experiment, laid out as in Ho et al. (2020, Appendix B), Nichol and Dhariwal (2021) or, with
-``layout="ddpm++"``, Song et al. (2021, Appendix H). The last layer of a block, the projection of an attention and the
-output start at zero in all. :mod:`paperlib.nets.presets` names the networks of the papers, and
-:mod:`paperlib.nets.published` fills them with weights that others have trained.
+One network for all image experiments, laid out as in Ho et al. (2020, Appendix B), Nichol and Dhariwal (2021) or, with
+``layout="ddpm++"``, Song et al. (2021, Appendix H). In every layout the last layer of a block, the projection of an
+attention and the output start at zero. :mod:`paperlib.nets.presets` has the networks of the papers, and
+:mod:`paperlib.nets.published` loads published weights into them.
 """
 
 import math
@@ -21,9 +21,9 @@ PADDINGS = ("even", "end")
 
 
 def time_features(time: Tensor, features: int, frequency: float) -> Tensor:
-    """sin and cos of time [B] at frequencies that fall geometrically from ``frequency`` to its 10,000th part.
+    """Return the sin and cos of time [B] at frequencies that fall geometrically from ``frequency`` to a 10,000th of it.
 
-    [B, features], sines first.
+    The result is [B, features], sines first.
     """
     decay = torch.linspace(0, -math.log(10_000), features // 2, dtype=time.dtype, device=time.device)
     phase = time[:, None] * (frequency * decay.exp())
@@ -31,9 +31,9 @@ def time_features(time: Tensor, features: int, frequency: float) -> Tensor:
 
 
 def drop_labels(labels: Tensor, null: int, probability: float, generator: torch.Generator) -> Tensor:
-    """Each label [B] replaced by ``null`` with the given probability, for classifier-free guidance.
+    """Replace each label [B] by ``null`` with the given probability, for classifier-free guidance.
 
-    A loss calls this, with its own generator, on the labels that it gives the network; the network drops none.
+    A loss calls this, with its own generator, on the labels that it passes to the network, which itself drops none.
     """
     dropped = torch.rand(labels.shape, generator=generator, device=generator.device) < probability
     return labels.masked_fill(dropped.to(labels.device), null)
@@ -44,7 +44,7 @@ def _mlp(channels: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """x [B, C, size, size], time [B], cond [B] or None -> [B, C, size, size].
+    """A U-Net: x [B, C, size, size], time [B], cond [B] or None -> [B, C, size, size].
 
     Args:
         size: height and width of the images; halved once for each multiplier but the first.
@@ -52,26 +52,26 @@ class UNet(nn.Module):
         channels: features at full resolution, a multiple of ``per_group``.
         multipliers: features at each resolution, in units of ``channels``.
         blocks: residual blocks at each resolution on the way down; on the way up there is one more.
-        attention: the resolutions whose pixels attend to each other; where there is any, the middle's do too.
-        heads: of every attention.
-        dropout: probability, inside every residual block; in training only, from torch's global generator.
-        classes: number of classes, 0 for none. ``cond`` holds labels 0 ... classes - 1, or :attr:`null`, the label of
-            no class; ``cond=None`` is null everywhere. An unconditional network refuses ``cond``.
+        attention: the resolutions whose pixels attend to each other; if there are any, the middle's do too.
+        heads: number of heads of every attention.
+        dropout: probability of dropout inside every residual block; in training only, from torch's global generator.
+        classes: number of classes, 0 for none. ``cond`` has labels 0 ... classes - 1, or :attr:`null`, the label of no
+            class; ``cond=None`` means null for all. An unconditional network does not accept ``cond``.
         layout: "ddpm": convolutions halve and double, attention follows every block. "ddpm++": residual blocks halve
-            and double, there is one attention at a resolution on the way up, and sums are divided by sqrt(2).
+            and double, there is one attention per resolution on the way up, and sums are divided by sqrt(2).
         scale_shift: the embedding of time and class scales and shifts instead of being added
             (:class:`~paperlib.nets.blocks.Residual`).
-        per_group: least features in a group of GroupNorm (:func:`~paperlib.nets.blocks.norm`).
-        frequency: the largest of the time's sines, in radians per unit of ``time``. DDPM's is 1, for its time 1000 t;
-            for log(sigma / alpha) / 4, whose whole range is about 3, take 16. Either way the network is smooth in
-            time, as the probability-flow ODE needs it.
-        clock: (a, b): the sines are of a time + b. DDPM's code counts its steps from 0, so that step k is told k - 1:
-            (1, -1); score_sde's runs to 999: (0.999, 0).
-        padding: of the convolutions that halve, "even" or "end" (:class:`~paperlib.nets.blocks.Down`).
-        patch: the network's pixels are squares of so many by so many of the image's, whose values are its channels, as
-            in a transformer of patches: a quarter of the work at 2. ``attention`` names resolutions of its own pixels.
+        per_group: smallest number of features in a group of GroupNorm (:func:`~paperlib.nets.blocks.norm`).
+        frequency: the largest frequency of the time's sines, in radians per unit of ``time``. DDPM's is 1, for its time
+            1000 t; for log(sigma / alpha) / 4, whose whole range is about 3, use 16. Either way the network is smooth
+            in time, as the probability-flow ODE requires.
+        clock: (a, b): the sines are of a time + b. DDPM's code counts steps from 0, so step k is passed as k - 1:
+            (1, -1); score_sde's time runs to 999: (0.999, 0).
+        padding: padding of the convolutions that halve, "even" or "end" (:class:`~paperlib.nets.blocks.Down`).
+        patch: side of the squares of image pixels that form one pixel of the network, with their values as channels, as
+            in a transformer of patches: a quarter of the work at 2. ``attention`` refers to the network's own pixels.
 
-    The weights are channels_last in memory, and activations follow: faster, the same numbers to rounding.
+    The weights are channels_last in memory, and so are the activations: faster, with the same results up to rounding.
     """
 
     def __init__(
@@ -157,8 +157,8 @@ class UNet(nn.Module):
         return self.known
 
     def unconditional(self) -> "UNet":
-        """Make this the network's unconditional face, in place: it is told no class any more, and refuses ``cond``. The
-        weights stay what and where they are; trained with label dropout, they are a model of all classes together."""
+        """Make this network unconditional, in place: it no longer accepts ``cond``. The weights are unchanged; trained
+        with label dropout, they are a model of all classes together."""
         self.classes = 0
         return self
 
@@ -169,7 +169,8 @@ class UNet(nn.Module):
         return self.denoise(x, F.silu(self.embed(time, cond)))
 
     def denoise(self, x: Tensor, embedding: Tensor, context: Tensor | None = None) -> Tensor:
-        """x [B, C, size, size] down and up again, told ``embedding`` [B, E], and by cross-attention ``context``."""
+        """Pass x [B, C, size, size] down and up the network, with ``embedding`` [B, E] and, for cross-attention,
+        ``context``."""
         if self.patch > 1:
             x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
         h = self.first(x)
@@ -183,7 +184,7 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.last(F.silu(self.last_norm(h))), self.patch)
 
     def embed(self, time: Tensor, cond: Tensor | None) -> Tensor:
-        """time [B], and labels [B] beside it where there are classes -> [B, E]."""
+        """Embed time [B] and, if there are classes, labels [B] -> [B, E]."""
         a, b = self.clock
         features = time_features(a * time + b, self.channels, self.frequency).to(self.first.weight.dtype)
         if not self.classes and cond is not None:
