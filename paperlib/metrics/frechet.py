@@ -162,7 +162,7 @@ class Frechet:
 
     @property
     def name(self) -> str:
-        """The name of the measure: FID or u-FID with pytorch-fid's network, and only then."""
+        """The name of the measure, FID or u-FID only with pytorch-fid's network."""
         prefix = "u-" if self.unlearned else ""
         return f"{prefix}FID" if self.network == INCEPTION else f"{prefix}Frechet distance in {self.network}'s features"
 
