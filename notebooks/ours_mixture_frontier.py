@@ -47,7 +47,7 @@ got = {
 room = largest(got["redirect"][0]) - got["redirect"][1]
 page.verdict(
     claim="Ours: on the mixture no density forgets more than a frontier allows, and a model can forget more than retraining does. SGU prints (10.64, 39.01).",
-    found=f"At $D_g = 10.64$ the largest $D_f$ of any density is {largest(10.64):.2f}. Of five losses, *redirect* comes furthest: $D_f$ {got['redirect'][1]:.2f} at $D_g$ {got['redirect'][0]:.2f}, where the frontier has {largest(got['redirect'][0]):.2f}. Obtuse, signed and exact negation reach {got['sgu_obtuse'][1]:.2f}, {got['signed'][1]:.2f} and {got['negate'][1]:.2f}, retraining {got['unseen'][1]:.2f}.",
+    found=f"At $D_g = 10.64$ the largest $D_f$ of any density is {largest(10.64):.2f}. Of five losses, *redirect* gets furthest: $D_f$ {got['redirect'][1]:.2f} at $D_g$ {got['redirect'][0]:.2f}, where the frontier has {largest(got['redirect'][0]):.2f}. Obtuse, signed and exact negation reach {got['sgu_obtuse'][1]:.2f}, {got['signed'][1]:.2f} and {got['negate'][1]:.2f}, retraining {got['unseen'][1]:.2f}.",
     verdict=f"The printed pair is *impossible*. Forgetting more than retraining is possible, at a price on the retained data; but past the end of the curve even redirect stays {room:.1f} below what a density could reach.",
     rests="A proof and quadrature; for each loss the best of three settings on a validation seed.",
     holds=[
@@ -115,7 +115,7 @@ for kept in (10.60, printed[0], price, 10.70):
 #
 # All five are fine-tuned from the same *Standard* model for the same number of updates, a quarter of those that trained it.
 #
-# - **orthogonal** and **obtuse**, SGU's losses, each along $\alpha$.
+# - **orthogonal** and **obtuse**, SGU's losses, with parameter $\alpha$.
 # - **signed** ({py:mod}`paperlib.unlearning.signed`): $(\lambda L_g - L_f)/(\lambda - 1)$, one score-matching loss with two signs. For $\lambda \ge e^4$ its minimiser is the exact score of $w_\lambda$, the density that touches
 #   the frontier; for a smaller $\lambda$ it has none, and a run is only *early-stopped*.
 # - **redirect** ({py:mod}`paperlib.unlearning.redirect`): at noisy forgotten points, regress to the posterior mean over retained data, with retained points weighted by $w = \max(1 - r/\lambda, \text{floor})$, where a classifier estimates $r = p_f/p_g$.

@@ -52,7 +52,7 @@ if page.recorded:
     errors = [run["looks"][-1]["L_f"] for run in small]
     worst = {row[0]: row[3] for row in page.recorded.series["needed"]}
 page.verdict(
-    claim="Ours: with a small minus sign a model forgets quickly and keeps the rest; and where a loss has a minimum (*redirect*), nobody has to stop it in time.",
+    claim="Ours: with a small minus sign a model forgets quickly and keeps the rest; and if a loss has a minimum (*redirect*), there is no need to stop in time.",
     found=f"A minimum would need $\\lambda \\ge 10^{{{worst[0.5]:.0f}}}$ already at $\\sigma_t = \\alpha_t / 2$. With $\\lambda$ = 3 and 10 no measurement finds the class forgotten and the rest kept; after 1,000 updates the error on forgotten images is {min(errors):.0f} to {max(errors):,.0f} times that of a model that predicts 0. At that point $\\lambda = 100$ still passes on VE and VP, redirect only on VP, plain fine-tuning on all three processes.",
     verdict="The minus sign breaks, as the condition predicts. The claim that a minimum makes stopping in time unnecessary is *not* confirmed.",
     rests="Small unconditional models of one digit set, one learning rate.",

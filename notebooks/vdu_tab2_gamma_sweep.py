@@ -47,7 +47,7 @@ page.verdict(
     claim="Table 2, digit 1: PUL 75.06, 72.15, 55.21, 71.67 % at $\\gamma$ = 0.1, 0.3, 0.6, 0.8. The more weight on stability, the less is forgotten, until PUL recovers at 0.8; the paper does not say why.",
     found=f"Here it never recovers: from $\\gamma$ = 0 to 0.99 PUL falls from {slow[0]:.0f} to {slow[-1]:.0f} % at the paper's rate, and from {fast[0]:.0f} to {fast[-1]:.0f} % at three times that rate. No $\\gamma$ at either rate forgets the digit and keeps the others.",
     verdict="*Another protocol*, so no printed number is judged. $\\gamma$ works in one direction; the printed recovery may be the noise of single runs, which nobody measured, and the outlier seems to be 0.6, not 0.8.",
-    rests=f"{run.n:,} samples, our own small network, and a posterior of {run.protocol['posterior']} of one training.",
+    rests=f"{run.n:,} samples, our own small network, and a posterior of {run.protocol['posterior']} of one training run.",
     holds=[
         all(b <= a for column in (slow, fast) for a, b in zip(column, column[1:])),
         all(one.rule != "forgotten and kept" for one in cells),
