@@ -26,7 +26,7 @@ from paperlib.sampling.walk import State, Walk
 
 __all__ = ["dng"]
 
-LARGEST = 0.99  # pi_f, as it enters 1 / (1 - pi_f): the tracked one may stray beyond 1
+LARGEST = 0.99  # largest pi_f in 1 / (1 - pi_f): the tracked value may exceed 1
 
 
 @torch.no_grad()

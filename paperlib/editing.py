@@ -164,7 +164,7 @@ def encode(
     """
     need_batch(x=x)
     walk = Walk(model, x, steps, spacing=spacing, denoise=False, generator=None, cond=cond, clip=None)
-    for s, t in reversed(walk.pairs):  # from s, with more noise, seen from t: here the way is from t up to s
+    for s, t in reversed(walk.pairs):  # s has more noise than t; here we go from t up to s
         y, dr = x / t.alpha, s.sigma / s.alpha - t.sigma / t.alpha
         slope = walk(x, t).eps
         ahead = walk(s.alpha * (y + dr * slope), s).eps

@@ -34,7 +34,7 @@ __all__ = [
     "weight",
 ]
 
-LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also SA's, SalUn's and EraseDiff's
+LABEL_DROPOUT = 0.1  # Ho and Salimans, 2022; also in SA, SalUn and EraseDiff
 
 
 WEIGHTINGS = ("simple", "bound", "unit")

@@ -92,7 +92,7 @@ class Without(nn.Module):
     def pull(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return w sigma_t grad log(1 - pi_f(x_t)), [B, ...], with a norm of at most ``reach`` sqrt(D); differentiable
         if x_t requires a gradient."""
-        follow = torch.is_grad_enabled() and x_t.requires_grad  # a likelihood asks for the divergence
+        follow = torch.is_grad_enabled() and x_t.requires_grad  # a likelihood needs the divergence
         log_s = self.process.log_ratio(t).to(x_t.dtype)
         with torch.enable_grad():
             y = x_t / expand(self.process.alpha(t), x_t)

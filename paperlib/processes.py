@@ -175,7 +175,7 @@ class DDPM(Process):
         cubic = (log_abar[:-1], slope[:-1], 3 * step - 2 * slope[:-1] - slope[1:], slope[:-1] + slope[1:] - 2 * step)
         object.__setattr__(self, "_log_abar", log_abar)
         object.__setattr__(self, "_cubic", torch.stack(cubic))  # of 1, u, u^2, u^3 with u = t T - k, [4, T]
-        object.__setattr__(self, "t_min", 1 / self.T)  # below the first grid point the network was never asked
+        object.__setattr__(self, "t_min", 1 / self.T)  # the network was never trained below the first grid point
 
     @classmethod
     def linear(cls, T: int = 1000, beta_1: float = 1e-4, beta_T: float = 0.02) -> "DDPM":
@@ -218,5 +218,5 @@ class DDPM(Process):
         return -torch.expm1(2 * self.log_alpha(t))
 
     def log_ratio(self, t):
-        log_alpha = self.log_alpha(t)  # read from the grid once
+        log_alpha = self.log_alpha(t)  # computed once
         return 0.5 * (-torch.expm1(2 * log_alpha)).log() - log_alpha

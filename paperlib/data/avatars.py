@@ -17,7 +17,7 @@ from paperlib.data.images import Images
 
 __all__ = ["ATTRIBUTES", "draw", "draw_attributes", "sample"]
 
-#: In the order of the columns.
+#: The attributes, in the order of the columns.
 ATTRIBUTES = ("bangs", "glasses", "hat", "beard", "smile")
 
 

@@ -104,7 +104,7 @@ def write(folder: Path, part: str, arrays: Arrays) -> str:
 def record(part: str, command: str) -> str:
     """Check a part that was prepared elsewhere, and record its hash if none is known yet; return the hash."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no hash yet is why this is called
+        warnings.simplefilter("ignore")  # a missing hash is the reason for this call
         got = content_sha256(read(part, command))
     path = find(part)
     if _expected_sha256(path) is None:
@@ -128,11 +128,11 @@ def _arrays(path: Path, command: str) -> Arrays:
         with file:  # every member's checksum is verified while it is read
             arrays = {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an offset that is none
-            raise  # a permission or a disk: the file may be whole, and nobody is told to remove it
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an invalid offset
+            raise  # permissions or the disk: the file may be intact, so do not ask to remove it
         raise DamagedData(f"{path} cannot be read ({error}): remove it, then run: {command}") from error
     if "ids" in arrays and arrays["ids"].dtype.kind == "U" and np.char.isdecimal(arrays["ids"]).all():
-        arrays["ids"] = arrays["ids"].astype(np.int64)  # as they stand in the names of CelebA's files
+        arrays["ids"] = arrays["ids"].astype(np.int64)  # as in the names of CelebA's files
     try:
         _check_layout(path.stem, arrays)
     except DamagedData as error:

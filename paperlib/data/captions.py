@@ -46,9 +46,9 @@ WORDS = {
     "french": ("disque", "carré", "triangle", "étoile", "croix", "anneau", "cœur", "lune", "flèche", "feuille"),
 }
 KINDS = tuple(WORDS)
-SHARES = (0.4, 0.15, 0.15, 0.15, 0.15)  # of the kinds among training captions
-WITH_COLOUR = 0.8  # the share of captions that say the colour
-LENGTH = 10  # tokens of a caption at most
+SHARES = (0.4, 0.15, 0.15, 0.15, 0.15)  # shares of the kinds among training captions
+WITH_COLOUR = 0.8  # share of captions that name the colour
+LENGTH = 10  # largest number of tokens in a caption
 
 
 def caption(label: int, colour: str | None = None, kind: str = "name") -> str:

@@ -13,7 +13,7 @@ from paperlib.data.images import Images
 
 __all__ = ["CLASSES", "load"]
 
-#: In the order of the labels.
+#: The classes, in the order of the labels.
 CLASSES = tuple("0123456789")
 
 
@@ -29,7 +29,7 @@ def load(part: str = "train") -> Images:
     return Images(f"digits-{part}", images[chosen], classes=CLASSES, labels=labels[chosen])
 
 
-@cache  # scikit-learn reads its text file anew each time; what is chosen above is a copy
+@cache  # scikit-learn reads its text file each time; the selection above is a copy
 def _all() -> tuple[Tensor, Tensor, Tensor]:
     """Return all images, their labels, and which of them belong to the test part."""
     from sklearn.datasets import load_digits
@@ -37,7 +37,7 @@ def _all() -> tuple[Tensor, Tensor, Tensor]:
     bunch = load_digits()
     images = (torch.from_numpy(bunch.images) * (255 / 16)).round().to(torch.uint8)[:, None]
     labels = torch.from_numpy(bunch.target).long()
-    place = torch.zeros_like(labels)  # of an image among those of its class
+    place = torch.zeros_like(labels)  # index of an image within its class
     for label in labels.unique():
         place[labels == label] = torch.arange(int((labels == label).sum()))
     return images, labels, place % 4 == 3

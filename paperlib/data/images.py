@@ -152,7 +152,7 @@ def model_input(
     x = images.float()
     if dequantise:
         u = torch.rand(x.shape, generator=generator, device=generator.device).to(x.device)
-        # float32 rounds 255 + u up to 256 for u next to 1: stay below 1 after scaling
+        # float32 rounds 255 + u up to 256 for u close to 1: stay below 1 after scaling
         return ((x + u).clamp_(max=255.99998) / 128).sub_(1)
     return x.div_(127.5).sub_(1)
 

@@ -11,7 +11,7 @@ __all__ = ["EMBEDDED", "NAMES", "load", "parts"]
 
 #: Sets that come with the package.
 EMBEDDED = ("digits", "shapes", "avatars")
-#: Every set.
+#: All sets.
 NAMES = (*EMBEDDED, *sources.SOURCES)
 
 DRAWN = {"shapes": shapes.sample, "avatars": avatars.sample}
@@ -43,7 +43,7 @@ def load(name: str, part: str = "train", *, size: int | None = None, n: int | No
             raise ValueError(f"{word}={value} is not at least 1")
     if name in DRAWN:
         images = _drawn(name, part, n or COUNT[part], size or 32)
-        return images.only(torch.arange(len(images)))  # a copy: the kept ones stay as they are
+        return images.only(torch.arange(len(images)))  # a copy: the cached images stay unchanged
     images = digits.load(part) if name == "digits" else _cached(name, part)
     if n is not None:
         if n > len(images):
@@ -52,7 +52,7 @@ def load(name: str, part: str = "train", *, size: int | None = None, n: int | No
     return images.resized(size) if size else images
 
 
-@lru_cache(maxsize=4)  # drawing takes seconds, and a page asks often
+@lru_cache(maxsize=4)  # drawing takes seconds, and pages load often
 def _drawn(name: str, part: str, n: int, size: int) -> Images:
     return DRAWN[name](n, torch.Generator().manual_seed(SEED[part]), size, name=f"{name}-{part}")
 
@@ -60,7 +60,7 @@ def _drawn(name: str, part: str, n: int, size: int) -> Images:
 def _cached(name: str, part: str) -> Images:
     stem = sources.file_stem(name, part)
     arrays = cache.read(stem, sources.command(name))
-    # A view: the file's order of bytes is what torch calls channels_last.
+    # A view: the file's memory layout is torch's channels_last.
     images = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2)
     if "attributes" in arrays:
         values = torch.from_numpy(arrays["attributes"] > 0)

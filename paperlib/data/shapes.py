@@ -14,7 +14,7 @@ from paperlib.data.images import Images
 
 __all__ = ["CLASSES", "draw", "outline", "sample"]
 
-#: In the order of the labels.
+#: The classes, in the order of the labels.
 CLASSES = ("disc", "square", "triangle", "star", "plus", "ring", "heart", "moon", "arrow", "leaf")
 
 

@@ -39,7 +39,7 @@ class Source:
     resize: int = 0
 
 
-#: Every real set, under the name that commands and pages use.
+#: All real sets, by the names that commands and pages use.
 SOURCES = {
     "mnist": Source("MNIST", "MNIST/raw", {"train": {"train": True}, "test": {"train": False}}, tuple("0123456789")),
     "cifar10": Source(
@@ -93,9 +93,9 @@ def prepare(name: str, part: str, folder: Path) -> str:
     try:
         with _patience(SECONDS):
             loaded = getattr(torchvision.datasets, source.loader)(folder, download=True, **source.parts[part])
-    except Exception as error:  # whatever the network, gdown, or a damaged file leads to
+    except Exception as error:  # whatever the network, gdown, or a damaged file raises
         what = f"{name}: neither found in {folder} nor downloaded ({type(error).__name__}: {error}). "
-        if (place := folder / source.place).exists():  # torchvision takes what it finds there, cut or whole
+        if (place := folder / source.place).exists():  # torchvision uses what it finds there, complete or not
             what += f"If a file in {place} was cut short, remove that folder. "
         raise DownloadFailed(f"{what}With a network, run again: {command(name)}") from error
     stem = file_stem(name, part)
@@ -170,4 +170,4 @@ def _squares(stem: str, loaded: Sequence[tuple[Any, Any]], size: int) -> tuple[n
 def _progress(items: Iterable[int], label: str) -> Iterable[int]:
     from tqdm import tqdm
 
-    return tqdm(items, desc=label, unit="image", disable=None)  # silent where no one watches
+    return tqdm(items, desc=label, unit="image", disable=None)  # silent without a terminal

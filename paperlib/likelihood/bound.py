@@ -67,7 +67,7 @@ class Bound:
 def chain(process: Process, steps: int = 1000) -> Tensor:
     """Return the times t_0 ... t_T, float64: a DDPM's own grid up to ``t_max``; for other processes ``steps`` + 1 times
     uniform in log(sigma / alpha)."""
-    if isinstance(process, DDPM):  # its steps are what they are
+    if isinstance(process, DDPM):  # its steps are fixed
         return torch.arange(1, round(process.t_max * process.T) + 1, dtype=torch.float64) / process.T
     if steps < 1:
         raise ValueError(f"steps={steps} is not at least 1")
@@ -134,8 +134,8 @@ def variational_bound(
     index, weight = _steps_of(lam, len(x0), strata, generator)
     g = -torch.expm1(2 * (lam[:-1] - lam[1:]))
     v = torch.ones_like(g) if variance == "small" else process.variance(grid[1:]) / process.variance(grid[:-1])
-    spread = 0.5 * dims * (v.log() - 1 + 1 / v)  #            what two Gaussians of one mean are apart
-    per_error = 0.5 * g * torch.exp(-2 * lam[:-1]) / v  #     of |x_0 - x0|^2
+    spread = 0.5 * dims * (v.log() - 1 + 1 / v)  #            the KL of two Gaussians with one mean
+    per_error = 0.5 * g * torch.exp(-2 * lam[:-1]) / v  #     factor of |x_0 - x0|^2
     terms = []
     for i in index.T:
         squared = (x0 - error(grid[i + 1])).flatten(1).double().square().sum(1).cpu()
@@ -181,7 +181,7 @@ def level_log_probability(x: Tensor, mean: Tensor, std: float, levels: int = 256
     half = 1 / (levels - 1)
     low = torch.where(x < -1 + half, -torch.inf, (x - half - mean) / std)
     high = torch.where(x > 1 - half, torch.inf, (x + half - mean) / std)
-    upper = low + high > 0  # there use 1 - Phi(a) = Phi(-a)
+    upper = low + high > 0  # use 1 - Phi(a) = Phi(-a) there
     low, high = torch.where(upper, -high, low), torch.where(upper, -low, high)
     a, b = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
     return b + torch.log(-torch.expm1(a - b))

@@ -25,7 +25,7 @@ from paperlib.likelihood.divergence import draw_probes, exact_divergence, hutchi
 
 __all__ = ["LogLikelihood", "log_likelihood", "velocity"]
 
-ADAPTIVE = {"dopri5": 6, "bosh3": 3, "dopri8": 13, "adaptive_heun": 2}  # and the evaluations of a step
+ADAPTIVE = {"dopri5": 6, "bosh3": 3, "dopri8": 13, "adaptive_heun": 2}  # with the evaluations per step
 FIXED = ("rk4", "midpoint", "euler")
 
 
@@ -97,7 +97,7 @@ def log_likelihood(
             at = state[0].detach().requires_grad_()
             dx = velocity(model, at, t, cond)
             trace = exact_divergence(dx, at) if noise is None else hutchinson(dx, at, noise)
-        if not (dx.isfinite().all() and trace.isfinite().all()):  # its steps would shrink for ever
+        if not (dx.isfinite().all() and trace.isfinite().all()):  # else its steps would shrink forever
             raise FloatingPointError(f"{solver} cannot follow this model's field: not finite at t = {t.item():.4g}")
         return dx.detach(), trace
 
@@ -107,13 +107,13 @@ def log_likelihood(
         solved = odeint(derivative, (x, x.new_zeros(len(x))), grid.to(x), method=solver)
     else:
         ends = torch.tensor([process.t_min, process.t_max], dtype=x.dtype, device=x.device)
-        # Left alone, torchdiffeq looks ahead to choose a first step, and steps over the end to interpolate back: both
-        # ask the network about times beyond t_max.
+        # By default torchdiffeq looks ahead to choose a first step, and steps beyond the end to interpolate back: both
+        # evaluate the network at times beyond t_max.
         options = {"step_t": ends[1:], "first_step": (ends[1] - ends[0]) / 100, "max_num_steps": most_steps}
         start = (x, x.new_zeros(len(x)))
         try:
             solved = odeint(derivative, start, ends, method=solver, rtol=rtol, atol=atol, options=options)
-        except AssertionError as error:  # torchdiffeq asserts that its step stays above zero, and their number
+        except AssertionError as error:  # torchdiffeq asserts a positive step size and the number of steps
             raise FloatingPointError(f"{solver} cannot follow this model's field: {error}") from error
     x_T, change = (part[-1] for part in solved)
     return LogLikelihood(process.prior_log_density(x_T) + change, x_T, evaluations)

@@ -33,7 +33,7 @@ from paperlib.processes import Process, expand, normal
 
 __all__ = ["RECIPES", "floor", "needs_recipe", "noised", "posterior_trace"]
 
-#: What each is a likelihood of.
+#: The recipes, each with what it is a likelihood of.
 RECIPES = {
     "flow": "the flow, at the image itself",
     "noised flow": "the diffusion at t_min, at noised images",

@@ -103,7 +103,7 @@ def dormand_prince(flow, z: Tensor, first: Tensor, last: Tensor, tolerance: floa
         derivatives[rows] += 5
         error_z = (step * weighted(ERROR, k)).flatten(1).square().mean(1).sqrt().cpu().double()
         error = torch.maximum(error_z, (h * weighted(ERROR, d)).abs().amax(0)) / (tolerance / 4)
-        taken = error <= 1  # not where it is not a number
+        taken = error <= 1  # False where it is nan
         integral = integral + torch.where(taken, h * weighted(WEIGHTS, d), 0.0)
         lam = torch.where(taken, lam + h, lam)
         arrived = taken & (h >= left)

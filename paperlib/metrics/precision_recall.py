@@ -76,7 +76,7 @@ def radii(x: Tensor, k: int, chunk: int = 1024) -> Tensor:
     found = []
     for rows in torch.arange(len(x), device=x.device).split(chunk):
         squared = squared_distances(x[rows], x)
-        squared[torch.arange(len(rows), device=x.device), rows] = torch.inf  # not itself; its duplicates do count
+        squared[torch.arange(len(rows), device=x.device), rows] = torch.inf  # not itself; duplicates do count
         found.append(squared.kthvalue(k, dim=1).values)
     return torch.cat(found)
 

@@ -46,7 +46,7 @@ class NoisyClassifier(nn.Module):
         levels: tuple[float, float] = (0.005, 200.0),
     ):
         super().__init__()
-        self.image_channels, self.least = image_channels, 2 ** len(multipliers)  # pixels: halved so many times
+        self.image_channels, self.least = image_channels, 2 ** len(multipliers)  # pixels per side, one halving each
         self.channels, self.data_std = channels, data_std
         self.low, self.high = (math.log(level) for level in levels)
         self.embed = nn.Sequential(nn.Linear(channels, 4 * channels), nn.SiLU(), nn.Linear(4 * channels, 4 * channels))

@@ -16,7 +16,7 @@ __all__ = ["CHOICES", "train_only"]
 #: A function of a parameter's name and of whether it belongs to a cross-attention layer.
 Chosen = Callable[[str, bool], bool]
 
-OUTSIDE = ("embed_time", "time_embedding", "last", "conv_out", "conv_norm_out")  # the time's and the output's layers
+OUTSIDE = ("embed_time", "time_embedding", "last", "conv_out", "conv_norm_out")  # layers of the time and the output
 
 
 def _outside(name: str) -> bool:

@@ -73,7 +73,7 @@ PRESETS = {
     "small-16": Preset("ours", 1_046_883, dict(size=16, channels=32, multipliers=(1, 2, 2), **_CPU)),
     "small-28": Preset("ours", 1_045_729, dict(size=28, image_channels=1, channels=32, multipliers=(1, 2, 2), **_CPU)),
     "small-32": Preset("ours", 1_458_339, dict(size=32, channels=32, multipliers=(1, 2, 2, 2), **_CPU)),
-    # On patches of 2 x 2 pixels, with more features where pixels are few: more than twice as many images a second as
+    # On patches of 2 x 2 pixels, with more features where pixels are few: more than twice as many images per second as
     # small-32, and at equal processor time the lowest error on held-out images (results/search/cifar10-recipes.json).
     "patched-32": Preset("ours", 2_476_076, dict(size=32, channels=32, multipliers=(1, 2, 4), patch=2, **_CPU)),
     # Conditioned on words by cross-attention at 6 x 6; ``text`` is the number of features of a word.
@@ -90,5 +90,5 @@ def unet(name: str, *, predicts: str, **changes: Any) -> UNet:
         raise ValueError(f"{name!r} is not one of {', '.join(PRESETS)}")
     if predicts not in FREQUENCIES:
         raise ValueError(f"predicts={predicts!r} is not one of {', '.join(FREQUENCIES)}")
-    own = {"clock": (1.0, 0.0)} if predicts == "preconditioned" else {}  # its time is no number of a step
+    own = {"clock": (1.0, 0.0)} if predicts == "preconditioned" else {}  # its time is not a step number
     return PRESETS[name].network(**{**PRESETS[name].settings, "frequency": FREQUENCIES[predicts], **own, **changes})

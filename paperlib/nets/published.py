@@ -60,7 +60,7 @@ ENDS = {  # ours -> theirs, for the layers that every network has once
 }
 # Names from older versions of a library.
 OLDER = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
-OLDER |= {".temb_cemb_proj.": ".temb_proj."}  # with labels, SA's name of the same layer
+OLDER |= {".temb_cemb_proj.": ".temb_proj."}  # with labels, SA's name for the same layer
 
 
 def read(source: str | Path) -> dict[str, Tensor]:
@@ -114,7 +114,7 @@ def _averaged(saved: Any) -> dict[str, Tensor]:
         return (
             weights | _plain(last) if isinstance(last, Mapping) and weights.keys() >= _plain(last).keys() else weights
         )
-    if "model" in saved and "ema" in saved:  # score_sde: the averages have no names, but the weights' order
+    if "model" in saved and "ema" in saved:  # score_sde: the averages have no names, but are in the weights' order
         weights = {name: value for name, value in _plain(saved["model"]).items() if name != "sigmas"}
         averages = saved["ema"]["shadow_params"]
         if len(averages) != len(weights):

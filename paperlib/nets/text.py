@@ -59,7 +59,7 @@ class TextUNet(UNet):
     def __init__(self, *, text: int, attended: int, **settings):
         super().__init__(**settings, classes=0)
         size, per_group = self.shape[1] // self.patch, settings.get("per_group", 4)
-        for layers in [*self.down, self.middle, *self.up]:  # in the order of the way, so that the size is known
+        for layers in [*self.down, self.middle, *self.up]:  # in the order of the forward pass, to know the size
             if isinstance(layers[0], Residual):
                 if size <= attended:
                     width = layers[0].conv2.out_channels

@@ -115,7 +115,7 @@ class UNet(nn.Module):
         self.clock = clock
         plus = layout == "ddpm++"
         widths = [channels * multiplier for multiplier in multipliers]
-        embedding = 8 * channels if classes else 4 * channels  # of the time, and of the class beside it
+        embedding = 8 * channels if classes else 4 * channels  # of the time, and of the class if there is one
 
         def residual(a: int, b: int, resample: str | None = None) -> Residual:
             settings = {"dropout": dropout, "scale_shift": scale_shift, "per_group": per_group, "rescale": plus}
@@ -129,7 +129,7 @@ class UNet(nn.Module):
             self.labels, self.embed_class = nn.Embedding(classes + 1, channels), _mlp(channels)
         self.first = nn.Conv2d(image_channels * patch**2, channels, 3, padding=1)
         c, kept = channels, [channels]
-        self.down = nn.ModuleList()  # what each of these gives is kept for the way up
+        self.down = nn.ModuleList()  # the output of each is kept for the way up
         for level, width in enumerate(widths):
             if level:
                 halve = residual(c, c, "down") if plus else Down(c, padding)
@@ -140,7 +140,7 @@ class UNet(nn.Module):
                 c = width
                 kept.append(c)
         self.middle = Layers([residual(c, c), *attend(c, bool(attention)), residual(c, c)])
-        self.up = nn.ModuleList()  # each of these takes one of the kept, the last first, beside what went before
+        self.up = nn.ModuleList()  # each also takes one of the kept outputs, the last first
         for level, width in reversed(list(enumerate(widths))):
             for block in range(blocks + 1):
                 last = block == blocks

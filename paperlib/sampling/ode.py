@@ -25,7 +25,7 @@ __all__ = ["ADAMS_BASHFORTH", "VARIABLES", "dpmpp_2m", "heun", "ipndm"]
 
 VARIABLES = ("time", "noise")
 
-#: Weights of the newest and the older slopes that integrate a polynomial exactly over one step, by their number.
+#: Weights of the slopes, newest first, that integrate a polynomial exactly over one step, by the number of slopes.
 ADAMS_BASHFORTH = {
     1: (1.0,),
     2: (3 / 2, -1 / 2),

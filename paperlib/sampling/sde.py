@@ -86,7 +86,7 @@ def langevin(walk: Walk, x: Tensor, t: Level, s: Level, snr: float) -> Tensor:
     """Take one corrector step at t, before the step to s."""
     score, z, a = walk(x, t).score, walk.noise(x), (t.alpha / s.alpha) ** 2
     length = _norm(score)
-    d = torch.where(length > 0, 2 * a * (snr * _norm(z) / length) ** 2, 0)  # a field of 0 says nothing of a step's size
+    d = torch.where(length > 0, 2 * a * (snr * _norm(z) / length) ** 2, 0)  # a zero field gives no step size
     return x + d * score + (2 * d).sqrt() * z
 
 

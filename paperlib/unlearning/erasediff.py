@@ -67,7 +67,7 @@ class Erasing:
     eps_f: Tensor
 
     def loss(self, model: Denoiser) -> Tensor:
-        """L_f (Eq. 2), a scalar."""
+        """Return L_f (Eq. 2), a scalar."""
         return (self.eps_f - model(self.x_t, self.t, self.cond).eps).square().flatten(1).sum(1).mean()
 
 
@@ -194,7 +194,7 @@ def erasediff(
             drawn = draw(forget, batch_size, generator)
             return erasing(model, *drawn, generator, target=target, variant=variant, others=labels_r, instead=instead)
 
-        outer, inner = batch(generator), _apart(generator)  # K leaves the run's own random numbers alone
+        outer, inner = batch(generator), _apart(generator)  # so that K does not affect the run's other random numbers
         reached = _inner_loop(run, outer, [batch(inner) for _ in range(K)], None if variant == "code" else xi)
         L_r, L_f = score_matching(model, x_r, generator, cond=cond_r).mean(), outer.loss(model)
         return {"L_r": L_r, "L_f": L_f, "g": L_f.detach() - reached}

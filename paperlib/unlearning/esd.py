@@ -1,5 +1,4 @@
-"""ESD, erasing by negative guidance: the conditional prediction is trained towards the opposite of what sets its class
-apart.
+"""ESD, erasing by negative guidance: train the conditional prediction away from what sets its class apart.
 
 One network makes both the conditional and the unconditional prediction (Gandikota, Materzynska, Fiotto-Kaufman, Bau,
 Erasing Concepts from Diffusion Models, ICCV 2023, Eq. 7)::

@@ -18,7 +18,7 @@ from paperlib.sampling.walk import evaluating
 
 __all__ = ["T", "fisher_diagonal"]
 
-T = 1000  # DDPM's steps, and the unit of the sum for every process
+T = 1000  # DDPM's number of steps, to which the sum is scaled for every process
 
 
 def fisher_diagonal(

@@ -119,7 +119,7 @@ METHODS: dict[str, Method] = {
         "EraseDiff",
         "EraseDiff, Eq. 6 and Theorem 3.1",
         "delta = grad L_r + lambda_t grad L_f",
-        passes=4,  # one a side, and K = 2 inner steps
+        passes=4,  # one per side, and K = 2 inner steps
         unconditional={"target": "noise"},
         extra="every update: one pass without gradient for each batch of D_f, and one for g",
         memory=3,  # both gradients, and theta during the inner loop
@@ -150,7 +150,7 @@ METHODS: dict[str, Method] = {
         "SISS",
         "Alberti et al., 2025",
         "E w_x|eps - z_x|^2 - c E w_a|eps - z_a|^2",
-        passes=1,  # forward; both gradients are taken of it
+        passes=1,  # forward; both gradients are computed from it
         memory=2,
     ),
     "retrack": Method(

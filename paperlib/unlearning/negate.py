@@ -87,7 +87,7 @@ def negate(
     not_negative(w=w, mu=mu)
     not_below(1, own=own, evaluations=evaluations, classifier_steps=classifier_steps)
     if classifier is None:
-        require_retained(retain, "negate")  # a classifier of two sides needs both
+        require_retained(retain, "negate")  # a classifier of the two sides needs both
     elif classes is None and getattr(forget, "labels", None) is None:
         raise ValueError("classes=None: the forgotten data have no labels; say which of the classifier's they are")
     fresh = _fresh(model, forget, generator) if classifier is None else None

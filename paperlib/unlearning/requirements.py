@@ -42,7 +42,7 @@ def checked(
             if rows is not None and not len(rows):
                 raise ValueError(f"{name} is empty: {method.__name__} has nothing to draw from")
         not_below(1, batch_size=given.arguments["batch_size"])
-        for name, value in given.arguments.items():  # what is undefined fails each method's own comparison
+        for name, value in given.arguments.items():  # nan fails each method's own comparison
             if name not in ("forget", "retain") and isinstance(value, float) and math.isinf(value):
                 raise ValueError(f"{name}={value} is not finite")
         return method(*arguments, **settings)

@@ -166,5 +166,5 @@ def salun(
                 p.grad.mul_(mask.view(p.shape))
 
     run = Prepared(model, objective, prepare, steps=steps, lr=lr, generator=generator, **training)
-    run.optimizer.register_step_pre_hook(hold)  # after clipping, as in the code; Adam leaves a zero gradient's weight
+    run.optimizer.register_step_pre_hook(hold)  # after clipping, as in the code; Adam keeps weights of zero gradient
     return run

@@ -157,7 +157,7 @@ def sgu(
     for name, value, least in (("every", every, 1), ("forget_batch", forget_batch, 0)):
         if value < least:
             raise ValueError(f"{name}={value} is below {least}")
-    weight(model.process, torch.ones(1), weighting)  # refuses a wrong one before any work
+    weight(model.process, torch.ones(1), weighting)  # rejects an unknown one before any work
     given = copy.deepcopy(model).eval() if (loss, variant) == ("orthogonal", "corrected") else None
     settings = {"weighting": weighting, "antithetic": antithetic}
     turned = settings | {"loss": loss, "variant": variant, "given": given, "shared_lambda": shared_lambda}
