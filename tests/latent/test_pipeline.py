@@ -117,6 +117,39 @@ def test_a_smaller_weight_moves_other_prompts_less(model):
     assert 0 < near < far / 2
 
 
+@pytest.mark.parametrize("method", ["erasediff, wc", "salun"])
+def test_checkpointing_computes_the_blocks_twice_and_makes_the_same_update(method, monkeypatch):
+    def updated(checkpointing):
+        model, calls = denoiser(tiny_pipeline(), PROMPTS, checkpointing=checkpointing), []
+        block = type(model.net.net.unet.mid_block.resnets[-1])
+        forward = block.forward
+
+        def noted(self, *given, **named):
+            calls.append(torch.is_grad_enabled())
+            return forward(self, *given, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(block, "forward", noted)
+            return METHODS[method](model).run().state_dict(), calls
+
+    (kept, calls), (again, more) = updated(False), updated(True)
+    assert (
+        sum(calls) > 0 and len(more) == len(calls) + sum(calls) * 7 // 8
+    )  # of 8 blocks diffusers keeps the middle's first
+    assert all(torch.allclose(value, kept[name], atol=1e-6) for name, value in again.items())
+
+
+def test_in_bf16_the_weights_stay_float32_and_the_update_is_near_float32_s(model):
+    given = model.state_dict()
+    moved = []
+    for precision in ("float32", "bf16"):
+        run = erasediff(model, FORGET, RETAIN, generator=seeded(), variant="corrected", precision=precision, **AT)
+        changed = run.run().state_dict()
+        assert all(value.dtype == given[name].dtype and value.isfinite().all() for name, value in changed.items())
+        moved.append(torch.cat([(value - given[name]).flatten() for name, value in changed.items()]))
+    assert torch.cosine_similarity(*moved, dim=0) > 0.9
+
+
 @pytest.mark.parametrize("adapters", [False, True])
 def test_what_is_saved_loads_in_plain_diffusers_with_equal_outputs(pipeline, tmp_path, adapters):
     own = tiny_pipeline(1)
