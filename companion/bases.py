@@ -61,7 +61,7 @@ class Base(Settings):
 
     @property
     def network(self) -> "Base":
-        """The base model that has the weights: itself, or the one whose weights it uses on another process or without
+        """The base model that has the weights, itself or the one whose weights it uses on another process or without
         labels (that it is a face of)."""
         if not self.of:
             return self
@@ -87,7 +87,7 @@ class Base(Settings):
 
     @property
     def folder(self) -> Path:
-        """The folder of its checkpoint: the committed ones or, for a paper's size, the one beside the data."""
+        """The folder of its checkpoint, the committed one or, for a paper's size, the one beside the data."""
         return models_folder() if self.paper else checkpoints.FOLDER
 
     @property

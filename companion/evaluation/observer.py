@@ -76,7 +76,7 @@ class Observer:
 
     @cached_property
     def network(self) -> Network:
-        """The feature network: the classifier's last features."""
+        """The feature network, which returns the classifier's last features."""
         return penultimate(self.classifier, f"the {self.judge} classifier")
 
     def logits(self, images: Tensor) -> Tensor:

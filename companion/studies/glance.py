@@ -179,7 +179,7 @@ class Glance:
 
     @property
     def columns(self) -> Tensor:
-        """The images of a strip: six conditioned on D_f, then the others."""
+        """The images of a strip, six conditioned on D_f and then the others."""
         asked, others = (torch.nonzero(mask)[:, 0] for mask in (self.wanted, ~self.wanted))
         return torch.cat([asked[:6], others])[:COLUMNS]
 

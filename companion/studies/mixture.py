@@ -231,7 +231,7 @@ def losses(entry: Entry) -> dict[int, dict[str, float]]:
     return {int(index): value for index, value in json.loads((entry.path / "losses.json").read_text()).items()}
 
 
-#: The models that more than one page needs: those of SGU's Table 1 and Figures 1 and 2, and ours beside them.
+#: The models that more than one page needs, those of SGU's Table 1 and Figures 1 and 2, and ours beside them.
 SHARED = {name: Method(name=name) for name in ("standard", "unseen", "orthogonal", "obtuse")}
 SHARED |= {"redirect": Method(name="redirect", start="finetune", lam=20.0)}
 
