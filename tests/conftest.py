@@ -1,4 +1,4 @@
-"""What every test relies on: one torch thread, as in the pages, and the real data only where they are."""
+"""Settings for all tests: one torch thread, as in the pages, and tests of real data only if the data are present."""
 
 import os
 
@@ -9,8 +9,7 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests of the real data sets where ``PAPERLIB_DATA`` does not say where those are, and those of a
-    GPU where there is none."""
+    """Skip the tests of real data sets unless ``PAPERLIB_DATA`` says where they are, and GPU tests without a GPU."""
     absent = {"realdata": "PAPERLIB_DATA" not in os.environ, "gpu": not torch.cuda.is_available()}
     left_out = [item for item in items if any(gone and item.get_closest_marker(mark) for mark, gone in absent.items())]
     if left_out:

@@ -1,4 +1,4 @@
-"""A few updates of a small conditional U-Net, alone or by several processes; writes what came of them."""
+"""Run a few updates of a small conditional U-Net, in one or several processes, and write the results."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests of the science share: the five processes, and closed forms to hold the code against."""
+"""Shared by the tests of the science: the five processes, and closed forms to compare the code with."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Every argument that can be not finite, empty, too few or no whole number is refused, and named, before it is used."""
+"""Non-finite, empty, too short or non-integer arguments are refused by name before they are used."""
 
 import math
 
@@ -100,7 +100,7 @@ RANDOMLY |= {"bootstrap_mean", "frechet", "extrapolated"}
 
 
 def wrong(value):
-    """What a value of its kind must not be."""
+    """Return invalid values of the same kind, by name."""
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         spoilt = value.clone()
         spoilt.view(-1)[-1] = math.nan  # at the lower right: where an inpainter's image is known

@@ -1,4 +1,4 @@
-"""The wheel in an environment of the core dependencies alone: README's promises hold, and what is missing is named."""
+"""The wheel in an environment with only the core dependencies: README's promises hold, and missing extras are named."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
-# Hides every installed package but those that the core asks for, whatever else this environment has.
+# Hides every installed package except those that the core requires.
 BARE = """
 import sys
 from importlib import metadata
@@ -40,7 +40,7 @@ sys.path.insert(0, {wheel!r})
 
 
 def core() -> list[str]:
-    """The distributions that paperlib's core dependencies bring, themselves among them."""
+    """Return the distributions that paperlib's core dependencies require, including themselves."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found, left = set(), [Requirement(line) for line in project["dependencies"]]
     while left:

@@ -1,4 +1,4 @@
-"""The benchmarks run, at a tiny size; what runs them keeps their tables and names what broke."""
+"""The benchmarks run at a tiny size; their runner keeps the tables and names what failed."""
 
 import importlib.util
 import math
@@ -25,7 +25,7 @@ BENCHMARKS = ROOT / "benchmarks"
 
 
 def smoke(script, monkeypatch, capsys):
-    """What a benchmark prints at its smallest."""
+    """Return the output of a benchmark at its smallest size."""
     monkeypatch.setattr(sys, "argv", [script, "--smoke"])
     monkeypatch.syspath_prepend(BENCHMARKS)
     runpy.run_path(str(BENCHMARKS / script), run_name="__main__")

@@ -1,4 +1,4 @@
-"""What is not finite, of the wrong kind or empty is refused by name, by every function that would answer anyway."""
+"""Every function that would otherwise return a number refuses non-finite, wrong or empty input by name."""
 
 import math
 

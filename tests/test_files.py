@@ -1,4 +1,4 @@
-"""Files that are whole or not there: on a full disk what was there before stays, and the next try succeeds."""
+"""Files are complete or absent: on a full disk the old file stays, and the next attempt succeeds."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.companion.test_snapshots import run
 
 @contextmanager
 def full_disk(left: int = 40):
-    """No file can grow beyond so many bytes: a write fails as on a full disk, in the middle."""
+    """Limit files to so many bytes, so that a write fails midway, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (left, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""What only a GPU can tell: ``pytest -m gpu`` on a machine that has one. Elsewhere these are left out."""
+"""Tests that need a GPU: ``pytest -m gpu``. On other machines they are skipped."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Classifier-free guidance against its definition, and exactly where guided densities are known."""
+"""Classifier-free guidance against its definition, and exactly for known guided densities."""
 
 import pytest
 import torch

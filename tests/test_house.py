@@ -1,4 +1,4 @@
-"""The files around the package: the Makefile, the lock, the book's frame."""
+"""The files around the package: the Makefile, the lock file, the book's configuration."""
 
 import ast
 import builtins
@@ -94,7 +94,7 @@ def test_yaml_files_can_be_read():
 
 
 def test_no_comment_on_a_name_begins_like_a_type():
-    """What stands before a colon in its first line is read as one when the book is built, and refused there."""
+    """Text before a colon in its first line is parsed as a type when the book is built, and refused."""
     for path in [*ROOT.glob("paperlib/**/*.py"), *ROOT.glob("companion/**/*.py")]:
         lines = ["", *map(str.strip, path.read_text().splitlines())]
         first = [line for before, line in zip(lines, lines[1:]) if line.startswith("#:") > before.startswith("#:")]

@@ -1,4 +1,4 @@
-"""Intervals of images and of a few seeds: scipy's, in range, never of no width by chance, and covering as they say."""
+"""Intervals over images and a few seeds: as in scipy, in range, never of zero width by chance, and with coverage."""
 
 import math
 from statistics import fmean

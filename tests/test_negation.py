@@ -1,4 +1,4 @@
-"""Exact negation on the mixture, where all of it is a closed form: p_g's score, samples and likelihoods."""
+"""Exact negation on the mixture, where everything has a closed form: p_g's score, samples and likelihoods."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A file that somebody else made is data: reading it never runs what its author put into it."""
+"""Files from others are data: reading one never runs code that its author put into it."""
 
 import ast
 import hashlib
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Runs:
-    """A pickle of it makes a file when it is loaded by whoever trusts pickles."""
+    """Its pickle creates a file when loaded by code that trusts pickles."""
 
     def __init__(self, made):
         self.made = made

@@ -1,5 +1,5 @@
-"""The pages as a reader meets them: each runs from any folder on its committed record, and a student's copy of its
-visible cells runs too. A sentence that the record no longer bears out fails here."""
+"""The pages as a reader meets them: each runs from any folder on its committed record, and so does a student's copy of
+its visible cells. A sentence that the record no longer supports fails here."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def code_cells(page):
 
 
 def run(page, keep, folder, monkeypatch):
-    """Execute the cells that ``keep`` takes, with profile "recorded", from an empty folder."""
+    """Execute the cells that ``keep`` selects, with profile "recorded", from an empty folder."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PAPERLIB_BUILD", str(folder / "build"))
     names = {"__name__": "__main__"}
@@ -57,7 +57,7 @@ def test_a_page_is_recorded_opens_with_its_box_and_ends_with_this_run(page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_box_leaves_the_number_of_seeds_to_the_record(page):
-    """It stands there in the record's own words; typed once more, it is wrong as soon as more seeds are recorded."""
+    """The record states it already; a typed number would be wrong as soon as more seeds are recorded."""
     (box,) = [source for source, _ in code_cells(page) if "page.verdict(" in source]
     assert not re.search(r"\b(one|two|three|five|\d+) seeds?\b", box.partition("rests=")[2], re.IGNORECASE)
 

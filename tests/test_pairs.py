@@ -1,4 +1,4 @@
-"""Each page is a percent script and a notebook that say the same; the notebook has no outputs."""
+"""Each page is a percent script and an equivalent notebook without outputs."""
 
 from pathlib import Path
 

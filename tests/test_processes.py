@@ -1,4 +1,4 @@
-"""Marginals, drift and diffusion against closed forms written a second time, finite differences and simulation."""
+"""Marginals, drift and diffusion against independent closed forms, finite differences and simulation."""
 
 import math
 

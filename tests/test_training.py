@@ -1,4 +1,4 @@
-"""The loop against one written out by hand; resuming to the bit; several processes against one."""
+"""The training loop against one written by hand; bitwise resuming; several processes against one."""
 
 import copy
 import functools

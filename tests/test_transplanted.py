@@ -1,4 +1,4 @@
-"""A trained network on another noise process: the same model of the data, or the same index or fraction."""
+"""A trained network on another noise process: as the same model of the data, or at the same index or fraction."""
 
 import copy
 

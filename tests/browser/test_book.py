@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 HTML = Path(__file__).parents[2] / "_build" / "html"
 FILES = sorted(path.relative_to(HTML) for path in HTML.rglob("*.html") if "_static" not in path.parts)
-PAGES = [str(path) for path in FILES if str(path) != "index.html"]  # which only leads to the first page
+PAGES = [str(path) for path in FILES if str(path) != "index.html"]  # it only redirects to the first page
 
 
 @pytest.fixture(scope="session")

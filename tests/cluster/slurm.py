@@ -43,7 +43,7 @@ SlurmdLogFile={folder}/slurmd.%n.log
 
 
 def missing() -> str:
-    """Why there can be no Slurm here; empty where there can."""
+    """Return why Slurm cannot run here; empty if it can."""
     os.environ["PATH"] += ":/usr/sbin"
     if lacking := [program for program in PROGRAMS if shutil.which(program) is None]:
         return f"{lacking[0]} is not installed: apt-get install slurm-wlm munge"
@@ -62,7 +62,7 @@ def _ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def slurm(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which its commands find it."""
+    """Start it, and yield the environment for its commands."""
     host, ports = socket.gethostname().partition(".")[0], _ports(3)
     text = CONFIG.format(host=host, port=ports[0], folder=folder)
     for node, port in zip(NODES, ports[1:]):

@@ -1,4 +1,4 @@
-"""Pages as jobs of a real Slurm: one is killed halfway, and the pages are made."""
+"""Pages as jobs of a real Slurm: one job is killed halfway, and all pages are still made."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Throw-away pages for the tests of execution."""
+"""Temporary pages for the tests of execution."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ print(profile, alpha + 1, type(alpha).__name__)
 
 
 def write_page(folder: Path, name: str, imports: str = "", **replace: str) -> None:
-    """Write a page and its pair; ``replace`` exchanges the default of a parameter."""
+    """Write a page and its pair; ``replace`` changes the defaults of parameters."""
     text = PAGE.replace("IMPORTS", imports)
     for parameter, value in replace.items():
         text = "\n".join(

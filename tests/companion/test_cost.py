@@ -1,4 +1,4 @@
-"""What a run costs: it follows what is asked for, from rates that were measured; what is lacking has a command."""
+"""The cost of a run follows from its amounts and the measured rates; what is missing has a command."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from companion.cost import Rate, main, plan, works
 
 @pytest.fixture
 def rates(monkeypatch):
-    """A second for a trained image, three for a drawn one's evaluations."""
+    """Make every network take a second per training image."""
     monkeypatch.setattr(cost, "rate", lambda name, device: Rate(1.0, 1e6, 1000))
 
 

@@ -173,7 +173,7 @@ def test_what_key_cells_show_stands_below_the_title_and_their_code_where_it_was(
 
 @pytest.mark.parametrize("made_by", ["record", "run", "other run", "nothing"])
 def test_captions_name_the_committed_record_and_else_the_run_s(tmp_path, monkeypatch, made_by):
-    """{run} in a caption is what the figure rests on."""
+    """{run} in a caption names the record behind the figure."""
 
     def title(record):
         return SimpleNamespace(title=record)

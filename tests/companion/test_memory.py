@@ -1,4 +1,4 @@
-"""Peak memory against allocations that are counted by hand."""
+"""Peak memory against allocations counted by hand."""
 
 import pytest
 import torch

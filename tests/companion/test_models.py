@@ -1,4 +1,4 @@
-"""Recipes of models: what they know of themselves, and what they cannot be."""
+"""Model recipes: their facts, and invalid ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every command refuses a wrong option in one line that names it, before it works."""
+"""Every command refuses a wrong option, with one line that names it, before doing any work."""
 
 import pytest
 import torch

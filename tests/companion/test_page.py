@@ -1,4 +1,4 @@
-"""A page's run: where it writes, what it computes, and that what it shows and says rests on its record."""
+"""A page's run: where it writes, what it computes, and that it shows and says what its record supports."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The book's pages are read by one process and written by as many as are asked for."""
+"""The book's pages are read by one process and written by the requested number of processes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A page's parameters: whatever comes in takes the type of the page's own, in one place, or is refused by name."""
+"""A page's parameters: every value is converted to the type of the page's own, or refused by name."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a page reaches is seen and not asserted; no printed cell on pixels is left out."""
+"""The cells that a page covers are computed, not declared; no printed cell on pixels is left out."""
 
 import json
 

@@ -77,7 +77,7 @@ def test_a_sound_record_and_its_images_are_copied(checkout, capsys):
 def test_recording_again_replaces_the_images_of_before(checkout):
     run(images=["old", "both"])
     assert main(["first"]) == 0
-    run(images=["both", "new"])  # what stands in results/ does not make the checkout dirty
+    run(images=["both", "new"])  # files in results/ do not make the checkout dirty
     assert main(["first"]) == 0
     names = sorted(path.name for path in (checkout / "results" / "laptop").iterdir())
     assert names == ["first-both.png", "first-new.png", "first.json"]

@@ -1,4 +1,4 @@
-"""Rehearsals: one number divides what is an amount, and nothing else; a page at ``paper`` goes its whole way."""
+"""Rehearsals: one number divides all amounts and nothing else; a page at ``paper`` runs to its end."""
 
 import matplotlib
 import pytest
@@ -56,8 +56,8 @@ def test_every_paper_s_training_is_divided(monkeypatch):
 
 @pytest.mark.slow
 def test_a_page_at_paper_goes_its_whole_way(tmp_path):
-    """One row of one page, which trains, unlearns, draws, judges and solves for likelihoods; `make rehearse` goes
-    through every page and row."""
+    """One row of one page, which trains, unlearns, samples, classifies and computes likelihoods; `make rehearse` runs
+    every page and row."""
     with rehearsing(tmp_path):
         record = rehearse("sgu_tab2_unlearning_and_nll", dataset="mnist")
     assert record.profile == "paper" and not (tmp_path / "records").exists()  # nothing that could be recorded

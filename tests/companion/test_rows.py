@@ -42,7 +42,7 @@ def test_every_printed_id_of_a_committed_record_is_found_again_from_its_facts(fi
 
 
 def test_the_committed_records_hold_printed_ids():
-    """Else the test above asserts nothing."""
+    """Otherwise the test above asserts nothing."""
     assert sum(len(printed(Record.read(file))) for file in RECORDS) >= 30
 
 

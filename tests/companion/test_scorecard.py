@@ -1,4 +1,4 @@
-"""The scorecard against a second count, which knows nothing of the package's code: YAML, JSON and a pencil."""
+"""The scorecard against an independent count from the YAML and JSON files, without the package's code."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def measured():
 
 
 def word(cell, value, near):
-    """What the verdict should be, by hand."""
+    """Return what the verdict should be, by hand."""
     if cell == "sgu.tab1/D_f/unlearning":
         return "cannot be"
     mixture, given = value["dataset"] == "mixture", value["method"] in NOT_UNLEARNED

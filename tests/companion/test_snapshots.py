@@ -1,4 +1,4 @@
-"""A run that is cut anywhere and taken up again is the run that was never cut."""
+"""A run that is interrupted anywhere and resumed equals one that was never interrupted."""
 
 import time
 

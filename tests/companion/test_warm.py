@@ -1,4 +1,4 @@
-"""A command that runs as a fork of the server does what it does as a process of its own."""
+"""A command does the same as a fork of the server and as a separate process."""
 
 import os
 import signal

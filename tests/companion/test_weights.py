@@ -1,4 +1,4 @@
-"""Weights of others become a base model's, and the pages find them."""
+"""Published weights become a base model's, and the pages find them."""
 
 import pytest
 import torch

@@ -49,7 +49,7 @@ def checkout(tmp_path):
 
 
 def start(checkout):
-    """The book made by someone whose settings are for other work."""
+    """Build the book with the environment of a user who has settings for other work."""
     theirs = checkout.parent / "theirs"
     (theirs / "kernels/python3").mkdir(parents=True, exist_ok=True)
     (theirs / "kernels/python3/kernel.json").write_text('{"argv": ["/nowhere/python"], "display_name": "dead"}')
@@ -70,7 +70,7 @@ def make_book(checkout):
 
 
 def spent():
-    """Seconds of processors that our children have used: a busy machine changes them little."""
+    """Return the processor seconds used by our children, which hardly depend on other load."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

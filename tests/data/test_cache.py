@@ -1,4 +1,4 @@
-"""Cache files: found, checked by their content, refused by name where they are damaged."""
+"""Cache files: found, checked by their content, and refused by name if damaged."""
 
 import errno
 import os
@@ -149,7 +149,7 @@ def test_the_machine_s_trouble_is_not_the_file_s_damage(folder, monkeypatch, tro
         raise OSError(trouble, os.strerror(trouble), str(path))
 
     monkeypatch.setattr(np, "load", refuse)
-    with pytest.raises(OSError, match=f"{PART}.npz") as raised:  # and nobody is told to remove it
+    with pytest.raises(OSError, match=f"{PART}.npz") as raised:  # the message does not say to remove it
         sets.load("stl10")
     assert raised.value.errno == trouble
 

@@ -1,4 +1,4 @@
-"""Captions say what the images show, each kind in its own words."""
+"""Captions describe the images, each kind in its own words."""
 
 import colorsys
 

@@ -1,4 +1,4 @@
-"""Downloads from a server that fails in every way that servers do, and then works: nothing half-done is ever used."""
+"""Downloads from a server that fails in various ways and then works: a partial file is never used."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ PAGE = b"<!DOCTYPE html><html><body>Sign in to continue</body></html>"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files`` in the way that ``fault`` says; "" is right."""
+    """Serves ``files`` with the given ``fault``; "" means correctly."""
 
     daemon_threads = True
 
@@ -25,7 +25,7 @@ class Server(ThreadingHTTPServer):
         self.files, self.fault, self.over = files, "", threading.Event()
 
     def handle_error(self, *_):
-        """A client that gave up is no news."""
+        """Ignore clients that gave up."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Digits, shapes and avatars: the same images always, classes that have to be learnt, attributes that are exact."""
+"""Digits, shapes and avatars: reproducible images, classes that have to be learnt, exact attributes."""
 
 import itertools
 import math

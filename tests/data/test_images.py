@@ -1,4 +1,4 @@
-"""One uint8 tensor, and the network's input made of it."""
+"""A uint8 tensor of images, and the network's input made from it."""
 
 import pytest
 import torch

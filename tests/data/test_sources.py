@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A data folder on a machine without a network, with no official hash to hold tiny sets against."""
+    """Make a data folder without network access and without official hashes, for tiny sets."""
 
     def offline(*_args, **_kwargs):
         raise OSError("no network")

@@ -1,4 +1,4 @@
-"""Stable Diffusion's size, against what is known of it."""
+"""Stable Diffusion's size, against published numbers."""
 
 import pytest
 

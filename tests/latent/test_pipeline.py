@@ -1,4 +1,4 @@
-"""Stable Diffusion's real classes at a tiny size: our denoiser against diffusers' own pipeline, and the way back."""
+"""Stable Diffusion's real classes at a tiny size: our denoiser against diffusers' own pipeline, and back."""
 
 import time
 
@@ -105,7 +105,7 @@ def test_a_method_changes_just_the_weights_that_it_may(model, method, which):
 
 
 def test_a_smaller_weight_moves_other_prompts_less(model):
-    """What is asked of the forgotten prompt is asked of the network that the others share."""
+    """The loss on the forgotten prompt changes the network that all prompts share."""
     train_only(model, "xattn")
     x, t, cond = torch.randn(32, 4, 8, 8, generator=seeded(5)), torch.full((32,), 0.7), torch.full((32,), 2)
     moved = []

@@ -1,4 +1,4 @@
-"""Training from what was kept of the encoders is training with the encoders."""
+"""Training on stored encoder outputs equals training with the encoders."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def kept(pipeline, images, tmp_path_factory):
-    """After a way through a file."""
+    """Return the stored outputs after a round trip through a file."""
     file = tmp_path_factory.mktemp("kept") / "encoded.safetensors"
     precompute(pipeline, images, PROMPTS, batch=4).save(file)
     return Precomputed.load(file, pipeline)
@@ -41,7 +41,7 @@ def kept(pipeline, images, tmp_path_factory):
 
 def test_latents_and_predictions_are_those_of_the_encoders(pipeline, images, kept):
     assert torch.allclose(kept.latents(seeded(3)), encode(pipeline, images, seeded(3)), atol=1e-6)
-    assert not torch.equal(kept.latents(seeded(3)), kept.latents(seeded(4)))  # a posterior is kept, not a draw
+    assert not torch.equal(kept.latents(seeded(3)), kept.latents(seeded(4)))  # the posterior is stored, not a sample
     asked = PROMPTS[::-1][:2]
     x, t, cond = torch.randn(3, 4, 8, 8, generator=seeded()), torch.tensor([0.1, 0.5, 0.9]), torch.tensor([0, 1, 2])
     plain, reused = denoiser(pipeline, asked), denoiser(pipeline, asked, embeddings=kept.embeddings(asked))

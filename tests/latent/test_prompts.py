@@ -1,4 +1,4 @@
-"""A bad file of prompts is refused, and the message names its line."""
+"""A bad prompt file is refused, and the message names the line."""
 
 import pytest
 

@@ -40,7 +40,7 @@ def rough_unet(process, predicts):
 
 
 class Counting:
-    """A model that keeps the times at which it was asked, a row each."""
+    """A model that records the times at which each row was evaluated."""
 
     def __init__(self, model):
         self.model, self.process, self.times = model, model.process, []

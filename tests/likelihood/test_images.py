@@ -1,4 +1,4 @@
-"""Bits a dimension of 8-bit images: exact where levels have known probabilities, and which variance is which."""
+"""Bits per dimension of 8-bit images: exact for levels with known probabilities, with the variances told apart."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Three recipes on a Gaussian in closed form, their floors, and the trace that tells a diffusion from another field."""
+"""Three recipes on a Gaussian in closed form, their floors, and the trace that shows whether a field is a diffusion."""
 
 import math
 

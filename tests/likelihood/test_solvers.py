@@ -1,4 +1,4 @@
-"""The solvers by themselves: their tables against scipy's, and a step against the series of the exact solution."""
+"""The solvers alone: their tables against scipy's, and a step against the series of the exact solution."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Work in a child process that has all libraries already, and heads a process group of its own."""
+"""Run work in a child process that has all libraries already and leads its own process group."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ __all__ = ["ended", "kill", "started", "status_of"]
 
 
 def started(work: Callable[[], object]) -> int:
-    """Begin the work; return the child's number. Its status is 1 where the work raised."""
+    """Start the work and return the child's process id. Its status is 1 if the work raised."""
     heading, told = os.pipe()
     child = os.fork()
     if child:
@@ -31,13 +31,13 @@ def started(work: Callable[[], object]) -> int:
 
 
 def ended(child: int) -> int | None:
-    """Its exit status, None where it still works."""
+    """Return the child's exit status, or None if it is still running."""
     found, status = os.waitpid(child, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if found else None
 
 
 def status_of(work: Callable[[], object]) -> int:
-    """Let the work come to its end in a child; a negative status is the signal that ended it."""
+    """Finish the work in a child and return its status; a negative status is the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(started(work), 0)[1])
 
 

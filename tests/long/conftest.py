@@ -1,4 +1,4 @@
-"""Works small enough to be done a hundred times."""
+"""Runs small enough to be repeated a hundred times."""
 
 import pytest
 import torch

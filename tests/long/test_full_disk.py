@@ -1,5 +1,5 @@
-"""Work on a disk that is really full, a small tmpfs: it ends with an error, nothing is half-written, and with more room
-the next run goes on to what undisturbed work gives."""
+"""Runs on a disk that is really full (a small tmpfs): a run ends with an error, nothing is half-written, and with more
+space the next run continues to the result of an undisturbed one."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ from tests.long.works import WORKS, Book
 
 @pytest.fixture
 def disk(tmp_path):
-    """A folder, and what gives it so many KB. It takes the right to mount."""
+    """Return a folder, and a function that gives it so many KB. It needs the right to mount."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = False

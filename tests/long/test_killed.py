@@ -1,5 +1,5 @@
-"""Work killed by SIGKILL at many random moments, alone and two at once: nothing recorded is lost or half-written, and
-what comes out in the end is what undisturbed work gives. ``make test-long``; PAPERLIB_KILLS says how many kills."""
+"""Runs killed by SIGKILL at many random moments, alone and two at once: nothing saved is lost or half-written, and the
+final result is that of an undisturbed run. ``make test-long``; PAPERLIB_KILLS is the number of kills."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Long works for the tests of kills and full disks: each can be begun in a folder, and says whether what stands there
-is whole and, when it came to its end, what undisturbed work gives.
+"""Long runs for the tests of kills and full disks: each can be started in a folder, and checks whether its files are
+complete and, at the end, whether the result is that of an undisturbed run.
 """
 
 import json
@@ -47,7 +47,7 @@ class Campaign:
 
 
 class CourseOfAMethod:
-    """A step of the store that goes on from its own snapshots."""
+    """A step of the store that resumes from its own snapshots."""
 
     course = Course(
         base="digits-ddpm", method="neggrad", forget="1", lr=1e-4, looks=(2, 4, 6), batch_size=4, n=20, evaluations=2
@@ -88,7 +88,7 @@ class SearchAndItsFile:
 
 
 class Book:
-    """``make book`` on a checkout with two pages and the step that they share: workflow, server, pages and kernels."""
+    """``make book`` in a checkout with two pages and a shared step: workflow, server, pages and kernels."""
 
     pages = ("sgu_tab1_mixture_nll", "sgu_fig1_mixture_samples")
 
@@ -126,7 +126,7 @@ WORKS = {"campaign": Campaign, "course": CourseOfAMethod, "search": SearchAndIts
 
 
 def whole_entries(store: Path) -> None:
-    """Whatever stands under an entry's name has the files that its manifest says."""
+    """Check that every finished entry has the files in its manifest."""
     for entry in (path for path in store.glob("*-*") if path.is_dir() and path.suffix != ".partial"):
         manifest = json.loads((entry / "manifest.json").read_text())
         assert manifest["files"] and _problem(entry) == ""

@@ -1,4 +1,4 @@
-"""Counts behind percentages, against every count there is."""
+"""Counts behind percentages, checked for every possible count."""
 
 import pytest
 

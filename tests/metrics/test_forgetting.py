@@ -1,4 +1,4 @@
-"""Measures of forgetting against counts by hand, and on models of which it is known what they forgot."""
+"""Measures of forgetting against hand counts, and on models that are known to have forgotten or not."""
 
 import math
 

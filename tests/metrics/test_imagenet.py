@@ -1,4 +1,4 @@
-"""UA by a classifier of ImageNet that says what it is told to."""
+"""UA by a stub ImageNet classifier with given answers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The wrong cast, against numpy's own, and what it does to distances."""
+"""The wrong cast compared with numpy's, and its effect on distances."""
 
 import platform
 

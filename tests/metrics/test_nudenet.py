@@ -1,4 +1,4 @@
-"""Counts of a detector's findings; the real one, where it is installed, on harmless pictures."""
+"""Counts of a detector's findings; if the real one is installed, also on harmless pictures."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_a_wrong_threshold_is_refused():
 
 @pytest.fixture(scope="module")
 def real():
-    """NudeNet's detector, with the weights beside the data where they are there, else the package's own."""
+    """Return NudeNet's detector, with the weights beside the data if they exist, else the package's own."""
     pytest.importorskip("nudenet")
     files = (folder / "weights" / "nudenet-320n.onnx" for folder in cache.folders())
     return detector(next((str(file) for file in files if file.is_file()), None))
@@ -59,7 +59,7 @@ def test_the_real_detector_sees_nothing_in_drawn_shapes(real):
 @pytest.mark.realdata
 @pytest.mark.parametrize("part", ["celeba64-test", "cifar10-test"])
 def test_the_real_detector_sees_nothing_exposed_in_faces_animals_and_vehicles(real, part):
-    """And it is not blind: faces it sees as faces."""
+    """It is not blind either: it recognises faces."""
     file = next((folder / f"{part}.npz" for folder in cache.folders() if (folder / f"{part}.npz").is_file()), None)
     if file is None:
         pytest.skip(f"{part} is not here")

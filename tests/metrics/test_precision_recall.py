@@ -1,4 +1,4 @@
-"""Precision and recall against the definition in plain loops, scikit-learn's neighbours, and cases of known truth."""
+"""Precision and recall against the definition in plain loops, scikit-learn's neighbours, and known cases."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_sets_far_apart_share_nothing():
 
 
 def test_half_of_the_modes_give_half_of_the_recall():
-    """Two clusters far apart, of which the model draws one: as precise as the data, and at most half recalled."""
+    """Two clusters far apart, of which the model samples one: as precise as the data, at most half recalled."""
     left, right = draws(200, shift=-50), draws(200, seed=1, shift=50)
     precision, recall = both(draws(200, seed=2, shift=-50), torch.cat([left, right]))
     assert precision > 0.75 and 0.35 < recall <= 0.5

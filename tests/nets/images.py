@@ -1,4 +1,4 @@
-"""What the tests of networks for images share."""
+"""Helpers shared by the tests of image networks."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ def images(*shape, seed=0):
 
 
 def randomised(net, *, seed=0, std=0.15):
-    """The network with every parameter drawn anew: a fresh one has layers that start at zero."""
+    """Randomise every parameter of the network: a fresh one has layers that start at zero."""
     generator = seeded(seed)
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=std, generator=generator)

@@ -49,7 +49,7 @@ def test_the_gradient_reaches_every_parameter(make):
 
 @every_net
 def test_it_learns(make):
-    """Which of five rows is bright; every image of a class with noise of its own."""
+    """The class is which of five rows is bright; every image has its own noise."""
     torch.manual_seed(0)
     generator, net = seeded(), make()
     labels = torch.randint(5, (256,), generator=generator)

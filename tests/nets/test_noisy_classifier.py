@@ -16,9 +16,9 @@ def test_logits_have_a_row_an_image_and_a_level_may_be_shared():
 
 def test_levels_beyond_those_of_training_are_asked_at_the_nearest_one():
     net, y = NoisyClassifier(1, 3, channels=16, multipliers=(1, 2), levels=(0.1, 10.0)), torch.zeros(2, 1, 8, 8)
-    for p in net.parameters():  # a fresh network's blocks are zero, whatever the level
+    for p in net.parameters():  # a fresh network's blocks are zero at every level
         torch.nn.init.normal_(p, std=0.3, generator=seeded(1))
-    far, near = (net(y, torch.tensor(s).log()) for s in (1e4, 10.0))  # of a zero image the scale says nothing
+    far, near = (net(y, torch.tensor(s).log()) for s in (1e4, 10.0))  # for a zero image the scale makes no difference
     assert torch.equal(far, near) and not torch.equal(net(y, torch.tensor(5.0).log()), near)
 
 

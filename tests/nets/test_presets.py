@@ -1,4 +1,4 @@
-"""The named networks: their counts, and the published layouts added up layer by layer."""
+"""The named networks: their parameter counts, and those of the published layouts, layer by layer."""
 
 import pytest
 import torch

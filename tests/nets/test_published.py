@@ -1,4 +1,4 @@
-"""Public weights in our networks: the same outputs as diffusers' own classes, and nothing is read that does not fit."""
+"""Public weights in our networks: the same outputs as diffusers' own classes; files that do not fit are refused."""
 
 import json
 
@@ -15,7 +15,7 @@ PLACES = {"q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0", "norm":
 
 
 def randomise(model):
-    """Every weight anew: much of a fresh network is zero."""
+    """Randomise every weight: much of a fresh network is zero."""
     draws = torch.Generator().manual_seed(0)
     for p in model.parameters():
         p.data = 0.15 * torch.randn(p.shape, generator=draws)

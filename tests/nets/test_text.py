@@ -1,4 +1,4 @@
-"""Networks that are told words, and which of their weights are trained."""
+"""Networks conditioned on words, and which of their weights are trained."""
 
 from contextlib import contextmanager
 

@@ -1,4 +1,4 @@
-"""The U-Net, on tiny networks that have every part of the large ones."""
+"""The U-Net, tested on tiny networks with every part of the large ones."""
 
 import copy
 

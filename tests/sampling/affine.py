@@ -1,4 +1,4 @@
-"""Exact moments of samplers on Gaussian data, and what the tests of every sampler share."""
+"""Exact moments of samplers on Gaussian data, and helpers for the tests of all samplers."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ every_sampler = pytest.mark.parametrize("name", SAMPLERS)
 
 
 class Counting:
-    """A model that counts how often it is asked, and about which time."""
+    """A model that counts its evaluations and records their times."""
 
     def __init__(self, model):
         self.model, self.process, self.times = model, model.process, []

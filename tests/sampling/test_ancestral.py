@@ -1,4 +1,4 @@
-"""Jumps along the chain: exact where they must be, and Ho et al.'s own algorithm on a DDPM's grid."""
+"""Jumps along the chain: exact in known cases, and equal to Ho et al.'s algorithm on a DDPM's grid."""
 
 import math
 from functools import partial

@@ -1,4 +1,4 @@
-"""What holds of every sampler on every process: costs, ends, chance, conditions, modes; and draws in batches."""
+"""Properties of every sampler on every process: costs, ends, randomness, conditions, modes; and sampling in batches."""
 
 import math
 

@@ -155,7 +155,7 @@ def test_predictor_corrector_is_diffusers_score_sde_ve():
 
 
 class Schedule(torch.nn.Module):
-    """A process as azula asks it."""
+    """A process with azula's interface."""
 
     def __init__(self, process):
         super().__init__()
@@ -166,7 +166,7 @@ class Schedule(torch.nn.Module):
 
 
 class Denoise(azula_denoise.Denoiser):
-    """A network of ours as azula asks it."""
+    """One of our networks with azula's interface."""
 
     def __init__(self, net):
         super().__init__()

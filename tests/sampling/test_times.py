@@ -1,4 +1,4 @@
-"""Where samplers stop on the way, and both ends of it."""
+"""The times at which samplers stop, including both ends."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Fine-tuning, NegGrad, the multi-objective sum and BlindSpot: each loss by hand, and which data each looks at."""
+"""Fine-tuning, NegGrad, the multi-objective sum and BlindSpot: each loss by hand, and which data each one uses."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ RUN = {"batch_size": 16, "lr": 1e-2, "ema": 0.5}
 
 
 class Forbidden:
-    """Data that must not be looked at."""
+    """Data that must not be used."""
 
     labels = torch.tensor([0])
 

@@ -1,4 +1,4 @@
-"""EraseDiff's update against a solver of Eq. 6, its inner loop against closed forms, and what the call promises."""
+"""EraseDiff's update against a solver of Eq. 6, its inner loop against closed forms, and the behaviour of the call."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""What every unlearning method promises, over the one table of methods; and that a new one costs a file and a line."""
+"""Properties of every unlearning method in the table of methods; and adding a method takes one file and one line."""
 
 import contextlib
 import copy
@@ -155,7 +155,7 @@ WITHOUT_GRADIENT = {"blindspot": 1, "salun": 1, "multi_objective": 1, "erasediff
 
 
 def says_what_it_computes_besides(method):
-    """Every pass of every network, the method's own copies among them, stands in the table, and nothing else does."""
+    """Check that the table lists every pass of every network, including the method's own copies, and nothing else."""
     passes = {True: 0, False: 0}
 
     def passed(module, arguments, output):

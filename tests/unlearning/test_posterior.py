@@ -1,4 +1,4 @@
-"""Mean and variance against numpy, the stability term against torch's KL, and which weights go in."""
+"""Mean and variance against numpy, the stability term against torch's KL, and which weights are included."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What a run makes ready before its first update counts with the updates, once."""
+"""A run's preparation before its first update counts with the updates, once."""
 
 import time
 

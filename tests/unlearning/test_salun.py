@@ -1,4 +1,4 @@
-"""SalUn: the mask by brute force, the weights that it leaves alone, and the three readings of its loss by hand."""
+"""SalUn: the mask by brute force, the weights it leaves unchanged, and the three readings of its loss by hand."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""SGU's losses by hand on two points, their minimisers on the mixture, and what the call promises."""
+"""SGU's losses by hand on two points, their minimisers on the mixture, and the behaviour of the call."""
 
 import copy
 import inspect
@@ -46,7 +46,7 @@ Z = torch.tensor([[0.5, -1.0], [2.0, 1.0]])
 
 
 class Constant(nn.Module):
-    """A network whose output is w, whatever the input."""
+    """A network whose output is always w."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The common axis of SGU's weights: held against the losses themselves, on answers c z."""
+"""The common axis of SGU's weights, compared with the losses themselves on answers c z."""
 
 import pytest
 import torch

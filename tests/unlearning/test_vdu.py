@@ -35,7 +35,7 @@ class Shrinking:
 
 
 class Untouchable:
-    """Retained data that nobody may look at."""
+    """Retained data that must not be used."""
 
     def __getattribute__(self, name):
         raise AssertionError(f"retained data were asked for {name}")

@@ -1,5 +1,4 @@
-"""Three well-separated classes of points in the plane, and small models of them: tasks so easy that a method must do
-them."""
+"""Three well-separated classes of points in the plane, and small models of them: tasks that any method must solve."""
 
 import functools
 import math
@@ -58,7 +57,7 @@ def fresh(conditional: bool, seed: int = 0) -> Denoiser:
 
 @functools.cache
 def trained(conditional: bool) -> Denoiser:
-    """A model of all three classes; seconds of training. Whoever changes it changes it for all."""
+    """Return a model of all three classes, trained in seconds and shared by all tests: do not change it."""
     data = Samples(torch.cat([FORGET.x, RETAIN.x]), torch.cat([FORGET.labels, RETAIN.labels]))
 
     def objective(model, generator, index):

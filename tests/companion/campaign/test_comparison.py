@@ -1,4 +1,4 @@
-"""The comparison in the campaign: a run is done when it is in the store, and not begun without time."""
+"""The comparison in the campaign: a run is done when it is in the store, and not started without time left."""
 
 import time
 

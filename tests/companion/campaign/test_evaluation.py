@@ -15,7 +15,7 @@ NAME = "digits-ve"
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A model of two updates, and a protocol of seconds."""
+    """Make a model of two updates, and a protocol that takes seconds."""
     tiny = {"n": 20, "evaluations": 2, "resamples": 3, "images": 2}
     monkeypatch.setattr(evaluation, "protocol", lambda base: protocol(base).model_copy(update=tiny))
     make(tmp_path / "checkpoints")

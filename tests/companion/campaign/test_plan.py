@@ -1,4 +1,4 @@
-"""The campaign on a base model that takes seconds: stopped, killed and taken up again, it ends at the same model."""
+"""The campaign on a base model that takes seconds: stopped, killed and resumed, it ends with the same model."""
 
 import dataclasses
 import os
@@ -207,7 +207,7 @@ def test_a_gpu_that_is_not_there_is_said_so(monkeypatch):
 
 
 def test_the_campaign_needs_few_libraries(tmp_path):
-    """On a GPU image without the book's libraries: what pyproject.toml calls the core."""
+    """It must run on a GPU image that has only the core dependencies in pyproject.toml."""
     program = """
         import sys
         from importlib.abc import MetaPathFinder

@@ -1,4 +1,4 @@
-"""A verdict from the claim and the record: other protocols, steps, and what forgetting cost."""
+"""A verdict from the claim and the record: other protocols, steps, and the cost of forgetting."""
 
 from types import SimpleNamespace
 

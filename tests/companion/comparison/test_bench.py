@@ -1,4 +1,4 @@
-"""The bench: what it refuses, whose settings it takes, its twin, and measures that are the evaluation's own."""
+"""The bench: what it refuses, which settings it uses, its twin, and measures equal to the evaluation's."""
 
 import shutil
 

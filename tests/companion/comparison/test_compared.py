@@ -1,4 +1,4 @@
-"""The comparison: how each measure is taken, what the runs saw, and the same noise for all."""
+"""The comparison: how each measure is taken, the looks of the runs, and the same noise for all."""
 
 import pytest
 import torch
@@ -67,7 +67,7 @@ def test_titles_are_of_all_that_can_be_measured():
 
 
 def test_samples_of_all_begin_at_the_same_noise_and_are_those_that_were_measured(tmp_path, monkeypatch):
-    """A run of nearly no rate draws what the base model draws, to the bit but for rounding at a pixel's edge."""
+    """With a learning rate near zero a run gives the base model's samples, up to rounding of pixels."""
     monkeypatch.setattr(benches, "retrained", lambda bench: "")
     rates = {"finetune": 1e-12, "neggrad": 1e-3}
     monkeypatch.setattr(benches, "settings", lambda bench, name: {"lr": rates[name]})

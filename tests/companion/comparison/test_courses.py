@@ -1,4 +1,4 @@
-"""The course of a run: what every look sees, the same noise for all, and a run that breaks."""
+"""The course of a run: the results of looks, the same noise for all, and a run that breaks."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def blind(monkeypatch):
-    """Courses that look at nothing and keep no weights: what is left is what is counted."""
+    """Make courses without looks or stored weights, so that only the counts are left."""
     picture = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)
     monkeypatch.setattr(courses, "_before", lambda *settings: (None, (SEEN, picture)))
     monkeypatch.setattr(courses, "_look", lambda *settings: (SEEN, picture))
@@ -52,7 +52,7 @@ def blind(monkeypatch):
 
 @pytest.fixture
 def passes():
-    """One entry for each pass of a denoiser that keeps what a gradient needs, whoever counts or does not count it."""
+    """Record each pass of a denoiser that keeps what a gradient needs, whether it is counted or not."""
     seen = []
 
     def passed(module, arguments, output):

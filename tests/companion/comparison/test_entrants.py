@@ -1,4 +1,4 @@
-"""Who takes part, and that what a search tries of each can be tried."""
+"""The entrants, and that every candidate of a search can be run."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""The papers' orderings: what they are about, and verdicts on values that are made by hand."""
+"""The papers' orderings: what they are about, and verdicts on values made by hand."""
 
 import pytest
 

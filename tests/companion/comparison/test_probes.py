@@ -1,4 +1,4 @@
-"""The direction of an update against both gradients: closed forms, brute force, and a run that does not notice."""
+"""The direction of an update against both gradients: closed forms, brute force, and a run that is unaffected."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Relearning: what it sees, when it stops, and what it refuses. Looks are scripted where they do not matter."""
+"""Relearning: what it sees, when it stops, and what it refuses. Looks are scripted if they do not matter."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def runs(monkeypatch):
 
 @pytest.fixture
 def script(monkeypatch):
-    """Let the looks see these ratios, one after the other."""
+    """Make the looks return these ratios, one after the other."""
 
     def scripted(*ratios):
         left = list(ratios)
@@ -84,7 +84,7 @@ def test_a_class_that_had_not_left_is_back_before_any_update(tmp_path, runs):
 
 
 def test_looks_are_those_of_the_taught_weights_and_are_found_again(tmp_path, runs, monkeypatch):
-    """Against an observer of one's own on the weights that fine-tuning left."""
+    """Compared with a separate observer on the weights after fine-tuning."""
     setting, store = wanted(enough=100.0, lr=1e-2, looks=(1, 4)), Store(tmp_path)
     seen = relearn(store, "digits-ddpm", setting)
     model = bases.load("digits-ddpm")

@@ -1,4 +1,4 @@
-"""The search for settings: its rule, its winner, its file; no run is made here."""
+"""The search for settings: its rule, its winner and its file, without any runs."""
 
 import json
 
@@ -123,7 +123,7 @@ def test_a_budget_too_small_is_refused(wrong):
         Budget.checked(**{"evaluations": 8} | wrong)
 
 
-JOINED_LATER = {"siss", "retrack", "negate"}  # than the committed searches were made; the next ones have them
+JOINED_LATER = {"siss", "retrack", "negate"}  # after the committed searches; the next ones include them
 
 
 def test_every_committed_search_has_every_entrant_and_was_made_by_committed_code():

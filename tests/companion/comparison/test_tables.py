@@ -1,4 +1,4 @@
-"""The comparison's tables: of the record that is shown, and of nothing else."""
+"""The comparison's tables depend only on the record that is shown."""
 
 from companion.comparison import tables
 from companion.comparison.orderings import PRINTED, asked

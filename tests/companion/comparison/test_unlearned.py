@@ -1,4 +1,4 @@
-"""Runs without looks: what they cost, what they are given, and how long they go on."""
+"""Runs without looks: their cost, their data and their length."""
 
 import dataclasses
 

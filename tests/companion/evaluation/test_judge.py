@@ -1,4 +1,4 @@
-"""What a classifier's logits show, of classes and of attributes."""
+"""What a classifier's logits show, for classes and for attributes."""
 
 import pytest
 import torch

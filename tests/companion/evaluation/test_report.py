@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def folder(trained, tmp_path):
-    """The same, for a test of its own."""
+    """Return a copy of them for one test."""
     return shutil.copytree(trained, tmp_path / "checkpoints")
 
 
@@ -78,7 +78,7 @@ def test_a_record_has_every_measure_its_interval_and_the_whole_protocol(folder, 
 
 
 def scipys_distance(*images):
-    """Of two sets, in the features of the digits' classifier."""
+    """Return scipy's distance of two sets in the features of the digits classifier."""
 
     def moments(images):
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The comparison's figures: drawn from values and their intervals, on any record of the page."""
+"""The comparison's figures, made from values and their intervals, for any record of the page."""
 
 from types import SimpleNamespace
 

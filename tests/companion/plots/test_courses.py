@@ -1,4 +1,4 @@
-"""Runs that were watched: what each comes to, in the order in which they ran, and seeds apart."""
+"""Runs with looks: the outcome of each, in the order in which they ran, with seeds kept apart."""
 
 from types import SimpleNamespace
 

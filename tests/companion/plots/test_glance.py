@@ -1,4 +1,4 @@
-"""The tables of the page that looks at every method once."""
+"""The tables of the page that shows every method at a glance."""
 
 from types import SimpleNamespace
 

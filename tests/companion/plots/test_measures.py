@@ -1,4 +1,4 @@
-"""The table of everything measured: a row a model, also where two things are forgotten of one data set."""
+"""The table of all measures: one row per model, even if two things are forgotten from one data set."""
 
 from types import SimpleNamespace
 

@@ -37,7 +37,7 @@ def test_the_best_of_each_is_the_one_with_the_smallest_score():
 
 
 def test_runs_at_a_c_are_of_both_losses_and_of_no_neighbour():
-    """alpha is rounded to two digits of 1 - alpha, so that c is near the one asked for and hardly ever on it."""
+    """alpha is rounded to two digits of 1 - alpha, so c is near the requested value but hardly ever equal to it."""
     left = {"sgu_orthogonal_paper": (0.9899, 0.9747, 0.9401), "sgu_obtuse_paper": (0.9898, 0.9748, 0.9382)}
     runs = [{"entrant": name, "c": c} for name, several in left.items() for c in several]
     runs += [{"entrant": "sgu_orthogonal_code", "c": 0.975}, {"entrant": "control"}]

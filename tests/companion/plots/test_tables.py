@@ -1,4 +1,4 @@
-"""Tables that are no comparison: cells as they are, in the order in which they came."""
+"""Tables other than comparisons: cells unchanged and in their original order."""
 
 from companion.plots import over_interval, table
 

@@ -10,7 +10,7 @@ from companion.rows import gather, row
 
 @pytest.fixture
 def record():
-    """A sweep of two rates, whose rows come in no order."""
+    """Return a sweep of two rates with its rows in no particular order."""
     rows = []
     for lr, gamma in [(1e-6, 0.8), (1e-6, 0.1), (3e-6, 0.8), (3e-6, 0.1)]:
         facts = {"n": 100, "dataset": "digits", "process": "ddpm", "forget": "1", "method": "vdu"}

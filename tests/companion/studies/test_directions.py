@@ -1,4 +1,4 @@
-"""EraseDiff's directions: what is an identity, what the inner loop changes, and what is refused."""
+"""EraseDiff's directions: identities, the effect of the inner loop, and refused settings."""
 
 import math
 

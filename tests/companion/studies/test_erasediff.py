@@ -1,4 +1,4 @@
-"""EraseDiff's measures and costs: what is asked of a model, and that every evaluation is counted once."""
+"""EraseDiff's measures and costs: the requested images, and that every evaluation is counted once."""
 
 import dataclasses
 import math

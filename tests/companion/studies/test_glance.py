@@ -1,4 +1,4 @@
-"""A look at a run: the same noise, the counted cost, and measures that know nothing from forgotten."""
+"""A look at a run: the same noise, the counted cost, and measures that tell an unchanged model from one that forgot."""
 
 import copy
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Half an image as a prompt: the known half stays, and the numbers are the classifier's."""
+"""Half an image as a prompt: the known half stays, and the numbers come from the classifier."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Rows of inpainting: whose facts they carry, and that only what the paper draws can be a printed cell."""
+"""Rows of inpainting: their facts, and that only the paper's sampler can match a printed cell."""
 
 import pytest
 import torch

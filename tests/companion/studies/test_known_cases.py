@@ -17,7 +17,7 @@ def known(tmp_path_factory):
 
 
 def true_classes(images):
-    """By looking the images up in the training set; -1 for one that is not in it."""
+    """Look up the classes of images in the training set; -1 for images that are not in it."""
     data = sets.load("digits", "train")
     found = {bytes(image.flatten().tolist()): int(label) for image, label in zip(data.images, data.labels)}
     return torch.tensor([found.get(bytes(image.flatten().tolist()), -1) for image in images])

@@ -1,5 +1,5 @@
-"""The command that a page prints for Table 3's row on 24 GB: its parameters are the page's, and the tiny pipeline
-goes its way here."""
+"""The command that a page prints for Table 3's row on 24 GB: its parameters are the page's, and it runs with the tiny
+pipeline."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is asked of the small text-to-image model, and what of it is told to a method."""
+"""The prompts for the small text-to-image model, and the part of them that a method is given."""
 
 from companion.studies.latent_prompts import NAMES, asked_prompts, labelled, neighbour
 from paperlib.data import captions, shapes

@@ -1,4 +1,4 @@
-"""Stable Diffusion's runs at a tiny size: the rows that the papers' tables ask for."""
+"""Stable Diffusion's runs at a tiny size: the rows of the papers' tables."""
 
 import pytest
 import torch

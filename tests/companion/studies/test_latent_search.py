@@ -1,4 +1,4 @@
-"""The search for the rates of forgetting by prompt: equal tries, nothing of the page's, and the rule's winner."""
+"""The search for the rates of forgetting by prompt: equal candidates, none of the page's data, the rule's winner."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Both Gaussians of VDU, from the models themselves."""
+"""Both Gaussians of VDU, compared with the models behind them."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""The way to noise and back: at the same noise on every process, all of an image at little noise, little at much."""
+"""Reconstruction: the same noise level on every process, nearly all of an image at low noise, little at high noise."""
 
 import pytest
 import torch

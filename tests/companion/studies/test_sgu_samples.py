@@ -1,4 +1,4 @@
-"""Which images became something else: none of a model's own, and the share is of those that did not show D_f."""
+"""Which images changed their class: none for the same model; the share is of images that did not show D_f."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The search for SGU's alpha: equal effort on one axis, its winner where it belongs, and c for models without one."""
+"""The search for SGU's alpha: equal effort on one axis, its winner, and c for models without a search."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Whose settings a run of VDU's Table 1 has, how long it is, and what changed of images from one noise."""
+"""The settings and length of runs in VDU's Table 1, and what changed in images from the same noise."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What a run of VDU did, from its weights."""
+"""Measures of a VDU run, computed from its weights."""
 
 import dataclasses
 
