@@ -133,7 +133,7 @@ def main() -> int:
     try:
         html = build(options.profile, options.solutions, options.jobs)
     except subprocess.CalledProcessError:
-        print("the book was not built: its warnings and errors stand above", file=sys.stderr)
+        print("the book was not built: its warnings and errors are above", file=sys.stderr)
         return 1
     if options.stamp:
         write_stamp(options.stamp, html / "index.html")

@@ -225,7 +225,7 @@ def plan(device: torch.device | None = None) -> str:
         rows.append(f"| {page} | {' | '.join(said)} | {'done' if done else 'to do'} |")
         total += hours * (not done)
     head = [f"Rates measured on this device: {_name(device)}.", "", "| page | hours | memory, GB | disk, GB | state |"]
-    rows.append(f"| all that is to do on the papers' networks | {total:,.1f} | | | |")
+    rows.append(f"| total left on the papers' networks | {total:,.1f} | | | |")
     return "\n".join([*head, "|---|---|---|---|---|", *rows, "", *_at_hand(needed, device)])
 
 
@@ -240,14 +240,14 @@ def _at_hand(needed: Mapping[str, bases.Base], device: torch.device) -> list[str
     for name, base in needed.items():
         one, there = rate(name, device), bases.card(name) is not None
         hours = one.seconds * bases.budget(base, device).samples / 3600
-        state = "there" if there else f"python -m companion campaign --only {name}"
+        state = "available" if there else f"python -m companion campaign --only {name}"
         rows.append(f"| {name} | {hours:,.1f} | {4 * one.parameters / 1e9:.2f} | {state} |")
     for dataset in dict.fromkeys(base.dataset for base in needed.values()):
         there = all(cache.find(sources.file_stem(dataset, part)) for part in sources.SOURCES[dataset].parts)
-        rows.append(f"| {dataset} | | | {'there' if there else sources.command(dataset)} |")
+        rows.append(f"| {dataset} | | | {'available' if there else sources.command(dataset)} |")
         if dataset in classifiers.LARGE:
             there = (classifiers.folder_of(dataset) / f"classifier-{dataset}.json").is_file()
-            state = "there" if there else f"python -m companion classifier {dataset}"
+            state = "available" if there else f"python -m companion classifier {dataset}"
             rows.append(f"| its classifier | | | {state} |")
     return rows
 

@@ -34,7 +34,7 @@ def record(page: str, profile: str, seeds: str = "") -> Path:
     others = f' ARGS="-p seeds {seeds}"' if seeds else ""
     again = f"run `make page PAGE={page} PROFILE={profile}{others}` again"
     if profile == "smoke":
-        raise RecordError("smoke is never recorded: it proves that the page works, and nothing else")
+        raise RecordError("smoke is never recorded: it only shows that the page works")
     if profile not in RECORDED:
         raise RecordError(f"profile={profile!r} is not one of {', '.join(RECORDED)}")
     source = _source(page, profile, seeds)
@@ -89,7 +89,7 @@ def _vouched(made: Record, again: str) -> Record:
             raise RecordError(f"the run was made with uncommitted changes: commit them and {again}")
         return made
     if dirty:
-        raise RecordError("the run knows no commit, and this checkout has uncommitted changes: commit them first")
+        raise RecordError("the run has no commit, and this checkout has uncommitted changes: commit them first")
     source = made.provenance.model_copy(update={"commit": commit, "dirty": False})
     return made.model_copy(update={"provenance": source})
 
@@ -100,7 +100,7 @@ def _check_owners(made: Record, folder: Path) -> None:
         if file.stem != made.page:
             twice = ours.intersection(value.claim for value in Record.read(file).values)
             if twice:
-                raise RecordError(f"{', '.join(sorted(twice))} is recorded by {file.stem}: one page owns an id")
+                raise RecordError(f"{', '.join(sorted(twice))} is recorded by {file.stem}: an id belongs to one page")
 
 
 def _images_before(file: Path) -> list[str]:

@@ -71,7 +71,7 @@ class Progress(logging.Filter):
     def report(self) -> None:
         """Show the last lines of every failed job's log, or Snakemake's own error."""
         if self.interrupted:
-            print("Interrupted; `make book` goes on from here.", file=sys.stderr)
+            print("Interrupted; `make book` continues from here.", file=sys.stderr)
             return
         for name, log in self.failed.items():
             lines = [line for line in ANSI.sub("", Path(log).read_text(errors="replace")).splitlines() if line.strip()]
@@ -126,7 +126,7 @@ def make_book(profile: str, jobs: int, solutions: str, cluster: str = "no", only
     elif only:
         print(f"The pages: {os.path.relpath(build / 'pages' / profile)}")
     elif not (index.is_file() and (build / "steps" / "html").is_file()):
-        print(f"no book was built: {index} is not there, though nothing failed", file=sys.stderr)
+        print(f"no book was built: {index} is missing, though nothing failed", file=sys.stderr)
         return 1
     else:
         print(f"The book: {os.path.relpath(index)} ({index.as_uri()})")
@@ -155,7 +155,7 @@ def main() -> int:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print("Another `make book` is at work here; waiting for it to end ...", flush=True)
+        print("Another `make book` is running here; waiting for it to end ...", flush=True)
         lock.acquire()
     with lock, warm.server() if options.cluster == "no" else contextlib.nullcontext():
         return make_book(options.profile, options.jobs, options.solutions, options.cluster, options.only)

@@ -70,7 +70,7 @@ def plan(runs: Sequence[Run]) -> str:
         total += minutes
         state = "done" if not left else "to do" if left == 1 else f"{1 - left:.0%} done"
         rows.append(f"| {run.name} | {state} | {f'{minutes:.0f}' if left else ''} |")
-    return "\n".join([*rows, f"| all that is left | | {total:.0f} |"])
+    return "\n".join([*rows, f"| total left | | {total:.0f} |"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -133,7 +133,7 @@ class Pretraining:
         first, start, said = run.index, run.seconds, time.monotonic()
         kept = said
         if first:
-            say(f"{self.name}: going on from update {first} of {run.steps}")
+            say(f"{self.name}: resuming from update {first} of {run.steps}")
         for step in followed:
             if time.monotonic() - said > INTERVAL:
                 said = time.monotonic()
