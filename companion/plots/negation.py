@@ -106,7 +106,9 @@ def pull_weights(record: Any, *, title: str) -> Figure:
     for name, upper, lower in zip(names, *panels):
         process, forget = name.split(":")
         upper.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
-        firm = [one for one in record.series["weights"][name] if one["error"] < 0.25]  # elsewhere the pull vanishes
+        firm = [
+            one for one in record.series["weights"][name] if one["error"] < 0.25
+        ]  # elsewhere there is no pull to fit
         levels, errors = [one["sigma_over_alpha"] for one in firm], [1.96 * one["error"] for one in firm]
         settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "held-out noise, retained"}
         upper.errorbar(levels, [one["w"] for one in firm], errors, fmt="o-", **settings)

@@ -43,7 +43,7 @@ def passes(stage: tuple[int, int]) -> float:
 
 
 class Until(Settings):
-    """A run on a conditional model that ends when a third of the images that showed the requested class still do."""
+    """A run on a conditional model that ends when the images showing the requested class are down to a third."""
 
     run: Course  # its last look is the limit
     each: int = Field(gt=0)  # updates between looks

@@ -115,7 +115,7 @@ def _path(folder: Path, config: dict, base: Path) -> None:
         if step.index % max(1, run.steps // config["stops"]) == 0:
             try:
                 measured = measure_nll(run.model, settings, seed)
-            except FloatingPointError:  # the loss has no minimiser, and the field has become too steep for a solver
+            except FloatingPointError:  # the loss has no minimiser, and no solver can follow the field any more
                 break
             rows.append([step.index, *(mean_nll(measured, settings, side, seed).value for side in SIDES)])
             if rows[-1][1] > BROKEN:

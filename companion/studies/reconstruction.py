@@ -55,7 +55,7 @@ class Reconstruction(Settings):
     n: int = Field(gt=1)  # test images, from all classes of the side in turn
     t: float = Field(0.02, gt=1e-3, le=1)  # of VP
     way: Literal["image", "latent"] = "image"
-    steps: int = Field(gt=1)  # from t_max; a reconstruction from t starts in the middle
+    steps: int = Field(gt=1)  # from t_max; a reconstruction from t joins them at t
     seed: int = Field(0, ge=0)
 
 
