@@ -33,7 +33,8 @@ SETS = {
 
 def known_sets(dataset: str, n: int, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
     """``n`` reference images, and ``n`` of each of :data:`SETS`, uint8."""
-    data, draws = sets.load(dataset, "train"), generator(seed, "latent_audits", "data")
+    enough = 40 * n if dataset in sets.DRAWN else None  # of ten classes, one alone must have n
+    data, draws = sets.load(dataset, "train", n=enough), generator(seed, "latent_audits", "data")
     order = torch.randperm(len(data), generator=draws)
     reference, equal = data.images[order[:n]], data.images[order[n : 2 * n]]
     one_class = data.images[(data.labels == 0).nonzero()[:n, 0]]
