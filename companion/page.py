@@ -226,9 +226,9 @@ class Page:
         elif not all(holds):
             raise Untrue(f"{self.name}: the record no longer bears out what the page's box says: {found}")
         rests = " ".join(filter(None, [self.recorded.title + "." if self.recorded else "", rests]))
-        lines = {"The claim": claim, "What we found": found, "Verdict": verdict, "It rests on": rests}
+        lines = {"The claim": claim, "What we found": found, "Verdict": verdict, "Based on": rests}
         said = "\n\n".join(f"**{name}.** {text}" for name, text in lines.items() if text)
-        return Markdown(f":::{{admonition}} In one look\n:class: tip verdict\n\n{said}\n:::")
+        return Markdown(f":::{{admonition}} At a glance\n:class: tip verdict\n\n{said}\n:::")
 
     def say(self, *sentences: str, holds: Iterable[bool] = ()) -> Markdown:
         """Return hand-written sentences as a bullet list, with their numbers read from the result.

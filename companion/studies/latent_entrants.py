@@ -56,5 +56,5 @@ METHODS: dict[str, PromptEntrant] = {
     "forget_me_not": PromptEntrant("forget_me_not", RATES, call=forget_me_not, trains="xattn"),
 }
 
-#: In smoke: estimates over all weights, Fisher's diagonal and SalUn's mask, from a few images.
+#: In smoke, estimates over all weights, Fisher's diagonal and SalUn's mask, from a few images.
 SMALL = {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}, "salun": {"mask_rows": 16}}

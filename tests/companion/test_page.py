@@ -285,7 +285,7 @@ def test_the_box_has_claim_finding_verdict_and_on_what_it_rests(checkout):
         "**The claim.** They claim.",
         "**What we found.** We found.",
         "**Verdict.** Reproduced.",
-        "**It rests on.** MNIST, seed 0, profile laptop. Small networks.",
+        "**Based on.** MNIST, seed 0, profile laptop. Small networks.",
     ]
 
 
