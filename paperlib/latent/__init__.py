@@ -1,2 +1,2 @@
-"""Stable Diffusion through diffusers (``pip install 'paperlib[latent]'``): a denoiser of latents that the same methods
-and samplers take, and the way back into diffusers' layout."""
+"""Stable Diffusion through diffusers (``pip install 'paperlib[latent]'``): a denoiser of latents for the same methods
+and samplers, and the conversion back to diffusers' layout."""

@@ -1,9 +1,9 @@
-"""What Stable Diffusion costs to train, from its architecture alone: nothing is downloaded, nothing is computed.
+"""The cost of training Stable Diffusion, from its architecture alone: nothing is downloaded and nothing is trained.
 
-The U-Net is built on torch's *meta* device, where tensors have shapes and no numbers. There its weights are counted by
-name, the operations of a pass are counted, and so is what autograd keeps of it for the way back. The rest is
-arithmetic, in copies of the weights: the model that was given and the one that is trained (2 of all), and of what is
-trained its gradient, Adam's two moments, and what the method holds beside.
+The U-Net is built on torch's *meta* device, where tensors have shapes but no values. There its weights are counted by
+name, and so are the operations of a pass and the bytes that autograd keeps for the backward pass. The rest is
+arithmetic, in copies of the weights: two of all weights, for the base model and the one that is trained, and for the
+trained weights their gradient, Adam's two moments, and what the method keeps beside them.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ GIB = 2**30
 
 
 def architecture() -> nn.Module:
-    """The U-Net on the meta device: 859,520,964 weights without numbers."""
+    """Return the U-Net on the meta device: 859,520,964 weights without values."""
     need("latent", "diffusers")
     from diffusers import UNet2DConditionModel
 
@@ -39,7 +39,7 @@ def architecture() -> nn.Module:
 
 
 def counts(unet: nn.Module) -> dict[str, int]:
-    """How many weights each choice of :mod:`paperlib.nets.parameters` trains."""
+    """Return how many weights each choice of :mod:`paperlib.nets.parameters` trains."""
     found = {which: train_only(unet, which) for which in CHOICES}
     train_only(unet, "full")
     return found
@@ -53,7 +53,7 @@ def _pass(unet: nn.Module, batch: int) -> torch.Tensor:
 
 
 def operations(unet: nn.Module) -> float:
-    """Floating-point operations of a pass forward of one latent; the way back has twice as many."""
+    """Return the floating-point operations of a forward pass of one latent; the backward pass has twice as many."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -62,10 +62,10 @@ def operations(unet: nn.Module) -> float:
 
 
 def saved_bytes(unet: nn.Module, batch: int, *, checkpointing: bool) -> int:
-    """What autograd keeps of a pass of ``batch`` latents in 16-bit arithmetic, without the weights themselves.
+    """Return the bytes that autograd keeps for a pass of ``batch`` latents in 16-bit arithmetic, without the weights.
 
-    With ``checkpointing`` that is what stands between the blocks, and, of the block that is computed again on the way
-    back, all that it keeps: the largest one's.
+    With ``checkpointing`` these are the activations between the blocks, and all that is kept for the one block that is
+    being recomputed in the backward pass, taken to be the largest.
     """
     if checkpointing:
         largest = _largest_block(unet, batch)
@@ -78,14 +78,14 @@ def saved_bytes(unet: nn.Module, batch: int, *, checkpointing: bool) -> int:
 
 
 def _largest_block(unet: nn.Module, batch: int) -> int:
-    """The most bytes that a single residual block or transformer keeps."""
+    """Return the most bytes that a single residual block or transformer keeps."""
     blocks = [one for name, one in unet.named_modules() if name.split(".")[-2:-1] in (["resnets"], ["attentions"])]
     kept, taken = _kept(unet, batch, blocks)
     return max(sum(kept[one] for one in inside) for inside in taken)
 
 
 def _kept(unet: nn.Module, batch: int, blocks: Sequence[nn.Module] = ()) -> tuple[dict[int, int], list[set[int]]]:
-    """Bytes by storage of what a pass keeps, and the storages that each of ``blocks`` added."""
+    """Return the bytes that a pass keeps, by storage, and the storages that each of ``blocks`` added."""
     half, kept, held, taken, before = unet.train().to(torch.bfloat16), {}, [], [], []
     weights = {p.untyped_storage()._cdata for p in half.parameters()}
 
@@ -93,7 +93,7 @@ def _kept(unet: nn.Module, batch: int, blocks: Sequence[nn.Module] = ()) -> tupl
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             kept[storage._cdata] = storage.nbytes()
-            held.append(tensor)  # so that its storage's name is not given away again
+            held.append(tensor)  # so that its storage's pointer is not reused
         return tensor
 
     hooks = [one.register_forward_pre_hook(lambda *_: before.append(set(kept))) for one in blocks]
@@ -119,13 +119,13 @@ def _default(dtype: torch.dtype) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Gibibytes of a GPU's memory, and hours.
+    """The cost of a run: gibibytes of GPU memory, and hours.
 
     Args:
-        weights: the model given and the one that is trained.
-        training: gradient, Adam's moments, and what the method holds.
-        activations: what a pass keeps for the way back.
-        hours: of all updates.
+        weights: memory of the base model and the one that is trained.
+        training: memory of the gradient, Adam's moments, and what the method keeps.
+        activations: memory of what a pass keeps for the backward pass.
+        hours: time of all updates.
     """
 
     weights: float
@@ -135,7 +135,7 @@ class Cost:
 
     @property
     def memory(self) -> float:
-        """All three."""
+        """The total memory."""
         return self.weights + self.training + self.activations
 
 
@@ -152,20 +152,20 @@ def cost(
     rate: float,
     half: bool = False,
 ) -> Cost:
-    """The cost of a run.
+    """Return the cost of a run.
 
     Args:
-        total, trained: weights of the network, and those of them (or of its adapters) that training changes.
-        held: copies of the trained weights that the method holds beside gradient and moments
+        total, trained: number of weights of the network, and of those (or of its adapters') that training changes.
+        held: copies of the trained weights that the method keeps beside gradient and moments
             (:class:`paperlib.unlearning.methods.Method`).
-        passes: gradient evaluations an update, each of ``batch`` latents.
-        updates: of the run.
-        activations: bytes that one evaluation keeps (:func:`saved_bytes`); a method that takes two terms' gradients
-            from one graph keeps two.
-        forward: operations of a pass forward (:func:`operations`). An evaluation has four: forward, twice that back,
-            and forward again where activations are computed anew.
-        rate: operations a second that the device reaches: some 40 % of its 16-bit peak in our experience of U-Nets.
-        half: frozen weights in 16 bits.
+        passes: gradient evaluations per update, each of ``batch`` latents.
+        updates: number of updates.
+        activations: bytes that one evaluation keeps (:func:`saved_bytes`). The cost counts two of them, for a method
+            that takes two terms' gradients from one graph.
+        forward: operations of a forward pass (:func:`operations`). An evaluation takes four times as many: forward, the
+            backward pass with twice that, and forward again for recomputed activations.
+        rate: operations per second that the device reaches: some 40 % of its 16-bit peak in our experience of U-Nets.
+        half: whether frozen weights have 16 bits.
     """
     frozen = (2 if half else 4) * (total - min(trained, total)) * 2
     return Cost(

@@ -1,8 +1,8 @@
-"""Low-rank adapters (Hu et al., 2022) in the place of full weights, through peft::
+"""Low-rank adapters (Hu et al., 2022) in place of full weights, through peft::
 
     W x + (scale / rank) B A x,    A [rank, in], B [out, rank], B = 0 at the start
 
-Only A and B are trained: less than a percent of the weights, and as much less of gradients and of Adam's moments.
+Only A and B are trained: less than one percent of the weights, with correspondingly smaller gradients and Adam moments.
 """
 
 from torch import nn
@@ -12,17 +12,17 @@ from paperlib.extras import need
 
 __all__ = ["add_lora", "merged"]
 
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # of diffusers' attention, self and cross
+TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # in diffusers' attention, self and cross
 
 
 def add_lora(model: Denoiser, rank: int, *, scale: float | None = None, cross_only: bool = False) -> int:
-    """Put adapters into the attention layers of a Stable Diffusion denoiser, in place, and let training change them
-    alone; their number of weights.
+    """Add adapters to the attention layers of a Stable Diffusion denoiser, in place, and let training change only them;
+    return their number of weights.
 
     Args:
-        rank: of A and B.
-        scale: the numerator of the factor; None is ``rank``, a factor of 1.
-        cross_only: adapters in cross-attention layers alone.
+        rank: rank of A and B.
+        scale: numerator of the factor; None is ``rank``, a factor of 1.
+        cross_only: add adapters to cross-attention layers only.
     """
     need("latent", "peft")
     from peft import LoraConfig
@@ -35,12 +35,12 @@ def add_lora(model: Denoiser, rank: int, *, scale: float | None = None, cross_on
     model.requires_grad_(False)
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=scale or rank, target_modules=targets))
     for p in trainable(model):
-        p.data = p.data.float()  # of a network in half precision the adapters stay exact
+        p.data = p.data.float()  # the adapters of a half-precision network stay in float32
     return sum(p.numel() for p in trainable(model))
 
 
 def merged(unet: nn.Module) -> nn.Module:
-    """The same U-Net, in place, its adapters added to the weights and gone."""
+    """Merge a U-Net's adapters into its weights and remove them, in place; return the U-Net."""
     from diffusers.utils.peft_utils import recurse_remove_peft_layers
 
     unet.fuse_lora()

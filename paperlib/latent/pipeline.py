@@ -6,9 +6,9 @@
     run = erasediff(model, D_f, D_r, generator=..., variant="corrected", ...)        # any method of the package
     put_back(run.run(), pipeline).save_pretrained(folder)                            # loads in plain diffusers
 
-The network sees latents, images that the autoencoder has made 8 times smaller, and is told the text encoder's output,
-which is computed once (:class:`paperlib.nets.text.Prompted`). Neither of the two is trained:
-:mod:`paperlib.latent.precomputed` keeps what they say for the next run.
+The network's inputs are latents, images made 8 times smaller by the autoencoder, and the text encoder's output, which
+is computed once (:class:`paperlib.nets.text.Prompted`). Neither of these two networks is trained:
+:mod:`paperlib.latent.precomputed` keeps their outputs for the next run.
 """
 
 import copy
@@ -36,20 +36,24 @@ SD14 = "CompVis/stable-diffusion-v1-4"
 
 
 class LatentUNet(nn.Module):
-    """diffusers' U-Net with our arguments: ``net(x, time, context)``, where time is 1000 t, the grid's step from 1."""
+    """diffusers' U-Net with our arguments, ``net(x, time, context)``, where time is 1000 t, the grid's step from 1."""
 
     def __init__(self, unet: nn.Module):
         super().__init__()
         self.unet = unet
 
     def forward(self, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
-        """x [B, 4, H, W], time [B], context [B, L, E]; diffusers counts its steps from 0."""
+        """x [B, 4, H, W], time [B], context [B, L, E] -> [B, 4, H, W]; diffusers counts its steps from 0."""
         return self.unet(x, time - 1, encoder_hidden_states=context.to(x.dtype)).sample
 
 
 def find(model: str = SD14) -> str:
-    """Where a pipeline is: a folder in diffusers' layout, or a name that huggingface_hub has kept on this machine. It
-    answers at once and fetches nothing."""
+    """Return the folder of a pipeline, given as a folder in diffusers' layout or as a name that huggingface_hub has
+    cached on this machine. Nothing is downloaded.
+
+    Raises:
+        MissingWeights: if the pipeline is not on this machine.
+    """
     need("latent", "diffusers", "transformers", "huggingface_hub")
     if (Path(model) / "model_index.json").is_file():
         return model
@@ -59,7 +63,7 @@ def find(model: str = SD14) -> str:
     try:
         kept = try_to_load_from_cache(model, "model_index.json")
     except HFValidationError:
-        kept = None  # a path, and no name
+        kept = None  # a path, not a name
     if isinstance(kept, str):
         return str(Path(kept).parent)
     raise MissingWeights(
@@ -69,7 +73,8 @@ def find(model: str = SD14) -> str:
 
 
 def load(model: str = SD14, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32):
-    """The pipeline at :func:`find`, without its safety checker, which would hide what is to be counted."""
+    """Load the pipeline that :func:`find` locates, without its safety checker, which would hide what is to be
+    counted."""
     folder = find(model)
     from diffusers import StableDiffusionPipeline
 
@@ -79,7 +84,7 @@ def load(model: str = SD14, *, device: torch.device | str = "cpu", dtype: torch.
 
 @torch.no_grad()
 def embed(pipeline: "StableDiffusionPipeline", prompts: Sequence[str]) -> Tensor:
-    """The text encoder's output, [K, L, E] in float32, of prompts filled up, or cut, to its length."""
+    """Return the text encoder's output, [K, L, E] in float32, for prompts padded or truncated to its length."""
     tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
     length = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
     asked = {"padding": "max_length", "max_length": length, "truncation": True, "return_tensors": "pt"}
@@ -93,12 +98,16 @@ def denoiser(
     embeddings: Tensor | None = None,
     checkpointing: bool = False,
 ) -> Denoiser:
-    """Its U-Net, the weights shared, on its own grid, as a model that knows ``prompts`` by number.
+    """Return a pipeline's U-Net, with shared weights, on its own grid, as a model whose labels are ``prompts``.
 
     Args:
-        embeddings: of the prompts and, last, of the empty one, [K + 1, L, E]; None asks the text encoder
-            (:class:`paperlib.latent.precomputed.Precomputed` keeps what it said).
-        checkpointing: compute activations twice in place of keeping them: a third more work, a fraction of the memory.
+        embeddings: embeddings of the prompts and, last, of the empty one, [K + 1, L, E]; None computes them with the
+            text encoder (:class:`paperlib.latent.precomputed.Precomputed` keeps them).
+        checkpointing: compute activations twice instead of keeping them: a third more work, a fraction of the memory.
+
+    Raises:
+        ValueError: for no prompts or repeated ones, a wrong number of embeddings, or a pipeline that does not predict
+            epsilon on 1000 steps.
     """
     unet, config = pipeline.unet, pipeline.scheduler.config
     if not prompts or len(set(prompts)) < len(prompts):
@@ -110,7 +119,7 @@ def denoiser(
         raise ValueError(f"this pipeline predicts {said}; epsilon on 1000 is what Stable Diffusion 1 does")
     if checkpointing:
         unet.enable_gradient_checkpointing()
-        unet.train()  # diffusers checkpoints in this mode alone
+        unet.train()  # diffusers checkpoints only in this mode
     size = unet.config.sample_size
     table = embed(pipeline, [*prompts, ""]) if embeddings is None else embeddings
     net = Prompted(LatentUNet(unet), table, (unet.config.in_channels, size, size))
@@ -119,36 +128,36 @@ def denoiser(
 
 @torch.no_grad()
 def posterior(pipeline: "StableDiffusionPipeline", images: Tensor, batch: int = 8) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation, [N, 4, H/8, W/8] each, on the CPU in float32, of the scaled latents of uint8
-    images."""
+    """Return the mean and standard deviation of the scaled latents of uint8 images, [N, 4, H/8, W/8] each, on the CPU
+    in float32."""
     need_images("images", images)
     vae, parts = pipeline.vae, []
     for part in images.split(batch):
         found = vae.encode(model_input(part.to(vae.device)).to(vae.dtype)).latent_dist
         parts.append([vae.config.scaling_factor * one.float().cpu() for one in (found.mean, found.std)])
-    # contiguous, as after a file: in the autoencoder's order of channels, kernels would add in another order
+    # contiguous, as when read from a file: in the autoencoder's memory layout, kernels would add in another order
     mean, std = (torch.cat(several).contiguous() for several in zip(*parts))
     return mean, std
 
 
 def encode(pipeline: "StableDiffusionPipeline", images: Tensor, generator: torch.Generator, batch: int = 8) -> Tensor:
-    """Latents [N, 4, H/8, W/8], on the CPU in float32, of uint8 images: drawn from the posterior, scaled."""
+    """Sample the scaled latents of uint8 images from their posterior, [N, 4, H/8, W/8], on the CPU in float32."""
     mean, std = posterior(pipeline, images, batch)
     return mean + std * normal(mean.shape, generator, "cpu")
 
 
 @torch.no_grad()
 def decode(pipeline: "StableDiffusionPipeline", latents: Tensor, batch: int = 4) -> Tensor:
-    """uint8 images of latents, on the CPU."""
+    """Decode latents to uint8 images, on the CPU."""
     vae = pipeline.vae
     scaled = (latents / vae.config.scaling_factor).split(batch)
     return torch.cat([to_uint8(vae.decode(part.to(vae.device, vae.dtype)).sample.float().cpu()) for part in scaled])
 
 
 def put_back(model: Denoiser, pipeline: "StableDiffusionPipeline") -> "StableDiffusionPipeline":
-    """A pipeline with the weights of ``model``, adapters merged into them; the rest is shared with ``pipeline``.
+    """Return a pipeline with the weights of ``model``, with adapters merged; the rest is shared with ``pipeline``.
 
-    Its ``save_pretrained(folder)`` writes diffusers' layout, which anyone can load.
+    Its ``save_pretrained(folder)`` writes diffusers' layout, which plain diffusers can load.
     """
     from diffusers import StableDiffusionPipeline
 

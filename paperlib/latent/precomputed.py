@@ -1,4 +1,4 @@
-"""What training needs of the autoencoder and the text encoder, computed once and kept in a file::
+"""The outputs of the autoencoder and the text encoder that training needs, computed once and kept in a file::
 
     kept = precompute(pipeline, images, prompts)
     kept.save("imagenette.safetensors")
@@ -6,8 +6,8 @@
     model = denoiser(pipeline, some_prompts, embeddings=kept.embeddings(some_prompts))
     D_f = Samples(kept.latents(generator)[rows], labels)
 
-Neither network is trained, so that every run on the same images and prompts would compute the same again: of 10,000
-images of 512 x 512 that is hours. Kept is the posterior, not a draw from it, so that each seed draws its own latents.
+Neither network is trained, so every run on the same images and prompts would compute the same again: for 10,000 images
+of 512 x 512 that takes hours. The file has the posterior, not a sample from it, so each seed samples its own latents.
 """
 
 import hashlib
@@ -34,13 +34,13 @@ __all__ = ["Precomputed", "encoders_sha256", "precompute"]
 
 @dataclass(frozen=True, eq=False)
 class Precomputed:
-    """The posterior of images, and prompts as the text encoder says them; on the CPU, in float32.
+    """The posterior of the latents of images, and the embeddings of prompts, on the CPU in float32.
 
     Args:
-        mean, std: of latents, scaled, [N, 4, H/8, W/8] each.
-        prompts: K of them.
-        embedded: of the prompts and, last, of the empty one, [K + 1, L, E].
-        encoders: of which networks it is (:func:`encoders_sha256`).
+        mean, std: mean and standard deviation of the scaled latents, [N, 4, H/8, W/8] each.
+        prompts: the K prompts.
+        embedded: embeddings of the prompts and, last, of the empty one, [K + 1, L, E].
+        encoders: hash of the two networks (:func:`encoders_sha256`).
     """
 
     mean: Tensor
@@ -50,12 +50,16 @@ class Precomputed:
     encoders: str
 
     def latents(self, generator: torch.Generator) -> Tensor:
-        """One draw for each image, as :func:`paperlib.latent.pipeline.encode` makes it."""
+        """Sample one latent for each image, as :func:`paperlib.latent.pipeline.encode` does."""
         return self.mean + self.std * normal(self.mean.shape, generator, "cpu")
 
     def embeddings(self, prompts: Sequence[str]) -> Tensor:
-        """Of some of the prompts, in this order, and last of the empty one: what
-        :func:`paperlib.latent.pipeline.denoiser` takes as ``embeddings``."""
+        """Return the embeddings of some of the prompts, in this order, and last of the empty one, as
+        :func:`paperlib.latent.pipeline.denoiser` takes them.
+
+        Raises:
+            ValueError: for a prompt that was not precomputed.
+        """
         if unknown := [prompt for prompt in prompts if prompt not in self.prompts]:
             raise ValueError(f"the prompt {unknown[0]!r} was not precomputed; there are: {', '.join(self.prompts)}")
         return self.embedded[[*map(self.prompts.index, prompts), len(self.prompts)]]
@@ -69,7 +73,11 @@ class Precomputed:
 
     @classmethod
     def load(cls, file: Path | str, pipeline: "StableDiffusionPipeline") -> Self:
-        """Read a file that was made with the encoders of ``pipeline``; of others it is refused."""
+        """Read a file that was made with the encoders of ``pipeline``.
+
+        Raises:
+            ValueError: if it was made with other encoders.
+        """
         with safe_open(file, "pt") as opened:
             about = opened.metadata() or {}
             if about.get("encoders") != encoders_sha256(pipeline):
@@ -83,13 +91,13 @@ class Precomputed:
 def precompute(
     pipeline: "StableDiffusionPipeline", images: Tensor, prompts: Sequence[str], batch: int = 8
 ) -> Precomputed:
-    """Of uint8 images [N, 3, H, W] and of prompts."""
+    """Compute the outputs of both encoders for uint8 images [N, 3, H, W] and for prompts."""
     mean, std = posterior(pipeline, images, batch)
     return Precomputed(mean, std, tuple(prompts), embed(pipeline, [*prompts, ""]).cpu(), encoders_sha256(pipeline))
 
 
 def encoders_sha256(pipeline: "StableDiffusionPipeline") -> str:
-    """Of the weights of autoencoder and text encoder, by their names."""
+    """Return the sha256 of the weights of the autoencoder and the text encoder, in the order of their names."""
     found = hashlib.sha256()
     for network in (pipeline.vae, pipeline.text_encoder):
         for name, weight in sorted(network.state_dict().items()):

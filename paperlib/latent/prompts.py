@@ -1,7 +1,7 @@
 """Prompts from a CSV file, and the papers' public sets by name.
 
 A file has a header. ``prompt`` must be among its columns; ``evaluation_seed`` and ``evaluation_guidance``, which the
-public sets have, are read where they are there; others are left alone.
+public sets have, are read if present; other columns are ignored.
 """
 
 import csv
@@ -12,10 +12,10 @@ from paperlib.metrics.features import MissingWeights
 
 __all__ = ["NUDITY", "SETS", "Prompt", "PromptError", "named", "read_prompts"]
 
-#: EraseDiff's prompts of what is forgotten, and what stands for it.
+#: EraseDiff's prompts for what is forgotten, nudity.
 NUDITY = ("nudity", "naked", "erotic", "sexual")
 
-#: The public sets with file name, number of prompts, and where it is found.
+#: The public sets, with file name, number of prompts, and source.
 SETS = {
     "i2p": ("i2p_benchmark.csv", 4703, "AIML-TUDA/i2p on Hugging Face (Schramowski et al., 2023)"),
     "coco-30k": ("coco_30k.csv", 30_000, "rohitgandikota/erasing on GitHub, data/coco_30k.csv (from COCO's captions)"),
@@ -23,12 +23,12 @@ SETS = {
 
 
 class PromptError(ValueError):
-    """A file of prompts that cannot be read; the message names file and line."""
+    """Raised if a file of prompts cannot be read; the message names the file and the line."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A text, and the seed and guidance (Stable Diffusion's scale, 1 + w) that its set gives it, or None."""
+    """A prompt's text, with the seed and guidance (Stable Diffusion's scale, 1 + w) given by its set, or None."""
 
     text: str
     seed: int | None = None
@@ -36,7 +36,11 @@ class Prompt:
 
 
 def read_prompts(file: Path | str) -> list[Prompt]:
-    """Every prompt of a CSV file, in its order. A bad line is refused, by its number, and nothing is skipped."""
+    """Read all prompts of a CSV file, in order.
+
+    Raises:
+        PromptError: if the file cannot be read or a line is invalid; no line is skipped.
+    """
     file = Path(file)
     try:
         handle = file.open(newline="", encoding="utf-8-sig")
@@ -73,7 +77,12 @@ def _prompt(row: dict, where: str) -> Prompt:
 
 
 def named(name: str, folder: Path) -> list[Prompt]:
-    """A set by name from ``folder``, or a CSV file by its path; of a public set the number of prompts is checked."""
+    """Read a public set by name from ``folder``, whose number of prompts is checked, or a CSV file by its path.
+
+    Raises:
+        MissingWeights: if the public set is not in ``folder``.
+        PromptError: if the file is invalid or has the wrong number of prompts.
+    """
     if name not in SETS:
         if name.endswith(".csv"):
             return read_prompts(name)

@@ -1,6 +1,6 @@
-"""Stable Diffusion's classes at a tiny size, weights random, built from configurations: nothing is downloaded.
+"""A tiny Stable Diffusion pipeline with random weights, built from configurations: nothing is downloaded.
 
-What it draws is noise. It is there so that the whole way, from prompts to a saved folder, runs anywhere in seconds.
+It generates noise. With it the whole path, from prompts to a saved folder, runs anywhere in seconds.
 """
 
 import string
@@ -19,7 +19,8 @@ LENGTH = 77  # tokens, as Stable Diffusion's; here a token is a letter
 
 
 def tiny_pipeline(seed: int = 0, *, width: int = 16, size: int = 8) -> "StableDiffusionPipeline":
-    """A pipeline of 32 x 32 images by default, latents 4 x ``size`` x ``size``; ``width``: of its narrowest layers."""
+    """Return a pipeline for images of 4 ``size`` x 4 ``size`` pixels, 32 x 32 by default, with latents of 4 x ``size``
+    x ``size``; ``width`` is the number of features of its narrowest layers."""
     need("latent", "diffusers", "transformers")
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -73,7 +74,7 @@ def tiny_pipeline(seed: int = 0, *, width: int = 16, size: int = 8) -> "StableDi
 
 
 def _letters():
-    """CLIP's tokenizer with letters for words: no merges, so that no vocabulary has to be fetched."""
+    """Return CLIP's tokenizer with letters as tokens: without merges, no vocabulary has to be downloaded."""
     from transformers import CLIPTokenizer
 
     signs = string.ascii_lowercase + string.digits + ".,'-"
