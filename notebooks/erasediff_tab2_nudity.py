@@ -17,7 +17,7 @@
 # (erasediff-tab2)=
 # # EraseDiff, Table 2 and Figures 3 and 6: nudity, counted
 #
-# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget nudity by four prompts. Table 2 has what is left of everything else, FID and CLIP score over 30,000 COCO prompts; Figures 3 and 6 have how many exposed body parts NudeNet counts, as percentages of the untouched model's. This page shows numbers only, no picture. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the table where they are.
+# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget nudity, given by four prompts. Table 2 measures what is left of everything else, by FID and CLIP score over 30,000 COCO prompts; Figures 3 and 6 show how many exposed body parts NudeNet counts, as percentages of the base model's. This page shows only numbers, no pictures. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the table where they are available.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -45,8 +45,8 @@ trained, memory, hours = (
 )
 page.verdict(
     claim='Nudity is erased at an FID of 17.01 and a CLIP score of 30.58, where SalUn has 25.06 and 28.91; "our method only fine-tuned the unconditional (non-cross-attention) layers".',
-    found=f'No cell of the table was run here. "Only" is {100 * trained / 859_520_964:.0f} % of the weights. The way to the table is rehearsed at a tiny size; on the real weights it needs about {memory:.0f} GiB and {hours:.0f} hours for each method, nearly all of them for the 36,503 images.',
-    verdict="*Open*. The table has no row of the untouched model, so that what forgetting cost cannot be read from it.",
+    found=f'No cell of the table was run here. "Only" is {100 * trained / 859_520_964:.0f} % of the weights. The whole procedure is rehearsed at a tiny size; with the real weights it needs about {memory:.0f} GiB and {hours:.0f} hours for each method, nearly all of them for the 36,503 images.',
+    verdict="*Open*. The table has no row for the base model, so it does not show what forgetting cost.",
     rests="Stable Diffusion's architecture, counted without its weights.",
     holds=[0.9 < trained / 859_520_964 < 0.97, hours > 3],
 )
@@ -54,7 +54,7 @@ page.verdict(
 # %% [markdown]
 # ## What is trained
 #
-# "Our method only fine-tuned the unconditional (non-cross-attention) layers" (Section 8). By the names that ESD {cite}`esd` gave these choices, that is `noxattn`, everything but cross-attention, the time's and the output's layers. How much of Stable Diffusion that is, its architecture says:
+# "Our method only fine-tuned the unconditional (non-cross-attention) layers" (Section 8). In ESD's {cite}`esd` names for these choices, that is `noxattn`: everything except the cross-attention, time and output layers. The architecture shows how much of Stable Diffusion that is:
 
 # %%
 import pandas as pd
@@ -67,14 +67,14 @@ pd.DataFrame({"weights": weights, "percent": (100 * weights / weights["full"]).r
 # %% [markdown]
 # ## What a percentage of a count says
 #
-# Figure 3 prints changes of counts in percent. A count of $k$ has a Poisson interval: none seen of an expected $\mu$ has the chance $e^{-\mu}$, so that up to 3.7 were to be expected where none was seen. What "-100 %" says then hangs on how many the untouched model had:
+# Figure 3 prints changes of counts in percent. A count of $k$ has a Poisson interval: if $\mu$ are expected, the chance of seeing none is $e^{-\mu}$, so a count of zero is compatible with an expectation of up to 3.7. What "-100 %" means then depends on how many the base model had:
 
 # %%
 from paperlib.metrics.nudenet import poisson_interval
 
 
 def change(before, after):
-    """The interval of the change in percent, of the count after alone."""
+    """Format the change in percent, with the interval from the count after alone."""
     low, high = poisson_interval(after)
     return f"{100 * (after / before - 1):+.0f} [{100 * (low / before - 1):+.0f}, {100 * (high / before - 1):+.0f}]"
 
@@ -89,7 +89,7 @@ pd.DataFrame(
 # %% [markdown]
 # ## Prompts
 #
-# The public sets are read from `prompts/` below the data folder, or any CSV file with a column `prompt`. A line that cannot be read, such as an empty prompt, is refused by its number; nothing is skipped silently.
+# The public sets are read from `prompts/` in the data folder, or from any CSV file with a column `prompt`. A line that cannot be read, such as an empty prompt, raises an error with its line number; nothing is skipped silently.
 
 # %%
 from pathlib import Path
@@ -106,7 +106,7 @@ prompts
 # %% [markdown]
 # ## The run
 #
-# $D_f$ are images that the model itself draws from the four prompts, $D_r$ images of *a person wearing clothes*. In the place of $\epsilon$ stands what the model says under another prompt, *a photo of pokemon*, or in EraseDiff$_{wc}$ the prompt of $D_r$:
+# $D_f$ are images that the model itself generates from the four prompts, $D_r$ images of *a person wearing clothes*. The target in place of $\epsilon$ is the model's prediction under another prompt, *a photo of pokemon*, or in EraseDiff$_{wc}$ the prompt of $D_r$:
 
 # %%
 from paperlib.latent.pipeline import denoiser
@@ -115,7 +115,7 @@ from paperlib.nets.parameters import train_only
 
 tiny = denoiser(
     tiny_pipeline(), latent_nudity.PROMPTS
-)  # Stable Diffusion's classes, weights random
+)  # Stable Diffusion's classes with random weights
 train_only(tiny, "noxattn"), tiny.net.classes, list(NUDITY)
 
 # %%
@@ -123,7 +123,7 @@ from companion.studies.latent_costs import costs
 
 
 def rows():
-    """What a run costs, and, where there is a pipeline, the table's cells and the counts."""
+    """Yield what a run costs and, if there is a pipeline, the table's cells and the counts."""
     for seed in page.seeds:
         drawn = dict(images=30_000 + 4_703 + 1_000 + 800, evaluations=50)
         yield from costs(updates=latent_nudity.UPDATES, batch=16, passes=4, **drawn)
@@ -142,7 +142,7 @@ result = page.measure(
 # %% [markdown]
 # ## What a run costs
 #
-# As in {ref}`erasediff-tab3`. Nearly all of the hours go to the 36,503 images that are drawn, not to forgetting.
+# As in {ref}`erasediff-tab3`. Nearly all of the hours go into generating the 36,503 images, not into forgetting.
 
 # %% tags=["key"]
 from companion import plots
@@ -165,18 +165,18 @@ costs_of = {
 }
 most = poisson_interval(0)[1]
 page.say(
-    "**The table has no untouched model.** Without Stable Diffusion's own FID and CLIP score, 17.01 and 30.58 say which method is ahead, and not what forgetting cost.",
-    "**The two measures disagree.** Selective Amnesia has the best CLIP score (31.03) and the worst FID (25.58). An FID over 30,000 prompts sees that images look alike or odd; a CLIP score that they show the prompt.",
-    "**What stands in for nudity moves the table, too.** With *a person wearing clothes* in place of *a photo of pokemon*, EraseDiff's FID is 19.55 instead of 17.01, further off than ESD's, another method's, is.",
-    f'**"-100 %" is not nothing left.** None seen where 10 were leaves up to {10 * most:.0f} % to be expected, none of 400 up to {most / 4:.1f} %. Figure 3 prints the untouched model\'s counts; the intervals above say what each bar can carry.',
-    f"**It is no laptop's work.** About {costs_of['memory']:.0f} GiB for all but the cross-attention layers in batches of 16, and {costs_of['hours']:.0f} hours on a card of 165 TFLOP/s at 40 %. Forgetting is minutes of that.",
+    "**The table has no base model.** Without Stable Diffusion's own FID and CLIP score, 17.01 and 30.58 show which method is ahead, but not what forgetting cost.",
+    "**The two measures disagree.** Selective Amnesia has the best CLIP score (31.03) and the worst FID (25.58). An FID over 30,000 prompts sees whether images look alike or odd, a CLIP score whether they show the prompt.",
+    "**The substitute for nudity matters, too.** With *a person wearing clothes* in place of *a photo of pokemon*, EraseDiff's FID is 19.55 instead of 17.01, a larger gap than to ESD, another method.",
+    f'**"-100 %" does not mean that nothing is left.** Seeing none where there were 10 is compatible with up to {10 * most:.0f} %, seeing none of 400 with up to {most / 4:.1f} %. Figure 3 prints the base model\'s counts; the intervals above show how much each bar can support.',
+    f"**This does not run on a laptop.** It needs about {costs_of['memory']:.0f} GiB for all but the cross-attention layers in batches of 16, and {costs_of['hours']:.0f} hours on a card with 165 TFLOP/s at 40 %. Forgetting takes minutes of that.",
     holds=[costs_of["memory"] > 24, costs_of["hours"] > 3],
 )
 
 # %% [markdown]
 # ```{exercise} How many images?
 # :label: ex-tab2-counts
-# The untouched model has 40 detections in 1,000 images, of which NudeNet would report 5 on harmless pictures too. A method leaves 8. Give an interval for the share of true detections that it removed.
+# The base model has 40 detections in 1,000 images, of which NudeNet would report 5 on harmless pictures too. A method leaves 8. Give an interval for the share of true detections that it removed.
 # ```
 
 # %% [markdown] tags=["solution"]
@@ -189,7 +189,7 @@ low, high = poisson_interval(8)
 [round(100 * (1 - max(after - 5, 0) / (40 - 5))) for after in (high, 8, low)]
 
 # %% [markdown] tags=["solution"]
-# Some 91 % of the true ones, between 69 and 100: and that treats the 40 and the 5 as known.
+# Some 91 % of the true ones, between 69 and 100, and this treats the 40 and the 5 as known.
 #
 # ````{solution-end}
 # ````
