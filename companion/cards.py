@@ -90,14 +90,14 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
     bases = {name: card for name, card in cards.items() if card and "base" in card}
     text = INTRODUCTION
     if classifiers:
-        head = ("set", "network", "parameters", "images seen", "accuracy")
+        head = ("data set", "network", "parameters", "images seen", "accuracy")
         text += "\n" + CLASSIFIERS + _table(head, (_classifier(name, card) for name, card in classifiers.items()))
     if noisy := {name: card for name, card in cards.items() if card and "levels" in card}:
-        head = ("set", "network", "parameters", "images seen", *(f"{level:g}" for level in SHOWN))
+        head = ("data set", "network", "parameters", "images seen", *(f"{level:g}" for level in SHOWN))
         text += NOISY + _table(head, (_noisy(name, card) for name, card in noisy.items())) + "\n"
     if bases:
         n = max(card.get("samples", {}).get("n", 0) for card in bases.values())
-        head = ("model", "network", "parameters", "images seen", "hours", "on", "confidence", "shares")
+        head = ("model", "network", "parameters", "images seen", "hours", "device", "confidence", "shares")
         text += "\n" + BASES.format(n=f"{n:,}") + _table(head, (_base(name, card) for name, card in bases.items()))
         if asked := {name: card["classes"] for name, card in bases.items() if _current(card, "classes")}:
             head = ("model", "samples of each", "guidance", "as asked", "there", "not there")
@@ -183,7 +183,7 @@ def _classes(name: str, found: dict[str, Any]) -> Iterable[list[str]]:
 
 def _text_to_image(name: str, card: dict[str, Any]) -> str:
     words = card["words"]
-    head = ("model", "network", "parameters", "images seen", "minutes", "on", *words["shown"])
+    head = ("model", "network", "parameters", "images seen", "minutes", "device", *words["shown"])
     numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", f"{card['seconds'] / 60:.0f}"
     row = [
         f"`{name}`",

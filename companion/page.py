@@ -279,7 +279,7 @@ class Page:
             return _display(Markdown("Nothing is recorded yet: the page above shows this run."))
         text = f"**This run**: {self.run.title}."
         if self.profile == "smoke":
-            text += " It only proves that the page works: small networks, few updates and samples."
+            text += " It only shows that the page works: small networks, few updates and samples."
             text += " Its numbers reproduce nothing and are never recorded."
         _display(Markdown(text))
         for make in self._shown:

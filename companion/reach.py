@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from companion import bases
-from companion.claims import Claim, load, split
+from companion.claims import Claim, load, metrics, split
 from companion.claims.names import data_title, method_title
 from companion.code import CHECKOUT
 
@@ -79,8 +79,13 @@ def _lines() -> Iterator[tuple[str, str]]:
         table = split(claim.id)[0]
         page, parameters = known.get(claim.id, ("", {}))
         given = " ".join(f"-p {name} {value}" for name, value in parameters.items())
-        what = ", ".join(filter(None, [data_title(claim.dataset), claim.forget or claim.test, claim.gamma]))
-        cells = [what, method_title(claim.method), claim.metric + (f" {claim.test}" if claim.test else "")]
+        forget, gamma = claim.forget.replace(",", " and "), f"gamma {claim.gamma}" if claim.gamma else ""
+        what = ", ".join(filter(None, [data_title(claim.dataset), forget or claim.test, gamma]))
+        cells = [
+            what,
+            method_title(claim.method),
+            metrics()[claim.metric].label + (f", {claim.test}" if claim.test else ""),
+        ]
         where = [f"`{page}`", f"`{given}`" if given else "", ", ".join(needs(claim))]
         yield table, "| " + " | ".join([*cells, *(where if page else ["no page yet", "", ""])]) + " |"
 

@@ -128,7 +128,7 @@ def scorecard_page(every: Sequence[Cell]) -> str:
     count = Counter(cell.verdict.word for cell in every if cell.value is not None)
     words = ", ".join(f"{count[word]} {word}" for word in WORDS if count[word])
     text = [INTRODUCTION.format(printed=len(every), measured=count.total(), words=words)]
-    head = ["", "printed", "measured", "verdict", "why"]
+    head = ["", "printed", "measured", "verdict", "reason"]
     for paper, title in PAPERS.items():
         text.append(f"## {title}\n")
         for source, several in _by_source(cell for cell in every if cell.paper == paper).items():

@@ -213,8 +213,8 @@ for term in ("L_g", "L_f"):
     moved = [step.move_cosines[term] for step in steps]
     other = sum((a > 0) != (b > 0) for a, b in zip(handed, moved))
     print(
-        f"{term}: handed {fmean(handed):+.2f}, moved {fmean(moved):+.2f},"
-        f" other sign {other} of {len(steps)}"
+        f"{term}: passed to Adam {fmean(handed):+.2f}, Adam's step {fmean(moved):+.2f},"
+        f" opposite signs {other} of {len(steps)}"
     )
 
 # %% [markdown] tags=["solution"]

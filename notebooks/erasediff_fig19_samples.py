@@ -191,7 +191,7 @@ page.say(
 # %% tags=["solution"]
 import math
 
-print(f"one other class: 0; all nine alike: {math.log(9):.2f} nats")
+print(f"always the same class: 0 nats; all nine equally often: {math.log(9):.2f} nats")
 
 # %% [markdown] tags=["solution"]
 # The unconditional distribution, $p_g$, is the honest answer, since the model does not know what was asked for. All nine in turn have $\log 9 = 2.20$ nats over the images, while each image by itself is near 0. A high entropy of *each* image, as EraseDiff's Figure 5 reports it, means that the images show nothing.

@@ -154,7 +154,7 @@ for name, optimizer in itertools.product(variants, ("adam", "sgd")):
 # %% [markdown]
 # ## The measures
 #
-# *Asked and shown* is the share of the images asked for the forgotten class that show it, according to a classifier. *Distance* is a Fréchet distance, in the classifier's features, of images of the other classes from real ones.
+# *Shown when asked* is the share of the images asked for the forgotten class that show it, according to a classifier. *Distance* is a Fréchet distance, in the classifier's features, of images of the other classes from real ones.
 
 # %%
 from companion.rows import row
@@ -180,7 +180,7 @@ def rows():
 
 # %%
 def came_to(run):
-    """Yield a run's asked and shown, and its distance."""
+    """Yield how often a run's model shows the class when asked, and its distance."""
     seen = look(follow(page.store, run))
     for metric, unit in {"asked": "%", "distance": "squared distance"}.items():
         told = dict(metric=metric, unit=unit, interval=seen[f"{metric}_interval"])
@@ -210,7 +210,7 @@ page.figure(plots.direction_panels)
 # %% [markdown]
 # ## In numbers
 #
-# *The rule*: the class counts as forgotten if at most a third of what was asked and shown before is left, and the rest as kept if the distance is at most 1.5 times the base model's.
+# *Rule*: the class counts as forgotten if *shown when asked* is at most a third of the base model's, and the rest as kept if the distance is at most 1.5 times the base model's.
 
 # %%
 page.show(plots.conflict_table)

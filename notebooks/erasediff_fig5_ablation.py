@@ -221,7 +221,7 @@ def entropy(p):
 
 
 print(
-    f"{math.exp(2.02):.1f} classes alike, or one with {brentq(lambda p: entropy(p) - 2.02, 0.1, 0.9):.2f}"
+    f"{math.exp(2.02):.1f} equally likely classes, or one with {brentq(lambda p: entropy(p) - 2.02, 0.1, 0.9):.2f}"
 )
 
 # %% [markdown] tags=["solution"]

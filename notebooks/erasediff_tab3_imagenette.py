@@ -104,7 +104,7 @@ from paperlib.metrics.counts import fewest_images
 cells = [one for name, one in load().items() if name.startswith("erasediff.tab3/")]
 printed = pd.DataFrame([vars(one) for one in cells]).query("forget != 'each class'")
 ua = printed.query("metric == 'ua'").groupby("method", sort=False)["value"]
-ua.agg(list).map(fewest_images).rename("images at least")
+ua.agg(list).map(fewest_images).rename("fewest images")
 
 # %%
 from paperlib.intervals import wilson
@@ -124,7 +124,7 @@ from companion.studies.latent_audits import mean_without, printed_fids
 
 both = [printed_fids()[method] for method in ("erasediff", "salun")]
 pd.DataFrame({
-    left_out or "of all": mean_without(*both, left_out)
+    (f"without {left_out}" if left_out else "all ten classes"): mean_without(*both, left_out)
     for left_out in ("", "tench", "golf_ball")
 }).T  # fmt: skip
 

@@ -301,7 +301,9 @@ for p in (0.01, 0.02, 0.04, 0.08):
 
 floor = judge.ur(mixed).bound / 100
 sizes = (size for size in range(100, 10**6, 100) if wilson(size // 100, size)[0] > floor)
-print(f"floor's upper end {floor:.2%}; samples for UR to see 1 %: {next(sizes, 'no number')}")
+print(
+    f"upper end of the floor {floor:.2%}; samples for UR to detect 1 %: {next(sizes, 'over a million')}"
+)
 
 # %% [markdown] tags=["solution"]
 # UR counts, so its error is that of a count: the interval of $p$ must clear the floor's. That needs $n$ of the order of $4/p$ where the

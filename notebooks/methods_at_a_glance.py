@@ -391,7 +391,7 @@ from companion.rows import row
 
 
 def rows():
-    """UR, UR of those asked, and distance, before unlearning and for each method."""
+    """UR, UR of the images asked for the class, and distance, before unlearning and for each method."""
     for name, seen in {"before": glance.before, **glance.looks}.items():
         facts = glance.facts | {"method": name} | seen.facts
         if name != "before":
@@ -429,7 +429,7 @@ page.figure(sheet)
 page.show(plots.looks_table)
 
 # %% [markdown]
-# *Of those asked*: the share of images conditioned on the forgotten class that show it. *Before them*: gradient evaluations that the run itself makes before its first update, for BlindSpot's teacher, the Fisher information and the mask.
+# *Shown when asked*: the share of images conditioned on the forgotten class that show it. *Preparation*: gradient evaluations that the run itself makes before its first update, for BlindSpot's teacher, the Fisher information and the mask.
 #
 # ## What to notice
 

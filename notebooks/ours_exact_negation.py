@@ -112,7 +112,7 @@ model = Without(ExactDenoiser(SGU_MIXTURE, process), ExactClassifier(SGU_MIXTURE
 t = torch.linspace(0, 1, 1000, dtype=torch.float64)
 x_t = process.perturb(SGU_MIXTURE.sample(1000, torch.Generator().manual_seed(0)), t, torch.ones(2))
 error = (model(x_t, t).score - ExactDenoiser(p_g, process)(x_t, t).score).norm(dim=1)
-print(f"{(error * process.sigma(t)).max().item():.1e}, in units of the noise")
+print(f"{(error * process.sigma(t)).max().item():.1e}, the largest error in units of the noise")
 
 # %% [markdown]
 # ## The classifier
@@ -369,10 +369,10 @@ exact = s - (pi_f / (1 - pi_f))[:, None] * (s_f - s)
 constant = s - 1.0 * (s_f - s)
 pd.DataFrame(
     {
-        "along": x[:, 0].numpy(),
+        "x_1 = x_2": x[:, 0].numpy(),
         "pi_f": pi_f.numpy(),
-        "error of the exact form": (exact - s_g).norm(dim=1).numpy(),
-        "of weight 1": (constant - s_g).norm(dim=1).numpy(),
+        "error, exact weight": (exact - s_g).norm(dim=1).numpy(),
+        "error, weight 1": (constant - s_g).norm(dim=1).numpy(),
     }
 ).round(3)
 

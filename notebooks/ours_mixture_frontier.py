@@ -253,7 +253,7 @@ at = {name: [result.find(method=name, test=side) for side in ("D_g", "D_f")] for
 tried = list(itertools.chain(*result.series["sweep"].values()))
 above = [f - 2 * e_f - largest(g + 2 * e_g) for _, g, f, e_g, e_f in tried]
 above += [f.interval[0] - largest(g.interval[1]) for g, f in at.values() if f.interval]
-print(f"the highest of all lies {max(above):+.2f} above the frontier")
+print(f"the highest model lies {max(above):+.2f} above the frontier")
 
 order = {}
 losses = sorted((n for n in names if n.removeprefix("sgu_") in SWEEP), key=lambda n: at[n][1].value)

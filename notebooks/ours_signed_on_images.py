@@ -211,7 +211,7 @@ page.picture("last", named)
 page.show(plots.courses_table)
 
 # %% [markdown]
-# *Error*: $L_f$ on test images, per pixel; a model that predicts 0 has 1. *Distance*: at the end, relative to the base model's.
+# *Error*: $L_f$ on test images, per pixel; a model that predicts 0 has 1. *Relative distance*: at the end, relative to the base model's.
 #
 # ## What to notice
 

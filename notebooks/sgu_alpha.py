@@ -102,7 +102,9 @@ READINGS = {
 for name, (loss, variant) in READINGS.items():
     which = dict(loss=loss, variant=variant, dims=784)
     alphas = ", ".join(f"{weight_of(c, **which):.5f}" for c in ANSWERS)
-    print(f"{name:10} 0.99 has c = {shrinkage(0.99, **which):.2f}; tried here: {alphas}")
+    print(
+        f"{name:10} alpha = 0.99 gives c = {shrinkage(0.99, **which):.2f}; alphas tried here: {alphas}"
+    )
 
 # %% [markdown]
 # So with 0.99 the printed Eq. 9 removes nine tenths of the output wherever the two sides look alike, and Eq. 10 hardly any.

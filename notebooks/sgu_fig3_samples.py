@@ -90,7 +90,9 @@ for name, one in {"before": model, "after": run.model}.items():
     seen[name] = predict(classifier("digits"), to_uint8(x, dequantised=True)).argmax(1)
 for digit in (3, 7):
     now = seen["after"][seen["before"] == digit]
-    print(f"{len(now)} were a {digit}; now {[int((now == k).sum()) for k in range(10)]} of 0 to 9")
+    print(
+        f"{len(now)} showed a {digit}; now, by digit: {[int((now == k).sum()) for k in range(10)]}"
+    )
 
 # %% [markdown]
 # ## The models
@@ -213,7 +215,7 @@ page.say(
 # %% tags=["solution"]
 for count in (16, 100, 10_000):
     p = 1 - 0.5 ** (1 / count)  # (1 - p)^count = 1/2
-    print(f"{count:6} images: none is seen every second time at p = {100 * p:.3f} %")
+    print(f"{count:6} images: half of all grids show none at p = {100 * p:.3f} %")
 
 # %% [markdown] tags=["solution"]
 # A grid of 100 looks clean every second time at $p$ = 0.7 %, one of 16 at 4.2 %: near the 4.1 % of the paper's Unseen. A grid shows what a model generates; only a count shows how often.

@@ -207,7 +207,7 @@ def ruled(record, model):
         }
         for one in (model, before)
     )
-    return {"by the rule": "" if model == before else verdict(now["ur"], now["distance"], start)}
+    return {"rule": "" if model == before else verdict(now["ur"], now["distance"], start)}
 
 
 page.show(lambda record: plots.measures_table(record, COLUMNS, title=record.caption, more=ruled))
@@ -264,7 +264,7 @@ perfect, half = f, s / 2 + (1 - s / 2) * f
 print(f"perfect {100 * perfect:.1f} %, half forgotten {100 * half:.1f} %")
 for n in (100, 300, 1000, 3000, 10_000):
     low, high = (wilson(round(n * share), n) for share in (perfect, half))
-    print(f"{n:6} samples: {'apart' if low[1] < high[0] else 'not told apart'}")
+    print(f"{n:6} samples: {'distinguishable' if low[1] < high[0] else 'not distinguishable'}")
 
 # %% [markdown] tags=["solution"]
 # A perfect model has $f$, and one that forgot half of the class $s/2 + (1 - s/2) f$: 10 against 14.5 %. The paper's dog, 13.4 % before and 10.0 (Orthogonal), 11.5 (Obtuse) and 10.8 % (Unseen) after, ends up at about its own floor; with 10,000 samples the intervals of 10.8 and 10.0 % still overlap.

@@ -96,7 +96,7 @@ from paperlib.unlearning.vdu import vdu
 PAPER_LR = 1e-6  # App. 6.2.3
 start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
 D_f = forget or {"cifar10": "ship"}.get(budget.dataset, "1")
-print(start.missing or f"{start.name} is to forget {D_f}")
+print(start.missing or f"{start.name} forgets {D_f}")
 
 
 def passes(epochs):
@@ -247,7 +247,9 @@ error = {g: 100 * math.sqrt(k / m**2 + k**2 / m**3) for g, k in left.items()}
 apart = {}  # of neighbouring cells, in standard errors of their difference
 for a, b in itertools.pairwise(printed_pul):
     apart[a, b] = (printed_pul[b] - printed_pul[a]) / math.hypot(error[a], error[b])
-    print(f"{a} to {b}: {printed_pul[b] - printed_pul[a]:+6.2f} points, {apart[a, b]:+.1f} errors")
+    print(
+        f"{a} to {b}: {printed_pul[b] - printed_pul[a]:+6.2f} points, {apart[a, b]:+.1f} standard errors"
+    )
 
 # %% [markdown]
 # ## What to notice

@@ -42,14 +42,16 @@ def judge(claim: Claim, record: Any, value: Any = None) -> Verdict:
     forgetting = metrics()[claim.metric].forgetting and value.method not in GIVEN
     if forgetting:
         price = cost(value, record)
-        paid = "what it cost was not measured" if price is None else f"the rest is {price:.1f} times as far as before"
+        paid = "the distance of the other samples was not measured"
+        if price is not None:
+            paid = f"the other samples are {price:.1f} times as far from real images as before"
     if other and forgetting:
         other = f"{other}; {paid}"
     elif other:
         other = "; ".join(filter(None, [other, _difference(claim, record, value)]))
     made = verdict(claim, value, another=other)
     if made.word in MEASURED and value.method in GIVEN and "checkpoint" in value.protocol and len(value.seeds) > 1:
-        made = Verdict(made.word, f"{made.because}; the seeds are of samples from one model")
+        made = Verdict(made.word, f"{made.because}; one model: the seeds vary only its samples")
     if not forgetting or made.word != "reproduced":
         return made
     word = "inconclusive" if price is None else "not reproduced" if price > FARTHER else "reproduced"
@@ -64,10 +66,10 @@ def another_protocol(claim: Claim, value: Any, profile: str) -> str:
     if metrics()[claim.metric].compared == "differences":
         said.append(f"{metrics()[claim.metric].label} of another network")
     if value.method not in GIVEN and profile != "paper":
-        words = {"updates": "updates of", "evaluations": "gradient evaluations of", "batch_size": ""}
-        amounts = (f"{value.protocol[key]} {word}" for key, word in words.items() if key in value.protocol)
+        words = {"updates": "{} updates", "evaluations": "{} gradient evaluations", "batch_size": "(batch size {})"}
+        amounts = (word.format(value.protocol[key]) for key, word in words.items() if key in value.protocol)
         start = "from the trained model" if value.protocol.get("start", "finetune") == "finetune" else ""
-        said.append(" ".join(filter(None, [*amounts, start])).replace("  ", " "))
+        said.append(" ".join(filter(None, [*amounts, start])))
         if claim.unprinted:
             said.append(f"the paper prints no {claim.unprinted}")
     return "; ".join(said)
@@ -96,4 +98,4 @@ def _difference(claim: Claim, record: Any, value: Any) -> str:
         return ""
     found = step(before, value)
     ends = f" [{found[1]:+.2f}, {found[2]:+.2f}]" if len(found) == 3 else ""
-    return f"from Standard's: printed {claim.value - start.value:+.2f}, here {found[0]:+.2f}{ends}"
+    return f"change from Standard: printed {claim.value - start.value:+.2f}, here {found[0]:+.2f}{ends}"

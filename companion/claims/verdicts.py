@@ -50,7 +50,7 @@ def verdict(claim: Claim, measured: Any, *, another: str = "") -> Verdict:
     if within is None:
         return Verdict("inconclusive", f"no tolerance for {metric.label}: {metric.because}")
     if measured.ci95 is None:
-        return Verdict("inconclusive", "one seed: no interval")
+        return Verdict("inconclusive", "one seed, so no interval")
     # Decimal arithmetic, as printed: 10.91 - 10.86 is exactly 0.05, unlike in binary fractions.
     low, high = round(claim.value - within, 9), round(claim.value + within, 9)
     least, most = measured.ci95
@@ -72,7 +72,7 @@ def ordering(smaller: Any, larger: Any) -> Verdict:
         return Verdict("inconclusive", f"{len(gaps)} paired seeds; {FEWEST_PAIRS} are needed")
     low, high = t_interval(gaps)
     word = "reproduced" if low > 0 else "not reproduced" if high < 0 else "inconclusive"
-    return Verdict(word, f"a paired difference of [{low:.4g}, {high:.4g}] over {len(gaps)} seeds")
+    return Verdict(word, f"paired difference [{low:.4g}, {high:.4g}] over {len(gaps)} seeds")
 
 
 def step(start: Any, end: Any) -> tuple[float, ...]:

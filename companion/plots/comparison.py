@@ -99,7 +99,7 @@ def course_panels(record: Any, *, title: str) -> Figure:
     courses = record.series["courses"]
     figure, panels = _panels(list(courses), record.series["titles"], title)
     for name, panel in panels.items():
-        for what, colour, label in (("ur", FIRST, "UR"), ("distance", SECOND, "distance of the rest")):
+        for what, colour, label in (("ur", FIRST, "UR"), ("distance", SECOND, "distance of the other samples")):
             curves = [
                 [
                     (one["gradient_evaluations"], max(one[what] / (seen[0][what] or 1), 0.01))
@@ -115,7 +115,7 @@ def course_panels(record: Any, *, title: str) -> Figure:
         panel.set_yticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
         panel.yaxis.set_minor_locator(NullLocator())
     figure.supxlabel("gradient evaluations", fontsize=10)
-    figure.supylabel("in that of the base model", fontsize=10)
+    figure.supylabel("relative to the base model", fontsize=10)
     figure.legend(*next(iter(panels.values())).get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
@@ -162,7 +162,7 @@ def relearning_grid(record: Any, metric: str, *, title: str) -> Figure:
         text = f"{late[name, k]:g}" if late[name, k] <= last else f"> {last}"
         dark = shade[i, j] < 0.55 * np.log2(1 + 2 * last)
         axes.text(j, i, text, ha="center", va="center", fontsize=9.5, color="white" if dark else "black")
-    axes.set_xticks(range(len(columns)), ["retained\nalone" if k == 0 else f"{k} forgotten" for k in columns])
+    axes.set_xticks(range(len(columns)), ["retained\nonly" if k == 0 else f"{k} forgotten" for k in columns])
     axes.set_yticks(range(len(names)), [record.series["titles"][name] for name in names])
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelsize=9.5)

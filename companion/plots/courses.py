@@ -29,7 +29,7 @@ def needed_weight(record: Any, *, title: str) -> Figure:
     noise, *quantiles = np.array(record.series["needed"]).T
     figure, axes = plt.subplots(figsize=(6.4, 3.9))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for values, name, width in zip(quantiles, ("median", "90 %", "largest"), (1.2, 1.8, 2.6)):
+    for values, name, width in zip(quantiles, ("median", "90 % quantile", "maximum"), (1.2, 1.8, 2.6)):
         axes.plot(noise, values, "o-", ms=3.5, lw=width, color=COLOURS["D_f"], label=name)
     for lam in record.series["lambdas"]:
         axes.axhline(np.log10(lam), color=COLOURS["exact"], ls="--", lw=1)
@@ -78,7 +78,7 @@ def course_curves(record: Any, *, title: str) -> Figure:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.tick_params(axis="x", labelsize=8.5)
             axes.set_xlim(left=0)
-    for axes, name in zip(panels[0], ("UR, %", "distance of the rest", r"$L_f$ on test images, a pixel")):
+    for axes, name in zip(panels[0], ("UR, %", "distance of other samples", r"$L_f$ on test images, per pixel")):
         axes.set_title(name, loc="left", fontsize=11)
     for axes in panels[-1]:
         axes.set_xlabel("updates")
@@ -114,12 +114,12 @@ def courses_table(record: Any) -> "pandas.io.formats.style.Styler":
     """When each run had forgotten, when it had also kept the rest, and where it ended. Reads the series ``runs``."""
     lines = {
         (process.upper(), method): {
-            "forgotten first at": str(end["forgotten"][0]) if end["forgotten"] else "never",
+            "first forgotten at": str(end["forgotten"][0]) if end["forgotten"] else "never",
             "forgotten and kept at": ", ".join(map(str, end["kept"])) or "never",
-            "ends at": str(end["update"]),
+            "last update": str(end["update"]),
             "UR, %": f"{end['ur']:.1f}",
-            "distance": f"{end['farther']:.1f}" if "farther" in end else "",
-            "error": f"{end['L_f']:,.2f}" if "L_f" in end else "no number",
+            "relative distance": f"{end['farther']:.1f}" if "farther" in end else "",
+            "error": f"{end['L_f']:,.2f}" if "L_f" in end else "not a number",
         }
         for (process, method), end in endings(record).items()
     }

@@ -36,12 +36,12 @@ def direction_panels(record: Any, *, title: str) -> Figure:
             panel.axhline(0, color=GREY, lw=0.8)
             panel.set_ylim(-1.08, 1.08)
             panel.tick_params(labelsize=8.5)
-    axes[0, 0].set_ylabel(r"with $\nabla L_r$, preserving", fontsize=9.5)
-    axes[1, 0].set_ylabel(r"with $\nabla L_f$, erasing", fontsize=9.5)
+    axes[0, 0].set_ylabel("cosine with $\\nabla L_r$\n(preserving)", fontsize=9.5)
+    axes[1, 0].set_ylabel("cosine with $\\nabla L_f$\n(erasing)", fontsize=9.5)
     for panel in axes[1]:
         panel.set_xlabel("update", fontsize=9.5)
     lines = [Line2D([], [], color=GREY, lw=1.2), Line2D([], [], color=GREY, lw=1, ls="--", alpha=0.7)]
-    figure.legend(lines, [r"$\delta$", "Adam's move"], loc="outside lower center", ncols=2)
+    figure.legend(lines, [r"update $\delta$", "Adam's step"], loc="outside lower center", ncols=2)
     return figure
 
 
@@ -49,9 +49,9 @@ def conflict_table(record: Any) -> Any:
     """The shares of conflicting updates and the outcome of each run, one row per run."""
     before = {name: record.find(method="unscrubbed", metric=name) for name in ("asked", "distance")}
     none = dict.fromkeys(
-        ("δ against ∇L<sub>r</sub>, %", "δ against ∇L<sub>f</sub>, %", "Adam's move against either, %"), ""
+        ("δ opposes ∇L<sub>r</sub>, %", "δ opposes ∇L<sub>f</sub>, %", "Adam's step opposes either, %"), ""
     )
-    lines = {"before": none | {"asked and shown, %": _cell(before["asked"]), "distance": _cell(before["distance"])}}
+    lines = {"before": none | {"shown when asked, %": _cell(before["asked"]), "distance": _cell(before["distance"])}}
     start = {"ur": before["asked"].value, "distance": before["distance"].value}
     for one in record.all(metric="conflict", vector="delta", gradient="either"):
         facts = _who(one, "variant", "K", "optimizer")
@@ -63,9 +63,9 @@ def conflict_table(record: Any) -> Any:
         end = {name: record.find(metric=name, **facts) for name in before}
         counted = (share["delta", "L_r"], share["delta", "L_f"], share["move", "either"])
         lines[_name(one)] = dict(zip(none, map(_cell, counted))) | {
-            "asked and shown, %": _cell(end["asked"]),
+            "shown when asked, %": _cell(end["asked"]),
             "distance": _cell(end["distance"]),
-            "by the rule": verdict(end["asked"].value, end["distance"].value, start),
+            "rule": verdict(end["asked"].value, end["distance"].value, start),
         }
     return table(lines, record.caption).format(na_rep="")
 
@@ -79,7 +79,7 @@ def inner_table(record: Any) -> Any:
         lines[f"{_name(one)}, {'Adam' if facts['optimizer'] == 'adam' else 'gradient descent'}"] = {
             "K": f"{one.protocol['K']} and {one.protocol['against']}",
             "apart": f"{one.value:.2g}",
-            "asked and shown, %": " and ".join(f"{value.value:.0f}" for value in asked),
+            "shown when asked, %": " and ".join(f"{value.value:.0f}" for value in asked),
         }
     return table(lines, record.title)
 

@@ -80,7 +80,7 @@ def protocol_moves(record: Any, *, title: str) -> Figure:
                 axes.fill_between(
                     xs, [one["low"] for one in line], [one["high"] for one in line], color=colour, alpha=0.12
                 )
-    axes.set(xscale="log", yscale="log", xlabel="steps of the sampler", ylabel="distance of the retained classes")
+    axes.set(xscale="log", yscale="log", xlabel="sampler steps", ylabel="distance of the retained classes")
     axes.set_xticks(sorted({one["steps"] for one in moves}), sorted({one["steps"] for one in moves}), minor=False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(lambda value, _: "")

@@ -48,7 +48,7 @@ def ablation_curves(record: Any, *, title: str) -> Figure:
     for axes in (panels[0][0],):
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-    panels[1][0].set_xlabel(r"$\eta$, at the least $K$")
+    panels[1][0].set_xlabel(r"$\eta$, at the smallest $K$")
     panels[1][1].set_xlabel(r"$K$, at $\eta = 0.1$")
     figure.legend(*panels[0][1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -49,7 +49,7 @@ def cost_bars(record: Any, *, title: str) -> Figure:
                 left.barh(k, wide, left=start, color=colour, height=0.6, label=name)
                 start += wide
         left.annotate(f"{start:.2f}", (start, k), (4, -4), textcoords="offset points", fontsize=9)
-    left.set(xlabel="published runs: images, in millions", xlim=(0, 1.12 * left.get_xlim()[1]))
+    left.set(xlabel="images in the published runs, millions", xlim=(0, 1.12 * left.get_xlim()[1]))
     every, first, inner, reached = (
         _of(record, f"{m}") for m in ("evaluations until", "preparation until", "inner until", "reached")
     )
@@ -62,7 +62,7 @@ def cost_bars(record: Any, *, title: str) -> Figure:
             start += wide
         for value, there in zip(every[name].per_seed, reached[name].per_seed):
             right.plot(value, k, "o", ms=5, color="black", mfc="black" if there else "white")
-    right.set(xlabel="until a third is left: gradient evaluations")
+    right.set(xlabel="gradient evaluations until a third is left")
     names = [method_title(name) for name in counts]
     left.set_yticks(range(len(names)), names)
     right.set_yticks(range(len(names)), [""] * len(names))
@@ -81,7 +81,7 @@ def cost_table(record: Any) -> Any:
     memory, left, reached = (_of(record, metric) for metric in ("memory", "left", "reached"))
     for name in every:
         cells = {"reached": f"{sum(map(round, reached[name].per_seed))} of {len(reached[name].per_seed)} runs"}
-        cells["left, %"] = f"{left[name].value:.0f}"
+        cells["shown when asked, %"] = f"{left[name].value:.0f}"
         for head, of, digits in (("evaluations", every, 0), ("seconds", seconds, 1)):
             times, low, high = ratio(of[name].per_seed, of["erasediff"].per_seed)
             ends = f" [{low:.1f},&thinsp;{high:.1f}]" if high > low else ""

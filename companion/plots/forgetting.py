@@ -78,7 +78,7 @@ def case_intervals(record: Any, *, title: str) -> Figure:
     marks = {"accepts": RIGHT, "rejects": "white"}
     handles = [plt.Line2D([], [], ls="", marker="o", ms=7, mec=RIGHT, mfc=fill, mew=1.8) for fill in marks.values()]
     handles += [plt.Line2D([], [], color=WRONG, lw=3), plt.Line2D([], [], color=COLOURS["exact"], ls="--", lw=1)]
-    figure.legend(handles, [*marks, "and is wrong", "bound"], loc="outside lower center", ncols=4)
+    figure.legend(handles, [*marks, "wrong verdict", "bound"], loc="outside lower center", ncols=4)
     return figure
 
 

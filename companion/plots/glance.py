@@ -134,10 +134,10 @@ def looks_table(record: Any) -> "pandas.io.formats.style.Styler":
         cost = [one["updates"], one["evaluations"], one["beforehand"]]
         lines[series["titles"].get(name, "before")] = {
             "UR, %": over_interval(one["ur"], one["ur_low"], one["ur_high"], 1),
-            "of those asked, %": f"{one['asked']:.0f}" if "asked" in one else "",
+            "shown when asked, %": f"{one['asked']:.0f}" if "asked" in one else "",
             "distance": over_interval(one["distance"], one["low"], one["high"]),
         } | dict(
-            zip(("updates", "evaluations", "before them"), [""] * 3 if name == "before" else map("{:,}".format, cost))
+            zip(("updates", "evaluations", "preparation"), [""] * 3 if name == "before" else map("{:,}".format, cost))
         )
     return table(lines, record.title)
 
@@ -161,7 +161,7 @@ def needs_table(rows: Sequence[Mapping[str, str]]) -> "pandas.io.formats.style.S
 def cost_and_result(one: Mapping[str, Any]) -> str:
     """Return one line about a run; ``one`` is an entry of the series ``looked``."""
     cost = f"{one['updates']:,} updates, {one['evaluations']:,} gradient evaluations"
-    cost += f" and {one['beforehand']:,} before them" if one["beforehand"] else ""
+    cost += f", {one['beforehand']:,} more for preparation" if one["beforehand"] else ""
     cost += f"; {one['stopped']}" if one["stopped"] else ""
     return f"{cost}. UR {_percent(one['ur'])}, distance {one['distance']:.2f}"
 
@@ -175,14 +175,14 @@ def strip_of(record: Any, file: Path, name: str) -> np.ndarray:
 def strip_page(series: Mapping[str, Any], name: str, strip: np.ndarray, where: str) -> str:
     """Return the HTML for one run: a line about it, and the images before and after."""
     asked = sum(str(label) in str(series["forget"]).split(",") for label in series["asked"])
-    order = f"; the first {asked} were asked for {series['forget'].replace(',', ' or ')}" if asked else ""
+    order = f"; requested label of the first {asked}: {series['forget'].replace(',', ' or ')}" if asked else ""
     file, style = io.BytesIO(), "max-width: 100%; image-rendering: pixelated"
     plt.imsave(file, strip, format="png")
     data = base64.b64encode(file.getvalue()).decode()
     alt = f"{series['titles'][name]}: images before and after unlearning, from the same noise"
     lines = [
         cost_and_result(series["looked"][name]) + ".",
-        f"<small>{where}. Above: before; below: after{order}.</small>",
+        f"<small>{where}. Top: before; bottom: after{order}.</small>",
     ]
     return f'<p>{"<br>".join(lines)}<br><img alt="{alt}" src="data:image/png;base64,{data}" style="{style}"></p>'
 

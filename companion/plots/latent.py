@@ -17,8 +17,8 @@ ASKED = {
     "paraphrase": "by a paraphrase",
     "german": "in German",
     "french": "in French",
-    "neighbour": "the neighbour, by name",
-    "others": "the other eight, by name",
+    "neighbour": "neighbour, by name",
+    "others": "other eight, by name",
 }
 KEPT = ("neighbour", "others")
 
@@ -32,7 +32,7 @@ def prompts_table(record: Any) -> Any:
             one = record.find(metric="shown", method=method, test=what)
             cells[title] = over_interval(one.value, *(one.interval or (one.value, one.value)), 0)
         rows[method_title(method)] = cells
-    caption = f"Images that show what was asked, in percent. {record.caption}"
+    caption = f"Images that show the requested class, in percent. {record.caption}"
     return table(rows, caption, size=0.72)
 
 
@@ -49,10 +49,10 @@ def prompts_plane(record: Any, *, title: str) -> Figure:
         axes.plot(words[1:], [place] * 4, "|", color=COLOURS["D_f"], ms=13, mew=2)
         axes.plot(words[0], place, "o", color=COLOURS["D_f"], ms=8)
         axes.plot([value[what] for what in KEPT], [place - 0.25] * 2, "s", color=COLOURS["D_g"], ms=5)
-    axes.plot([], [], "o", color=COLOURS["D_f"], label="forgotten class by the name that was forgotten")
-    axes.plot([], [], "|", color=COLOURS["D_f"], ms=11, mew=2, ls="", label="by words that were not")
-    axes.plot([], [], "s", color=COLOURS["D_g"], label="its neighbour, and the others, by name")
-    axes.set(yticks=range(len(methods)), xlabel="images that show what was asked, percent", xlim=(-3, 103))
+    axes.plot([], [], "o", color=COLOURS["D_f"], label="forgotten class, by the forgotten name")
+    axes.plot([], [], "|", color=COLOURS["D_f"], ms=11, mew=2, ls="", label="forgotten class, by other words")
+    axes.plot([], [], "s", color=COLOURS["D_g"], label="neighbour and other classes, by name")
+    axes.set(yticks=range(len(methods)), xlabel="images that show the requested class, %", xlim=(-3, 103))
     axes.set_yticklabels([method_title(method) for method in methods])
     axes.invert_yaxis()
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=1, fontsize=9.5)
@@ -67,9 +67,9 @@ def prompts_search_table(found: Any) -> Any:
         for place, one in enumerate(found.of(name), 1):
             text = f"{one.settings['lr']:g}: {one.score:.2f}"
             rows.setdefault(method_title(name), {})[f"rate {place}: score"] = f"<b>{text}</b>" if one == best else text
-    spent = f"{found.budget.evaluations} gradient evaluations of {found.budget.batch_size} images a run"
-    seen = f"{found.budget.n} images by name and {3 * found.budget.n} of the other classes, seed {found.seed}"
-    return table(rows, f"The search: {spent}; {seen}. At most 1: forgotten, and the rest kept", size=0.72)
+    spent = f"{found.budget.evaluations} gradient evaluations of {found.budget.batch_size} images per run"
+    seen = f"{found.budget.n} images of the class by name and {3 * found.budget.n} of the others, seed {found.seed}"
+    return table(rows, f"The search: {spent}; {seen}. A score of at most 1: forgotten and kept", size=0.72)
 
 
 def cast_table(record: Any) -> Any:
@@ -83,7 +83,7 @@ def cast_table(record: Any) -> Any:
         }
     first = record.all(metric="distance")[0]
     where = f"{first.protocol['feature_network']}, {first.n} images against {first.protocol['reference_n']}"
-    return table(rows, f"Frechet distance. {where}. {record.caption}")
+    return table(rows, f"Fréchet distance. {where}. {record.caption}")
 
 
 def latent_cost_table(record: Any) -> Any:
@@ -97,4 +97,4 @@ def latent_cost_table(record: Any) -> Any:
             "memory, GiB": f"{one.value:.0f}",
             "hours": f"{hours.value:.1f}",
         }
-    return table(rows, "Estimated from the architecture, for one run of EraseDiff; no run was made.")
+    return table(rows, "Estimated from the architecture for one run of EraseDiff, not measured.")

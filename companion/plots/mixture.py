@@ -56,7 +56,7 @@ def density_along_line(axes: Axes, line: Mapping[str, Any]) -> None:
             colour = COLOURS.get(name, COLOURS["exact"])
             axes.plot(line["u"], density, color=colour, label=names.get(name, LABELS.get(name)), **styles.get(name, {}))
     axes.set(xlabel=r"position $u$ along the line of the three means, $(u, u)$", ylabel="density")
-    axes.set_title("what the models would generate there", loc="left")
+    axes.set_title("densities along that line", loc="left")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=9.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22))
 
@@ -156,14 +156,14 @@ def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, floa
             dots = {"ms": 7, "mec": "white", "color": COLOURS[name], "label": LABELS[name]}
             ax.plot(kept.per_seed, forgotten.per_seed, "D", **dots)
         if path := record.series["path"]:
-            label = rf"signed, $\lambda$ = {record.parameters['early']:g}, along its updates"
+            label = rf"signed, $\lambda$ = {record.parameters['early']:g}, during its run"
             ax.plot(*np.array(path)[:, 1:].T, ":", lw=1.5, color=COLOURS["signed"], label=label)
         ax.set(xlabel=r"NLL on $D_g$, bits/dim + 8 (low: kept)", ylabel=r"NLL on $D_f$, bits/dim + 8")
     wide.plot(*printed, "X", ms=11, color=COLOURS["paper"], mec="black", label="SGU's Table 1, printed")
     near.set(xlim=(10.53, 10.72), ylim=(10.6, 20))
     wide.set(xlim=(10.5, 11.6), ylim=(10, 42))
     near.set_title("near the frontier", loc="left")
-    wide.set_title("and from afar", loc="left")
+    wide.set_title("zoomed out", loc="left")
     handles, labels = wide.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure

@@ -65,12 +65,12 @@ def negation_plane(record: Any, *, title: str) -> Figure:
                 one["title"], (one["rest"], one["ur"]), textcoords="offset points", xytext=(5, -3), fontsize=7.5
             )
         axes.axvline(1.1, color=OTHERS, ls=":", lw=1)
-        axes.set(xscale="log", yscale="symlog", xlabel="distance of the rest, in that before", ylabel="UR, %")
+        axes.set(xscale="log", yscale="symlog", xlabel="distance relative to the base model", ylabel="UR, %")
         axes.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
+        axes.set_title(f"{process.upper()}, forgetting {forget.replace(',', ' and ')}", fontsize=11)
         most = max([one.value for one, _ in models(record, process, forget)] + [one["ur"] for one in beside])
         axes.set_ylim(-0.1, 1.5 * max(most, 1))
         axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 2, 5, 10, 20, 50, 100]))
@@ -80,9 +80,9 @@ def negation_plane(record: Any, *, title: str) -> Figure:
 
 def negation_table(record: Any) -> Any:
     """One row per model: UR by two classifiers, the distance of the rest and, where measured, FID of the rest."""
-    columns = {"UR, %": ("ur", 1), "by the second judge, %": ("ur by the judge", 1)}
-    columns |= {"distance of the rest": ("rest-frechet", 2)}
-    columns |= {"FID of the rest": ("fid of the rest", 1)} if record.all(metric="fid of the rest") else {}
+    columns = {"UR, %": ("ur", 1), "UR by the second judge, %": ("ur by the judge", 1)}
+    columns |= {"distance of other samples": ("rest-frechet", 2)}
+    columns |= {"FID of other samples": ("fid of the rest", 1)} if record.all(metric="fid of the rest") else {}
     lines = {}
     for process, forget in tasks(record):
         for one, facts in models(record, process, forget):
@@ -105,24 +105,24 @@ def pull_weights(record: Any, *, title: str) -> Figure:
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for name, upper, lower in zip(names, *panels):
         process, forget = name.split(":")
-        upper.set_title(f"{process.upper()}, without {forget.replace(',', ' and ')}", fontsize=11)
+        upper.set_title(f"{process.upper()}, forgetting {forget.replace(',', ' and ')}", fontsize=11)
         firm = [
             one for one in record.series["weights"][name] if one["error"] < 0.25
         ]  # elsewhere there is no pull to fit
         levels, errors = [one["sigma_over_alpha"] for one in firm], [1.96 * one["error"] for one in firm]
-        settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "held-out noise, retained"}
+        settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "retained images, held-out noise"}
         upper.errorbar(levels, [one["w"] for one in firm], errors, fmt="o-", **settings)
         rows = [one for one in record.series["pulls"][name] if one["side"] == "forget"]
         levels = [one["sigma_over_alpha"] for one in rows]
-        settings = {"color": COLOURS["D_f"], "label": "training set, forgotten"}
+        settings = {"color": COLOURS["D_f"], "label": "forgotten images, training set"}
         upper.plot(levels, [one["w"] for one in rows], "s-", **settings)
         upper.axhline(1, color="black", lw=1, ls=":")
         upper.set(ylabel="fitted w", xscale="log", ylim=(0, 2))
         upper.legend(fontsize=9.5)
-        lengths = {"pull": "the classifier's pull", "exact": "the training set's", "model": "the model's own error"}
+        lengths = {"pull": "classifier's pull", "exact": "training set's pull", "model": "error of the model"}
         for (what, label), colour in zip(lengths.items(), (COLOURS["signed"], COLOURS["exact"], COLOURS["paper"])):
             lower.plot(levels, [one[what] for one in rows], "o-", color=colour, label=label)
-        lower.set(ylabel="a pixel, forgotten images", xlabel=r"noise level, $\sigma_t / \alpha_t$", yscale="log")
+        lower.set(ylabel="rms per pixel, forgotten images", xlabel=r"noise level, $\sigma_t / \alpha_t$", yscale="log")
         lower.xaxis.set_major_locator(FixedLocator([0.5, 1, 2, 5, 10]))
         lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         lower.xaxis.set_minor_locator(NullLocator())

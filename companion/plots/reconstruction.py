@@ -64,7 +64,7 @@ def reconstruction_curves(record: Any, *, title: str) -> Figure:
             axis.set(xscale="log")
             axis.set_title(f"{head}, ${side}$", loc="left", fontsize=10)
     for axis in axes[1]:
-        axis.set_xlabel("$t$ of VP, at the same $\\sigma / \\alpha$", fontsize=9.5)
+        axis.set_xlabel("$t$ of VP with the same $\\sigma / \\alpha$", fontsize=9.5)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
     return figure
 

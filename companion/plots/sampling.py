@@ -62,13 +62,13 @@ def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
         spent = value.protocol.get("evaluations")
         number = over_interval(value.value, *value.interval, 3) if value.interval else f"{value.value:.3f}"
         rows[titles[process], recipe] = {
-            "of": RECIPES[recipe],
+            "likelihood of": RECIPES[recipe],
             value.unit: number,
-            "at least": f"{least:.2f}" + ("*" if recipe == "flow" else ""),
+            "minimum": f"{least:.2f}" + ("*" if recipe == "flow" else ""),
             "images": str(value.n),
-            "evaluations an image": "—" if spent is None else f"{spent:.0f}",
+            "evaluations per image": "—" if spent is None else f"{spent:.0f}",
         }
-    return table(rows, f"{record.caption} *: with exact scores; a network can be below.", words=True)
+    return table(rows, f"{record.caption} *: for exact scores; a network can be lower.", words=True)
 
 
 def trace_curves(record: Any, *, title: str) -> Figure | None:
@@ -86,7 +86,7 @@ def trace_curves(record: Any, *, title: str) -> Figure | None:
         panel.axhline(0, color="black", lw=0.8)
         panel.set(xscale="log", xlabel=r"$\sigma_t / \alpha_t$")
         panel.set_title({"ve": "VE model", "ddpm": "DDPM"}[process], loc="left")
-    panels[0, 0].set_ylabel(r"trace of $\partial x_0 / \partial y$, a dimension")
+    panels[0, 0].set_ylabel(r"trace of $\partial x_0 / \partial y$, per dimension")
     panels[0, 0].legend()
     return figure
 
@@ -118,5 +118,5 @@ def bound_terms(record: Any, *, title: str) -> Figure:
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     t, terms = np.array(record.series["bound_terms"]).T
     axes.plot(t, terms, color=COLOURS["obtuse"])
-    axes.set(xlabel="t", ylabel=r"$L_{t-1}$, bits/dim a stratum", xscale="log", yscale="log")
+    axes.set(xlabel="t", ylabel=r"$L_{t-1}$, bits/dim per stratum", xscale="log", yscale="log")
     return figure

@@ -66,7 +66,7 @@ def finetuning_courses(record: Any, *, title: str) -> Figure:
         for side, dash in (("D_g", "-"), ("D_f", "--")):
             name = f"{method_title(method)}, ${side}$"
             axes[2].plot(updates, [one[side] for one in line], "o", ls=dash, color=colour, ms=4, label=name)
-    for axis, head in zip(axes, ("UR, %", "distance of the rest", "bits/dim, flow")):
+    for axis, head in zip(axes, ("UR, %", "distance of other samples", "bits/dim, flow")):
         axis.set_title(head, loc="left", fontsize=10)
         axis.set_xlabel("updates", fontsize=9.5)
     axes[1].set_yscale("log")

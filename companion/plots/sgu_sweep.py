@@ -17,9 +17,9 @@ __all__ = ["alpha_sweep", "alpha_table", "at", "best", "printed_steps", "rises"]
 
 PANELS = {
     "ur": "UR, %",
-    "distance": "distance of the rest, times before",
-    "D_g": "NLL of $D_g$, bits above Standard's",
-    "D_f": "NLL of $D_f$, bits above Standard's",
+    "distance": "distance of other samples, relative to Standard",
+    "D_g": "NLL of $D_g$, increase over Standard, bits/dim",
+    "D_f": "NLL of $D_f$, increase over Standard, bits/dim",
 }
 NAMES = {"control": "fine-tuning alone", "negate": "exact negation (ours)"}
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -57,7 +57,7 @@ def alpha_sweep(record: Any, *, title: str) -> Figure:
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_title(name, loc="left", fontsize=10)
     for axis in axes[1]:
-        axis.set_xlabel("$1 - c$: what is taken from the answer", fontsize=9.5)
+        axis.set_xlabel("$1 - c$: share of the output that is removed", fontsize=9.5)
     entries = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
     figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
@@ -114,7 +114,7 @@ def alpha_table(record: Any) -> Any:
     for one in found["runs"]:
         name = NAMES.get(one["entrant"], one["entrant"].removeprefix("sgu_").replace("_", ", "))
         cells = {"c": f"{one['c']:.2f}" if "c" in one else "", "UR, %": f"{one['ur']:.1f}"}
-        for what, head in {"distance": "distance, times", "D_g": "NLL D_g", "D_f": "NLL D_f"}.items():
+        for what, head in {"distance": "relative distance", "D_g": "NLL D_g", "D_f": "NLL D_f"}.items():
             sign = "+" if what != "distance" else ""
             cells[head] = f"{one[what]:{sign}.2f}" if what in one else ""
         lines[name, f"{one['alpha']:g}" if "alpha" in one else f"w = {one['w']:g}"] = cells | {
@@ -122,5 +122,5 @@ def alpha_table(record: Any) -> Any:
         }
     budget = found["budget"]
     spent = f"{budget['evaluations']} gradient evaluations of {budget['batch_size']} images, {budget['n']} samples"
-    text = f"{record.title}. Of the search: {spent}; UR before: {before['ur']:.1f} %. NLL: above Standard's."
+    text = f"{record.title}. Search: {spent}; UR before: {before['ur']:.1f} %. NLL: increase over Standard."
     return table(lines, text, size=0.72)

@@ -89,7 +89,7 @@ def gamma_sweep(record: Any, *, title: str) -> Figure | None:
     left.set(xlabel=r"$\gamma$", ylabel="PUL, %")
     left.set_ylim(bottom=max(left.get_ylim()[0], -100))
     middle.set(xlabel=r"$\gamma$", ylabel="distance")
-    right.set(xlabel="distance of the rest", ylabel="PUL, %")
+    right.set(xlabel="distance of other samples", ylabel="PUL, %")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -115,10 +115,10 @@ def sweep_table(record: Any, *, title: str) -> Any:
     rows: dict[str, dict[str, str]] = {}
     for (rate, gamma), cell in gamma_cells(record).items():
         cells = rows.setdefault(f"γ = {gamma:g}", {})
-        for head, one, decimals in (("PUL, %", cell.pul, 1), ("rest", cell.rest, 2)):
+        for head, one, decimals in (("PUL, %", cell.pul, 1), ("distance", cell.rest, 2)):
             ends = one.interval or (one.value, one.value)
-            cells[f"{head}, at {_short(rate)}"] = over_interval(one.value, *ends, decimals)
-        cells[f"rule, at {_short(rate)}"] = cell.rule
+            cells[f"{head}, rate {_short(rate)}"] = over_interval(one.value, *ends, decimals)
+        cells[f"rule, rate {_short(rate)}"] = cell.rule
     return table(rows, title, size=0.72) if rows else None
 
 
@@ -136,7 +136,7 @@ def posterior_table(record: Any, *, title: str) -> Any:
             "loss of the mean": f"{found['mean']['loss']:.3f}",
             "distance of a member": over_interval(*_with_ends(found["members"]), 1),
             "distance of the mean": over_interval(*_with_ends(found["mean"]), 1),
-            "B at the start, a weight": f"{found['pull']:.2g}",
+            "initial B per weight": f"{found['pull']:.2g}",
             "variances at the floor": f"{100 * found['floored']:.1f} %",
         }
         for name, found in sorted(record.series.get("ways", {}).items(), reverse=True)
@@ -157,7 +157,7 @@ def posterior_widths(record: Any, *, title: str) -> Figure | None:
     figure.suptitle(_of(record, title), fontsize=12, x=0.02, ha="left")
     for (name, found), colour in zip(sorted(record.series["ways"].items()), (CHOSEN, SLOW)):
         axes.plot([layer["std"] for layer in found["layers"]], "o", ms=3, color=colour, label=name)
-    axes.set(yscale="log", xlabel="tensor of weights, in the network's order", ylabel=r"median $\sigma^*_i$")
+    axes.set(yscale="log", xlabel="weight tensor, from input to output", ylabel=r"median $\sigma^*_i$")
     axes.legend()
     return figure
 

@@ -66,8 +66,8 @@ def rivals_table(record: Any) -> Any:
         name += f", {many} images" if many else ""
         lines[pul.protocol["forget"], name] = {
             "PUL, %": over_interval(pul.value, *(pul.interval or (pul.value,) * 2), 1),
-            "distance of all": f"{whole.value:.2f}<br><small>{whole.value / before['all']:.2f} times</small>",
-            "of the rest": f"{rest.value:.2f}<br><small>{rest.value / before['rest']:.2f} times</small>",
+            "distance, all samples": f"{whole.value:.2f}<br><small>{whole.value / before['all']:.2f} × before</small>",
+            "distance, other samples": f"{rest.value:.2f}<br><small>{rest.value / before['rest']:.2f} × before</small>",
             "rule": verdict(100 - pul.value, rest.value, {"ur": 100.0, "distance": before["rest"]}),
         }
     return table(dict(sorted(lines.items(), key=lambda one: one[0][0])), f"{record.title}.", size=0.75)
@@ -101,8 +101,8 @@ def rivals_plane(record: Any, *, title: str) -> Figure:
         right.plot(one["rest"], one["pul"], LOOKS[one["method"]][1], ms=5, mfc="none", mec=LOOKS[one["method"]][0])
     low = 100 - 100 / FEWER
     right.add_patch(Rectangle((0.1, low), FARTHER - 0.1, 105 - low, fc="#009E73", alpha=0.1, lw=0))
-    for axes, what in ((left, "of all samples"), (right, "of the rest")):
-        axes.set(xscale="log", xlabel=f"distance {what}, in that before")
+    for axes, what in ((left, "of all samples"), (right, "of other samples")):
+        axes.set(xscale="log", xlabel=f"relative distance {what}")
         axes.xaxis.set_major_locator(FixedLocator(TICKS))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_locator(NullLocator())
@@ -154,12 +154,13 @@ def same_noise_table(record: Any) -> Any:
         before = record.find(metric="ur", method="pretrained", **of)
         for method, found in methods.items():
             after, left, others = (record.find(metric=m, method=method, **of) for m in ("ur", "left", "others changed"))
+            note = f"of {others.n}; {found['came']} now show it"
             became = ", ".join(f"{word}: {count}" for word, count in list(found["went"].items())[:4])
             lines[D_f, method_title(method)] = {
                 "UR before, %": over_interval(before.value, *(before.interval or (before.value,) * 2), 1),
-                "after": over_interval(after.value, *(after.interval or (after.value,) * 2), 1),
-                "of its samples, left, %": f"{left.value:.0f}<br><small>of {left.n}</small>",
-                "others changed, %": f"{others.value:.1f}<br><small>of {others.n}, {found['came']} into it</small>",
-                "became": became,
+                "UR after, %": over_interval(after.value, *(after.interval or (after.value,) * 2), 1),
+                "class samples that still show it, %": f"{left.value:.0f}<br><small>of {left.n}</small>",
+                "other samples changed, %": f"{others.value:.1f}<br><small>{note}</small>",
+                "class samples became": became,
             }
     return table(lines, f"{record.title}.", size=0.75)

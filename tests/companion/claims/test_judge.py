@@ -55,7 +55,7 @@ def test_the_cost_is_that_of_the_same_model():
 def test_settings_that_are_not_the_paper_s_are_another_protocol_with_their_cost():
     made = judge(claims.load()[UR], record(AS_PRINTED, BEFORE, far(38.0, **RUN), profile="laptop"))
     assert made.word == "another protocol"
-    for said in ("300 updates of 32", "the paper prints no alpha", "19.0 times as far as before"):
+    for said in ("300 updates (batch size 32)", "the paper prints no alpha", "19.0 times as far from real images"):
         assert said in made.because
 
 
@@ -76,7 +76,7 @@ def test_the_mixture_s_numbers_are_compared_whatever_the_network():
 def test_one_model_with_several_seeds_of_samples_says_so():
     unseen = value(UR.replace("sgu_obtuse", "unseen"), 1.8, 1.8, 1.8, metric="ur", method="unseen", checkpoint="x")
     made = judge(claims.load()[unseen.claim], record(unseen))
-    assert made.word == "reproduced" and made.because.endswith("the seeds are of samples from one model")
+    assert made.word == "reproduced" and made.because.endswith("one model: the seeds vary only its samples")
 
 
 def test_what_no_record_has_was_not_run():

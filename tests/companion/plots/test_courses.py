@@ -28,7 +28,7 @@ def test_distances_are_in_that_of_the_base_model_as_far_as_there_are_any():
     end = endings(record(0))["ve", "redirect"]
     assert end["farthest"] == pytest.approx(4) and end["ur"] == 0.0 and end["kept"] == [10]
     assert "distance" not in end and "farther" not in end  # of the last look
-    assert courses_table(record(0)).data.loc[("VE", "redirect"), "distance"] == ""
+    assert courses_table(record(0)).data.loc[("VE", "redirect"), "relative distance"] == ""
 
 
 def test_each_seed_has_a_row_and_each_method_one_line_of_the_legend():

@@ -20,5 +20,5 @@ def test_the_model_before_has_no_cost_and_an_unconditional_one_was_not_asked():
     looked = {"before": seen | cost, "salun": seen | cost | {"asked": 1.0}}
     series = {"order": ["salun"], "titles": {"salun": "SalUn"}, "looked": looked}
     made = looks_table(SimpleNamespace(series=series, title="digits")).data
-    assert list(made.loc["before", ["updates", "evaluations", "before them", "of those asked, %"]]) == [""] * 4
-    assert list(made.loc["SalUn", ["updates", "evaluations", "before them"]]) == ["1,000", "2,000", "3"]
+    assert list(made.loc["before", ["updates", "evaluations", "preparation", "shown when asked, %"]]) == [""] * 4
+    assert list(made.loc["SalUn", ["updates", "evaluations", "preparation"]]) == ["1,000", "2,000", "3"]

@@ -71,7 +71,7 @@ def test_the_cost_is_what_the_run_counted(glance):
     passes = -(-len(glance.D_f) // 60)  # of the saliency
     assert (seen.updates, seen.evaluations, seen.beforehand) == (3, 3 * METHODS["salun"].passes, passes)
     assert run.gradient_evaluations == seen.evaluations + seen.beforehand
-    assert f"and {passes} before them" in str(look) and "salun" in glance.looks
+    assert f"{passes} more for preparation" in str(look) and "salun" in glance.looks
     assert "data:image/png;base64," in look._repr_html_() and 'alt="SalUn' in look._repr_html_()
     assert glance.before.facts == {}  # no run, no rate
 
