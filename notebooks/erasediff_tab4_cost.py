@@ -76,6 +76,7 @@ page.verdict(
 # %%
 import pandas as pd
 
+from companion.claims.names import method_title
 from companion.studies.erasediff_cost import COUNTS, passes
 
 stages = {
@@ -84,7 +85,7 @@ stages = {
 }
 whole = {name: sum(several.values()) for name, several in stages.items()}
 table = pd.DataFrame(stages).T.assign(total=whole, ratio=pd.Series(whole) / whole["erasediff"])
-table.map(lambda number: "" if pd.isna(number) else f"{number:,.1f}")
+table.rename(index=method_title).map(lambda number: "" if pd.isna(number) else f"{number:,.1f}")
 
 # %% [markdown]
 # ## To the same forgetting

@@ -203,10 +203,10 @@ def grid(what, words):
 
 
 # %% mystnb={"figure": {"caption": "Retained digits: the original, and what each model fills in for the hidden half, by replacement. First seed, not selected. {run}.", "name": "fig-sgu-tab3-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}}
-grid("mnist-retain", "retained")
+grid("mnist-retain", "retained digits")
 
 # %% mystnb={"figure": {"caption": "Digits to forget: the original, and what each model fills in for the hidden half, by replacement. First seed, not selected. {run}.", "name": "fig-sgu-tab3-forget"}, "image": {"alt": "Restored digits to forget", "width": "640px"}} tags=["key"]
-grid("mnist-forget", "to be forgotten")
+grid("mnist-forget", "digits to forget")
 
 # %% [markdown]
 # Avatars with and without bangs replace the faces of Figure 4, inpainted by RePaint; no weights trained on CelebA are kept here because of its licence. They are computed in `smoke` only and shown in the fold at the end of the page.

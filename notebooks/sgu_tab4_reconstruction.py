@@ -220,10 +220,10 @@ def grid(what, words):
 
 
 # %% mystnb={"figure": {"caption": "Retained digits: the originals, and as restored from $t$ = 0.02. First seed, not selected. {run}.", "name": "fig-sgu-tab4-retain"}, "image": {"alt": "Restored retained digits", "width": "640px"}}
-grid("retain", "retained")
+grid("retain", "retained digits")
 
 # %% mystnb={"figure": {"caption": "Digits to forget: the originals, and as restored from $t$ = 0.02. First seed, not selected. {run}.", "name": "fig-sgu-tab4-forget"}, "image": {"alt": "Restored digits to forget", "width": "640px"}}
-grid("forget", "to be forgotten")
+grid("forget", "digits to forget")
 
 # %% [markdown]
 # ## What to notice

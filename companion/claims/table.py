@@ -95,7 +95,7 @@ def reasons(values: Sequence[Any]) -> list[str]:
     said = []
     for why, cells in found.items():
         data = ", ".join(dict.fromkeys(data_title(cell.dataset) for cell in cells if cell))
-        said.append(f"Not run: {data + ', ' if data else ''}{len(cells)} cell{'s' * (len(cells) > 1)}: {why}.")
+        said.append(f"Not run ({data + ', ' if data else ''}{len(cells)} cell{'s' * (len(cells) > 1)}): {why}.")
     return said
 
 

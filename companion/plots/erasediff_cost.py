@@ -80,17 +80,15 @@ def cost_table(record: Any) -> Any:
     rows, seconds, every = {}, _of(record, "seconds until"), _of(record, "evaluations until")
     memory, left, reached = (_of(record, metric) for metric in ("memory", "left", "reached"))
     for name in every:
-        cells = {"reached": f"{sum(map(round, reached[name].per_seed))} of {len(reached[name].per_seed)} runs"}
+        cells = {"reached a third": f"{sum(map(round, reached[name].per_seed))} of {len(reached[name].per_seed)} runs"}
         cells["shown when asked, %"] = f"{left[name].value:.0f}"
         for head, of, digits in (("evaluations", every, 0), ("seconds", seconds, 1)):
             times, low, high = ratio(of[name].per_seed, of["erasediff"].per_seed)
             ends = f" [{low:.1f},&thinsp;{high:.1f}]" if high > low else ""
-            cells[head] = f"{of[name].value:.{digits}f}<br><small>{times:.1f} times{ends}</small>"
+            cells[head] = f"{of[name].value:.{digits}f}<br><small>{times:.1f} × EraseDiff{ends}</small>"
         shares = (
             record.find(metric=f"{m} until", method=name).value / every[name].value for m in ("preparation", "inner")
         )
-        cells |= {
-            head: f"{100 * share:.0f} %" for head, share in zip(("before the first update", "inner loop"), shares)
-        }
+        cells |= {head: f"{100 * share:.0f} %" for head, share in zip(("preparation", "inner loop"), shares)}
         rows[method_title(name)] = cells | {"memory, MiB": f"{memory[name].value:.0f}"}
     return table(rows, f"{record.title}.", size=0.75)

@@ -32,7 +32,7 @@ def prompts_table(record: Any) -> Any:
             one = record.find(metric="shown", method=method, test=what)
             cells[title] = over_interval(one.value, *(one.interval or (one.value, one.value)), 0)
         rows[method_title(method)] = cells
-    caption = f"Images that show the requested class, in percent. {record.caption}"
+    caption = f"Images that show the requested class, in percent: {record.caption}"
     return table(rows, caption, size=0.72)
 
 

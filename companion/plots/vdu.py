@@ -117,8 +117,8 @@ def sweep_table(record: Any, *, title: str) -> Any:
         cells = rows.setdefault(f"γ = {gamma:g}", {})
         for head, one, decimals in (("PUL, %", cell.pul, 1), ("distance", cell.rest, 2)):
             ends = one.interval or (one.value, one.value)
-            cells[f"{head}, rate {_short(rate)}"] = over_interval(one.value, *ends, decimals)
-        cells[f"rule, rate {_short(rate)}"] = cell.rule
+            cells[f"{head} (rate {_short(rate)})"] = over_interval(one.value, *ends, decimals)
+        cells[f"rule (rate {_short(rate)})"] = cell.rule
     return table(rows, title, size=0.72) if rows else None
 
 

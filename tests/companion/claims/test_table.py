@@ -51,7 +51,7 @@ def test_what_was_not_run_is_a_sentence_and_no_row():
     reason = NotRun(claim=ROWS[1], reason="no time")
     frame = comparison(ROWS, recorded(SEVERAL, reason, NotRun(claim="vdu.tab2/mnist/1/0.1/pul", reason="too slow")))
     assert list(frame.index) == LABELS[:1]
-    assert frame.attrs["not_run"] == ["Not run: the exact mixture, 1 cell: no time."]  # of these rows only
+    assert frame.attrs["not_run"] == ["Not run (the exact mixture, 1 cell): no time."]  # of these rows only
     assert len(comparison(ROWS, recorded())) == 0
 
 
@@ -118,7 +118,7 @@ def test_html_scrolls_escapes_and_names_its_columns():
     assert "a &lt; b" in page and "a < b" not in page and "R &amp; D" in page
     assert 'class="column-verdict verdict-not-reproduced"' in page and 'class="column-measured"' in page
     assert '<span class="interval" style="white-space: nowrap">[10.59, 10.63]</span>' in page
-    assert page.endswith('<p class="not-run">Not run: the exact mixture, 1 cell: a &gt; b.</p>')
+    assert page.endswith('<p class="not-run">Not run (the exact mixture, 1 cell): a &gt; b.</p>')
     assert page.count("<tr>") == 2
     assert "10.61 [10.59, 10.63]" in repr(style(frame)) and "a > b" in repr(style(frame))
 
@@ -138,8 +138,8 @@ def test_reasons_stand_once_each_with_their_data_and_the_number_of_cells():
         value(ROWS[0], 10.7),
     ]
     assert reasons(values) == [
-        "Not run: MNIST, CIFAR-10, 2 cells: too slow.",
-        "Not run: STL-10, 1 cell: no data.",
-        "Not run: 1 cell: no time.",
+        "Not run (MNIST, CIFAR-10, 2 cells): too slow.",
+        "Not run (STL-10, 1 cell): no data.",
+        "Not run (1 cell): no time.",
     ]
     assert reasons([]) == []

@@ -9,7 +9,7 @@ from paperlib.unlearning.methods import METHODS, rows
 def test_every_method_has_a_row_with_what_it_needs():
     made = needs_table(rows()).data
     assert [name.partition("<br>")[0] for name in made.index] == [method.title for method in METHODS.values()]
-    assert made.notna().all(axis=None) and list(made["gradient evaluations an update"]) == [
+    assert made.notna().all(axis=None) and list(made["gradient evaluations per update"]) == [
         str(method.passes) for method in METHODS.values()
     ]
 
