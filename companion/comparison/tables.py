@@ -41,8 +41,8 @@ def chosen_settings(record: Any) -> Any:
         }
     spent = "{forget}, {budget} gradient evaluations of {batch_size} images".format(**bench)
     search = (
-        f"; the search's: class {found.forget}, {found.budget.evaluations} of {found.budget.batch_size}, scores from "
-        f"{found.budget.n} images, so that one of 1 has a standard error of {found.noise:.2f}"
+        f"; search: class {found.forget}, {found.budget.evaluations} evaluations of {found.budget.batch_size} images, "
+        f"scores from {found.budget.n} images, so that one of 1 has a standard error of {found.noise:.2f}"
         if found
         else ""
     )
@@ -77,7 +77,7 @@ def orders(record: Any) -> Any:
         lines[row.where] = {
             "pairs": f"{len(several)}",
             "same order here": f"{len(several) - len(turned)}",
-            "turned round": "; ".join(f"{titles[one.worse]} before {titles[one.better]}" for one in turned),
+            "reversed here": "; ".join(f"{titles[one.worse]} before {titles[one.better]}" for one in turned),
             "verdict": f"another protocol: {min(other)}" if other else ", ".join(counted) + about,
         }
     return table(lines, record.title, words=True)
@@ -92,8 +92,8 @@ def shares(record: Any) -> Any:
         lines[record.series["titles"][name]] = {
             "updates probed": f"{len(seen)}",
             "gradients disagree, %": f"{share['gradients']:.0f}",
-            "update harms the kept, %": f"{share['harms']:.0f}",
-            "update restores the forgotten, %": f"{share['restores']:.0f}",
+            "update raises the retained loss, %": f"{share['harms']:.0f}",
+            "update lowers the forgotten loss, %": f"{share['restores']:.0f}",
             "keeps, mean": f"{fmean(one['keeps'] for one in seen):+.3f}",
             "erases, mean": f"{fmean(one['erases'] for one in seen):+.3f}",
         }

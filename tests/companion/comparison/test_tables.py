@@ -41,7 +41,7 @@ def test_another_data_sets_order_is_counted_and_not_judged():
     assert [row.where for row in found] == list(shown.index) == [row.where for row in PRINTED]
     for where, line in shown.iterrows():
         assert line["verdict"].startswith("another protocol: ") == ("VDU" not in where)
-        assert int(line["same order here"]) + len(list(filter(None, line["turned round"].split("; ")))) == int(
+        assert int(line["same order here"]) + len(list(filter(None, line["reversed here"].split("; ")))) == int(
             line["pairs"]
         )
 
