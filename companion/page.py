@@ -251,13 +251,24 @@ class Page:
         """Plot the result with a function of :mod:`companion.plots`; the title names data, seeds and profile."""
         self.show(lambda record: draw(record, title=self._title(record), **settings))
 
-    def picture(self, what: str, names: Callable[[Record], Sequence[str]] | Sequence[str] = ()) -> None:
-        """Show an image of the result, with its rows labelled ``names``."""
+    def picture(
+        self,
+        what: str,
+        names: Callable[[Record], Sequence[str]] | Sequence[str] = (),
+        *,
+        columns: Callable[[Record], Sequence[str]] | Sequence[str] = (),
+        missing: str = "",
+    ) -> None:
+        """Show an image of the result, with its rows labelled ``names`` and its columns ``columns``. If ``missing`` is
+        given, a result without this image shows that sentence instead."""
         from companion.plots import picture
 
         def draw(record: Record) -> Any:
-            rows = names(record) if callable(names) else names
-            return picture(self.image_of(record, what), names=list(rows), title=self._title(record))
+            file = self.image_of(record, what)
+            if missing and file.name not in record.images:
+                return Markdown(missing)
+            rows, heads = (one(record) if callable(one) else one for one in (names, columns))
+            return picture(file, names=list(rows), columns=list(heads), title=self._title(record))
 
         self.show(draw)
 

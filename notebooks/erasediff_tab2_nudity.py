@@ -15,9 +15,9 @@
 
 # %% [markdown]
 # (erasediff-tab2)=
-# # EraseDiff, Table 2 and Figures 3 and 6: nudity, counted
+# # EraseDiff, Table 2 and Figures 3, 6, 12 and 13: nudity, counted
 #
-# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget nudity, given by four prompts. Table 2 measures what is left of everything else, by FID and CLIP score over 30,000 COCO prompts; Figures 3 and 6 show how many exposed body parts NudeNet counts, as percentages of the base model's. This page shows only numbers, no pictures. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the table where they are available.
+# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget nudity, given by four prompts. Table 2 measures what is left of everything else, by FID and CLIP score over 30,000 COCO prompts; Figures 3 and 6 show how many exposed body parts NudeNet counts, as percentages of the base model's; Figures 12 and 13 show images for COCO's prompts. This page counts nudity and shows none: its only images are of harmless prompts. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the table where they are available.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -121,6 +121,8 @@ train_only(tiny, "noxattn"), tiny.net.classes, list(NUDITY)
 # %%
 from companion.studies.latent_costs import costs
 
+pairs = {}  # by method, images of COCO's first prompts before and after, from the first seed
+
 
 def rows():
     """Yield what a run costs and, if there is a pipeline, the table's cells and the counts."""
@@ -128,15 +130,32 @@ def rows():
         drawn = dict(images=30_000 + 4_703 + 1_000 + 800, evaluations=50)
         yield from costs(updates=latent_nudity.UPDATES, batch=16, passes=4, **drawn)
         if budget.updates:
-            settings = dict(reference=reference, save=save, seed=seed)
+            settings = dict(reference=reference, save=save, seed=seed, pairs=pairs)
             yield from latent_nudity.nudity_rows(
                 page.profile, model, chosen, vars(budget), **settings
             )
 
 
-tables = ["erasediff.tab2", "erasediff.text_wc"]
+# %%
+from companion import plots
+from companion.studies import latent_grids
+
+
+def sheets():
+    """Lay out each method's grid, small enough for a record."""
+    return {
+        name: plots.before_and_after(pair.before, pair.after, columns=len(pair.prompts), side=96)
+        for name, pair in latent_nudity.grids(page.profile, pairs).items()
+    }
+
+
 result = page.measure(
-    rows, tables=tables, missing=latent_nudity.missing, by=["trains", "batch_size", "threshold"]
+    rows,
+    images=sheets,
+    series=lambda: latent_grids.columns(latent_nudity.grids(page.profile, pairs)),
+    tables=["erasediff.tab2", "erasediff.text_wc"],
+    missing=latent_nudity.missing,
+    by=["trains", "batch_size", "threshold"],
 )
 
 # %% [markdown]
@@ -145,8 +164,6 @@ result = page.measure(
 # As in {ref}`erasediff-tab3`. Nearly all of the hours go into generating the 36,503 images, not into forgetting.
 
 # %% tags=["key"]
-from companion import plots
-
 page.show(plots.latent_cost_table)
 
 # %% [markdown]
@@ -154,6 +171,14 @@ page.show(plots.latent_cost_table)
 
 # %%
 page.compare("erasediff.tab2", "erasediff.text_wc")
+
+# %% [markdown]
+# ## The images: Figures 12 and 13
+#
+# The grid shows what is kept: images for the first of COCO's prompts, before and after forgetting, from the same noise. A prompt is left out if NudeNet finds anything exposed in any of its images, at the lowest threshold. Images for the prompts of I2P and of nudity (Figures 1, 4 and 7 to 11) are not shown, because these prompts are there to provoke what this page only counts.
+
+# %% mystnb={"image": {"alt": "Images for COCO's prompts before and after nudity was forgotten, from the same noise", "width": "720px"}}
+latent_grids.show(page, [name for name in chosen if name != "standard"], lines=1)
 
 # %% [markdown]
 # ## What to notice

@@ -15,9 +15,9 @@
 
 # %% [markdown]
 # (erasediff-tab3)=
-# # EraseDiff, Tables 3 and 5: classes of Imagenette, forgotten by Stable Diffusion
+# # EraseDiff, Tables 3 and 5 and Figures 14 to 18: classes of Imagenette, forgotten by Stable Diffusion
 #
-# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget one class of Imagenette at a time, by its prompt, *an image of* a tench, and prints two numbers: UA, the share of images generated from the forgotten prompt that a classifier takes for anything else, and the FID of the images generated from the other nine prompts. Table 5 repeats SalUn {cite}`fan2024` at a stronger setting. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the tables where they are available. What the printed numbers can show needs no weights, and is measured here.
+# EraseDiff {cite}`erasediff` makes Stable Diffusion 1.4 forget one class of Imagenette at a time, by its prompt, *an image of* a tench, and prints two numbers: UA, the share of images generated from the forgotten prompt that a classifier takes for anything else, and the FID of the images generated from the other nine prompts. Table 5 repeats SalUn {cite}`fan2024` at a stronger setting; Figures 14 to 18 show images for all ten prompts after *tench* was forgotten. Stable Diffusion's weights are not part of this book: `PROFILE=paper` runs the tables and makes the grids where they are available. What the printed numbers can show needs no weights, and is measured here.
 
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
@@ -149,6 +149,8 @@ demo = denoiser(tiny, latent_classes.prompts_of("tench")[0])
 from companion.studies.latent_audits import distances
 from companion.studies.latent_costs import costs
 
+pairs = {}  # by method, images before and after forgetting the first class, from the first seed
+
 
 def rows():
     """Yield the distances of known sets, what a run costs and, if there is a pipeline, the table's cells."""
@@ -160,21 +162,36 @@ def rows():
         if budget.seen:
             settings = dict(seed=seed, trains=trains, lora=lora, save=save, stronger=table == 5)
             yield from latent_classes.class_rows(
-                page.profile, model, classes, chosen, vars(budget), **settings
+                page.profile, model, classes, chosen, vars(budget), pairs=pairs, **settings
             )
 
 
-tables = [f"erasediff.tab{table}"]
+# %%
+from companion import plots
+from companion.studies import latent_grids
+
+
+def sheets():
+    """Lay out each method's grid, small enough for a record."""
+    return {
+        name: plots.before_and_after(pair.before, pair.after, columns=10, side=56)
+        for name, pair in pairs.items()
+    }
+
+
 result = page.measure(
-    rows, tables=tables, missing=latent_classes.missing, by=["cast", "trains", "batch_size"]
+    rows,
+    images=sheets,
+    series=lambda: latent_grids.columns(pairs),
+    tables=[f"erasediff.tab{table}"],
+    missing=latent_classes.missing,
+    by=["cast", "trains", "batch_size"],
 )
 
 # %% [markdown]
 # ## What the distance shows
 
 # %% tags=["key"]
-from companion import plots
-
 page.show(plots.cast_table)
 
 # %% [markdown]
@@ -195,6 +212,14 @@ page.compare("erasediff.tab3")
 
 # %%
 page.compare("erasediff.tab5")
+
+# %% [markdown]
+# ## The images: Figures 14 to 18
+#
+# Each of these figures shows what one method's model generates after *tench* was forgotten, with the forgotten class in the first column and the other nine beside it. The grid here has the same columns, for the first class of `forget`, and above every image the one that the unscrubbed pipeline generates from the same noise.
+
+# %% mystnb={"image": {"alt": "Images of ten classes of Imagenette before and after one was forgotten, from the same noise", "width": "720px"}}
+latent_grids.show(page, chosen, lines=latent_classes.LINES)
 
 # %% [markdown]
 # ## What to notice

@@ -15,7 +15,7 @@ from companion.plots.erasediff_ablation import ablated, ablation_curves, ablatio
 from companion.plots.erasediff_cost import cost_bars, cost_table, ratio
 from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
-from companion.plots.images import contact_sheet, picture, save_sheet
+from companion.plots.images import before_and_after, contact_sheet, picture, save_sheet
 from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.latent import cast_table, latent_cost_table, prompts_plane, prompts_search_table, prompts_table
 from companion.plots.measures import measures_table
@@ -64,6 +64,7 @@ __all__ = [
     "table",
     "COLOURS",
     "LABELS",
+    "before_and_after",
     "bound_terms",
     "case_intervals",
     "case_table",

@@ -1,7 +1,8 @@
 """Contact sheets of images, which a record keeps as PNG files, and how a page shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from companion.plots.style import use_style
 
-__all__ = ["contact_sheet", "picture", "save_sheet"]
+__all__ = ["before_and_after", "contact_sheet", "picture", "save_sheet"]
+
+CHARACTERS = 96  # of column names in 7.5 points that fit side by side
 
 
 def contact_sheet(rows: Mapping[str, Tensor], columns: int = 12, scale: int = 1) -> np.ndarray:
@@ -29,14 +32,32 @@ def contact_sheet(rows: Mapping[str, Tensor], columns: int = 12, scale: int = 1)
     return torch.cat(sheet, 1).permute(1, 2, 0).numpy()
 
 
+def before_and_after(before: Tensor, after: Tensor, columns: int, side: int) -> np.ndarray:
+    """Return a contact sheet with ``columns`` images a row: each row of ``before`` has that of ``after`` below it.
+
+    Images are uint8 [N, C, S, S]; larger ones are averaged down to ``side`` pixels.
+    """
+    rows = {}
+    for k, pair in enumerate(zip(before.split(columns), after.split(columns), strict=True)):
+        rows |= {f"{name} {k}": thumbnails(images, side) for name, images in zip(("before", "after"), pair)}
+    return contact_sheet(rows, columns)
+
+
+def thumbnails(images: Tensor, side: int) -> Tensor:
+    """Return uint8 images [N, C, S, S] at ``side`` pixels, averaged over areas; smaller ones stay as they are."""
+    if images.shape[-1] <= side:
+        return images
+    return torch.nn.functional.adaptive_avg_pool2d(images.float(), side).round().to(torch.uint8)
+
+
 def save_sheet(sheet: np.ndarray, file: Path) -> Path:
     """Write a contact sheet as PNG and return its path."""
     plt.imsave(file, sheet)
     return file
 
 
-def picture(file: Path, *, names: list[str], title: str) -> Figure:
-    """Show a contact sheet from its file, with the name of every row."""
+def picture(file: Path, *, names: list[str], title: str, columns: Sequence[str] = ()) -> Figure:
+    """Show a contact sheet from its file, with the name of every row, and of every column if there are ``columns``."""
     use_style()
     sheet = plt.imread(file)
     height, width = sheet.shape[:2]
@@ -44,6 +65,10 @@ def picture(file: Path, *, names: list[str], title: str) -> Figure:
     axes.imshow(sheet, interpolation="nearest")
     axes.set(xticks=[], yticks=[(k + 0.5) * height / len(names) for k in range(len(names))], yticklabels=names)
     axes.tick_params(length=0, labelsize=10)
+    if columns:
+        texts = [fill(column, CHARACTERS // len(columns)) for column in columns]
+        axes.xaxis.tick_top()
+        axes.set_xticks([(k + 0.5) * width / len(columns) for k in range(len(columns))], texts, fontsize=7.5)
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -7,8 +7,9 @@ import torch
 
 from companion.rows import Row, row
 from companion.studies import latent_runs
+from companion.studies.latent_grids import Pair, first_of_each
 from companion.studies.latent_runs import CLASSES
-from paperlib.latent.pipeline import find
+from paperlib.latent.pipeline import denoiser, find
 from paperlib.metrics.features import features
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.imagenet import IMAGENETTE, unlearning_accuracy
@@ -16,6 +17,7 @@ from paperlib.metrics.miscast import miscast
 
 __all__ = [
     "BUDGETS",
+    "LINES",
     "UPDATES",
     "averages",
     "chosen",
@@ -30,6 +32,7 @@ __all__ = [
 TABLE = ("forget_me_not", "esd", "salun", "erasediff")
 STRONGER = dict(alpha=1e-4)  # ours: the paper does not print how SalUn was made to forget more
 UPDATES, BATCH = 118, 16  # two passes over the 945 or so training images of a class (EraseDiff's code: E = 2)
+LINES = 2  # images of each class in a method's grid
 #: Of the methods that the paper takes from SalUn's Table, by their own codes the updates, batch and rate.
 OWN = {
     "forget_me_not": dict(updates=35, batch_size=4, lr=2e-6),
@@ -89,8 +92,20 @@ def prompts_of(forget: str) -> tuple[list[str], list[str]]:
     return [f"an image of {name}" for name in names], names
 
 
-def run(profile: str, model: str, forget: str, method: str, amounts: Mapping[str, Any], **settings: Any) -> dict:
-    """UA, and the distances of the other classes' images from real ones, of one run. {metric: (value, n, interval)}."""
+def run(
+    profile: str,
+    model: str,
+    forget: str,
+    method: str,
+    amounts: Mapping[str, Any],
+    *,
+    pairs: dict[str, Pair] | None = None,
+    **settings: Any,
+) -> dict:
+    """UA, and the distances of the other classes' images from real ones, of one run. {metric: (value, n, interval)}.
+
+    ``pairs`` is given the method's first images of each class and those before forgetting, if it has none yet.
+    """
     save = settings.pop("save", "")
     pipeline = latent_runs.open_pipeline(profile, model)
     prompts, names = prompts_of(forget)
@@ -98,12 +113,17 @@ def run(profile: str, model: str, forget: str, method: str, amounts: Mapping[str
     images, labels = latent_runs.imagenette(profile, size, amounts["per_class"])
     order = torch.tensor([names.index(name) for name in IMAGENETTE])  # torchvision's order to the prompts'
     labels = order[labels]
+    asked = torch.arange(10).repeat_interleave(amounts["n"])
+    look = dict(evaluations=amounts["evaluations"], seed=settings.get("seed", 0))
+    shown, before = first_of_each(10, amounts["n"], LINES), None
+    if pairs is not None and method not in pairs:  # now: a method may train the pipeline's own weights
+        before = latent_runs.draw_images(pipeline, denoiser(pipeline, prompts), asked, only=shown, **look)
     how = dict(kept=range(1, 10), amounts=amounts, words=names[0], **settings)
     after = latent_runs.forgotten_by_prompt(pipeline, method, prompts, images, labels, **how)
     latent_runs.save(after, pipeline, save)
-    asked = torch.arange(10).repeat_interleave(amounts["n"])
-    look = dict(evaluations=amounts["evaluations"], seed=settings.get("seed", 0))
     drawn = latent_runs.draw_images(pipeline, after, asked, **look)
+    if before is not None:
+        pairs[method] = Pair(names, before, drawn[shown])
     ua = unlearning_accuracy(drawn[asked == 0], names[0], latent_runs.judge(profile))
     found = {"ua": (ua.value, ua.n, ua.interval)}
     rest, real = drawn[asked > 0], images[labels > 0][: amounts["reference"]]
@@ -131,7 +151,7 @@ def class_rows(
     **settings: Any,
 ) -> Iterator[Row]:
     """The rows of every class and method, and their means over the classes where all ten are asked for; ``stronger`` is
-    Table 5's SalUn."""
+    Table 5's SalUn. A setting ``pairs`` is filled with images of the first class, see :func:`run`."""
     seed, table = settings.get("seed", 0), []
     tiny = latent_runs.small(profile) and profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "imagenette", process="tiny" if tiny else "sd14")

@@ -1,6 +1,8 @@
-"""EraseDiff's Table 2 and Figures 3 and 6: nudity forgotten by four prompts, judged by counts and by what is left.
+"""EraseDiff's Table 2 and Figures 3, 6, 12 and 13: nudity forgotten by four prompts, judged by counts and by what is
+left.
 
-No picture is kept and none is shown: a run yields counts, an FID and a CLIP score.
+A run yields counts, an FID and a CLIP score. The only images it keeps are of COCO's first prompts; those in which
+NudeNet finds anything exposed are left out of the grid (:func:`companion.studies.latent_grids.harmless`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +16,7 @@ from companion.machine import pick_device
 from companion.rows import Row, row
 from companion.seeds import generator
 from companion.studies import latent_runs
+from companion.studies.latent_grids import Pair, harmless
 from paperlib.data import cache as data_cache
 from paperlib.latent.pipeline import denoiser, find
 from paperlib.latent.prompts import NUDITY, Prompt, named
@@ -22,7 +25,7 @@ from paperlib.metrics.features import features
 from paperlib.metrics.frechet import Statistics, frechet
 from paperlib.metrics.nudenet import EXPOSED, THRESHOLDS, Detector, counts, detector, poisson_interval
 
-__all__ = ["BUDGETS", "METHODS", "missing", "need", "nudity_rows"]
+__all__ = ["BUDGETS", "METHODS", "grids", "missing", "need", "nudity_rows"]
 
 WEARING, POKEMON = "a person wearing clothes", "a photo of pokemon"
 PROMPTS = [*NUDITY, WEARING, POKEMON]  # labels 0 to 5
@@ -36,6 +39,8 @@ METHODS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "erasediff_wc": ("erasediff", "noxattn", dict(instead=PROMPTS.index(WEARING), K=2)),
 }
 UPDATES = 125  # five passes over 400 images in batches of 16 (Section 8, and the public code's E = 5)
+PART = 64  # prompts that are embedded at a time
+COLUMNS = 6  # prompts in a grid, out of COCO's first ``PART``
 BUDGETS = dict(
     smoke=dict(updates=1, batch_size=2, lr=1e-5, drawn=4, i2p=2, nude=2, coco=4, evaluations=2, own={}),
     laptop=dict(updates=0, batch_size=0, lr=0.0, drawn=0, i2p=0, nude=0, coco=0, evaluations=0, own={}),
@@ -91,15 +96,29 @@ def _clip(profile: str) -> clip.Clip:
 
 
 def run(
-    profile: str, model: str, name: str, amounts: Mapping[str, Any], *, reference: str, save: str = "", seed: int = 0
+    profile: str,
+    model: str,
+    name: str,
+    amounts: Mapping[str, Any],
+    *,
+    reference: str,
+    save: str = "",
+    seed: int = 0,
+    pairs: dict[str, Pair] | None = None,
 ) -> dict[str, Any]:
-    """One method's counts by set, part and threshold, FID and CLIP score."""
+    """One method's counts by set, part and threshold, FID and CLIP score.
+
+    ``pairs`` is given the method's images of COCO's first prompts and those before forgetting, if it has none yet.
+    """
     pipeline = latent_runs.open_pipeline(profile, model)
     given = denoiser(pipeline, PROMPTS)
     labels = torch.cat([torch.arange(amounts["drawn"]) % len(NUDITY), torch.full((amounts["drawn"],), len(NUDITY))])
     looks = dict(evaluations=amounts["evaluations"], seed=seed)
     images = latent_runs.draw_images(pipeline, given, labels, **looks)
     method, trains, changes = METHODS[name]
+    coco, before = _prompts(profile, "coco-30k", amounts["coco"]), None
+    if method and pairs is not None and name not in pairs:  # now: a method may train the pipeline's own weights
+        before = _of_prompts(pipeline, coco[:PART], looks)
     after = given
     if method:
         how = dict(kept=[len(NUDITY)], amounts=amounts, words="", trains=trains, seed=seed)
@@ -111,8 +130,9 @@ def run(
     for what, several in (("i2p", _prompts(profile, "i2p", amounts["i2p"])), ("nude", nude)):
         drawn = _of_prompts(told, several, looks)
         found["counts"][what] = (counts(drawn, _detector(profile)), len(drawn))
-    coco = _prompts(profile, "coco-30k", amounts["coco"])
     drawn, network = _of_prompts(told, coco, looks), latent_runs.network(profile, 2048)
+    if before is not None:
+        pairs[name] = Pair([one.text for one in coco[:PART]], before, drawn[:PART])
     own = features(drawn, network)
     against = Statistics.load(reference) if reference else Statistics.of(own.flip(0) * 1.01, network.name)
     found["fid"] = (frechet(own, against, network=network.name).value, len(drawn))
@@ -121,7 +141,12 @@ def run(
     return found
 
 
-def _of_prompts(pipeline, prompts: Sequence[Prompt], looks: Mapping[str, Any], part: int = 64) -> torch.Tensor:
+def grids(profile: str, pairs: dict[str, Pair]) -> dict[str, Pair]:
+    """Each method's images that a page shows."""
+    return harmless(pairs, _detector(profile), COLUMNS)
+
+
+def _of_prompts(pipeline, prompts: Sequence[Prompt], looks: Mapping[str, Any], part: int = PART) -> torch.Tensor:
     """One uint8 image a prompt; a few prompts at a time, since each is embedded."""
     drawn = []
     for start in range(0, len(prompts), part):
@@ -136,7 +161,7 @@ def _of_prompts(pipeline, prompts: Sequence[Prompt], looks: Mapping[str, Any], p
 def nudity_rows(
     profile: str, model: str, methods: Sequence[str], amounts: Mapping[str, Any], *, reference: str = "", **settings
 ) -> Iterator[Row]:
-    """The rows of every method."""
+    """The rows of every method; a setting ``pairs`` is filled with images, see :func:`run`."""
     tiny = profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "coco", process="tiny" if tiny else "sd14", forget="nudity")
     facts |= {name: amounts[name] for name in ("updates", "batch_size", "lr", "evaluations")}

@@ -32,7 +32,7 @@ from paperlib.latent.tiny import tiny_pipeline
 from paperlib.metrics.features import Network, inception
 from paperlib.metrics.imagenet import IMAGENETTE, classifier
 from paperlib.nets.parameters import train_only
-from paperlib.sampling import ddim, sample_batches
+from paperlib.sampling import ddim, prior, sample_batches
 from paperlib.training import Training
 from paperlib.unlearning.erasediff import erasediff
 from paperlib.unlearning.esd import esd
@@ -215,12 +215,27 @@ def places(tokenizer, prompt: str, words: str) -> list[int]:
     return list(range(start, start + len(tokenizer(words).input_ids) - 2))
 
 
-def draw_images(pipeline, model: Denoiser, labels: Tensor, *, evaluations: int, seed: int, batch: int = 8) -> Tensor:
-    """One uint8 image a label, by DDIM under Stable Diffusion's guidance; all models begin at the same noise."""
+def draw_images(
+    pipeline,
+    model: Denoiser,
+    labels: Tensor,
+    *,
+    evaluations: int,
+    seed: int,
+    batch: int = 8,
+    only: Tensor | None = None,
+) -> Tensor:
+    """One uint8 image a label, by DDIM under Stable Diffusion's guidance; all models begin at the same noise.
+
+    ``only`` has the numbers of the images to draw, each from the noise that it has among all; None draws all.
+    """
     model.eval()
-    asked = dict(sampler=ddim, steps=evaluations, cond=labels.to(pipeline.unet.device))
-    size, draws = (len(labels), *model.net.shape), generator(seed, "latent_runs/samples", "noise")
-    states = sample_batches(Guided(model, GUIDANCE), size, batch=batch, generator=draws, **asked)
+    draws = generator(seed, "latent_runs/samples", "noise")
+    noise = prior(model, (len(labels), *model.net.shape), draws)
+    if only is not None:
+        labels, noise = labels[only], noise[only]
+    asked = dict(sampler=ddim, steps=evaluations, cond=labels.to(noise.device), noise=noise)
+    states = sample_batches(Guided(model, GUIDANCE), noise.shape, batch=batch, generator=draws, **asked)
     return torch.cat([decode(pipeline, torch.nan_to_num(state.x)) for state in states])
 
 
