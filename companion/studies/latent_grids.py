@@ -65,7 +65,7 @@ def show(page: Page, methods: Iterable[str], lines: int) -> None:
     for name in methods:
         page.picture(
             name,
-            ["before", "after"] * lines,
+            ["before", method_title(name)] * lines,
             columns=lambda record, name=name: record.series["columns"][name],
             missing=f"No images by {method_title(name)} here: this result has no run of it on Stable Diffusion. "
             "`PROFILE=paper` makes the grid where the weights are, `smoke` rehearses it at a tiny, random size.",

@@ -1,5 +1,6 @@
 """A page's run: where it writes, what it computes, and that it shows and says what its record supports."""
 
+import numpy as np
 import pytest
 
 from companion import page as module
@@ -217,6 +218,19 @@ def test_an_image_is_the_run_s_or_the_committed_one(checkout):
 
 
 # --- showing
+
+
+def test_a_picture_takes_its_columns_from_the_record_and_may_be_missing(checkout, displayed, monkeypatch):
+    committed(checkout)
+    made, drawn = page(), []
+    sheet = {"grid": np.zeros((2, 2, 3), np.uint8)}
+    made.measure(rows(1.0), images=lambda: sheet, series=lambda: {"columns": ["a", "b"]})
+    monkeypatch.setattr("companion.plots.picture", lambda file, **how: drawn.append(how) or file.name)
+    made.picture("grid", ["before"], columns=lambda record: record.series["columns"], missing="No images here.")
+    assert displayed == ["No images here."] and drawn == []
+    made.this_run()
+    assert displayed[2:] == ["example-grid.png"]
+    assert [(how["names"], how["columns"]) for how in drawn] == [(["before"], ["a", "b"])]
 
 
 def test_the_result_is_shown_once_and_this_run_in_the_fold_alone(checkout, displayed):

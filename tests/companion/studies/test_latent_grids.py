@@ -18,13 +18,20 @@ from tests.oracles import seeded
 matplotlib.use("Agg")
 
 
+def same(pipeline, method, prompts, *_, **__):
+    """A method that forgets nothing."""
+    return denoiser(pipeline, prompts)
+
+
+def spoilt(pipeline, method, prompts, *_, **__):
+    """A method that trains the pipeline's own weights, to zero."""
+    for weight in pipeline.unet.parameters():
+        weight.data.zero_()
+    return denoiser(pipeline, prompts)
+
+
 @pytest.fixture
 def unchanged(monkeypatch):
-    """Methods that forget nothing."""
-
-    def same(pipeline, method, prompts, *_, **__):
-        return denoiser(pipeline, prompts)
-
     monkeypatch.setattr(latent_runs, "forgotten_by_prompt", same)
 
 
@@ -85,21 +92,13 @@ def test_a_grid_of_coco_s_prompts_is_of_the_given_model_and_the_one_that_forgot(
 
 
 def test_what_is_before_was_generated_before_the_method_ran(monkeypatch):
-    def spoilt(pipeline, method, prompts, *_, **__):
-        for weight in pipeline.unet.parameters():
-            weight.data.zero_()
-        return denoiser(pipeline, prompts)
-
-    pairs, expected = {}, {}
-    amounts = latent_classes.BUDGETS["smoke"] | {"n": 1}
-    for method, found in (
-        (spoilt, pairs),
-        (lambda pipeline, _, prompts, *__, **___: denoiser(pipeline, prompts), expected),
-    ):
+    found, amounts = [], latent_classes.BUDGETS["smoke"] | {"n": 1}
+    for method in (spoilt, same):
+        pairs = {}
         monkeypatch.setattr(latent_runs, "forgotten_by_prompt", method)
-        list(latent_classes.class_rows("smoke", "", ["tench"], ["esd"], amounts, pairs=found))
-    assert torch.equal(pairs["esd"].before, expected["esd"].before)
-    assert not torch.equal(pairs["esd"].after, expected["esd"].after)
+        list(latent_classes.class_rows("smoke", "", ["tench"], ["esd"], amounts, pairs=pairs))
+        found.append(pairs["esd"])
+    assert torch.equal(found[0].before, found[1].before) and not torch.equal(found[0].after, found[1].after)
 
 
 def test_prompts_with_anything_exposed_before_or_after_any_method_are_in_no_grid():
@@ -137,7 +136,7 @@ def test_a_grid_of_stable_diffusion_s_size_fits_a_record_whatever_it_shows(colum
     assert sheet.shape == (2 * lines * (side + 2), columns * (side + 2), 3)
     file = plots.save_sheet(sheet, tmp_path / "grid.png")
     assert file.stat().st_size < page.LARGEST_IMAGE
-    figure = plots.picture(
-        file, names=["before", "after"] * lines, title="", columns=[f"name {k}" for k in range(columns)]
-    )
-    assert [text.get_text().replace("\n", " ") for text in figure.axes[0].get_xticklabels()][0] == "name 0"
+    names = [f"prompt {k}" for k in range(columns)]
+    (axes,) = plots.picture(file, names=["before", "after"] * lines, title="", columns=names).axes
+    assert [text.get_text().replace("\n", " ") for text in axes.get_xticklabels()] == names
+    assert axes.get_xticks()[0] == sheet.shape[1] / columns / 2  # the middle of the first column
