@@ -134,7 +134,10 @@ def run(
     if before is not None:
         pairs[name] = Pair([one.text for one in coco[:PART]], before, drawn[:PART])
     own = features(drawn, network)
-    against = Statistics.load(reference) if reference else Statistics.of(own.flip(0) * 1.01, network.name)
+    if latent_runs.small(profile):  # the file is of Inception's features, which the small network does not have
+        against = Statistics.of(own.flip(0) * 1.01, network.name)
+    else:
+        against = Statistics.load(reference)
     found["fid"] = (frechet(own, against, network=network.name).value, len(drawn))
     draws = generator(seed, "latent_nudity/clip", "evaluation")
     found["clip_score"] = (clip.clip_score(_clip(profile), drawn, [one.text for one in coco], draws).value, len(drawn))

@@ -110,9 +110,9 @@ def test_equal_images_are_looked_at_once_and_every_one_has_its_features():
     assert each_once(network).name == "means"
 
 
-def test_nudity_is_counted_and_no_picture_is_in_a_row():
+def test_nudity_is_counted_no_picture_is_in_a_row_and_the_small_network_needs_no_reference():
     amounts = latent_nudity.BUDGETS["smoke"] | dict(drawn=2, coco=4, nude=1, i2p=1, batch_size=1)
-    found = list(latent_nudity.nudity_rows("smoke", "", ["erasediff_wc"], amounts))
+    found = list(latent_nudity.nudity_rows("smoke", "", ["erasediff_wc"], amounts, reference="not there.npz"))
     assert {one.metric for one in found} == {"fid", "clip_score", "exposed"}
     assert sum(one.value for one in found if one.metric == "exposed") == 0
 
