@@ -216,7 +216,7 @@ page.compare("erasediff.tab5")
 # %% [markdown]
 # ## The images: Figures 14 to 18
 #
-# Each of these figures shows what one method's model generates after *tench* was forgotten, with the forgotten class in the first column and the other nine beside it. The grid here has the same columns, for the first class of `forget`, and above every image the one that the unscrubbed pipeline generates from the same noise.
+# Each of these figures shows what one method's model generates after *tench* was forgotten, with the forgotten class in the first column and the other nine beside it. The grid here has the same columns, for the first class of `forget`, and above every image the one that the base model generates from the same noise.
 
 # %% mystnb={"image": {"alt": "Images of ten classes of Imagenette before and after one was forgotten, from the same noise", "width": "720px"}}
 latent_grids.show(page, chosen, lines=latent_classes.LINES)
