@@ -54,9 +54,9 @@ def sources(values: Sequence[object]) -> str:
     """Say, for a table's caption, what the intervals of a record's ``values`` are taken over."""
     found = [value for value in values if getattr(value, "interval", None)]
     several = [value for value in found if len(value.seeds) > 1]
-    said = ["its images" if len(found) > len(several) else ""]
-    for shared, words in ((False, "seeds, each with images of its own"), (True, "seeds and the images they share")):
+    said = ["images" if len(found) > len(several) else ""]
+    for shared, words in ((False, "seeds with different images"), (True, "seeds and the images that they share")):
         if any(bool(value.protocol.get("shared")) is shared for value in several):
             said.append(words)
     said = [words for words in said if words]
-    return f"In brackets: 95 %, over {'; or over '.join(said)}." if said else ""
+    return f"In brackets: 95 % intervals over {', or over '.join(said)}." if said else ""

@@ -47,7 +47,7 @@ def frontier_table(record: Record) -> Any:
             "frontier": f"{ends[0]:.2f}",
             **dict(zip(("of the way", "at the price"), [NOTHING] * 2 if kept.method == "unseen" else parts)),
         }
-    return table(rows, f"{record.title}. In bits/dim + 8; in brackets: 95 %, over seeds.")
+    return table(rows, f"{record.title}. In bits/dim + 8; in brackets: 95 % intervals over seeds.")
 
 
 def _number(value: Value, decimals: int) -> str:

@@ -114,9 +114,9 @@ def test_captions_say_what_the_intervals_hold():
     one, other = "ours.example/a/standard", "ours.example/b/standard"
     both = record(value(one, protocol=of_images), value(other, protocol=of_images | {"shared": "test images"}))
     assert both.caption.endswith(
-        "95 %, over seeds, each with images of its own; or over seeds and the images they share."
+        "95 % intervals over seeds with different images, or over seeds and the images that they share."
     )
-    assert record(value(per_seed=[10.6], seeds=[0], protocol=of_images)).caption.endswith("95 %, over its images.")
+    assert record(value(per_seed=[10.6], seeds=[0], protocol=of_images)).caption.endswith("95 % intervals over images.")
     assert record().caption == "profile laptop."
 
 
