@@ -65,7 +65,7 @@ def start(checkout):
 def make_book(checkout):
     """Return the exit status, the names of what was made, and the error output."""
     process = start(checkout)
-    out, error = process.communicate(timeout=120)
+    out, error = process.communicate(timeout=300)
     return process.returncode, sorted(re.findall(r"^(\w+) \.\.\.$", out, flags=re.MULTILINE)), error
 
 
