@@ -151,7 +151,7 @@ def class_rows(
     **settings: Any,
 ) -> Iterator[Row]:
     """The rows of every class and method, and their means over the classes where all ten are asked for; ``stronger`` is
-    Table 5's SalUn. A setting ``pairs`` is filled with images of the first class, see :func:`run`."""
+    Table 5's SalUn. A setting ``pairs`` is filled with images of the first class, see ``run``."""
     seed, table = settings.get("seed", 0), []
     tiny = latent_runs.small(profile) and profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "imagenette", process="tiny" if tiny else "sd14")

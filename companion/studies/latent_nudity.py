@@ -164,7 +164,7 @@ def _of_prompts(pipeline, prompts: Sequence[Prompt], looks: Mapping[str, Any], p
 def nudity_rows(
     profile: str, model: str, methods: Sequence[str], amounts: Mapping[str, Any], *, reference: str = "", **settings
 ) -> Iterator[Row]:
-    """The rows of every method; a setting ``pairs`` is filled with images, see :func:`run`."""
+    """The rows of every method; a setting ``pairs`` is filled with images, see ``run``."""
     tiny = profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "coco", process="tiny" if tiny else "sd14", forget="nudity")
     facts |= {name: amounts[name] for name in ("updates", "batch_size", "lr", "evaluations")}
