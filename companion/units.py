@@ -6,10 +6,11 @@ from paperlib.intervals import Interval, added, positive_interval, share_interva
 
 __all__ = ["POSITIVE", "SHARES", "WITHOUT", "seed_interval", "sources"]
 
-#: Units between 0 and a maximum, units that cannot be negative, and units without an interval. Updates are read at a
-#: few looks, and are only a bound if the class is not back at the last one. All other units are unbounded.
+#: Units between 0 and a maximum, units and metrics that cannot be negative, and units without an interval. Updates are
+#: read at a few looks, and are only a bound if the class is not back at the last one. All other units are unbounded:
+#: nats, too, in which a likelihood may be negative and an entropy may not.
 SHARES = {"%": 100.0, "percent": 100.0, "share": 1.0, "fraction": 1.0, "probability": 1.0}
-POSITIVE = {"squared distance", "FID", "u-FID", "ratio", "minutes", "MiB"}
+POSITIVE = {"squared distance", "FID", "u-FID", "ratio", "minutes", "MiB", "entropy"}
 WITHOUT = {"updates"}
 
 
@@ -45,8 +46,7 @@ def seed_interval(
         whole = SHARES[unit]
         low, high = share_interval([value / whole for value in values], n, shared=shared)
         return whole * low, whole * high
-    positive = unit in POSITIVE or metric.lower() == "entropy"  # in nats, like likelihoods, which may be negative
-    found = (positive_interval if positive else t_interval)(values)
+    found = (t_interval if POSITIVE.isdisjoint((unit, metric.lower())) else positive_interval)(values)
     return added(mean, found, ends) if ends and shared else found
 
 

@@ -148,15 +148,11 @@ def needs_table(rows: Sequence[Mapping[str, str]]) -> "pandas.io.formats.style.S
         "retained data": 4,
         "labels": 4,
         "conditional model": 6.5,
-        "gradient evaluations an update": 4,
+        "gradient evaluations per update": 4,
         "memory, copies of the weights": 4,
         "extra passes": 12.5,
     }
-    shown = {"gradient evaluations an update": "gradient evaluations per update"}
-    lines = {
-        f"{row['title']}<br><small>{row['source']}</small>": {shown.get(name, name): row[name] for name in columns}
-        for row in rows
-    }
+    lines = {f"{row['title']}<br><small>{row['source']}</small>": {name: row[name] for name in columns} for row in rows}
     widths = {f"td.col{k}": width for k, width in enumerate(columns.values())}
     styles = [{"selector": at, "props": f"min-width: {width}rem"} for at, width in widths.items()]
     return table(lines, size=0.75, words=True).set_table_styles(styles, overwrite=False)

@@ -24,7 +24,7 @@ class PromptEntrant(Entrant):
     Args:
         call: its function; None leaves the model as it is.
         trains: which weights, by ``CHOICES`` of :mod:`paperlib.nets.parameters`.
-        passes: gradient evaluations an update; each side's batch is one.
+        passes: gradient evaluations per update; each side's batch is one.
     """
 
     call: Callable[..., Training] | None = None

@@ -205,7 +205,7 @@ def rows() -> list[dict[str, str]]:
             "retained data": method.retained,
             "labels": "yes" if method.labels else "as the model's",
             "conditional model": conditional(method),
-            "gradient evaluations an update": str(method.passes),
+            "gradient evaluations per update": str(method.passes),
             "extra passes": method.extra,
             "memory, copies of the weights": f"{method.memory:g}",
         }

@@ -244,7 +244,7 @@ def test_adding_a_method_is_as_the_book_says(tmp_path, monkeypatch):
     for check in CHECKS:
         check(methods.METHODS["ceiling"])
     assert [row["method"] for row in rows()] == [*METHODS, "ceiling"]
-    assert rows()[-1]["gradient evaluations an update"] == "2" and rows()[-1]["conditional model"] == "either"
+    assert rows()[-1]["gradient evaluations per update"] == "2" and rows()[-1]["conditional model"] == "either"
     assert len(entrants.ENTRANTS["ceiling"].candidates()) == 6
 
     exec(trial, names)
