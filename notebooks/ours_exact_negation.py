@@ -348,7 +348,7 @@ page.say(
 # - **A class that the classifier cannot see stays.** Everything depends on $\pi_f(x_t)$. An image that it misclassifies is kept or lost with the class it is taken for.
 # - **It forgets a class, not an image.** For single images there is no $\pi_f$ that a classifier could learn; SISS {cite}`siss` and ReTrack {cite}`retrack` are made for that ({py:mod}`paperlib.unlearning.siss`, {py:mod}`paperlib.unlearning.retrack`).
 # - **It may only hide the class.** The weights have moved a little; how fast the class comes back under fine-tuning was measured for other methods ({ref}`compare-relearning`), not for this one. With negation during sampling nothing is forgotten at all: whoever has the model has the class.
-# - **The classifier has a cost.** Its training, 4,000 gradient evaluations of a smaller network on MNIST, is not in the budget of 240. It is paid once per data set, whatever is forgotten later and from whichever model.
+# - **The classifier has a cost.** Its training takes far more gradient evaluations, of a smaller network, than the methods may use here, and is not in their budget (its card gives the number). It is paid once per data set, whatever is forgotten later and from whichever model.
 # - **Prompts.** For text there is no list of classes whose probabilities sum to one; negative prompting and ESD use a constant instead.
 #
 # ```{exercise} A classifier from the model itself
