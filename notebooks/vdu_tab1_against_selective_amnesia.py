@@ -97,7 +97,7 @@ def models(D_f, seed):
 
 
 # %% [markdown]
-# *How few images does it take?* VDU's promise is that it needs $D_f$ alone. The paper does not ask how much of it. So profile `paper` also runs VDU and NegGrad with the first 1,000, 100 and 10 images of one class instead of some 6,000.
+# *How few images does it take?* VDU's promise is that it needs $D_f$ alone. The paper does not ask how much of it. So VDU and NegGrad also run with only the first 1,000, 100 and 10 images of one class instead of some 6,000.
 
 
 # %%

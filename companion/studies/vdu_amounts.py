@@ -50,14 +50,15 @@ def rivals(dataset: str) -> dict[str, dict[str, Any]]:
     small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
     small |= {"of": "", "methods": "vdu,selective_amnesia", "full": "1", "also": ""}
     small |= {"few": {"vdu": [10]}, "n": 60, "sampler": 6, "by": "iPNDM", "features": ["classifier"], "apart": 0}
-    laptop = small | {"dataset": "mnist", "forget": "0;1", "evaluations": 120, "batch_size": 32, "n": 500}
-    laptop |= {"sampler": 10, "few": {}, "fisher": {}, "own": 500}
+    laptop = small | {"dataset": "mnist", "forget": "0;1;8", "evaluations": 120, "batch_size": 32, "n": 500}
+    laptop |= {"sampler": 10, "fisher": {}, "own": 500, "seeds": 3, "also": "neggrad,finetune,negate_own"}
+    laptop |= {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
     given = amounts(dataset)["paper"]
     same = ("of", "n", "sampler", "by", "batch_size", "epochs", "features", "apart", "seeds")
     paper = laptop | {name: given[name] for name in same} | {"evaluations": 0, "fisher": given["amnesia"]}
-    paper |= {"forget": "0;1;8", "methods": "vdu,selective_amnesia,neggrad", "also": "finetune,negate_own"}
-    paper |= {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
+    paper |= {"methods": "vdu,selective_amnesia,neggrad", "also": "finetune,negate_own"}
     if dataset == "cifar10":
-        theirs = {"forget": "automobile;frog;ship", "full": "ship", "also": "finetune"}  # Table 1
-        return {"smoke": small, "laptop": laptop | theirs, "paper": paper | theirs}
+        theirs = {"forget": "automobile;frog;ship", "full": "ship"}  # Table 1
+        laptop |= theirs | {"also": "neggrad,finetune"}
+        return {"smoke": small, "laptop": laptop, "paper": paper | theirs | {"also": "finetune"}}
     return {"smoke": small, "laptop": laptop, "paper": paper}
