@@ -1,9 +1,10 @@
-"""Figures and the table of the page on exact negation."""
+"""Figures and tables of the page on exact negation."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
@@ -11,11 +12,26 @@ from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
-__all__ = ["negation_plane", "negation_table", "pull_weights"]
+__all__ = ["Outcome", "negation_plane", "negation_table", "negation_tasks", "outcomes", "pull_table", "pull_weights"]
 
 LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["negate"], "s")}
 LOOKS |= {"negate_answers": (COLOURS["obtuse"], "D"), "negate_own": (COLOURS["optimum"], "^")}
 OTHERS = "#888888"
+SHOWN = (("standard", ""), ("unseen", ""), ("without", 1.0), ("negate_own", 2.0))  # whose samples every task shows
+UR, DISTANCE = 1.0, 1.1  # a class counts as forgotten up to this UR in %; the rest as kept up to this ratio
+
+
+class Outcome(NamedTuple):
+    """A model's UR in percent by both classifiers, and the distance of the rest relative to the base model's."""
+
+    ur: float
+    judge: float
+    rest: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether it has forgotten by both classifiers and has kept the rest."""
+        return max(self.ur, self.judge) <= UR and self.rest <= DISTANCE
 
 
 def tasks(record: Any) -> list[tuple[str, str]]:
@@ -30,101 +46,181 @@ def models(record: Any, process: str, forget: str) -> Iterable[tuple[Any, dict[s
         yield one, found | ({"w": one.protocol["w"]} if "w" in one.protocol else {})
 
 
-def model_title(method: str, facts: dict[str, Any]) -> str:
+def outcomes(record: Any, process: str, forget: str) -> dict[tuple[str, float | None], Outcome]:
+    """Return the outcome of each model of a task, by method and weight."""
+    before = record.find(metric="rest-frechet", method="standard", process=process, forget=forget).value
+    found = {}
+    for ur, facts in models(record, process, forget):
+        judge, rest = (record.find(metric=metric, **facts).value for metric in ("ur by the judge", "rest-frechet"))
+        found[ur.method, facts.get("w")] = Outcome(ur.value, judge, rest / before)
+    return found
+
+
+def model_title(method: str, w: float | None = None) -> str:
     """Return a model's display name, with its weight."""
     name = {"standard": "before", "unseen": "retrained in full"}.get(method, method_title(method))
-    return f"{name}, w = {facts['w']:g}" if "w" in facts else name
+    return name if w is None else f"{name}, w = {w:g}"
+
+
+def task_title(process: str, forget: str) -> str:
+    """Return a task's display name."""
+    return f"{process.upper()}, {forget.replace(',', ' and ')}"
+
+
+def shown_names(record: Any) -> list[str]:
+    """Name the rows of the sheet of all tasks but the first."""
+    short = {"standard": "before", "unseen": "retrained", "without": "while sampling", "negate_own": "without data"}
+    return [
+        f"{task_title(*task)}: {short[method]}"
+        for task in tasks(record)[1:]
+        for method, w in outcomes(record, *task)
+        if (method, w or "") in SHOWN
+    ]
 
 
 def negation_plane(record: Any, *, title: str) -> Figure:
-    """UR against the distance of the rest relative to the base model, one panel per task; w grows along the lines."""
+    """UR against the distance of the rest relative to the base model, one panel per task, the first across the top; w
+    grows along the lines."""
     use_style()
-    asked = tasks(record)
-    figure, panels = plt.subplots(1, len(asked), figsize=(7.4, 4.4), squeeze=False)
+    first, *rest = tasks(record)
+    rows = -(-(len(rest) + 1) // 3) if rest else 0  # one place is the legend's
+    figure = plt.figure(figsize=(7.4, 4.4) if not rest else (9, 4.6 + 2.9 * rows))
+    grid = figure.add_gridspec(1 + rows, 3, height_ratios=[4.4] + [2.9] * rows)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for axes, (process, forget) in zip(panels[0], asked):
-        before = record.find(metric="rest-frechet", method="standard", process=process, forget=forget).value
-        lines: dict[str, list[tuple[float, float, float]]] = {}
-        for ur, facts in models(record, process, forget):
-            rest = record.find(metric="rest-frechet", **facts).value / before
-            if ur.method in LOOKS:
-                lines.setdefault(ur.method, []).append((facts["w"], rest, ur.value))
-            elif ur.method in ("standard", "unseen"):
-                marker, label = {"standard": ("o", "before"), "unseen": ("*", "retrained in full")}[ur.method]
-                axes.plot(rest, ur.value, marker, color="black", ms=12 if marker == "*" else 8, label=label)
-        for name, points in lines.items():
-            colour, marker = LOOKS[name]
-            xs, ys = [x for _, x, _ in points], [y for *_, y in points]
-            axes.plot(xs, ys, marker=marker, color=colour, lw=1.2, ms=8, label=method_title(name))
-            for w, x, y in points:
-                axes.annotate(f"{w:g}", (x, y), textcoords="offset points", xytext=(6, 5), color=colour, fontsize=9)
-        beside = record.series["others"].get(f"{process}:{forget}", [])
-        for one in beside:
-            axes.plot(one["rest"], one["ur"], "x", color=OTHERS, ms=6)
-            axes.annotate(
-                one["title"], (one["rest"], one["ur"]), textcoords="offset points", xytext=(5, -3), fontsize=7.5
-            )
-        axes.axvline(1.1, color=OTHERS, ls=":", lw=1)
-        axes.set(xscale="log", yscale="symlog", xlabel="distance relative to the base model", ylabel="UR, %")
-        axes.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.set_title(f"{process.upper()}, forgetting {forget.replace(',', ' and ')}", fontsize=11)
-        most = max([one.value for one, _ in models(record, process, forget)] + [one["ur"] for one in beside])
-        axes.set_ylim(-0.1, 1.5 * max(most, 1))
-        axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 2, 5, 10, 20, 50, 100]))
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9.5)
+    top = figure.add_subplot(grid[0, :])
+    _plane(top, record, *first)
+    for k, task in enumerate(rest):
+        _plane(figure.add_subplot(grid[1 + k // 3, k % 3]), record, *task)
+    _same_limits(figure.axes[1:])
+    signs = top.get_legend_handles_labels()
+    if rest:
+        corner = figure.add_subplot(grid[rows, 2])
+        corner.axis("off")
+        corner.legend(*signs, loc="center", fontsize=9.5)
+    else:
+        figure.legend(*signs, loc="outside lower center", ncols=3, fontsize=9.5)
     return figure
 
 
+def _plane(axes: Axes, record: Any, process: str, forget: str) -> None:
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    for (method, w), one in outcomes(record, process, forget).items():
+        if method in LOOKS:
+            lines.setdefault(method, []).append((w, one.rest, one.ur))
+        elif method in ("standard", "unseen"):
+            marker, size = {"standard": ("o", 8), "unseen": ("*", 12)}[method]
+            axes.plot(one.rest, one.ur, marker, color="black", ms=size, label=model_title(method))
+    for name, points in lines.items():
+        colour, marker = LOOKS[name]
+        xs, ys = [x for _, x, _ in points], [y for *_, y in points]
+        axes.plot(xs, ys, marker=marker, color=colour, lw=1.2, ms=8, label=method_title(name))
+        for w, x, y in points:
+            axes.annotate(f"{w:g}", (x, y), textcoords="offset points", xytext=(6, 5), color=colour, fontsize=9)
+    beside = record.series["others"].get(f"{process}:{forget}", [])
+    for one in beside:
+        at = (one["rest"], one["ur"])
+        axes.plot(*at, "x", color=OTHERS, ms=6)
+        axes.annotate(one["title"], at, textcoords="offset points", xytext=(5, -3), fontsize=7.5)
+    axes.axvline(DISTANCE, color=OTHERS, ls=":", lw=1)
+    axes.set(xscale="log", yscale="symlog", xlabel="distance relative to the base model", ylabel="UR, %")
+    axes.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_title(f"{process.upper()}, forgetting {forget.replace(',', ' and ')}", fontsize=11)
+    most = max([one.value for one, _ in models(record, process, forget)] + [one["ur"] for one in beside])
+    axes.set_ylim(-0.1, 1.5 * max(most, 1))
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 2, 5, 10, 20, 50, 100]))
+
+
+def _same_limits(panels: Sequence[Axes]) -> None:
+    if panels:
+        left, right = zip(*(axes.get_xlim() for axes in panels))
+        top = max(axes.get_ylim()[1] for axes in panels)
+        for axes in panels:
+            axes.set(xlim=(min(left), max(right)), ylim=(-0.1, top))
+
+
 def negation_table(record: Any) -> Any:
-    """One row per model: UR by two classifiers, the distance of the rest and, where measured, FID of the rest."""
+    """The first task, one row per model: UR by two classifiers, the distance of the rest and, where measured, FID of
+    the rest."""
     columns = {"UR, %": ("ur", 1), "UR by the second judge, %": ("ur by the judge", 1)}
     columns |= {"distance of other samples": ("rest-frechet", 2)}
     columns |= {"FID of other samples": ("fid of the rest", 1)} if record.all(metric="fid of the rest") else {}
-    lines = {}
+    (process, forget), lines = tasks(record)[0], {}
+    for one, facts in models(record, process, forget):
+        cells = {}
+        for head, (metric, decimals) in columns.items():
+            found = record.all(metric=metric, **facts)
+            value = found[0] if found else None
+            ends = value and (value.interval or (value.value,) * 2)
+            cells[head] = over_interval(value.value, *ends, decimals) if value else ""
+        lines[model_title(one.method, facts.get("w"))] = cells
+    return table(lines, f"{task_title(process, forget)}. {record.title}.", size=0.75)
+
+
+def negation_tasks(record: Any) -> Any:
+    """Every task, one row per model: UR, below it UR by the second judge and the relative distance of the rest; in bold
+    where the model has forgotten and has kept the rest."""
+    lines: dict[str, dict[str, str]] = {}
+    for task in tasks(record):
+        for (method, w), one in outcomes(record, *task).items():
+            text = f"{one.ur:.1f}<br><small>{one.judge:.1f} · {one.rest:.2f} ×</small>"
+            text = f"<b>{text}</b>" if one.reached and method != "standard" else text
+            lines.setdefault(model_title(method, w), {})[task_title(*task)] = text
+    heads = [task_title(*task) for task in tasks(record)]
+    lines = {name: {head: cells.get(head, "–") for head in heads} for name, cells in lines.items()}
+    how = "UR in %; below it UR by the second judge, and the distance of other samples relative to the model before"
+    return table(lines, f"{how}. Bold: at most {UR:g} % and {DISTANCE:g} times. {record.title}.", size=0.75)
+
+
+def pull_table(record: Any) -> Any:
+    """One row per task: how well the classifier recognises what is to be forgotten, and how right the pull is."""
+    lines: dict[str, dict[str, str]] = {}
     for process, forget in tasks(record):
-        for one, facts in models(record, process, forget):
-            task = f"{process.upper()}<br><small>{forget.replace(',', ' and ')}</small>"
-            cells = {}
-            for head, (metric, decimals) in columns.items():
-                found = record.all(metric=metric, **facts)
-                value = found[0] if found else None
-                ends = value and (value.interval or (value.value,) * 2)
-                cells[head] = over_interval(value.value, *ends, decimals) if value else ""
-            lines[task, model_title(one.method, facts)] = cells
-    return table(lines, f"{record.title}.", size=0.75)
+        pulls = [one for one in record.series["pulls"][f"{process}:{forget}"] if one["side"] == "forget"]
+        at = {one["sigma_over_alpha"]: one for one in pulls}
+        seen = {one["sigma_over_alpha"]: one for one in record.series.get("recognised", {}).get(forget, [])}
+        cells = lines[task_title(process, forget)] = {}
+        for level in (1.0, 2.0, 3.0):
+            head = f"recognised at {level:g}"
+            cells[head] = f"{100 * seen[level]['hit']:.0f} %" if level in seen else "–"
+        cells |= {f"cosine at {level:g}": f"{at[level]['cosine']:.2f}" for level in (2.0, 3.0, 5.0)}
+        cells |= {f"fitted w at {level:g}": f"{at[level]['w']:.2f}" for level in (2.0, 3.0, 5.0)}
+        cells |= {
+            f"model's error at {level:g}": f"{at[level]['model'] / at[level]['pull']:.2f}" for level in (2.0, 3.0)
+        }
+    how = "Forgotten images at several sigma / alpha: recognised by the classifier; the cosine of its pull with the"
+    how += " training set's and its best multiple; the model's error in units of the pull"
+    return table(lines, f"{how}.", size=0.75)
 
 
 def pull_weights(record: Any, *, title: str) -> Figure:
-    """The weight that the pull should have by three measures, at each noise level, with the lengths below."""
+    """The weight that the pull should have by two measures, at each noise level, with the lengths below; the record's
+    first task."""
     use_style()
-    names = list(record.series["weights"])
-    figure, panels = plt.subplots(2, len(names), figsize=(6.6 * len(names), 5.8), sharex=True, squeeze=False)
+    name = next(iter(record.series["weights"]))
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(6.6, 5.8), sharex=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for name, upper, lower in zip(names, *panels):
-        process, forget = name.split(":")
-        upper.set_title(f"{process.upper()}, forgetting {forget.replace(',', ' and ')}", fontsize=11)
-        firm = [
-            one for one in record.series["weights"][name] if one["error"] < 0.25
-        ]  # elsewhere there is no pull to fit
-        levels, errors = [one["sigma_over_alpha"] for one in firm], [1.96 * one["error"] for one in firm]
-        settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "retained images, held-out noise"}
-        upper.errorbar(levels, [one["w"] for one in firm], errors, fmt="o-", **settings)
-        rows = [one for one in record.series["pulls"][name] if one["side"] == "forget"]
-        levels = [one["sigma_over_alpha"] for one in rows]
-        settings = {"color": COLOURS["D_f"], "label": "forgotten images, training set"}
-        upper.plot(levels, [one["w"] for one in rows], "s-", **settings)
-        upper.axhline(1, color="black", lw=1, ls=":")
-        upper.set(ylabel="fitted w", xscale="log", ylim=(0, 2))
-        upper.legend(fontsize=9.5)
-        lengths = {"pull": "classifier's pull", "exact": "training set's pull", "model": "error of the model"}
-        for (what, label), colour in zip(lengths.items(), (COLOURS["signed"], COLOURS["exact"], COLOURS["paper"])):
-            lower.plot(levels, [one[what] for one in rows], "o-", color=colour, label=label)
-        lower.set(ylabel="rms per pixel, forgotten images", xlabel=r"noise level, $\sigma_t / \alpha_t$", yscale="log")
-        lower.xaxis.set_major_locator(FixedLocator([0.5, 1, 2, 5, 10]))
-        lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        lower.xaxis.set_minor_locator(NullLocator())
-        lower.legend(fontsize=9.5)
+    process, forget = name.split(":")
+    upper.set_title(f"{process.upper()}, forgetting {forget.replace(',', ' and ')}", fontsize=11)
+    firm = [one for one in record.series["weights"][name] if one["error"] < 0.25]  # elsewhere there is no pull to fit
+    levels, errors = [one["sigma_over_alpha"] for one in firm], [1.96 * one["error"] for one in firm]
+    settings = {"color": COLOURS["D_g"], "capsize": 3, "label": "retained images, held-out noise"}
+    upper.errorbar(levels, [one["w"] for one in firm], errors, fmt="o-", **settings)
+    rows = [one for one in record.series["pulls"][name] if one["side"] == "forget"]
+    levels = [one["sigma_over_alpha"] for one in rows]
+    settings = {"color": COLOURS["D_f"], "label": "forgotten images, training set"}
+    upper.plot(levels, [one["w"] for one in rows], "s-", **settings)
+    upper.axhline(1, color="black", lw=1, ls=":")
+    upper.set(ylabel="fitted w", xscale="log", ylim=(0, 2))
+    upper.legend(fontsize=9.5)
+    lengths = {"pull": "classifier's pull", "exact": "training set's pull", "model": "error of the model"}
+    for (what, label), colour in zip(lengths.items(), (COLOURS["signed"], COLOURS["exact"], COLOURS["paper"])):
+        lower.plot(levels, [one[what] for one in rows], "o-", color=colour, label=label)
+    lower.set(ylabel="rms per pixel, forgotten images", xlabel=r"noise level, $\sigma_t / \alpha_t$", yscale="log")
+    lower.xaxis.set_major_locator(FixedLocator([0.5, 1, 2, 5, 10]))
+    lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    lower.xaxis.set_minor_locator(NullLocator())
+    lower.legend(fontsize=9.5)
     return figure
