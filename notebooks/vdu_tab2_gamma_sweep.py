@@ -216,7 +216,7 @@ page.figure(plots.gamma_sweep)
 # (vdu-tab2-posterior)=
 # ## The posterior
 #
-# There are two ways to get five models. *Snapshots* continue one training run from the base model. *Seeds* are trained from fresh weights on the same data. A Gaussian needs a mean that works as a model, and a width that says how far a weight may move. The *loss* is that of the noise prediction on test images, per pixel; a model that predicts 0 has a loss of 1.
+# There are two ways to get five models. *Snapshots* continue one training run from the base model. *Seeds* are trained from fresh weights on the same data. A Gaussian needs a mean that works as a model, and a width that says how far a weight may move. The *loss* is that of the noise prediction on test images, per pixel; a model that predicts 0 has a loss of 1. {ref}`vdu-posterior` varies the number of snapshots, and adds their correlations.
 
 # %%
 page.show(lambda record: plots.posterior_table(record, title=record.title))

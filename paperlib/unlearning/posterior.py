@@ -8,6 +8,8 @@ The paper estimates it from 4 or 5 trained models. Two ways to obtain such model
 - :func:`snapshots` of one run, as in SWAG (Maddox et al., 2019). Their mean is a model, mostly a good one, and the
   variance is that of the last part of the run: small, and larger for a higher learning rate.
 
+:func:`paperlib.unlearning.swag.swag` adds the snapshots' correlations to the second.
+
 With n models, 1 / sigma*^2 comes out (n - 1) / (n - 3) times too large on average: 2 times for 5, 3 times for 4.
 """
 

@@ -115,8 +115,8 @@ def vdu(
     labels.
 
     Args:
-        posterior: mu* and sigma*, from :func:`paperlib.unlearning.posterior.posterior`; or a number, one sigma* for all
-            weights, around the model's own.
+        posterior: mu* and sigma*, from :func:`paperlib.unlearning.posterior.posterior`, or with correlations from
+            :func:`paperlib.unlearning.swag.swag`; or a number, one sigma* for all weights, around the model's own.
         gamma: from 0, only forgetting, to 1, only stability. The paper reports 0.1, 0.3, 0.6 and 0.8; the numbers of
             Table 1 are for 0.1, and the weights of Theorem 1 correspond to 1/2.
         normalised: Eq. 3's sums grow with the data, the pixels and the weights, so gamma has another meaning for each
