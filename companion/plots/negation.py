@@ -123,7 +123,7 @@ def _plane(axes: Axes, record: Any, process: str, forget: str) -> None:
         axes.annotate(one["title"], at, textcoords="offset points", xytext=(5, -3), fontsize=7.5)
     axes.axvline(DISTANCE, color=OTHERS, ls=":", lw=1)
     axes.set(xscale="log", yscale="symlog", xlabel="distance relative to the base model", ylabel="UR, %")
-    axes.xaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50]))
+    axes.xaxis.set_major_locator(FixedLocator([0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10, 20, 50]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
