@@ -29,6 +29,7 @@ lr = 2e-4  # Adam's; a tenth of the base model's
 
 # %%
 from companion.page import Page
+from companion.plots import negation
 
 page = Page("ours_exact_negation", vars())
 every = "ddpm:1;ddpm:8;ddpm:3,7;ve:1;ve:8;ve:3,7"  # the first is shown in detail
@@ -56,34 +57,21 @@ lr = page.parameters["lr"]
 
 
 # %% tags=["hide-input", "key"]
-from companion.plots import negation
-
-
-def of(record, metric, task=0):
-    """Return a task's values by method and weight."""
-    process, forget = negation.tasks(record)[task]
-    found = record.all(metric=metric, process=process, forget=forget)
-    return {(v.method, v.protocol.get("w")): v.value for v in found}
-
-
 if page.recorded:
-    metrics = ("ur", "ur by the judge", "rest-frechet")
-    seen, second, rest = (of(page.recorded, metric) for metric in metrics)
-    far = {name: value / rest["standard", None] for name, value in rest.items()}
-    first, wide = ("without", 1.0), ("unseen", None)
-    own, plain = ("negate_own", 2.0), ("negate_own", 1.0)
-    denoised, answered = ("negate", 1.0), ("negate_answers", 1.0)
+    found = negation.outcomes(page.recorded, *negation.tasks(page.recorded)[0])
+    before, wide, first = (found[one] for one in (("standard", None), ("unseen", None), ("without", 1.0)))  # fmt: skip
+    plain, own, answered, denoised = (found[one] for one in (("negate_own", 1.0), ("negate_own", 2.0), ("negate_answers", 1.0), ("negate", 1.0)))  # fmt: skip
     spent = page.recorded.series["amounts"]["updates"]
 page.verdict(
     claim="Ours: with a classifier of noisy images a model forgets a class as if it had never seen it, during sampling or permanently, without a step that breaks anything.",
-    found=f"MNIST's digit 1, DDPM; before: UR {seen['standard', None]:.1f} %. *During sampling*, w = 1: {seen[first]:.1f} %, and the other digits at {far[first]:.2f} times the distance before; retrained in full, {seen[wide]:.1f} % and {far[wide]:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {seen[plain]:.1f} % and {far[plain]:.2f} times at w = 1, {seen[own]:.1f} % and {far[own]:.2f} at w = 2. With real data and the base model's predictions as targets for the rest: {seen[answered]:.1f} % and {far[answered]:.2f}; with denoising for the rest: {seen[denoised]:.1f} %, but {far[denoised]:.2f} times.",
+    found=f"MNIST's digit 1, DDPM; before: UR {before.ur:.1f} %. *During sampling*, w = 1: {first.ur:.1f} %, and the other digits at {first.rest:.2f} times the distance before; retrained in full, {wide.ur:.1f} % and {wide.rest:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {plain.ur:.1f} % and {plain.rest:.2f} times at w = 1, {own.ur:.1f} % and {own.rest:.2f} at w = 2. With real data and the base model's predictions as targets for the rest: {answered.ur:.1f} % and {answered.rest:.2f}; with denoising for the rest: {denoised.ur:.1f} %, but {denoised.rest:.2f} times.",
     verdict="Confirmed on this class: it forgets like retraining, without data, and keeps the others as they were. Full retraining brings them even nearer to real ones.",
     rests="One class, one learning rate. A second classifier (the judge) agrees. The classifier's training is not counted.",
     holds=[
-        max(seen[name] for name in (first, own, plain, answered, denoised)) < 1,
-        max(second[first], second[own], second[plain]) < 1,
-        max(far[own], far[plain]) < 1
-        and far[wide] < far[first] < 1 < far[answered] < far[denoised],
+        max(one.ur for one in (first, own, plain, answered, denoised)) < 1,
+        max(first.judge, own.judge, plain.judge) < 1,
+        max(own.rest, plain.rest) < 1
+        and wide.rest < first.rest < 1 < answered.rest < denoised.rest,
     ],
 )
 
@@ -341,8 +329,8 @@ page.show(plots.pull_table)
 # ## What to notice
 
 # %% tags=["hide-input"]
-ur, judge, kept = (of(result, metric) for metric in ("ur", "ur by the judge", "rest-frechet"))
-times = {name: value / kept["standard", None] for name, value in kept.items()}
+found = negation.outcomes(result, *negation.tasks(result)[0])
+ur, judge, times = ({name: getattr(one, what) for name, one in found.items()} for what in ("ur", "judge", "rest"))  # fmt: skip
 pulls, held, beside = (
     next(iter(result.series[name].values())) for name in ("pulls", "weights", "others")
 )

@@ -121,6 +121,7 @@ def _plane(axes: Axes, record: Any, process: str, forget: str) -> None:
         at = (one["rest"], one["ur"])
         axes.plot(*at, "x", color=OTHERS, ms=6)
         axes.annotate(one["title"], at, textcoords="offset points", xytext=(5, -3), fontsize=7.5)
+    axes.margins(x=0.1)
     axes.axvline(DISTANCE, color=OTHERS, ls=":", lw=1)
     axes.set(xscale="log", yscale="symlog", xlabel="distance relative to the base model", ylabel="UR, %")
     axes.xaxis.set_major_locator(FixedLocator([0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10, 20, 50]))
