@@ -1,9 +1,10 @@
-"""The book's small text-to-image model: captioned shapes at 12 x 12, trained once, committed.
+"""The book's small text-to-image model of captioned shapes, 12 x 12 pixels: trained once and committed.
 
-``python -m companion captioned`` trains it anew and writes its checkpoint and card; with ``--measure`` it only adds to
-the card of the committed one what it understands. First the text encoder learns to
-tell class and colour from captions alone, and is frozen: Stable Diffusion's was trained before it, too. Then the U-Net
-learns images. A snapshot in the build folder lets a run that was stopped go on, to the bit.
+``python -m companion captioned`` trains it and writes its checkpoint and card; ``--measure`` trains nothing, but
+measures the committed model and adds the result to its card. The text encoder is trained first, to recognise class and
+colour from captions alone, and is then frozen; Stable Diffusion's text encoder was also trained beforehand. Then the
+U-Net is trained on the images. A snapshot in the build folder lets an interrupted run continue, with bitwise the same
+result.
 """
 
 import argparse
@@ -51,15 +52,15 @@ __all__ = [
 ]
 
 NAME = "captioned-vp"
-BUDGET = dict(steps=1100, batch_size=32, lr=2e-3, ema=0.995, warmup=50)  # of the U-Net: four minutes of one core
-READER = dict(steps=400, lr=2e-3, ema=0.9)  # of the text encoder: seconds
+BUDGET = dict(steps=1100, batch_size=32, lr=2e-3, ema=0.995, warmup=50)  # U-Net: four minutes on one core
+READER = dict(steps=400, lr=2e-3, ema=0.9)  # text encoder: seconds
 IMAGES, WIDTH = 20_000, 96
-GUIDANCE = 2.0  # w, of every image that a page draws
-LOOK = dict(each=2, evaluations=8, seed=0)  # of the card: two images of each class in each colour and kind of words
+GUIDANCE = 2.0  # weight w for all images drawn for pages
+LOOK = dict(each=2, evaluations=8, seed=0)  # for the card: two images per class, colour and kind of caption
 
 
 def architecture() -> Denoiser:
-    """A fresh one: a U-Net of 0.7 M and a text encoder of 0.2 M weights, preconditioned, on VP."""
+    """Return a fresh model on VP: a preconditioned U-Net of 0.7 M weights and a text encoder of 0.2 M."""
     net = unet("text-12", predicts="preconditioned", text=WIDTH)
     text = TextEncoder(len(captions.INDEX) + 2, captions.LENGTH, width=WIDTH)
     return Denoiser(TextToImage(net, text), VP(), data_std=0.5)
@@ -67,25 +68,30 @@ def architecture() -> Denoiser:
 
 @cache
 def data(n: int = IMAGES) -> Captioned:
-    """Its training images."""
+    """Return its ``n`` training images, the same in every call."""
     return captions.sample(n, generator(0, NAME, "data"))
 
 
 class Reader(nn.Module):
-    """A text encoder with two heads on the mean of its words: the class, and the colour, or none."""
+    """A text encoder with two linear heads on its mean output: one for the class, one for the colour or its absence."""
 
     def __init__(self, text: TextEncoder):
         super().__init__()
         self.text, self.label, self.colour = text, nn.Linear(WIDTH, 10), nn.Linear(WIDTH, 7)
 
     def loss(self, tokens: Tensor, place: Tensor) -> Tensor:
-        """The cross-entropies of captions at ``place`` of :func:`paperlib.data.captions.every`."""
+        """Return the sum of both heads' mean cross-entropies in nats, a scalar.
+
+        Args:
+            tokens: the captions, [B, L].
+            place: their indices in :func:`paperlib.data.captions.every`, [B].
+        """
         pooled = self.text(tokens).mean(1)
         return F.cross_entropy(self.label(pooled), place % 70 // 7) + F.cross_entropy(self.colour(pooled), place % 7)
 
 
 def reader(text: TextEncoder, seed: int, **changes) -> Training:
-    """The text encoder's training, at the start."""
+    """Return the training run of the text encoder, before its first update; ``changes`` override ``READER``."""
     words = captions.tokens(captions.every())
 
     def objective(model: Reader, draws: torch.Generator, index: int) -> dict[str, Tensor]:
@@ -100,14 +106,14 @@ def reader(text: TextEncoder, seed: int, **changes) -> Training:
 def objective(
     model: Denoiser, draws: torch.Generator, index: int, *, data: Captioned, batch_size: int
 ) -> dict[str, Tensor]:
-    """Denoising score matching of captioned images; one caption of ten is dropped."""
+    """Return the denoising loss per pixel on captioned images; one caption in ten is dropped."""
     x0, said = data.batch(batch_size, draws)
     losses = score_matching(model, x0, draws, cond=condition(model, said, draws), levels="lognormal", weighting="unit")
     return {"loss": losses.mean() / math.prod(model.net.shape)}
 
 
 def training(whole: Denoiser, seed: int = 0, **changes) -> Training:
-    """The U-Net's training, at the start; ``whole`` has the text encoder."""
+    """Return the training run of the U-Net, before its first update, with the text encoder of ``whole`` held fixed."""
     budget = BUDGET | changes
     model, size = prompted(whole, captions.every()), budget.pop("batch_size")
     reinitialise(model, generator(seed, NAME, "init"))
@@ -116,19 +122,19 @@ def training(whole: Denoiser, seed: int = 0, **changes) -> Training:
 
 
 def load(folder: Path = checkpoints.FOLDER) -> Denoiser:
-    """The committed one."""
+    """Load the committed model."""
     return checkpoints.load(architecture(), NAME, folder)
 
 
 def prompted(model: Denoiser, prompts: list[str]) -> Denoiser:
-    """A text-to-image model as one that knows ``prompts`` by number (:class:`paperlib.nets.text.Prompted`)."""
+    """Return a text-to-image model as one whose labels are ``prompts`` (:class:`paperlib.nets.text.Prompted`)."""
     with torch.no_grad():
         table = model.net.text(captions.tokens([*prompts, ""]))
     return Denoiser(Prompted(model.net.unet, table, model.net.shape), model.process, data_std=model.data_std)
 
 
 def draw(model: Denoiser, prompts: Sequence[str], evaluations: int, draws: torch.Generator) -> Tensor:
-    """One uint8 image a prompt, of a text-to-image model, under guidance."""
+    """Draw one image per prompt under guidance, uint8 [N, 3, 12, 12], by iPNDM in ``evaluations`` steps."""
     known = list(dict.fromkeys(prompts))
     model, cond = prompted(model, known), torch.tensor([known.index(prompt) for prompt in prompts])
     noise = model.process.prior_std() * torch.randn(len(cond), *model.net.shape, generator=draws)
@@ -140,7 +146,10 @@ def draw(model: Denoiser, prompts: Sequence[str], evaluations: int, draws: torch
 
 
 def understood(model: Denoiser, *, each: int, evaluations: int, seed: int) -> dict[str, float]:
-    """By kind of words, the share of images in which the classifier of shapes sees the class that was asked for."""
+    """Return, for each kind of caption, the share of images in which the classifier of shapes sees the requested class.
+
+    Each class is drawn ``each`` times in every colour.
+    """
     asked = [(label, colour) for label in range(10) for colour in captions.COLOURS for _ in range(each)]
     labels, found = torch.tensor([label for label, _ in asked]), {}
     for kind in captions.KINDS:
@@ -152,7 +161,7 @@ def understood(model: Denoiser, *, each: int, evaluations: int, seed: int) -> di
 
 
 def measure(folder: Path = checkpoints.FOLDER) -> dict[str, float]:
-    """Add to the card what the checkpoint understands, after rounding."""
+    """Measure the checkpoint as stored, after rounding; add the shares of :func:`understood` to its card."""
     found, sha256 = understood(load(folder), **LOOK), checkpoints.card(NAME, folder)["sha256"]
     words = LOOK | dict(guidance=GUIDANCE, sampler="iPNDM", shown=found, sha256=sha256)
     checkpoints.amend(NAME, folder, words=words)
@@ -160,7 +169,7 @@ def measure(folder: Path = checkpoints.FOLDER) -> dict[str, float]:
 
 
 def make(seed: int = 0, folder: Path = checkpoints.FOLDER) -> Path:
-    """Train, and write the checkpoint and its card."""
+    """Train the text encoder and the U-Net, write the checkpoint and its card, and return the checkpoint's path."""
     whole = architecture()
     for step in (first := reader(whole.net.text, seed)):
         read = step.losses["loss"]

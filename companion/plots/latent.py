@@ -24,7 +24,8 @@ KEPT = ("neighbour", "others")
 
 
 def prompts_table(record: Any) -> Any:
-    """The share of images that show what was asked: one row per method, one column per kind of prompt."""
+    """Return a table of the share of images that show the requested class: one row per method, one column per kind of
+    prompt."""
     rows = {}
     for method in dict.fromkeys(one.method for one in record.all(metric="shown")):
         cells = {}
@@ -37,7 +38,7 @@ def prompts_table(record: Any) -> Any:
 
 
 def prompts_plane(record: Any, *, title: str) -> Figure:
-    """For each method, what is left of the class under its name and under other words, and what is left of the rest."""
+    """Plot, for each method, how much is left of the class under its name and under other words, and of the rest."""
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -60,7 +61,8 @@ def prompts_plane(record: Any, *, title: str) -> Figure:
 
 
 def prompts_search_table(found: Any) -> Any:
-    """The rates that a :class:`companion.comparison.search.Search` tried, with their scores; the chosen one is bold."""
+    """Return a table of the rates tried by a :class:`companion.comparison.search.Search` and their scores; the chosen rate
+    is bold."""
     rows: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(one.entrant for one in found.candidates):
         best = found.best(name)
@@ -73,7 +75,8 @@ def prompts_search_table(found: Any) -> Any:
 
 
 def cast_table(record: Any) -> Any:
-    """Distances in 64 features of sets from a reference, with the right bytes and with the wrong cast."""
+    """Return a table of distances from a reference in 64 features, one row per set: with the right bytes and the wrong
+    cast."""
     rows = {}
     for one in record.all(metric="distance", cast="right"):
         wrong = record.find(metric="distance", cast="wrong", method=one.method)
@@ -87,7 +90,7 @@ def cast_table(record: Any) -> Any:
 
 
 def latent_cost_table(record: Any) -> Any:
-    """Weights trained, memory and hours of Stable Diffusion's runs."""
+    """Return a table of trained weights, memory and hours of runs on Stable Diffusion."""
     rows = {}
     for one in record.all(metric="memory"):
         facts = {name: one.protocol[name] for name in ("trains", "batch_size")}

@@ -1,4 +1,4 @@
-"""What a distance reads that casts [-1, 1] to bytes, of sets whose differences are known."""
+"""The Frechet distance after the wrong cast of [-1, 1] to bytes, tested on sets whose differences are known."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -18,7 +18,7 @@ from paperlib.metrics.miscast import miscast
 
 __all__ = ["SETS", "distances", "known_sets", "mean_without", "network_64", "printed_fids"]
 
-#: What is compared with a reference of real images.
+#: The sets that are compared with a reference of real images.
 SETS = {
     "equal": "other images of the same set",
     "dimmer": "the same, at half the contrast",
@@ -32,8 +32,8 @@ SETS = {
 
 
 def known_sets(dataset: str, n: int, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """``n`` reference images, and ``n`` of each of :data:`SETS`, uint8."""
-    enough = 40 * n if dataset in sets.DRAWN else None  # of ten classes, one alone must have n
+    """Return ``n`` reference images and, by name, ``n`` images of each of :data:`SETS`, uint8 [n, C, H, W]."""
+    enough = 40 * n if dataset in sets.DRAWN else None  # so that one class of ten has n images
     data, draws = sets.load(dataset, "train", n=enough), generator(seed, "latent_audits", "data")
     order = torch.randperm(len(data), generator=draws)
     reference, equal = data.images[order[:n]], data.images[order[n : 2 * n]]
@@ -53,7 +53,7 @@ def known_sets(dataset: str, n: int, seed: int) -> tuple[Tensor, dict[str, Tenso
 
 @cache
 def network_64() -> Network:
-    """Inception's first 64 features; where its weights are not here, 64 random ones of a convolution."""
+    """Return Inception's first 64 features or, if its weights are missing, 64 features of a random convolution."""
     try:
         return each_once(inception(dims=64))
     except MissingWeights:
@@ -66,10 +66,10 @@ def network_64() -> Network:
 
 
 def each_once(network: Network) -> Network:
-    """The same features, of equal images in a batch computed once: the wrong cast makes most images equal."""
+    """Return the same network, which evaluates equal images of a batch once: the wrong cast makes most images equal."""
 
     def extract(images: Tensor) -> Tensor:
-        first: dict[bytes, int] = {}  # place among the distinct images, in the order of their first
+        first: dict[bytes, int] = {}  # index among the distinct images, by first appearance
         places = [first.setdefault(image.numpy().tobytes(), len(first)) for image in images]
         rows = [places.index(place) for place in range(len(first))]
         return network.extract(images[rows])[places]
@@ -78,7 +78,7 @@ def each_once(network: Network) -> Network:
 
 
 def distances(dataset: str, n: int, seed: int) -> Iterator[Row]:
-    """Of every set the distance from the reference, with the right bytes and with the wrong cast."""
+    """Yield the distance of every set from the reference, with the right bytes and with the wrong cast."""
     reference, known = known_sets(dataset, n, seed)
     network = network_64()
     facts: dict[str, Any] = dict(dataset=dataset, feature_network=network.name, reference_n=n, unit="squared distance")
@@ -93,7 +93,7 @@ def distances(dataset: str, n: int, seed: int) -> Iterator[Row]:
 
 
 def printed_fids() -> dict[str, dict[str, float]]:
-    """Table 3's FIDs: method -> class -> what is printed."""
+    """Return the FIDs printed in Table 3: method -> class -> FID."""
     found: dict[str, dict[str, float]] = {}
     for name, one in load().items():
         if name.startswith("erasediff.tab3/") and one.metric == "fid_imagenette" and one.forget != "each class":
@@ -102,7 +102,7 @@ def printed_fids() -> dict[str, dict[str, float]]:
 
 
 def mean_without(ours: dict[str, float], theirs: dict[str, float], left_out: str = "") -> dict[str, Any]:
-    """Both means over the classes but ``left_out``, and their paired difference with its t-interval."""
+    """Return both means over all classes except ``left_out``, and their paired difference with its t-interval."""
     kept = [name for name in ours if name != left_out]
     gaps = [ours[name] - theirs[name] for name in kept]
     return {

@@ -1,4 +1,4 @@
-"""EraseDiff's Tables 3 and 5: a class of Imagenette forgotten by its prompt, judged by UA and by two distances."""
+"""EraseDiff's Tables 3 and 5: an Imagenette class forgotten by its prompt, measured by UA and two distances."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 TABLE = ("forget_me_not", "esd", "salun", "erasediff")
-STRONGER = dict(alpha=1e-4)  # ours: the paper does not print how SalUn was made to forget more
-UPDATES, BATCH = 118, 16  # two passes over the 945 or so training images of a class (EraseDiff's code: E = 2)
-LINES = 2  # images of each class in a method's grid
-#: Of the methods that the paper takes from SalUn's Table, by their own codes the updates, batch and rate.
+STRONGER = dict(alpha=1e-4)  # ours: the paper does not say how SalUn was made to forget more
+UPDATES, BATCH = 118, 16  # two passes over a class's 945 or so training images (EraseDiff's code: E = 2)
+LINES = 2  # images per class in a method's grid
+#: Settings, from their own public codes, of the methods whose numbers the paper takes from SalUn's table.
 OWN = {
     "forget_me_not": dict(updates=35, batch_size=4, lr=2e-6),
     "esd": dict(updates=1000, batch_size=1, lr=1e-5),
@@ -43,15 +43,19 @@ BUDGETS = dict(
     | dict(evaluations=2, own={}),
     laptop=dict(dataset="cifar10", known=100, seen=0, batch_size=0, lr=0.0, per_class=0, n=0, reference=0)
     | dict(evaluations=0, own={}),
-    # 100 images a prompt, 50 steps (Section 5.3); batches of 16 at 1e-5; 1,000 real images: public script. ``seen``:
-    # forgotten images, those of a batch and an update each, so that smaller batches are more updates
+    # 100 images per prompt and 50 steps: Section 5.3. Batches of 16 at 1e-5, 1,000 real images: the public script.
+    # ``seen`` counts the forgotten images shown in training, with repeats: smaller batches mean more updates.
     paper=dict(dataset="cifar10", known=1000, seen=UPDATES * BATCH, batch_size=BATCH, lr=1e-5, per_class=1000, n=100)
     | dict(reference=1000, evaluations=50, own=OWN),
 )
 
 
 def chosen(methods: str, table: int) -> list[str]:
-    """The methods that a page is asked for; Table 5 has SalUn's and EraseDiff's."""
+    """Return the methods that a page's parameter names, in the table's order; Table 5 has only SalUn and EraseDiff.
+
+    Raises:
+        ValueError: for another table or an unknown method.
+    """
     if table not in (3, 5):
         raise ValueError(f"table={table!r} is neither 3 nor 5")
     known = TABLE if table == 3 else TABLE[2:]
@@ -62,7 +66,11 @@ def chosen(methods: str, table: int) -> list[str]:
 
 
 def classes(forget: str) -> list[str]:
-    """The classes that a page is asked for."""
+    """Return the classes that a page's parameter names.
+
+    Raises:
+        ValueError: for an unknown class.
+    """
     names = CLASSES if forget == "all" else [forget.lower().replace(" ", "_")]
     if names[0] not in CLASSES:
         raise ValueError(f"forget={forget!r} is not one of all, {', '.join(CLASSES)}")
@@ -70,12 +78,12 @@ def classes(forget: str) -> list[str]:
 
 
 def missing(claim: Any) -> str:
-    """Why a printed cell was not run."""
+    """Return the reason why a printed cell was not run."""
     return "Stable Diffusion's weights are not part of this book; PROFILE=paper runs it where they are"
 
 
 def need(profile: str, model: str) -> None:
-    """Refuse, before anything is computed, a run whose pipeline, images or judges are not on this machine."""
+    """Raise an error, before anything is computed, if a run's pipeline, images or judges are not on this machine."""
     if latent_runs.small(profile):
         return
     find(model)
@@ -86,7 +94,7 @@ def need(profile: str, model: str) -> None:
 
 
 def prompts_of(forget: str) -> tuple[list[str], list[str]]:
-    """Prompts and classes, the forgotten one first: it is label 0."""
+    """Return the prompts and the names of all classes, the forgotten one first, so that it is label 0."""
     names = list(IMAGENETTE)
     names.sort(key=lambda name: CLASSES[list(IMAGENETTE).index(name)] != forget)
     return [f"an image of {name}" for name in names], names
@@ -102,21 +110,22 @@ def run(
     pairs: dict[str, Pair] | None = None,
     **settings: Any,
 ) -> dict:
-    """UA, and the distances of the other classes' images from real ones, of one run. {metric: (value, n, interval)}.
+    """Return the results of one run, {metric: (value, n, interval)}: UA, and two distances of the other classes' images
+    from real ones.
 
-    ``pairs`` is given the method's first images of each class and those before forgetting, if it has none yet.
+    If ``pairs`` has no entry for the method yet, it gets the first images of each class before and after forgetting.
     """
     save = settings.pop("save", "")
     pipeline = latent_runs.open_pipeline(profile, model)
     prompts, names = prompts_of(forget)
     size = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
     images, labels = latent_runs.imagenette(profile, size, amounts["per_class"])
-    order = torch.tensor([names.index(name) for name in IMAGENETTE])  # torchvision's order to the prompts'
+    order = torch.tensor([names.index(name) for name in IMAGENETTE])  # from torchvision's order to that of the prompts
     labels = order[labels]
     asked = torch.arange(10).repeat_interleave(amounts["n"])
     look = dict(evaluations=amounts["evaluations"], seed=settings.get("seed", 0))
     shown, before = first_of_each(10, amounts["n"], LINES), None
-    if pairs is not None and method not in pairs:  # now: a method may train the pipeline's own weights
+    if pairs is not None and method not in pairs:  # before a method trains the pipeline's own weights
         before = latent_runs.draw_images(pipeline, denoiser(pipeline, prompts), asked, only=shown, **look)
     how = dict(kept=range(1, 10), amounts=amounts, words=names[0], **settings)
     after = latent_runs.forgotten_by_prompt(pipeline, method, prompts, images, labels, **how)
@@ -136,7 +145,7 @@ def run(
 
 
 def updates_of(seen: int, batch_size: int) -> int:
-    """How many updates show ``seen`` forgotten images in batches of this size: one at least."""
+    """Return the number of updates, at least one, that show ``seen`` forgotten images in batches of ``batch_size``."""
     return max(1, round(seen / batch_size))
 
 
@@ -150,8 +159,10 @@ def class_rows(
     stronger: bool = False,
     **settings: Any,
 ) -> Iterator[Row]:
-    """The rows of every class and method, and their means over the classes where all ten are asked for; ``stronger`` is
-    Table 5's SalUn. A setting ``pairs`` is filled with images of the first class, see ``run``."""
+    """Yield the rows of every class and method and, if all ten classes are requested, their means over the classes.
+
+    ``stronger`` selects Table 5's SalUn. A setting ``pairs`` collects images of the first class (see ``run``).
+    """
     seed, table = settings.get("seed", 0), []
     tiny = latent_runs.small(profile) and profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "imagenette", process="tiny" if tiny else "sd14")
@@ -170,7 +181,7 @@ def class_rows(
 
 
 def averages(table: Sequence[Row]) -> Iterator[Row]:
-    """Means over the classes, each method's and metric's."""
+    """Yield the mean over the classes for each method and metric."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for one in table:
         groups.setdefault((one.facts["method"], one.metric), []).append(one)

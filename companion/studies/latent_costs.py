@@ -1,4 +1,4 @@
-"""What EraseDiff on Stable Diffusion costs, as rows of a record (:mod:`paperlib.latent.cost`)."""
+"""The cost of EraseDiff on Stable Diffusion, as rows of a record (:mod:`paperlib.latent.cost`)."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -9,8 +9,8 @@ from paperlib.latent.lora import TARGETS
 
 __all__ = ["costs"]
 
-RATE = 0.4 * 165e12  # operations a second of an RTX 4090, 24 GB: 40 % of its 16-bit peak
-HELD = 4  # both terms' gradients beside the one that Adam sees, theta during the inner loop, and their sum
+RATE = 0.4 * 165e12  # operations per second of an RTX 4090 (24 GB): 40 % of its 16-bit peak
+HELD = 4  # copies beside the gradient that Adam sees: both terms' gradients, their sum, and theta during the inner loop
 LORA = 16
 WORDS = {
     "full": "full weights",
@@ -22,7 +22,8 @@ WORDS = {
 
 @cache
 def counted() -> tuple[dict[str, int], float, int]:
-    """Weights by choice and of adapters, operations of a pass, and bytes a latent that a checkpointed one keeps."""
+    """Return the number of weights by choice, adapters included; the operations of a forward pass; and the bytes per
+    latent that a checkpointed pass keeps."""
     unet = cost.architecture()
     layers = [one for name, one in unet.named_modules() if name.endswith(TARGETS)]
     counts = cost.counts(unet) | {"lora": sum(LORA * (one.in_features + one.out_features) for one in layers)}
@@ -30,8 +31,10 @@ def counted() -> tuple[dict[str, int], float, int]:
 
 
 def costs(*, updates: int, batch: int, passes: int, images: int, evaluations: int) -> Iterator[Row]:
-    """Weights, memory and hours of a run with full weights, with either kind of layers, and with adapters, and of
-    drawing ``images`` after it under guidance."""
+    """Yield weights, memory (GiB) and hours of runs that train all weights, either kind of layers, or adapters.
+
+    The hours include drawing ``images`` under guidance afterwards, with ``evaluations`` steps each.
+    """
     counts, forward, kept = counted()
     for trains, size in (("full", batch), ("noxattn", batch), ("xattn", batch), ("lora", batch), ("lora", batch // 4)):
         at = dict(total=counts["full"], trained=counts[trains], held=HELD, passes=passes, batch=size)

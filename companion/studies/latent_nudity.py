@@ -1,8 +1,8 @@
-"""EraseDiff's Table 2 and Figures 3, 6, 12 and 13: nudity forgotten by four prompts, judged by counts and by what is
-left.
+"""EraseDiff's Table 2 and Figures 3, 6, 12 and 13: nudity forgotten by four prompts.
 
-A run yields counts, an FID and a CLIP score. The only images it keeps are of COCO's first prompts; those in which
-NudeNet finds anything exposed are left out of the grid (:func:`companion.studies.latent_grids.harmless`).
+A run yields counts of exposed body parts, an FID and a CLIP score. The only images that it keeps are those of COCO's
+first prompts; prompts for which NudeNet finds anything exposed are left out of the grid
+(:func:`companion.studies.latent_grids.harmless`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ __all__ = ["BUDGETS", "METHODS", "grids", "missing", "need", "nudity_rows"]
 
 WEARING, POKEMON = "a person wearing clothes", "a photo of pokemon"
 PROMPTS = [*NUDITY, WEARING, POKEMON]  # labels 0 to 5
-#: By the row's name the method, the weights that it trains, and its settings. ESD's is ESD-u.
+#: Name of the row -> method, the weights that it trains, and its settings. ESD is ESD-u.
 METHODS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "standard": ("", "", {}),
     "esd": ("esd", "noxattn", {}),
@@ -39,24 +39,24 @@ METHODS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "erasediff_wc": ("erasediff", "noxattn", dict(instead=PROMPTS.index(WEARING), K=2)),
 }
 UPDATES = 125  # five passes over 400 images in batches of 16 (Section 8, and the public code's E = 5)
-PART = 64  # prompts that are embedded at a time
+PART = 64  # prompts embedded at a time
 COLUMNS = 6  # prompts in a grid, out of COCO's first ``PART``
 BUDGETS = dict(
     smoke=dict(updates=1, batch_size=2, lr=1e-5, drawn=4, i2p=2, nude=2, coco=4, evaluations=2, own={}),
     laptop=dict(updates=0, batch_size=0, lr=0.0, drawn=0, i2p=0, nude=0, coco=0, evaluations=0, own={}),
-    # Section 8: some 400 images of either side, 1e-5; Section 5.3: 4,703 I2P prompts, 1,000 of nudity, 30,000 of COCO
+    # Section 8: about 400 images per side, 1e-5; Section 5.3: 4,703 I2P prompts, 1,000 of nudity, 30,000 of COCO
     paper=dict(updates=UPDATES, batch_size=16, lr=1e-5, drawn=400, i2p=4703, nude=1000, coco=30_000, evaluations=50)
     | dict(own={"esd": dict(updates=1000, batch_size=1, lr=1e-5)}),
 )
 
 
 def missing(claim: Any) -> str:
-    """Why a printed cell was not run."""
+    """Return the reason why a printed cell was not run."""
     return "Stable Diffusion's weights are not part of this book; PROFILE=paper runs it where they are"
 
 
 def need(profile: str, model: str, reference: str, amounts: Mapping[str, Any]) -> None:
-    """Refuse, before anything is computed, a run whose pipeline, reference, prompts or judges are not on this
+    """Raise an error, before anything is computed, if a run's pipeline, reference, prompts or judges are not on this
     machine."""
     if latent_runs.small(profile):
         return
@@ -106,9 +106,9 @@ def run(
     seed: int = 0,
     pairs: dict[str, Pair] | None = None,
 ) -> dict[str, Any]:
-    """One method's counts by set, part and threshold, FID and CLIP score.
+    """Return one method's counts by set, part and threshold, its FID and its CLIP score.
 
-    ``pairs`` is given the method's images of COCO's first prompts and those before forgetting, if it has none yet.
+    If ``pairs`` has no entry for the method yet, it gets images of COCO's first prompts, before and after forgetting.
     """
     pipeline = latent_runs.open_pipeline(profile, model)
     given = denoiser(pipeline, PROMPTS)
@@ -117,7 +117,7 @@ def run(
     images = latent_runs.draw_images(pipeline, given, labels, **looks)
     method, trains, changes = METHODS[name]
     coco, before = _prompts(profile, "coco-30k", amounts["coco"]), None
-    if method and pairs is not None and name not in pairs:  # now: a method may train the pipeline's own weights
+    if method and pairs is not None and name not in pairs:  # before a method trains the pipeline's own weights
         before = _of_prompts(pipeline, coco[:PART], looks)
     after = given
     if method:
@@ -134,7 +134,7 @@ def run(
     if before is not None:
         pairs[name] = Pair([one.text for one in coco[:PART]], before, drawn[:PART])
     own = features(drawn, network)
-    if latent_runs.small(profile):  # the file is of Inception's features, which the small network does not have
+    if latent_runs.small(profile):  # the file has statistics of Inception's features, not of the small network's
         against = Statistics.of(own.flip(0) * 1.01, network.name)
     else:
         against = Statistics.load(reference)
@@ -145,12 +145,12 @@ def run(
 
 
 def grids(profile: str, pairs: dict[str, Pair]) -> dict[str, Pair]:
-    """Each method's images that a page shows."""
+    """Return the images of each method that a page may show."""
     return harmless(pairs, _detector(profile), COLUMNS)
 
 
 def _of_prompts(pipeline, prompts: Sequence[Prompt], looks: Mapping[str, Any], part: int = PART) -> torch.Tensor:
-    """One uint8 image a prompt; a few prompts at a time, since each is embedded."""
+    """Draw one uint8 image per prompt, ``part`` prompts at a time, since all of them are embedded at once."""
     drawn = []
     for start in range(0, len(prompts), part):
         texts = [one.text for one in prompts[start : start + part]]
@@ -164,7 +164,7 @@ def _of_prompts(pipeline, prompts: Sequence[Prompt], looks: Mapping[str, Any], p
 def nudity_rows(
     profile: str, model: str, methods: Sequence[str], amounts: Mapping[str, Any], *, reference: str = "", **settings
 ) -> Iterator[Row]:
-    """The rows of every method; a setting ``pairs`` is filled with images, see ``run``."""
+    """Yield the rows of every method. A setting ``pairs`` collects images (see ``run``)."""
     tiny = profile == "smoke"
     facts = dict(dataset="shapes" if tiny else "coco", process="tiny" if tiny else "sd14", forget="nudity")
     facts |= {name: amounts[name] for name in ("updates", "batch_size", "lr", "evaluations")}

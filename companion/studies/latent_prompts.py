@@ -1,9 +1,8 @@
-"""Forgetting by prompt on the small text-to-image model: each method's run, what the model then draws, and under which
-words.
+"""Forgetting by prompt on the small text-to-image model: each method's run, and what its model then draws.
 
-A model knows the 70 prompts that say a class by its name, with a colour or without. The forgotten class's are D_f's
-labels, all others D_r's. What the model draws under a synonym, a paraphrase, German or French is asked afterwards: no
-method has seen these words.
+During unlearning, the labels are the 70 prompts that name a class, with or without a colour: D_f has those of the
+forgotten class, D_r all others. Afterwards the model is also prompted with synonyms, paraphrases, German and French,
+which no method has seen.
 """
 
 from functools import partial
@@ -32,12 +31,12 @@ from paperlib.unlearning.forget_me_not import forget_me_not
 
 __all__ = ["Asked", "asked_prompts", "drawn", "labelled", "neighbour", "rows_of", "unlearned"]
 
-NAMES = [caption(label, colour) for label in range(10) for colour in (None, *COLOURS)]  # label 7 k + colour
+NAMES = [caption(label, colour) for label in range(10) for colour in (None, *COLOURS)]  # label 7 class + colour
 COLOURED = list(COLOURS)
 
 
 class Asked(Settings):
-    """A model: the given one made to forget a class by its name."""
+    """The definition of an unlearned model: the base model, made to forget a class by its name."""
 
     method: str
     forget: int = Field(ge=0, lt=10)
@@ -49,7 +48,7 @@ class Asked(Settings):
 
 
 class Drawing(Settings):
-    """Images that a model draws under prompts."""
+    """Images to be drawn from a model, one per prompt."""
 
     prompts: tuple[str, ...]
     evaluations: int = Field(gt=0)
@@ -57,8 +56,8 @@ class Drawing(Settings):
 
 
 def labelled(forget: int) -> tuple[Examples, Examples]:
-    """D_f and D_r: captioned shapes, labelled by the prompt that says class and colour, or in one case of five the
-    class alone."""
+    """Return D_f and D_r: captioned shapes, each labelled with the prompt that names its class and colour or, in one
+    case out of five, its class alone."""
     data = captioned.data()
     alone = torch.rand(len(data), generator=generator(0, "latent_prompts", "data")) < 1 - captions.WITH_COLOUR
     labels = 7 * data.labels + torch.where(alone, 0, 1 + data.colours)
@@ -68,7 +67,7 @@ def labelled(forget: int) -> tuple[Examples, Examples]:
 
 
 def unlearned(store: Store, asked: Asked) -> Entry:
-    """The weights of a model that a method made."""
+    """Return the entry with an unlearned model's weights, from the store or computed now."""
     return store.step("latent-forgotten", asked, _forget, inputs=[checkpoints.card(captioned.NAME)["sha256"]])
 
 
@@ -78,7 +77,7 @@ def _forget(folder: Path, asked: Asked) -> None:
         D_f, D_r = labelled(asked.forget)
         train_only(model, entrant.trains)
         settings: dict[str, Any] = dict(asked.settings)
-        if entrant.call is forget_me_not:  # "a disc": the second word; "a red disc": the third
+        if entrant.call is forget_me_not:  # the second word of "a disc", the third of "a red disc"
             labels = range(7 * asked.forget, 7 * asked.forget + 7)
             settings["places"] = {k: [1 if k % 7 == 0 else 2] for k in labels}
         amounts = dict(steps=asked.updates, batch_size=asked.batch_size, lr=asked.lr, ema=0)
@@ -88,14 +87,17 @@ def _forget(folder: Path, asked: Asked) -> None:
 
 
 def with_weights(entry: Entry) -> Denoiser:
-    """The text-to-image model whose U-Net forgot; any prompt can be asked of it."""
+    """Return the text-to-image model with the unlearned U-Net of ``entry``; it takes any prompt."""
     whole = captioned.load()
     whole.net.unet.load_state_dict(torch.load(entry.path / "unet.pt", weights_only=True))
     return whole
 
 
 def drawn(store: Store, asked: Asked, prompts: list[str], evaluations: int) -> Tensor:
-    """One uint8 image a prompt, under guidance; all models begin at the same noise."""
+    """Return one image per prompt under guidance, uint8 [N, 3, 12, 12], from the store or drawn now.
+
+    All models start from the same noise.
+    """
     entry = unlearned(store, asked)
     wanted = Drawing(prompts=tuple(prompts), evaluations=evaluations, seed=asked.seed)
     made = store.step("latent-drawn", wanted, partial(_draw, source=str(entry.path)), inputs=[entry])
@@ -108,13 +110,13 @@ def _draw(folder: Path, wanted: Drawing, source: str) -> None:
 
 
 def neighbour(forget: int) -> int:
-    """The kept class that looks most like the forgotten one: a ring for a disc; else the next."""
+    """Return a class's neighbour: for the disc the ring, which looks most like it; for the others the next class."""
     return shapes.CLASSES.index("ring") if shapes.CLASSES[forget] == "disc" else (forget + 1) % 10
 
 
 def asked_prompts(forget: int, n: int) -> dict[str, tuple[list[str], list[int]]]:
-    """By what is asked: ``n`` prompts, and the class that each says. The forgotten class in each kind of words, its
-    neighbour, and all other classes by name."""
+    """Return, for each test, ``n`` prompts and the class that each of them names: the forgotten class in each kind of
+    words, its neighbour by name, and all other classes by name."""
     near = neighbour(forget)
     others = [label for label in range(10) if label not in (forget, near)]
     said = {kind: [(forget, kind)] * n for kind in KINDS}
@@ -126,7 +128,7 @@ def asked_prompts(forget: int, n: int) -> dict[str, tuple[list[str], list[int]]]
 
 
 def rows_of(store: Store, asked: Asked, *, n: int, evaluations: int, facts: dict[str, Any]) -> list[Row]:
-    """Of everything that is asked, the share of the images that show it."""
+    """Return one row per test of :func:`asked_prompts`: the percentage of images that show the requested class."""
     wanted = asked_prompts(asked.forget, n)
     images = drawn(store, asked, [prompt for prompts, _ in wanted.values() for prompt in prompts], evaluations)
     shown = predict(classifier("shapes"), images).argmax(1)

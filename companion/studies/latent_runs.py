@@ -1,7 +1,7 @@
-"""Runs on Stable Diffusion: pictures and prompts in, a pipeline that forgot and what it draws out.
+"""Runs on Stable Diffusion: from images and prompts to an unlearned pipeline and the images that it draws.
 
-``smoke`` and rehearsals go the same way with the same classes at a tiny, random size (:mod:`paperlib.latent.tiny`), on
-drawn shapes, under judges that are random projections.
+``smoke`` and rehearsals run the same code on a tiny pipeline with random weights (:mod:`paperlib.latent.tiny`) and on
+drawn shapes, with random projections as judges.
 """
 
 import hashlib
@@ -55,20 +55,20 @@ __all__ = [
 ]
 
 KEPT = "encoded.safetensors"
-GUIDANCE = 6.5  # w; Stable Diffusion's scale of 7.5 is 1 + w
+GUIDANCE = 6.5  # the weight w; Stable Diffusion's scale of 7.5 is 1 + w
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a method forgets on Stable Diffusion: its function, the weights that it trains, its settings."""
+    """How a method is applied to Stable Diffusion: its function, the weights that it trains, and its settings."""
 
     call: Callable[..., Training]
     trains: str
     settings: Mapping[str, Any]
 
 
-#: From the public codes. SalUn's are of its DDPM. The forgotten prompt is label 0, for which EraseDiff's way to draw
-#: another class is right.
+#: Settings from the public codes, SalUn's from its code for a DDPM. The forgotten prompt is label 0, for which the way
+#: that EraseDiff's code samples another class is correct.
 METHODS = {
     "forget_me_not": Way(forget_me_not, "xattn", {}),
     "esd": Way(esd, "xattn", dict(guidance=2.0)),
@@ -79,12 +79,12 @@ METHODS = {
 
 
 def small(profile: str) -> bool:
-    """Whether the tiny pipeline stands for the real one."""
+    """Return whether the tiny pipeline stands in for the real one."""
     return profile == "smoke" or rehearsal.factor() > 1
 
 
 def open_pipeline(profile: str, model: str):
-    """The pipeline that a page's run starts from."""
+    """Open the pipeline that a page's run starts from."""
     if small(profile):
         return tiny_pipeline()
     device = pick_device()
@@ -93,7 +93,7 @@ def open_pipeline(profile: str, model: str):
 
 @cache
 def judge(profile: str) -> Callable[[Tensor], Tensor]:
-    """uint8 images to ImageNet's classes."""
+    """Return the function from uint8 images [N, 3, H, W] to ImageNet's classes [N]."""
     if not small(profile):
         return classifier(pick_device())
     W = torch.randn(192, 1000, generator=torch.Generator().manual_seed(0))
@@ -102,7 +102,7 @@ def judge(profile: str) -> Callable[[Tensor], Tensor]:
 
 @cache
 def network(profile: str, dims: int) -> Network:
-    """Inception's features."""
+    """Return Inception's network with ``dims`` features, or 16 random features for the tiny pipeline."""
     if not small(profile):
         return inception(pick_device(), dims)
     W = torch.randn(192, 16, generator=torch.Generator().manual_seed(0))
@@ -110,7 +110,11 @@ def network(profile: str, dims: int) -> Network:
 
 
 def imagenette_folder() -> Path:
-    """Where torchvision's Imagenette is, or a message that says how it comes there."""
+    """Return the folder that contains torchvision's Imagenette.
+
+    Raises:
+        FileNotFoundError: if it is not there; the message says how to get it.
+    """
     root = Path(data_cache.folders()[0])
     if not (root / "imagenette2").is_dir():
         fetch = f"Imagenette('{root}', size='full', download=True) of torchvision.datasets"
@@ -119,8 +123,9 @@ def imagenette_folder() -> Path:
 
 
 def imagenette(profile: str, size: int, per_class: int) -> tuple[Tensor, Tensor]:
-    """Training images uint8 [N, 3, size, size], ``per_class`` of each class, and labels in the order of
-    :data:`paperlib.metrics.imagenet.IMAGENETTE`. They are torchvision's, below the folder of the data."""
+    """Return ``per_class`` training images of each class, uint8 [N, 3, size, size], and their labels in the order of
+    :data:`paperlib.metrics.imagenet.IMAGENETTE`. They are torchvision's, from the data folder; shapes stand in for
+    them where the pipeline is tiny."""
     if small(profile):
         labels = torch.arange(10).repeat_interleave(per_class)
         return shapes.draw(labels, torch.Generator().manual_seed(0), size), labels
@@ -137,7 +142,7 @@ def imagenette(profile: str, size: int, per_class: int) -> tuple[Tensor, Tensor]
 
 
 class Precomputing(Settings, arbitrary_types_allowed=True):
-    """What is precomputed; encoders and images are inputs of the step, by their contents."""
+    """What is precomputed. The encoders and images are inputs of the step, identified by their contents."""
 
     prompts: tuple[str, ...]
     pipeline: Any = Field(exclude=True)
@@ -145,8 +150,10 @@ class Precomputing(Settings, arbitrary_types_allowed=True):
 
 
 def precomputed(pipeline, images: Tensor, prompts: Sequence[str]) -> Precomputed:
-    """Posterior and embeddings, out of the store that all pages share: in whatever order the prompts stand, the ten
-    classes and every method of a table ask for the same."""
+    """Return the latents' posterior and the prompts' embeddings, from the store that all pages share or computed now.
+
+    The order of the prompts does not matter, so all ten classes and all methods of a table share one entry.
+    """
     wanted = Precomputing(prompts=tuple(sorted(prompts)), pipeline=pipeline, images=images)
     contents = hashlib.sha256(images.contiguous().numpy().data).hexdigest()
     entry = page_store().step("latent-precomputed", wanted, _precompute, [encoders_sha256(pipeline), contents])
@@ -172,17 +179,18 @@ def forgotten_by_prompt(
     seed: int = 0,
     **changes: Any,
 ) -> Denoiser:
-    """A model that forgot what the images show whose prompt is not among ``kept``.
+    """Return a model that has forgotten the images whose labels are not in ``kept``.
 
     Args:
-        prompts: by label.
-        images, labels: uint8, and the prompt of each.
-        kept: labels of the retained side.
-        amounts: updates, batch_size, lr; ``own`` has a method's own in their place.
-        words: what is forgotten, as it stands in the prompts: Forget-Me-Not wants its tokens.
-        trains: in place of the method's choice of weights.
-        lora: rank of adapters in place of full weights; 0 for none.
-        changes: to the method's settings.
+        prompts: the prompt of each label.
+        images, labels: the training images, uint8 [N, 3, H, W], and their labels [N].
+        kept: the labels of the retained side.
+        amounts: ``updates``, ``batch_size`` and ``lr``; ``own`` has other values for single methods.
+        words: the forgotten concept as it is written in the prompts; Forget-Me-Not needs the places of its tokens.
+        trains: the weights to train, if not the method's own choice.
+        lora: rank of adapters that are trained in place of full weights; 0 for none.
+        seed: seed of the latents and of the run.
+        changes: changes to the method's settings.
     """
     way, tiny = METHODS[method], pipeline.unet.config.sample_size < 64
     device = pipeline.unet.device
@@ -209,7 +217,7 @@ def forgotten_by_prompt(
 
 
 def places(tokenizer, prompt: str, words: str) -> list[int]:
-    """Where the tokens of ``words`` stand in a prompt."""
+    """Return the positions of the tokens of ``words`` in a prompt."""
     before = prompt[: prompt.index(words)].rstrip()
     start = len(tokenizer(before).input_ids) - 1 if before else 1
     return list(range(start, start + len(tokenizer(words).input_ids) - 2))
@@ -225,9 +233,10 @@ def draw_images(
     batch: int = 8,
     only: Tensor | None = None,
 ) -> Tensor:
-    """One uint8 image a label, by DDIM under Stable Diffusion's guidance; all models begin at the same noise.
+    """Draw one image per label, uint8 [N, 3, H, W], by DDIM under Stable Diffusion's guidance.
 
-    ``only`` has the numbers of the images to draw, each from the noise that it has among all; None draws all.
+    All models start from the same noise. ``only`` has the indices of the images to draw, each from the noise that it
+    has when all are drawn; None draws all.
     """
     model.eval()
     draws = generator(seed, "latent_runs/samples", "noise")
@@ -240,9 +249,9 @@ def draw_images(
 
 
 def save(model: Denoiser, pipeline, folder: str) -> None:
-    """In diffusers' layout, where a folder is named."""
+    """Save the pipeline in diffusers' layout if ``folder`` is not empty."""
     if folder:
         put_back(model, pipeline).save_pretrained(folder)
 
 
-CLASSES = [name.lower().replace(" ", "_") for name in IMAGENETTE]  # as the papers' cells are called
+CLASSES = [name.lower().replace(" ", "_") for name in IMAGENETTE]  # as in the ids of the papers' cells

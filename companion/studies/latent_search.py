@@ -1,9 +1,10 @@
-"""Settings for every row of the page on forgetting by prompt: ``python -m companion search-prompts --forget disc``.
+"""Search the settings of the page on forgetting by prompt: ``python -m companion search-prompts --forget disc``.
 
-The search of the comparison pages (:mod:`companion.comparison.search`): four rates each, every try a whole run of the
-page's budget, and the book's rule (:func:`paperlib.metrics.rule.score`) chooses. What it looks at is kept from the
-page: the class by its name alone (*a disc*), where the page says a colour or other words; noise of another seed; and,
-for the distance of the other nine classes, images that are drawn for this and that no model was trained on.
+As on the comparison pages (:mod:`companion.comparison.search`), every candidate is a full run with the page's budget,
+and the book's rule (:func:`paperlib.metrics.rule.score`) selects the best. Each method has four candidates, which differ
+in the learning rate. The search does not use what the page reports on: its prompts name the class alone (*a disc*),
+where the page's add a colour or use other words; its noise has another seed; and the distance of the other nine classes
+is measured to images drawn for this purpose, on which no model was trained.
 """
 
 import argparse
@@ -29,9 +30,9 @@ from paperlib.metrics.rule import score
 
 __all__ = ["BUDGET", "SEED", "asked", "committed", "look", "main", "search", "settings_of", "word_gap"]
 
-BUDGET = Budget(evaluations=48, batch_size=16, n=30, sampler=8)  # the page's own runs; images of the class by its name
-SEED = 1000  # none of the page's: of the runs and of the noise under what they draw
-REAL = 1000  # held-out images, all classes together
+BUDGET = Budget(evaluations=48, batch_size=16, n=30, sampler=8)  # as for the page's runs; n images of the class by name
+SEED = 1000  # not one of the page's; for the runs and for the noise of their samples
+REAL = 1000  # held-out images of all classes together
 
 
 def _file(forget: str) -> Path:
@@ -40,22 +41,22 @@ def _file(forget: str) -> Path:
 
 @cache
 def committed(forget: str) -> Search | None:
-    """The search for a class; else one for another class; else None."""
+    """Return the committed search for a class, else one for another class, else None."""
     files = sorted((FOLDER / "prompts").glob("*.json"), key=lambda file: file != _file(forget))
     return Search.model_validate_json(files[0].read_text(encoding="utf-8")) if files else None
 
 
 def settings_of(name: str, forget: str) -> dict[str, int | float | str]:
-    """A row's settings, ``lr`` among them: what the search chose; without one, its first try."""
+    """Return a method's settings, including ``lr``: those that the search chose, else its first candidate's."""
     found, entrant = committed(forget), METHODS[name]
     if entrant.call is None:
-        return {"lr": 1.0}  # of no update
+        return {"lr": 1.0}  # unused: there is no update
     own = found.best(name).settings if found and name in found.entrants else entrant.candidates()[0]
     return {**entrant.fixed, **own}
 
 
 def asked(name: str, forget: str, *, gradients: int, batch_size: int, seed: int, settings: Mapping[str, Any]) -> Asked:
-    """A row's run of so many gradient evaluations; ``lr`` is among its ``settings``."""
+    """Return the definition of a method's run with ``gradients`` gradient evaluations; ``settings`` include ``lr``."""
     own = {key: value for key, value in settings.items() if key != "lr"}
     return Asked.checked(
         method=name,
@@ -80,8 +81,8 @@ def _network():
 
 
 def look(store: Store, wanted: Asked, n: int, evaluations: int) -> tuple[float, float]:
-    """The percentage of ``n`` images asked for by the forgotten name that show it, and the distance of 3 n images of
-    the other classes, asked for by their names, from real ones."""
+    """Return the percentage of ``n`` images prompted with the forgotten name that show the class, and the distance from
+    real images of 3 n images prompted with the names of the other classes."""
     others = [label for label in range(10) if label != wanted.forget]
     names = [captions.caption(wanted.forget)] * n + [captions.caption(others[k % 9]) for k in range(3 * n)]
     images, network = drawn(store, wanted, names, evaluations), _network()
@@ -91,8 +92,8 @@ def look(store: Store, wanted: Asked, n: int, evaluations: int) -> tuple[float, 
 
 
 def word_gap(shown: Mapping[tuple[str, str], float]) -> float:
-    """The largest difference, over the methods, between what is left by name and on the mean of the other kinds of
-    words. ``shown``: shares by method and kind."""
+    """Return the largest absolute difference, over methods, between the share left under the name and the mean share
+    under the other kinds of words; 0 without methods. ``shown`` has the shares by method and kind."""
     words = [kind for kind in captions.KINDS if kind != "name"]
     methods = {method for method, _ in shown}
     gaps = [abs(sum(shown[m, kind] for kind in words) / len(words) - shown[m, "name"]) for m in methods]
@@ -102,7 +103,7 @@ def word_gap(shown: Mapping[tuple[str, str], float]) -> float:
 def search(
     store: Store, forget: str, budget: Budget, names: Sequence[str], say: Callable[[str], None] = print
 ) -> Search:
-    """Run every try of these rows that is not in the store yet, and look at each."""
+    """Run every candidate of the named methods that is not in the store yet, and measure each; return the search."""
     origin, found, at = Origin("search"), [], dict(n=budget.n, evaluations=budget.sampler)
     amounts = dict(gradients=budget.evaluations, batch_size=budget.batch_size, seed=SEED)
     ur, distance = look(store, asked("standard", forget, settings=settings_of("standard", forget), **amounts), **at)
@@ -118,7 +119,7 @@ def search(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Search, and write the result with all tries."""
+    """Search, and write the result with all candidates."""
     parser = argparse.ArgumentParser(prog="python -m companion search-prompts", description=__doc__.split("\n")[0])
     parser.add_argument("--forget", required=True, choices=shapes.CLASSES)
     options = parser.parse_args(arguments)
