@@ -20,7 +20,7 @@ class Budget(Settings):
     lr: float = Field(gt=0)  # after the warm-up; it falls to zero along half a cosine
     ema: float = Field(0.999, ge=0, lt=1)
     warmup: int = Field(200, ge=0)
-    precision: Literal["float32", "bf16", "faster"] = "float32"  # faster: by a measurement when a run begins
+    precision: Literal["float32", "bf16", "faster"] = "float32"  # faster: measured when a run begins
     compiled: bool = False
     levels: Literal["uniform", "lognormal"] = "uniform"  # distribution of training noise levels (paperlib.losses.times)
     weighting: Literal["simple", "unit"] = "simple"  # weighting of the loss over time (paperlib.losses.weight)

@@ -45,7 +45,7 @@ NAMES = {"ur": "UR", "pul": "PUL", "fid": "FID", "u-fid": "u-FID", "rest-frechet
 
 
 class _Reached(Exception):
-    """Raised once the page has measured; the rest of it is of no interest."""
+    """Raised once the page has measured, since its other cells do not matter."""
 
 
 def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: Any) -> dict[str, Result]:

@@ -1,4 +1,4 @@
-"""Three views of one output, accurate at every noise level."""
+"""A denoiser's three views of one output, which must be accurate at every noise level."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_the_view_that_is_predicted_is_the_network_s_output(process):
 
 @every_process
 def test_preconditioning_is_that_of_karras_et_al(process):
-    """Table 1's c_skip, c_out, c_in and c_noise at the noise level s of y = x_t / alpha."""
+    """With c_skip, c_out, c_in and c_noise of their Table 1, at the noise level s of y = x_t / alpha."""
     model, t = network(process, data_std=1.7).double(), inner_times(process)
     x_t = 2 * torch.randn(len(t), 2, generator=seeded(), dtype=torch.float64)
     s, y = (process.sigma(t) / process.alpha(t))[:, None], x_t / process.alpha(t)[:, None]
@@ -46,10 +46,11 @@ def test_preconditioning_is_that_of_karras_et_al(process):
 
 
 def test_preconditioned_views_are_accurate_in_float32_at_every_noise_level():
-    """sigma from 1e-3 to 1e3: each view's error against float64, relative to that view's own size.
+    """For sigma from 1e-3 to 1e3: each view's deviation from float64, relative to its size.
 
     float32 rounds by 6e-8; exp(2 log sigma) multiplies that by up to 14, and the network's sines by up to 2 pi.
-    eps taken as (x_t - x0) / sigma would be off by 6e-8 / 1e-3 at the lower end, x0 = x_t - sigma eps by as much above.
+    Computed as (x_t - x0) / sigma, eps would err by 6e-8 / 1e-3 at the lower end, and x0 = x_t - sigma eps by as much at
+    the upper end.
     """
     process = VE(sigma_min=1e-3, sigma_max=1e3)
     model = network(process, data_std=1.7)
@@ -110,7 +111,7 @@ def test_exact_denoiser_has_the_posterior_means_of_gaussian_data(process):
         away = (x_t - p.mean) / p.variance
         views = exact(x_t, t)
         x0 = torch.tensor(GAUSSIAN.means[0]) + p.alpha * GAUSSIAN.variance * away
-        # x0 = (x_t - sigma eps) / alpha: the cosine grid's alpha is down to 0.15, no cancellation beyond 1e-12
+        # x0 = (x_t - sigma eps) / alpha; on the cosine grid alpha is as small as 0.15: no cancellation beyond 1e-12
         assert torch.allclose(views.x0, x0, rtol=1e-8, atol=1e-8)
         assert torch.allclose(views.eps, process.sigma(t) * away, rtol=1e-8, atol=1e-8)
         assert torch.allclose(views.score, -away, rtol=1e-10)
@@ -118,7 +119,7 @@ def test_exact_denoiser_has_the_posterior_means_of_gaussian_data(process):
 
 @every_process
 def test_exact_denoiser_is_the_mean_of_what_was_mixed(process):
-    """E[(z - eps) h(x_t)] = 0 and E[(x_0 - x0) h(x_t)] = 0 for any h, here for several of both parities."""
+    """E[(z - eps) h(x_t)] = 0 and E[(x_0 - x0) h(x_t)] = 0 for any h, here for several even and odd functions."""
     n, t = 100_000, inner_times(process)[3]
     x0, z = SGU_MIXTURE.sample(n, seeded(1)).double(), torch.randn(n, 2, generator=seeded(2)).double()
     x_t = process.perturb(x0, t, z)

@@ -1,4 +1,4 @@
-"""Dynamic negative guidance on the mixture, where both faces and P(f | x_t) are closed forms."""
+"""Dynamic negative guidance on the mixture, where both predictions and P(f | x_t) have closed forms."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ PROCESS = VP()
 
 
 class Conditional:
-    """The mixture's own denoiser, told a component or nothing."""
+    """The mixture's exact denoiser, conditional on a component or unconditional."""
 
     process = PROCESS
     faces = {None: ExactDenoiser(SGU_MIXTURE, PROCESS)} | {

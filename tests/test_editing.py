@@ -1,4 +1,4 @@
-"""Inpainting and reconstruction against Gaussian data, where every conditional and every flow is known."""
+"""Inpainting and reconstruction on Gaussian data, where every conditional and every flow is known."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,14 @@ class Correlated:
     """N(MEAN, C)."""
 
     def score(self, x, alpha, sigma):
-        a, s = alpha.flatten()[0], sigma.flatten()[0]  # all rows of a sampler's batch are at one time
+        a, s = alpha.flatten()[0], sigma.flatten()[0]  # a sampler's rows all have the same time
         precision = torch.linalg.inv(a**2 * C + s**2 * torch.eye(2, dtype=C.dtype))
         return -(x - a * MEAN) @ precision
 
 
 PROCESSES = {"VE": VE(sigma_max=20.0), "VP": VP(), "DDPM": DDPM.linear(200, 5e-4, 0.1)}
 every = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES.keys())
-KNOWN = torch.tensor([[Y, float("nan")]], dtype=torch.float64).expand(N, 2)  # what is not known is not read
+KNOWN = torch.tensor([[Y, float("nan")]], dtype=torch.float64).expand(N, 2)  # unknown values are not read
 MASK = torch.tensor([True, False])
 
 
@@ -42,7 +42,7 @@ def last(states):
 
 
 def recursion(process, steps):
-    """Mean and variance of the unknown coordinate under replacement without corrections: every step is linear."""
+    """Return mean and variance of the unknown coordinate under replacement without corrections, whose steps are linear."""
     stops = levels(process, time_grid(ExactDenoiser(Correlated(), process), steps, "index", denoise=True))
     mu, v = 0.0, stops[0].sigma ** 2
     for t, s in zip(stops, stops[1:]):
@@ -62,7 +62,7 @@ def recursion(process, steps):
 
 @every
 def test_replacement_is_its_own_linear_recursion(process):
-    """In the last step but the data's, as in all but it, noise is drawn: levels down to sigma / alpha = 0.01."""
+    """Noise is added in every step except the one to the data, so down to sigma / alpha = 0.01."""
     model = ExactDenoiser(Correlated(), process)
     x = last(replacement(model, KNOWN, MASK, steps=40, generator=seeded(1), corrections=0)).x
     mean, variance = recursion(process, 40)
@@ -79,20 +79,20 @@ def test_what_is_known_comes_back_as_it_was(process, way):
 
 
 def bias(way, process, **settings):
-    """How far the unknown's mean is from the conditional's, in its standard deviations."""
+    """Return the distance of the unknown coordinate's mean from the conditional mean, in standard deviations."""
     x = last(way(ExactDenoiser(Correlated(), process), KNOWN, MASK, generator=seeded(2), **settings)).x[:, 1]
     return abs(x.mean().item() - EXACT_MEAN) / EXACT_VARIANCE**0.5
 
 
 @every
 def test_repaint_comes_to_the_conditional_as_its_returns_grow(process):
-    """With one pass it is replacement by the ancestral step, whose bias is several standard errors of 0.007."""
+    """With one pass it is replacement with ancestral steps, whose bias is many standard errors (0.007)."""
     one, four, many = (bias(repaint, process, steps=30, resamples=resamples, length=3) for resamples in (1, 4, 16))
     assert one > 0.15 and four < one and many < one / 3 and many < 0.12
 
 
 def test_repaint_s_variance_comes_to_the_conditional_s_as_its_steps_grow():
-    """Small-variance steps are too narrow, to first order in their length, and many turns do not mend that."""
+    """Small-variance steps are too narrow, to first order in their length, and more repetitions do not change that."""
     errors = []
     for steps, length in ((30, 3), (120, 12)):
         model = ExactDenoiser(Correlated(), VP())
@@ -111,12 +111,12 @@ def test_repaint_reports_its_evaluations_and_climbs_between_its_turns(steps, res
     model = ExactDenoiser(Correlated(), VP())
     states = list(repaint(model, KNOWN[:4], MASK, steps=steps, generator=seeded(), resamples=resamples, length=length))
     assert states[-1].evaluations == len(states) == steps * resamples
-    climbs = sum(b.t >= a.t for a, b in zip(states, states[1:]))  # equal where a stretch has one step
+    climbs = sum(b.t >= a.t for a, b in zip(states, states[1:]))  # equal if a stretch has one step
     assert climbs == (resamples - 1) * -(-steps // length)
 
 
 def test_going_back_up_has_the_marginals_of_the_process():
-    """From the data's N(MEAN, C) at s to that of t: two passes over one stretch start where one does."""
+    """Going back takes the marginal at s to that at t, so every pass over a stretch starts from the same distribution."""
     from paperlib.editing import _back
     from paperlib.sampling.walk import Walk
 
@@ -171,16 +171,16 @@ def test_an_image_reconstructed_from_t_is_pulled_to_the_mean_as_the_closed_form_
     back = reconstruct(model, x, t, generator=seeded(6), steps=150).x
     grid = torch.tensor([t, time_grid(model, 150, "karras", denoise=True)[-2]], dtype=torch.float64)
     top, end = levels(process, grid)
-    pull = end.alpha * ISOTROPIC / spread(end) ** 2  # of the prediction of x_0 about the mean
+    pull = end.alpha * ISOTROPIC / spread(end) ** 2  # slope of the predicted x_0 about the mean
     slope = pull * spread(end) / spread(top)
     mean = MEAN + slope * top.alpha * (x[0] - MEAN)
     error = STANDARD_ERRORS * slope * top.sigma / N**0.5
-    assert ((back.mean(0) - mean).abs() < error + 2e-3 * spread(top) * slope).all()  # and the solver's error
+    assert ((back.mean(0) - mean).abs() < error + 2e-3 * spread(top) * slope).all()  # plus the solver's error
     assert torch.allclose(back.std(0), torch.tensor(slope * top.sigma, dtype=torch.float64), rtol=0.03)
 
 
 def test_a_latent_that_is_hardly_perturbed_comes_back_as_the_image():
-    """At t next to 0 the kernel hardly moves the latent, and decoding undoes encoding."""
+    """Near t = 0 the perturbation hardly changes the latent, and decoding inverts encoding."""
     model = ExactDenoiser(Isotropic(), VP())
     x = torch.randn(30, 2, generator=seeded(), dtype=torch.float64)
     back = reconstruct(model, x, 1.1e-5, way="latent", generator=seeded(), steps=200).x

@@ -1,4 +1,4 @@
-"""Denoising score matching against closed forms; the random draws of every loss."""
+"""Denoising score matching compared with closed forms; the random draws of all losses."""
 
 import math
 
@@ -18,7 +18,7 @@ from tests.oracles import GAUSSIAN, STANDARD_ERRORS, assert_mean, every_process,
 
 
 class Scaled:
-    """The exact denoiser with its eps multiplied."""
+    """The exact denoiser with its eps multiplied by ``factor``."""
 
     def __init__(self, density, process, factor):
         self.exact, self.process, self.factor = ExactDenoiser(density, process), process, factor
@@ -29,7 +29,7 @@ class Scaled:
 
 
 def pairs(rows):
-    """Antithetic rows k and B + k averaged: these are independent."""
+    """Average the antithetic rows k and B + k; these averages are independent."""
     return rows.reshape(2, len(rows) // 2, *rows.shape[1:]).mean(0)
 
 
@@ -37,7 +37,7 @@ def pairs(rows):
 
 
 def residuals(process, factor, antithetic, n=40_000):
-    """d/dc |z - c eps|^2 = -2 eps . (z - c eps) and the same derivative along other directions, a noisy row each."""
+    """Return d/dc |z - c eps|^2 = -2 eps . (z - c eps) for each noisy row, and the derivatives along other directions."""
     x0 = SGU_MIXTURE.sample(n, seeded(1))
     model = Scaled(SGU_MIXTURE, process, factor)
     c = torch.tensor([1.0, 0.0, 0.0, 0.0], requires_grad=True)
@@ -55,7 +55,7 @@ def residuals(process, factor, antithetic, n=40_000):
 
     family = Family()
     loss = score_matching(family, x0, seeded(2), antithetic=antithetic)
-    (rows,) = torch.autograd.grad(loss.sum(), family.eps)  # -2 (z - eps), one row each: rows do not mix
+    (rows,) = torch.autograd.grad(loss.sum(), family.eps)  # -2 (z - eps) for each row: rows are independent
     slopes = (rows[..., None] * family.directions).sum(1).detach()
     return pairs(slopes) if antithetic else slopes
 
@@ -69,7 +69,7 @@ def test_score_matching_is_stationary_at_the_exact_score(process, antithetic):
 @every_process
 @pytest.mark.parametrize("factor", [0.9, 1.1, -1.0])
 def test_score_matching_is_not_stationary_at_another_multiple_of_it(process, factor):
-    """d/dc along factor * eps is 2 factor (factor - 1) E |eps|^2: its sign points back to one."""
+    """The derivative along factor * eps is 2 factor (factor - 1) E |eps|^2, whose sign points back to 1."""
     slope = residuals(process, factor, False)[:, 0]
     error = slope.std() / len(slope) ** 0.5
     assert slope.mean() / error * math.copysign(1, factor * (factor - 1)) > STANDARD_ERRORS
@@ -78,7 +78,7 @@ def test_score_matching_is_not_stationary_at_another_multiple_of_it(process, fac
 @every_process
 @pytest.mark.parametrize("antithetic", [False, True])
 def test_score_matching_s_least_value_is_the_closed_form_for_gaussian_data(process, antithetic):
-    """E |z - eps|^2 = D (1 - sigma^2 / (alpha^2 v + sigma^2)), averaged over t; D = 2."""
+    """It is E |z - eps|^2 = D (1 - sigma^2 / (alpha^2 v + sigma^2)), averaged over t, with D = 2."""
 
     def least(t):
         t = torch.tensor(t, dtype=torch.float64)
@@ -91,18 +91,18 @@ def test_score_matching_s_least_value_is_the_closed_form_for_gaussian_data(proce
         ExactDenoiser(GAUSSIAN, process), GAUSSIAN.sample(n, seeded(1)), seeded(2), antithetic=antithetic
     )
     assert rows.shape == ((2 if antithetic else 1) * n,)
-    assert_mean(pairs(rows) if antithetic else rows, expected)  # strata of t only make the true error smaller
+    assert_mean(pairs(rows) if antithetic else rows, expected)  # stratified times only make the true error smaller
 
 
 def test_score_matching_is_the_weighted_error_of_the_score():
-    """Eq. 5 and 8: sigma^2 |s - grad log p(x_t | x_0)|^2 row by row, the gradient being (alpha x_0 - x_t) / sigma^2."""
+    """Row by row: sigma^2 |s - grad log p(x_t | x_0)|^2 (Eq. 5 and 8), with the gradient (alpha x_0 - x_t) / sigma^2."""
     model, x0 = network(VP(), data_std=2.0).double(), SGU_MIXTURE.sample(64, seeded(1)).double()
     rows = score_matching(model, x0, seeded(2))
     x_t, t, z = noised(model.process, x0, seeded(2))
     alpha, variance = model.process.alpha(t)[:, None], model.process.variance(t)[:, None]
     target = (alpha * x0 - x_t) / variance
     expected = (variance * (model(x_t, t).score - target) ** 2).sum(1)
-    assert torch.allclose(rows, expected, rtol=1e-3)  # times are float32: near t_min, x_t - alpha x_0 has few digits
+    assert torch.allclose(rows, expected, rtol=1e-3)  # times are float32, and x_t - alpha x_0 loses digits near t_min
 
 
 def test_score_matching_reads_images():
@@ -131,12 +131,12 @@ def test_times_are_each_uniform_between_t_min_and_t_max(process):
 @every_process
 def test_times_are_evenly_spaced(process):
     u = (times(50, process, seeded()) - process.t_min) / (process.t_max - process.t_min)
-    assert torch.allclose(u.sort().values.diff(), torch.tensor(1 / 50), atol=1e-5)  # float32, a few roundings of 1
+    assert torch.allclose(u.sort().values.diff(), torch.tensor(1 / 50), atol=1e-5)  # a few float32 roundings of 1
 
 
 @every_process
 def test_stratified_times_are_unbiased_and_vary_less(process):
-    """Means of t, sigma_t and cos(9 t): as from independent uniform draws, with a smaller spread over batches."""
+    """Batch means of t, sigma_t and cos(9 t) agree with those of independent uniform times, and vary less."""
     generator, span = seeded(5), process.t_max - process.t_min
     for h in (lambda t: t, process.sigma, lambda t: torch.cos(9 * t)):
         stratified = torch.stack([h(times(16, process, generator)).mean() for _ in range(800)])
@@ -147,11 +147,11 @@ def test_stratified_times_are_unbiased_and_vary_less(process):
 
 
 def test_antithetic_noise_is_unbiased_and_varies_less_at_low_noise():
-    """Up to noise of a tenth of the data's scale E[z | x_t] is of the order 0.1 |x|, and the pair's z cancel."""
+    """For noise up to a tenth of the data's scale, E[z | x_t] is of order 0.1 |x|, and the z of a pair cancel."""
     process, x0 = VE(sigma_min=1e-3, sigma_max=0.1), SGU_MIXTURE.sample(20_000, seeded(1))
     model = ExactDenoiser(SGU_MIXTURE, process)
 
-    def slopes(antithetic):  # the loss's derivative with respect to a constant shift of eps
+    def slopes(antithetic):  # derivative of the loss with respect to a constant shift of eps
         x_t, t, z = noised(process, x0, seeded(2), antithetic=antithetic)
         return -2 * (z - model(x_t, t).eps)
 
@@ -183,7 +183,7 @@ def test_labels_go_to_the_model_with_their_rows():
         seen.append((x_t, cond))
         return Denoised(x0=x_t, eps=0 * x_t, score=x_t)
 
-    records.process = VE(sigma_min=1e-6, sigma_max=1e-5)  # hardly any noise: a row shows whose it is
+    records.process = VE(sigma_min=1e-6, sigma_max=1e-5)  # so little noise that each noisy row can be identified
     x0, labels = torch.arange(4.0)[:, None], torch.arange(4)
     for antithetic in (False, True):
         score_matching(records, x0, seeded(), cond=labels, antithetic=antithetic)
@@ -227,20 +227,20 @@ def test_a_batch_s_loss_is_score_matching_on_its_images_and_labels():
 
 @every_process
 def test_log_normal_times_have_the_quantiles_that_they_promise(process):
-    """log(sigma / alpha) is normal (-1.2, 1.2), cut where the process ends: its distribution at a time is Phi there."""
+    """log(sigma / alpha) is normal (-1.2, 1.2), clipped at the ends of the process; inside, its distribution is Phi."""
     t = torch.cat([times(1000, process, seeded(k), levels="lognormal") for k in range(20)])
     ends = torch.tensor([process.t_min, process.t_max], dtype=torch.float64)
     assert t.min() >= ends[0].float() and t.max() <= ends[1].float()
     t, (low, high) = t.double(), process.log_ratio(ends).tolist()
     for share in (0.1, 0.25, 0.5, 0.75, 0.9):
         level = norm.ppf(share, -1.2, 1.2)
-        if low < level < high:  # a stratum is 1/1000 wide, and a draw's place in it is uniform
+        if low < level < high:  # strata are 1/1000 wide, with uniform draws inside
             below = (process.log_ratio(t) <= level).double().mean().item()
             assert below == pytest.approx(share, abs=1 / 1000 + step_share(process, level))
 
 
 def step_share(process, level):
-    """What one step of a DDPM's grid holds near a level: its log(sigma / alpha) is known on the grid."""
+    """Return the probability of one step of a DDPM's grid near ``level``, since log(sigma / alpha) is exact on the grid."""
     if not isinstance(process, DDPM):
         return 0.0
     t = process.time_of(torch.tensor([level], dtype=torch.float64))
@@ -250,7 +250,7 @@ def step_share(process, level):
 
 @every_process
 def test_the_unit_weight_makes_the_error_that_of_the_network_s_own_output(process):
-    """|z - eps|^2 with this weight is |F - F*|^2: what the network puts out against what it has to for D = x_0, that is
+    """With this weight |z - eps|^2 is |F - F*|^2, where F is the network's output and F* its target for x_0,
     (x_0 - c_skip y) / c_out with y = x_t / alpha_t (Karras et al., 2022, Eq. 8)."""
     model, x0, outputs = network(process, data_std=2.0).double(), SGU_MIXTURE.sample(64, seeded(1)).double(), []
     model.net.register_forward_hook(lambda net, inputs, output: outputs.append(output))
@@ -265,8 +265,8 @@ def test_the_unit_weight_makes_the_error_that_of_the_network_s_own_output(proces
 
 @every_process
 def test_the_target_of_the_unit_weight_has_unit_scale_at_every_noise_level(process):
-    """Where the data have the standard deviation that they are said to have, a network that answers 0 errs by 1 a
-    dimension, whatever the time."""
+    """If the data's standard deviation is ``data_std``, a network whose output is 0 has an error of 1 per dimension at
+    every time."""
     density = GaussianMixture(weights=(1.0,), means=((0.0, 0.0),), variance=4.0)
 
     class Zero:
@@ -293,8 +293,8 @@ def test_unknown_levels_and_weights_are_refused():
 
 
 def test_the_bound_s_weight_is_the_divergence_of_two_steps_by_their_noise():
-    """Two noises at one x_k mean two x_0, and two posteriors of x_{k-1}: N(mu, beta_k) in the reverse chain, whose
-    divergence is |mu_1 - mu_2|^2 / (2 beta_k), and by the weight w |eps_1 - eps_2|^2."""
+    """Two predictions of the noise at one x_k give two x_0, and so two steps N(mu, beta_k) of the reverse chain. Their
+    divergence |mu_1 - mu_2|^2 / (2 beta_k) must be w |eps_1 - eps_2|^2."""
     process = DDPM.linear()
     k = torch.tensor([2, 10, 400, 1000])
     beta, abar, before = process.betas[k - 1], process.abar[k], process.abar[k - 1]

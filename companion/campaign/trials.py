@@ -72,7 +72,7 @@ def error(model: Denoiser, x0: Tensor, cond: Tensor | None) -> list[float]:
 
 
 def trial(dataset: str, name: str, seconds: float) -> dict[str, Any]:
-    """Train for so many seconds of processor time, then evaluate."""
+    """Train for ``seconds`` of processor time, then evaluate."""
     shape, run = TRIALS[dataset][name]
     train = bases.images(dataset, "train")
     seen, held = (

@@ -35,7 +35,7 @@ from paperlib.unlearning.posterior import posterior, snapshots
 __all__ = ["Course", "begin", "course", "done"]
 
 KEPT = 10  # images stored per look, from the same noise
-LOSS_ROWS = 500  # at most so many test images of each side for a loss, with the same noise and times at every look
+LOSS_ROWS = 500  # largest number of test images per side for a loss, with the same noise and times at every look
 PROBE_ROWS = 4  # batches for each gradient of a probe
 SNAPSHOTS, SNAPSHOT_RATE = 5, 2e-4  # VDU's posterior: number of models (the paper's), and Adam's rate in between
 
@@ -50,7 +50,7 @@ class Course(Looks):
     method: str
     settings: dict[str, int | float | str] = {}  # the method's own; VDU's posterior is fitted to snapshots by default
     unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include those before the first update
-    probes: int = Field(0, ge=0)  # at most so many updates, evenly spread, are compared with both gradients
+    probes: int = Field(0, ge=0)  # largest number of updates, evenly spread, compared with both gradients
     apart: int = Field(0, ge=0)  # updates between the snapshots for VDU's posterior; 0: a sixtieth of the run
     held_out: bool = False  # look with held-out training images, as a search for settings does
 

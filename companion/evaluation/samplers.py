@@ -20,6 +20,6 @@ SAMPLERS: dict[str, tuple[Callable, Callable[[int], int]]] = {
 
 
 def steps(sampler: str, evaluations: int) -> int:
-    """Return the most steps of a sampler within so many evaluations, at least one."""
+    """Return the largest number of steps of a sampler that take at most ``evaluations``, but at least one step."""
     cost = SAMPLERS[sampler][1]
     return max(k for k in range(1, evaluations + 1) if k == 1 or cost(k) <= evaluations)

@@ -80,7 +80,7 @@ def find(checkpoint: str, folder: Path | None = None) -> Checkpoint:
 
 
 class Drawing(Settings):
-    """What to sample: ``n`` images, by a sampler with so many network evaluations per image, guidance included."""
+    """What to sample: ``n`` images, by a sampler with ``evaluations`` of the network per image, guidance included."""
 
     sampler: str
     evaluations: int = Field(gt=0)

@@ -33,7 +33,7 @@ class Protocol(Settings):
     )
     k: int = Field(3, gt=0)  # neighbours of precision and recall
     reference: Literal["train", "test"] = "train"  # the usual one of FID on MNIST and CIFAR-10
-    reference_n: int = Field(10_000, ge=0)  # so many, from the first on; 0: all. 60,000 take an hour on two CPU cores
+    reference_n: int = Field(10_000, ge=0)  # the first ones; 0: all. 60,000 take an hour on two CPU cores
     resamples: int = Field(40, gt=1)  # of the Frechet distances' bootstrap: half-widths accurate to 11 %
     forget: str = ""  # written like a page's parameter
     forget_n: int = Field(500, gt=0)  # samples conditioned on what is to be forgotten; Selective Amnesia's number

@@ -61,8 +61,8 @@ def prompts_plane(record: Any, *, title: str) -> Figure:
 
 
 def prompts_search_table(found: Any) -> Any:
-    """Return a table of the rates tried by a :class:`companion.comparison.search.Search` and their scores; the chosen rate
-    is bold."""
+    """Return a table of the rates tried by a :class:`companion.comparison.search.Search`, with their scores; the chosen
+    rate is bold."""
     rows: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(one.entrant for one in found.candidates):
         best = found.best(name)

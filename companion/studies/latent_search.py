@@ -1,10 +1,10 @@
 """Search the settings of the page on forgetting by prompt: ``python -m companion search-prompts --forget disc``.
 
 As on the comparison pages (:mod:`companion.comparison.search`), every candidate is a full run with the page's budget,
-and the book's rule (:func:`paperlib.metrics.rule.score`) selects the best. Each method has four candidates, which differ
-in the learning rate. The search does not use what the page reports on: its prompts name the class alone (*a disc*),
-where the page's add a colour or use other words; its noise has another seed; and the distance of the other nine classes
-is measured to images drawn for this purpose, on which no model was trained.
+and the book's rule (:func:`paperlib.metrics.rule.score`) selects the best. Each method has four candidates, which
+differ in the learning rate. The search does not use what the page reports on: its prompts name the class alone (*a
+disc*), where the page's add a colour or use other words; its noise has another seed; and the distance of the other nine
+classes is measured from images drawn for this purpose, on which no model was trained.
 """
 
 import argparse

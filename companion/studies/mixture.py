@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)  # retained, forgotten
-SNAPSHOT = 1000  # updates between two snapshots: a killed run loses at most so many
+SNAPSHOT = 1000  # updates between two snapshots: the most that a killed run loses
 
 
 class Method(Settings):
@@ -59,7 +59,7 @@ class Method(Settings):
     start: Literal["retrain", "finetune"] = "retrain"  # from scratch, or from the standard model of the same seed
     alpha: float = Field(0.8, gt=0, le=1)  # SGU: "depends on the ratio of M to N"; here the retained share, 1 - M / N
     variant: Literal["paper", "code"] = "paper"  # SGU
-    every: int = Field(1, ge=1)  # SGU: L_f in every so-many-th update; 4 in the public code, 1 in the paper
+    every: int = Field(1, ge=1)  # SGU: L_f is added at every ``every``-th update: the public code has 4, the paper 1
     lam: float = Field(60.0, gt=1)  # signed, redirect, optimum: a little above e^4 = 54.6
     floor: float = Field(1e-7, gt=0, le=1)  # redirect: the smallest weight, too small to have an effect on D_g
     w: float = Field(1.0, ge=0)  # negate: weight of the pull; 1 aims at p_g itself

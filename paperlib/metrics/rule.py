@@ -12,8 +12,8 @@ from paperlib.checks import need_finite
 
 __all__ = ["FARTHER", "FEWER", "score", "verdict"]
 
-FEWER = 3  # at least so many times fewer samples that show the class
-FARTHER = 1.5  # at most so many times the distance before
+FEWER = 3  # the factor by which samples that show the class must at least decrease
+FARTHER = 1.5  # the largest distance, as a multiple of that before
 
 
 def score(ur: float | None, distance: float | None, before: Mapping[str, Any]) -> float | None:

@@ -30,8 +30,8 @@ def test_every_twin_has_its_base_before_it():
 @pytest.mark.parametrize("process", ["ve", "vp", "ddpm"])
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_fresh_base_model_starts_at_the_loss_of_its_prediction(process, labels):
-    """The output layer starts at zero. eps: the prediction is 0 and the loss E z^2 = 1. Preconditioned: the posterior
-    mean's linear part for data of rms 1, whose error in eps is data_std^2 / r^2 <= 1 on average over t."""
+    """The output layer starts at zero. For "eps" the prediction is 0 and the loss E z^2 = 1. A preconditioned network
+    predicts the linear posterior mean for data of rms 1, with an error in eps of data_std^2 / r^2 <= 1 on average."""
     base = Base(dataset="digits", process=process, labels=labels)
     run = bases.training(base, TINY.model_copy(update={"batch_size": 64}))
     loss = next(iter(run)).losses["loss"]
@@ -82,13 +82,13 @@ def test_a_face_is_of_a_network_that_is_trained_and_never_of_another(base):
 
 
 def test_faces_share_one_network_s_weights_and_say_the_same_at_equal_noise():
-    """The unconditional DDPM face of a conditional VP network is it, told no class, at equal sigma / alpha."""
+    """At equal sigma / alpha, the DDPM face predicts what the conditional VP network predicts without a class."""
     network = Base(dataset="digits", process="vp", labels=True)
     face = Base(dataset="digits", process="ddpm", of="vp-labels")
     assert face.network == network
     model, other = bases.architecture(network), bases.architecture(face)
     randomised(model)
-    other.load_state_dict(model.state_dict())  # the same names
+    other.load_state_dict(model.state_dict())  # names are the same
     k = torch.tensor([1, 30, 500, 1000])
     t = k / 1000
     u = network_time(model, other, t)

@@ -45,13 +45,13 @@ def test_each_image_may_be_shifted_by_its_own_displacement():
     padded = torch.nn.functional.pad(x, [1] * 4, mode="replicate")
     windows = torch.stack([padded[:, :, i : i + 5, j : j + 6] for i in range(3) for j in range(3)], 1)
     matches = (windows == moved[:, None]).flatten(2).all(2)
-    assert (matches.sum(1) == 1).all()  # an image is one displaced window of itself
-    # 300 / 9 = 33 of each expected, standard deviation 5.4: five of them away
+    assert (matches.sum(1) == 1).all()  # each image is exactly one of its shifted windows
+    # each shift is expected 300 / 9 = 33 times, with a standard deviation of 5.4: allow five of these
     assert ((matches.sum(0) - 300 / 9).abs() < 5 * 5.4).all()
 
 
 def test_sgd_takes_the_step_of_its_formula(monkeypatch):
-    """The first step of Nesterov's momentum m is that of plain SGD times 1 + m, the weights' decay within it."""
+    """With Nesterov momentum m the first step is 1 + m times that of plain SGD, including the weight decay."""
     decay, momentum = 0.5, 0.9
     few = dict(size=8, steps=5, width=8, network="CifarResNet")
     recipe = classifiers.Recipe(optimizer="SGD", lr=0.1, clip=0, weight_decay=decay, **few)
@@ -112,7 +112,7 @@ def test_the_classifiers_of_the_real_sets_reach_their_goals_and_what_their_cards
     table = classifier_training.confusion(classifiers.classifier(name), sets.load(name, "test"))
     right = (table.diagonal().sum() / table.sum()).item()
     assert right >= goal
-    # another machine's rounding may turn an image that lies between two classes
+    # on another machine, rounding may change the class of an image on a boundary
     assert right == pytest.approx(checkpoints.card(f"classifier-{name}")["accuracy"], abs=5e-4)
 
 
@@ -124,7 +124,7 @@ def test_an_unknown_set_is_named():
 def test_training_is_repeatable_and_dropout_draws_from_the_runs_own_generator(monkeypatch):
     monkeypatch.setitem(classifiers.RECIPES, "digits", classifiers.Recipe(size=8, steps=5, width=8, shift=1))
     first = checkpoints.rounded(classifier_training.training("digits").run())
-    torch.manual_seed(999)  # the global generator is neither read nor moved
+    torch.manual_seed(999)  # the global generator is neither used nor advanced
     before = torch.get_rng_state()
     again = checkpoints.rounded(classifier_training.training("digits").run())
     assert torch.equal(torch.get_rng_state(), before)

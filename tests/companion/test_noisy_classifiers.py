@@ -34,7 +34,7 @@ def test_a_calibrated_model_has_no_calibration_error_and_a_vain_one_has():
         return lambda y, log_s: torch.nn.functional.one_hot(torch.full((len(y),), 3), 10) * logit
 
     share = (data.labels == 3).double().mean().item()
-    honest = math.log(9 * share / (1 - share))  # its confidence is the share of threes
+    honest = math.log(9 * share / (1 - share))  # its confidence equals the share of threes
     assert calibration(always(honest), data, 1.0, seeded())["error"] == pytest.approx(0, abs=1e-6)
     assert calibration(always(50.0), data, 1.0, seeded())["error"] == pytest.approx(1 - share, abs=1e-6)
 

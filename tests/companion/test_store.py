@@ -133,7 +133,7 @@ def test_a_failure_leaves_no_entry_and_the_next_run_finds_the_snapshot(store, mo
     with pytest.raises(RuntimeError, match="out of memory"):
         store.step("work", {}, fail)
     assert not [path for path in store.folder.iterdir() if path.is_dir() and path.suffix != ".partial"]
-    monkeypatch.setattr(resume, "__qualname__", "fail")  # the same step, repaired
+    monkeypatch.setattr(resume, "__qualname__", "fail")  # repaired, under the same key
     entry = store.step("work", {}, resume)
     assert (entry.path / "found").read_text() == "half way"
     assert sorted(path.name for path in entry.path.iterdir()) == ["found", "manifest.json"]
@@ -251,7 +251,7 @@ def test_a_changed_module_changes_only_the_steps_that_import_it(tmp_path):
 
     before = keys()
     (copy / "tool.py").write_text('"""A tool."""\n\nvalue = 1  # one\n')
-    assert keys() == before  # better words compute nothing anew
+    assert keys() == before  # editing comments or docstrings recomputes nothing
     (copy / "tool.py").write_text("value = 3\n")
     after = keys()
     assert before[0] != after[0] and before[1] == after[1]

@@ -12,12 +12,12 @@ from paperlib.data.mixture import SGU_MIXTURE, GaussianMixture
 from paperlib.processes import VE, VP
 
 P_G, P_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)
-NATS = 2 * math.log(2)  # one bit a dimension, in the plane
+NATS = 2 * math.log(2)  # one bit per dimension, in the plane
 LEAST = P_G.cross_entropy(P_G)
 
 
 def bits(nats):
-    """Nats in the unit of SGU's Table 1."""
+    """Convert nats to the unit of SGU's Table 1."""
     return nats / NATS + 8
 
 
@@ -30,25 +30,25 @@ def test_the_density_ratio_peaks_at_e_to_the_four_on_the_diagonal():
 
 @pytest.mark.parametrize("lam", [LAMBDA_MIN, 55.0, 60.0, 500.0])
 def test_touching_points_agree_with_an_independent_integrator(lam):
-    def w(x):  # the density in the plane, naively
+    def w(x):  # the density in the plane, computed directly
         return (lam * P_G.log_density(x).exp() - P_F.log_density(x).exp()) / (lam - 1)
 
     def integrand(u, density):
         x = torch.tensor([[u, u]], dtype=torch.float64) / math.sqrt(2)
         value = float(w(x))
-        across = 0.5 * math.log(2 * math.pi) + 0.5  # what the factor across the line adds to the mean of -log w
-        # w(x) at zero across is w_u(u) / sqrt(2 pi)
+        across = 0.5 * math.log(2 * math.pi) + 0.5  # contribution of the factor across the line to the mean of -log w
+        # on the line, w(x) = w_u(u) / sqrt(2 pi)
         p = float(density.log_density(x).exp()) * math.sqrt(2 * math.pi)
         return p * (-math.log(value * math.sqrt(2 * math.pi)) + across) if value > 0 else 0.0
 
     for density, found in zip((P_G, P_F), touching_point(lam)):
-        pieces = [(1e-7, 1e-3), (1e-3, 0.1), (0.1, 3), (3, 13)]  # the left-out end holds less than 1e-5
+        pieces = [(1e-7, 1e-3), (1e-3, 0.1), (0.1, 3), (3, 13)]  # what is omitted contributes less than 1e-5
         expected = 2 * sum(quad(integrand, a, b, args=(density,), limit=200)[0] for a, b in pieces)
         assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_end_of_the_curve_and_the_bounds_are_those_computed_once_by_other_means():
-    # Computed once before this module was written, by a convex optimisation over densities on a grid.
+    # Computed before this module was written, by convex optimisation over densities on a grid.
     assert [round(bits(v), 4) for v in touching_point(LAMBDA_MIN)] == [10.5513, 12.4183]
     assert [round(bits(v), 2) for v in touching_point(60.0)] == [10.55, 12.17]
     for kept, most in {10.549: 12.29, 10.60: 15.08, 10.64: 17.26, 10.70: 20.53}.items():
@@ -57,7 +57,7 @@ def test_the_end_of_the_curve_and_the_bounds_are_those_computed_once_by_other_me
 
 @pytest.mark.parametrize("lam", [56.0, 80.0])
 def test_no_density_on_a_grid_does_better_than_the_bound(lam):
-    # Optimisation that knows nothing of the answer: maximise F - lambda G over all densities on a grid along the line.
+    # Without using the answer, maximise F - lambda G over all densities on a grid along the line.
     u = torch.linspace(-9, 9, 1201, dtype=torch.float64)
     h = float(u[1] - u[0])
     line = GaussianMixture(SGU_MIXTURE.weights, ((-2 * math.sqrt(2),), (0.0,), (2 * math.sqrt(2),)))
@@ -77,10 +77,10 @@ def test_no_density_on_a_grid_does_better_than_the_bound(lam):
     solver.step(gap)
     found = float(gap().detach()) + (lam - 1) * 0.5 * math.log(2 * math.pi * math.e)  # the factor across
     bound = (lam - 1) * entropy(lam)
-    assert found >= bound - 1e-6 * abs(bound)  # nothing crosses the line
+    assert found >= bound - 1e-6 * abs(bound)  # no density crosses the bound
     assert found == pytest.approx(
         bound, rel=2e-5
-    )  # and it is reached: the grid's own error is of order h^2 = 2e-4 of a part
+    )  # and it is reached, up to the grid's relative error of order h^2 = 2e-4
 
 
 component = st.tuples(st.floats(-4, 4), st.floats(-4, 4), st.floats(0.05, 1))
@@ -96,11 +96,11 @@ def test_no_mixture_of_gaussians_lies_above_the_frontier(components, variance):
 
 
 def test_a_likelihood_that_does_not_integrate_to_one_is_caught():
-    # The density of p_g times 1.1: no density, so it may, and does, leave the frontier.
+    # 1.1 times the density of p_g is not a density, so it can cross the frontier, and does.
     shift = math.log(1.1)
     with pytest.raises(ValueError, match="below the entropy of p_g"):
         largest_forgetting(LEAST - shift)
-    # The touching point's density times 1.1 lies above the bound at its own price.
+    # 1.1 times the touching point's density lies above the bound at the same D_g.
     kept, forgotten = (value - shift for value in touching_point(LAMBDA_MIN + 1.0))
     assert kept < LEAST or forgotten > largest_forgetting(kept)
 

@@ -1,4 +1,4 @@
-"""The mixture's closed forms against torch.distributions, automatic differentiation and integration on a grid."""
+"""The mixture's closed forms compared with torch.distributions, autograd and integration on a grid."""
 
 import math
 
@@ -68,16 +68,16 @@ def test_a_level_of_noise_a_row_is_that_level_for_the_row():
 def test_far_tails_stay_finite(distance):
     x = torch.full((1, 2), distance)
     assert torch.isfinite(SGU_MIXTURE.log_density(x)).all()
-    assert torch.allclose(SGU_MIXTURE.score(x), 2 - x)  # the nearest component's alone
+    assert torch.allclose(SGU_MIXTURE.score(x), 2 - x)  # the score of the nearest component alone
 
 
 @pytest.mark.parametrize("p", [SGU_MIXTURE, D_G, D_F, GAUSSIAN])
 @pytest.mark.parametrize("q", [SGU_MIXTURE, D_G, D_F, GAUSSIAN])
 def test_cross_entropy_is_the_integral_of_p_log_q(p, q):
-    """On a grid of step 0.1: for smooth functions that vanish at its rim the sum is exact to rounding.
+    """On a grid of step 0.1 the sum is exact up to rounding for smooth functions that vanish at the grid's border.
 
-    Gauss-Hermite is exact for a Gaussian's log-density. That of several components is not a polynomial and has branch
-    points off the real axis: the error falls only as exp(-c sqrt(nodes)).
+    Gauss-Hermite quadrature is exact for a Gaussian's log-density. With several components the log-density is not a
+    polynomial and has branch points off the real axis, so the error falls only as exp(-c sqrt(nodes)).
     """
     line = torch.arange(-120, 121, dtype=torch.float64) / 10
     x = torch.cartesian_prod(line, line)
@@ -151,6 +151,6 @@ def test_only_renormalises():
 
 @pytest.mark.parametrize("weights", [(0.8, 0.4, 0.8), (1.0,), (0.5, 0.6, -0.1), (0.5, 0.5, 0.0)])
 def test_weights_that_make_no_mixture_are_refused(weights):
-    """The first are those that SGU's text prints."""
+    """The first case has the weights printed in SGU's text."""
     with pytest.raises(ValueError, match="summing to 1; got weights"):
         GaussianMixture(weights, SGU_MIXTURE.means)

@@ -1,4 +1,4 @@
-"""D_g and D_f by class and by attribute."""
+"""Splits into D_g and D_f by class and by attribute."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Stable Diffusion's size, against published numbers."""
+"""Stable Diffusion's size compared with published numbers."""
 
 import pytest
 
@@ -14,12 +14,12 @@ def unet():
 
 def test_the_weights_are_as_many_as_published(unet):
     found = counts(unet)
-    assert found["full"] == 859_520_964  # of the public checkpoint
+    assert found["full"] == 859_520_964  # as in the public checkpoint
     assert found["xattn"] < found["noxattn"] < found["notime"] < found["full"]
 
 
 def test_a_pass_has_the_operations_that_are_known(unet):
-    """About 400 billion multiplications and additions at 64 x 64."""
+    """A pass at 64 x 64 takes about 400 billion multiplications and as many additions."""
     assert 750e9 < operations(unet) < 850e9
 
 

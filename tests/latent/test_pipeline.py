@@ -1,4 +1,4 @@
-"""Stable Diffusion's real classes at a tiny size: our denoiser against diffusers' own pipeline, and back."""
+"""diffusers' classes at a tiny size: our denoiser compared with the pipeline, and the conversion back."""
 
 import time
 
@@ -64,7 +64,7 @@ def test_our_ddim_under_guidance_draws_what_the_pipeline_draws(pipeline, model):
     x = torch.randn(1, 4, 8, 8, generator=seeded())
     said = dict(num_inference_steps=4, guidance_scale=7.5, output_type="latent", latents=x)
     theirs = pipeline(PROMPTS[2], **said).images
-    stops = torch.tensor([752, 502, 252, 2, 1]) / 1000  # diffusers' steps, counted from 1; it ends at the first
+    stops = torch.tensor([752, 502, 252, 2, 1]) / 1000  # diffusers' steps, counted from 1; the last one is step 1
     *_, state = ddim(Guided(model, 6.5), x, steps=stops, cond=torch.tensor([2]), denoise=False)
     assert torch.allclose(state.x, theirs, atol=1e-4)
 
@@ -105,7 +105,7 @@ def test_a_method_changes_just_the_weights_that_it_may(model, method, which):
 
 
 def test_a_smaller_weight_moves_other_prompts_less(model):
-    """The loss on the forgotten prompt changes the network that all prompts share."""
+    """All prompts share the network that the loss on the forgotten prompt changes."""
     train_only(model, "xattn")
     x, t, cond = torch.randn(32, 4, 8, 8, generator=seeded(5)), torch.full((32,), 0.7), torch.full((32,), 2)
     moved = []
@@ -133,7 +133,7 @@ def test_checkpointing_computes_the_blocks_twice_and_makes_the_same_update(metho
             return METHODS[method](model).run().state_dict(), calls
 
     (kept, calls), (again, more) = updated(False), updated(True)
-    # Of the 8 blocks, diffusers does not checkpoint the middle's first.
+    # diffusers checkpoints all of the 8 blocks except the first one in the middle.
     assert sum(calls) > 0 and len(more) == len(calls) + sum(calls) * 7 // 8
     assert all(torch.allclose(value, kept[name], atol=1e-6) for name, value in again.items())
 

@@ -1,4 +1,4 @@
-"""The variational bound: each term against closed forms and public code, the whole against exact likelihoods."""
+"""The variational bound: terms compared with closed forms and public code, the sum with exact likelihoods."""
 
 import math
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ both_variances = pytest.mark.parametrize("variance", ["small", "large"])
 
 @dataclass(frozen=True)
 class GaussianDenoiser:
-    """The exact denoiser of N(mean, spread^2 I), for any shape; it also knows its mean squared error a coordinate."""
+    """The exact denoiser of N(mean, spread^2 I) for any shape, with its mean squared error per coordinate."""
 
     process: Process
     mean: float = 0.0
@@ -45,7 +45,7 @@ class GaussianDenoiser:
 
 
 def grid_of(process, steps):
-    """A few steps of any process, a DDPM's among its own points."""
+    """Return a grid of a few steps for any process; a DDPM's consists of its own grid points."""
     if isinstance(process, DDPM):
         return torch.linspace(1, round(process.t_max * process.T), steps + 1, dtype=torch.float64).round() / process.T
     return chain(process, steps)
@@ -64,7 +64,7 @@ def test_the_levels_probabilities_sum_to_one(levels, std):
 
 
 def test_a_level_s_probability_is_the_integral_over_its_bin():
-    """Brute force: 20,000 midpoints a bin; the outermost bins to 12 standard deviations."""
+    """By brute force with 20,000 midpoints per bin; the outermost bins extend to 120 standard deviations."""
     mean, std, half = 0.3, 0.02, 1 / 255
     for level in (0, 1, 130, 160, 165, 170, 254, 255):
         x = 2 * level / 255 - 1
@@ -78,16 +78,16 @@ def test_a_level_s_probability_is_the_integral_over_its_bin():
 
 
 def test_tails_keep_their_digits():
-    """Hundreds of standard deviations out, where Phi is 0 or 1 in floating point; the two sides mirror each other."""
+    """Hundreds of standard deviations out, Phi is 0 or 1 in floating point; both sides must be mirror images."""
     x = torch.tensor([-1.0, 1 / 255, 1.0], dtype=torch.float64)
     left = level_log_probability(x, torch.full_like(x, 0.9), 0.005)
     right = level_log_probability(-x, torch.full_like(x, -0.9), 0.005)
     assert left.isfinite().all() and torch.allclose(left, right, rtol=1e-12)
-    assert left[0].item() == pytest.approx(-0.5 * ((1.9 - 1 / 255) / 0.005) ** 2, rel=1e-3)  # the tail's exponent
+    assert left[0].item() == pytest.approx(-0.5 * ((1.9 - 1 / 255) / 0.005) ** 2, rel=1e-3)  # the exponent of the tail
 
 
 def test_the_decoder_is_the_public_one_to_its_approximation():
-    """denoising-diffusion-pytorch takes a tanh for Phi, 2e-4 off, and cuts at 1e-15."""
+    """denoising-diffusion-pytorch approximates Phi by a tanh, with an error of 2e-4, and clips at 1e-15."""
     x = torch.linspace(-1, 1, 256, dtype=torch.float64)
     mean, std = torch.full_like(x, 0.2), torch.full_like(x, 0.1)
     theirs = discretized_gaussian_log_likelihood(x, means=mean, log_scales=std.log())
@@ -100,7 +100,7 @@ def test_the_decoder_is_the_public_one_to_its_approximation():
 @both_variances
 @every_process
 def test_each_term_is_the_divergence_of_two_gaussians(process, variance):
-    """The posterior by Bayes' rule, as a product of two Gaussians; a network whose x0 is always 0.2."""
+    """The posterior is computed by Bayes' rule, as a product of two Gaussians; the network's x0 is always 0.2."""
 
     class Constant:
         def __call__(self, x_t, t, cond=None):
@@ -112,7 +112,7 @@ def test_each_term_is_the_divergence_of_two_gaussians(process, variance):
     bound = variational_bound(model, x0, generator=seeded(), grid=grid, variance=variance, levels=None)
 
     def posterior(x_s0, x_t, s, t):
-        """N(alpha_s x0, sigma_s^2) times the likelihood of x_t = (alpha_t / alpha_s) x_s + noise."""
+        """Multiply N(alpha_s x0, sigma_s^2) by the likelihood of x_t = (alpha_t / alpha_s) x_s + noise."""
         step = process.alpha(t) / process.alpha(s)
         noise = process.variance(t) - step.square() * process.variance(s)
         precision = 1 / process.variance(s) + step.square() / noise
@@ -120,7 +120,7 @@ def test_each_term_is_the_divergence_of_two_gaussians(process, variance):
         return mean, precision.rsqrt(), noise.sqrt()
 
     for i, (s, t) in enumerate(zip(grid, grid[1:])):
-        x_t = torch.tensor(0.7, dtype=torch.float64)  # anywhere: it drops out
+        x_t = torch.tensor(0.7, dtype=torch.float64)  # any value: it drops out
         mean, std, noise = posterior(x0, x_t, s, t)
         model_mean, _, _ = posterior(torch.tensor(0.2).double(), x_t, s, t)
         expected = kl_divergence(Normal(mean, std), Normal(model_mean, std if variance == "small" else noise)).sum()
@@ -136,11 +136,11 @@ def test_each_term_is_the_divergence_of_two_gaussians(process, variance):
 
 @both_variances
 def test_a_ddpm_s_terms_are_those_of_public_code(variance):
-    """denoising-diffusion-pytorch's tables, posterior and divergence, at the same noise, in float32; random weights."""
+    """With denoising-diffusion-pytorch's tables, posterior and KL, the same noise, random weights and float32."""
     process = DDPM.linear()
     model = network(process, predicts="eps")
     x0 = torch.randn(6, 2, generator=seeded(1)).clamp(-1, 1)
-    fraction = torch.full((6, 2), -1.0 if variance == "small" else 1.0)  # of the way from small to large
+    fraction = torch.full((6, 2), -1.0 if variance == "small" else 1.0)  # the position between small and large variance
 
     class Outside(torch.nn.Module):
         channels, out_dim, self_condition, random_or_learned_sinusoidal_cond = 3, 6, False, False
@@ -148,7 +148,7 @@ def test_a_ddpm_s_terms_are_those_of_public_code(variance):
     public = LearnedGaussianDiffusion(Outside(), image_size=2, timesteps=1000, beta_schedule="linear")
     for clip in (True, False):
         bound, generator = variational_bound(model, x0, generator=seeded(), variance=variance, clip=clip), seeded()
-        for k in range(2, 1001):  # the order in which the bound draws
+        for k in range(2, 1001):  # in the order in which the bound samples
             t, at = torch.full((6,), k - 1), torch.full((6,), k / 1000, dtype=torch.float64).float()
             x_t = process.perturb(x0, at, normal(x0.shape, generator))
             with torch.no_grad():
@@ -162,7 +162,7 @@ def test_a_ddpm_s_terms_are_those_of_public_code(variance):
 @both_variances
 @every_process
 def test_on_gaussian_data_every_term_has_its_exact_mean(process, variance):
-    """The network's mean squared error is known; the divergences are linear in it."""
+    """The network's mean squared error is known, and the divergences are linear in it."""
     n, dims, model = 20_000, 2, GaussianDenoiser(process, 0.3, 0.6)
     x0, grid = model.sample(n, dims), grid_of(process, 4)
     bound = variational_bound(
@@ -184,9 +184,9 @@ def test_on_gaussian_data_every_term_has_its_exact_mean(process, variance):
 
 
 def chain_by_matrices(model, grid, variance, decoder_variance):
-    """The model's joint Gaussian of (x_0, x_{t_0} ... x_{t_T}) of one coordinate, and q's, as means and covariances.
+    """Compute with the joint Gaussians of (x_0, x_{t_0} ... x_{t_T}) under the model and under q, for one coordinate.
 
-    Returns E_{x_0}[-log p(x_0)] and E_{x_0} KL(q(z | x_0) || p(z | x_0)) over data from the denoiser's own density.
+    Returns E_{x_0}[-log p(x_0)] and E_{x_0} KL(q(z | x_0) || p(z | x_0)) for data from the denoiser's own density.
     """
     process, T = model.process, len(grid) - 1
     alpha, sigma2 = process.alpha(grid), process.variance(grid)
@@ -196,9 +196,9 @@ def chain_by_matrices(model, grid, variance, decoder_variance):
         b = model(torch.zeros(1, 1).double(), at).x0.item()
         return model(torch.ones(1, 1).double(), at).x0.item() - b, b
 
-    order = list(range(T, -1, -1))  # x_{t_T} first, then down to x_{t_0}, and x_0 last
+    order = list(range(T, -1, -1))  # from x_{t_T} down to x_{t_0}, then x_0
     mean = torch.zeros(T + 2, dtype=torch.float64)
-    root = torch.zeros(T + 2, T + 2, dtype=torch.float64)  # each variable as a combination of independent noises
+    root = torch.zeros(T + 2, T + 2, dtype=torch.float64)  # each variable as a linear combination of independent noises
     root[0, 0] = process.prior_std()
     for place, i in enumerate(order[1:] + [-1], start=1):
         t = i + 1  # the step from grid[t] to grid[i], or the decoder from grid[0]
@@ -222,11 +222,11 @@ def chain_by_matrices(model, grid, variance, decoder_variance):
     S = cov[:-1, :-1] - torch.outer(k, cov[-1, :-1])
     down = torch.tensor(order)
     al, s2 = alpha[down], sigma2[down]
-    later = torch.minimum(torch.arange(T + 1)[:, None], torch.arange(T + 1)[None])  # the noisier of two
+    later = torch.minimum(torch.arange(T + 1)[:, None], torch.arange(T + 1)[None])  # the noisier one of each pair
     earlier = torch.maximum(torch.arange(T + 1)[:, None], torch.arange(T + 1)[None])
     Q = al[later] / al[earlier] * s2[earlier]
     inverse = S.inverse()
-    constant = mean[:-1] - k * mean[-1] + (k - al) * m  # the means' difference at x_0 = m
+    constant = mean[:-1] - k * mean[-1] + (k - al) * m  # difference of the means at x_0 = m
     square = constant @ inverse @ constant + v * (k - al) @ inverse @ (k - al)
     divergence = 0.5 * ((inverse @ Q).trace() - (T + 1) + S.logdet() - Q.logdet() + square)
     return nll.item(), divergence.item()
@@ -235,7 +235,7 @@ def chain_by_matrices(model, grid, variance, decoder_variance):
 @both_variances
 @every_process
 def test_the_bound_exceeds_the_chain_s_likelihood_by_the_divergence_of_the_paths(process, variance):
-    """-log p(x_0) + KL(q(x_{t_0} ... x_{t_T} | x_0) || p(... | x_0)), both by matrices."""
+    """The bound is -log p(x_0) + KL(q(x_{t_0} ... x_{t_T} | x_0) || p(... | x_0)), both computed from matrices."""
     model, grid, n = GaussianDenoiser(process, 0.3, 0.6), grid_of(process, 5), 20_000
     nll, gap = chain_by_matrices(model, grid, variance, 0.04)
     assert gap > 0
@@ -247,7 +247,7 @@ def test_the_bound_exceeds_the_chain_s_likelihood_by_the_divergence_of_the_paths
 
 
 def test_the_bound_is_tight_where_the_chain_is_exact():
-    """Unit normal data under VP: "large" is the reverse step's own variance, and only the prior's 4e-5 is left."""
+    """For unit normal data under VP, "large" is the exact reverse variance; only the prior's 4e-5 is left."""
     process = VP()
     model, grid = GaussianDenoiser(process), chain(process, 6)
     x0 = model.sample(20_000, 2)
@@ -263,9 +263,9 @@ def test_the_bound_is_tight_where_the_chain_is_exact():
 
 @pytest.mark.parametrize("process", [VE(), VP()], ids=["VE", "VP"])
 def test_a_fine_grid_comes_to_the_bound_in_continuous_time_which_is_the_data_s_entropy(process):
-    """With the exact denoiser nothing is lost between steps (Kingma et al., 2021): O(1 / T) of a 100,000th.
+    """With the exact denoiser the loss between steps vanishes as O(1 / T) (Kingma et al., 2021); T is 100,000.
 
-    The prior's misfit is in the bound and not in the entropy; it is known.
+    The bound also contains the misfit of the prior, which is known.
     """
     model = GaussianDenoiser(process, 0.3, 0.6)
     x0, grid = model.sample(4000, 2), chain(process, 100_000)
@@ -281,7 +281,7 @@ def test_a_fine_grid_comes_to_the_bound_in_continuous_time_which_is_the_data_s_e
     )
     alpha = process.alpha(grid[-1]).item()
     signal, own = alpha**2 * (0.09 + 0.36), process.variance(grid[-1]).item()
-    # log N(x_T; 0, prior) against the marginal's own entropy
+    # the cross-entropy with the prior N(0, prior_std^2), minus the marginal's entropy
     misfit = 0.5 * ((signal + own) / process.prior_std() ** 2 - 1) + 0.5 * math.log(
         process.prior_std() ** 2 / (alpha**2 * 0.36 + own)
     )
@@ -294,7 +294,7 @@ def test_a_fine_grid_comes_to_the_bound_in_continuous_time_which_is_the_data_s_e
 
 @every_process
 def test_strata_are_unbiased_and_the_full_sum_s_equal(process):
-    """A network of random weights: one image, repeated, against the mean of all its steps."""
+    """For a network with random weights and one image, repeated, compare with the mean over all steps."""
     model = network(process, data_std=1.0)
     grid = None if isinstance(process, DDPM) else chain(process, 400)
     x0 = torch.tensor([[0.3, -0.6]])
@@ -308,7 +308,7 @@ def test_strata_are_unbiased_and_the_full_sum_s_equal(process):
 
 
 def test_the_prior_s_term_is_the_divergence_where_the_chain_ends():
-    process, grid = VP(), torch.linspace(0.01, 0.4, 5, dtype=torch.float64)  # far from the prior yet
+    process, grid = VP(), torch.linspace(0.01, 0.4, 5, dtype=torch.float64)  # still far from the prior
     x0 = torch.randn(6, 1, generator=seeded(), dtype=torch.float64)
     bound = variational_bound(GaussianDenoiser(process), x0, generator=seeded(), grid=grid, levels=None)
     end = Normal(process.alpha(grid[-1]) * x0, process.sigma(grid[-1]))
@@ -327,7 +327,7 @@ def test_strata_hold_every_step_once_and_draw_evenly():
         if len(own) > 1:
             assert_mean((column[:, None] == own).double(), 1 / len(own))
     assert len(seen) == bound.evaluations - 1
-    lam = process.log_ratio(chain(process))  # ten stretches of equal length hold the steps' middles
+    lam = process.log_ratio(chain(process))  # the steps' midpoints in ten intervals of equal length
     each, _ = torch.histogram((lam[1:] + lam[:-1]) / 2, torch.linspace(lam[0], lam[-1], 11, dtype=lam.dtype))
     assert [len(own) for own in seen] == [n for n in each.tolist() if n]
 

@@ -1,4 +1,4 @@
-"""The probability-flow likelihood against closed forms, its divergence against Jacobians, its integral against one."""
+"""The probability-flow likelihood compared with closed forms, its divergence with Jacobians, its integral with one."""
 
 import math
 
@@ -41,15 +41,16 @@ def points(n=12, dtype=torch.float64):
 
 
 def level(process, t):
-    """alpha and sigma at t, float64."""
+    """Return alpha and sigma at t, float64."""
     t = torch.tensor(t, dtype=torch.float64)
     return process.alpha(t), process.sigma(t)
 
 
 def gaussian_log_likelihood(process, x):
-    """Gaussian data flow to x_T = m_T + sqrt(v_T / v_0) (x - m_0): the prior's log-density there plus log v_T / v_0.
+    """Return log p_0(x) and x_T = m_T + sqrt(v_T / v_0) (x - m_0), to which the flow takes Gaussian data.
 
-    "0" is t_min: the data carry the noise of t_min. D = 2, hence the logarithm of the ratio, not of its root.
+    log p_0(x) is the prior's log-density at x_T plus log v_T / v_0; with D = 2 the ratio has no square root. "0" is
+    t_min, whose noise the data include.
     """
     start, end = marginal(process, process.t_min), marginal(process, process.t_max)
     x_T = end.mean + (end.variance / start.variance).sqrt() * (x - start.mean)
@@ -58,7 +59,7 @@ def gaussian_log_likelihood(process, x):
 
 @every_process
 def test_gaussian_log_density_is_the_closed_form_with_the_adaptive_solver(process):
-    """float64 at tolerance 1e-9: a thousand steps that each err by it stay below 1e-6, relative or absolute."""
+    """In float64 at tolerance 1e-9, a thousand such errors stay below 1e-6, relative or absolute."""
     x = points()
     result = log_likelihood(ExactDenoiser(GAUSSIAN, process), x, rtol=1e-9, atol=1e-9)
     log_p, x_T = gaussian_log_likelihood(process, x)
@@ -69,30 +70,30 @@ def test_gaussian_log_density_is_the_closed_form_with_the_adaptive_solver(proces
 
 @every_process
 def test_gaussian_log_density_is_near_that_of_the_clean_data(process):
-    """What is left out: the noise at t_min, sigma^2 / v, and the signal at t_max, |m| alpha / sigma."""
+    """The differences are the noise at t_min, sigma^2 / v, and the signal at t_max, |m| alpha / sigma."""
     x = torch.tensor(GAUSSIAN.means[0], dtype=torch.float64) + 0.7 * points()
     log_p = log_likelihood(ExactDenoiser(GAUSSIAN, process), x, rtol=1e-7, atol=1e-7).log_p
-    # 0.021 = alpha_T / sigma_T of VE, the largest; times |m| = 1.6 and |x_T| / sigma_T <= 5
+    # alpha_T / sigma_T is largest for VE, 0.021; times |m| = 1.6 and |x_T| / sigma_T <= 5
     assert torch.allclose(log_p, GAUSSIAN.log_density(x), atol=0.021 * 1.6 * 5)
 
 
 @every_process
 @pytest.mark.parametrize("density", [SGU_MIXTURE, D_G, D_F], ids=["p_data", "p_g", "p_f"])
 def test_mixture_log_density_is_the_closed_form(process, density):
-    """The exact flow keeps log p_t(x_t) - int div along its path, so that, whatever the prior,
+    """Along a path of the exact flow log p_t(x_t) - int div is constant, so for any prior:
 
     log p_0(x) = log p_t_min(x) + log prior(x_T) - log p_T(x_T)."""
     x = points()
     result = log_likelihood(ExactDenoiser(density, process), x, rtol=1e-8, atol=1e-8)
     correction = process.prior_log_density(result.x_T) - density.log_density(result.x_T, *level(process, process.t_max))
     expected = density.log_density(x, *level(process, process.t_min)) + correction
-    assert torch.allclose(result.log_p, expected, rtol=1e-5, atol=1e-5)  # a thousand steps of 1e-8
+    assert torch.allclose(result.log_p, expected, rtol=1e-5, atol=1e-5)  # a thousand steps with errors of 1e-8
     assert correction.abs().max() < 0.25  # the prior fits
 
 
 @every_process
 def test_float32_is_as_good_as_its_tolerance(process):
-    """At rtol = atol = 1e-5 and up to a few hundred steps: 1e-5 * 200 in each of the two parts, as an upper bound."""
+    """An upper bound at rtol = atol = 1e-5 with a few hundred steps: 200 * 1e-5 for each of the two terms."""
     x = points(dtype=torch.float32)
     result = log_likelihood(ExactDenoiser(SGU_MIXTURE, process), x)
     exact = log_likelihood(ExactDenoiser(SGU_MIXTURE, process), x.double(), rtol=1e-8, atol=1e-8)
@@ -104,7 +105,7 @@ def test_float32_is_as_good_as_its_tolerance(process):
 @smooth_process
 @pytest.mark.parametrize("solver, order, steps", [("rk4", 4, 200), ("midpoint", 2, 80), ("euler", 1, 200)])
 def test_fixed_step_solvers_converge_at_their_order(process, solver, order, steps):
-    """Halving the step divides the error by 2^order, within a third: the next order's share."""
+    """Halving the step divides the error by 2^order, to within a third for the next order's contribution."""
     x, model = points(4), ExactDenoiser(GAUSSIAN, process)
     exact, _ = gaussian_log_likelihood(process, x)
 
@@ -119,7 +120,7 @@ def test_fixed_step_solvers_converge_at_their_order(process, solver, order, step
 
 @every_process
 def test_fixed_and_adaptive_solvers_agree(process):
-    """A DDPM's rate has a kink at each grid point, and the cosine's grows as 1 / (1 - t): h = 0.01 leaves 0.01."""
+    """A DDPM's rate has kinks at its grid points, and the cosine grid's grows as 1 / (1 - t): h = 0.01 errs by 0.01."""
     x, model = points(4), ExactDenoiser(SGU_MIXTURE, process)
     adaptive = log_likelihood(model, x, rtol=1e-8, atol=1e-8).log_p
     fixed = log_likelihood(model, x, solver="rk4", steps=100).log_p
@@ -128,7 +129,7 @@ def test_fixed_and_adaptive_solvers_agree(process):
 
 @pytest.mark.parametrize("solver, tolerance", [("dopri8", 1e-7), ("bosh3", 1e-7), ("adaptive_heun", 1e-5)])
 def test_the_other_adaptive_solvers_agree(solver, tolerance):
-    """Within a thousand tolerances, of as many steps; Heun's, of order two, would be ten thousand at 1e-7."""
+    """A thousand steps may each err by the tolerance; Heun's method, of order two, would need ten thousand at 1e-7."""
     x = points(4)
     exact, _ = gaussian_log_likelihood(VP(), x)
     log_p = log_likelihood(ExactDenoiser(GAUSSIAN, VP()), x, solver=solver, rtol=tolerance, atol=tolerance).log_p
@@ -137,7 +138,7 @@ def test_the_other_adaptive_solvers_agree(solver, tolerance):
 
 @every_process
 def test_velocity_carries_the_marginals(process):
-    """The mean of Gaussian data moves as its marginal's mean, points about it as its standard deviation."""
+    """For Gaussian data, the mean moves with the marginal's mean, and deviations scale with its standard deviation."""
     model, h = ExactDenoiser(GAUSSIAN, process), 1e-6
     for t in inner_times(process):
         before, now, after = (marginal(process, t.item() + d) for d in (-h, 0, h))
@@ -150,7 +151,7 @@ def test_velocity_carries_the_marginals(process):
 @every_process
 @pytest.mark.parametrize("solver", ["dopri5", "bosh3", "rk4"])
 def test_no_solver_looks_beyond_the_process_s_times(process, solver):
-    """torchdiffeq's adaptive solvers, left alone, look ahead for a first step and step over the end."""
+    """By default torchdiffeq's adaptive solvers look ahead for the first step, and step beyond the end."""
     exact, asked = ExactDenoiser(GAUSSIAN, process), []
 
     class Watching:
@@ -169,7 +170,7 @@ def test_no_solver_looks_beyond_the_process_s_times(process, solver):
 
 
 class Twisted:
-    """A denoiser whose Jacobian is full and not symmetric, so that no estimate is exact by luck."""
+    """A denoiser with a full, asymmetric Jacobian, so that no estimate is exact by chance."""
 
     process = VP()
 
@@ -206,12 +207,12 @@ def test_hutchinson_is_unbiased(divergence):
         estimates = hutchinson(velocity(Twisted(), x, t), x, probes)
         one = row.clone().requires_grad_()
         assert_mean(estimates, exact_divergence(velocity(Twisted(), one, t), one).item())
-        assert estimates.std() > 1e-3  # neither is exact here
+        assert estimates.std() > 1e-3  # neither estimator is exact here
 
 
 @estimators
 def test_the_likelihood_with_random_probes_is_unbiased(divergence):
-    """The path does not depend on the probes, and log p is linear in the divergence: its mean is the exact one."""
+    """The path does not depend on the probes, and log p is linear in the divergence, so its mean is exact."""
     n, x = 3000, points(1).float()
     x = torch.cat([x, torch.zeros_like(x[:, :1])], 1)
     model = Twisted()
@@ -233,7 +234,7 @@ def test_the_probes_of_a_call_are_averaged(divergence):
 
 @every_process
 def test_rademacher_is_exact_where_the_jacobian_is_diagonal(process):
-    """e_i^2 = 1; normal probes are not exact there."""
+    """Because e_i^2 = 1; normal probes are not exact there."""
     x, model = points(6), ExactDenoiser(GAUSSIAN, process)
     exact = log_likelihood(model, x, solver="rk4", steps=16).log_p
     settings = {"generator": seeded(1), "solver": "rk4", "steps": 16}
@@ -268,7 +269,7 @@ def test_probes_depend_on_the_generator_alone_and_stay_along_the_path(divergence
     after = generator.get_state()
     longer = seeded(1)
     log_likelihood(model, x, divergence=divergence, generator=longer, solver="rk4", steps=8)
-    assert torch.equal(after, longer.get_state())  # drawn once, however many evaluations follow
+    assert torch.equal(after, longer.get_state())  # sampled once, whatever the number of evaluations
     assert torch.equal(state, torch.get_rng_state())
 
 
@@ -277,9 +278,10 @@ def test_probes_depend_on_the_generator_alone_and_stay_along_the_path(divergence
 
 @pytest.mark.parametrize("process", [VE(), VP()], ids=["VE", "VP"])
 def test_the_density_of_a_trained_network_integrates_to_one(process):
-    """Whatever the network is, the flow carries the prior to a density.
+    """The flow maps the prior to a density, whatever the network.
 
-    Over features as narrow as 0.3 a grid of step 0.3 sums to exp(-2 pi^2), negligible; the solver's error is 1e-3.
+    For features as narrow as 0.3, a sum over a grid of step 0.3 errs by exp(-2 pi^2), which is negligible; the
+    solver's error is 1e-3.
     """
     data, generator = SGU_MIXTURE.sample(20_000, seeded(1)), seeded(2)
 
@@ -291,7 +293,7 @@ def test_the_density_of_a_trained_network_integrates_to_one(process):
     line = 0.3 * torch.arange(-27, 28)
     log_p = log_likelihood(model, torch.cartesian_prod(line, line), rtol=1e-4, atol=1e-4).log_p
     assert 0.09 * log_p.exp().sum().item() == pytest.approx(1, abs=1e-2)
-    # And it has learnt something: closer to the data's entropy, 3.6768 nats, than the Gaussian of its spread is.
+    # It has also learned something: it is closer to the data's entropy, 3.6768 nats, than a Gaussian of equal spread.
     test = SGU_MIXTURE.sample(500, seeded(3))
     nll = -log_likelihood(model, test, rtol=1e-4, atol=1e-4).log_p
     gaussian = math.log(2 * math.pi * math.e * SGU_MIXTURE.std() ** 2)
@@ -325,7 +327,7 @@ def test_bits_per_dim_are_nats_over_dims_log_2_plus_the_offset():
 
 @pytest.mark.parametrize("scaling, low", [("uncentred", 0.0), ("centred", -1.0)])
 def test_the_offset_turns_a_density_of_scaled_pixels_into_the_probability_of_a_level(scaling, low):
-    """256 levels on [low, 1], an even density 1 / (1 - low): each level has the probability 1 / 256, that is 8 bits."""
+    """A uniform density 1 / (1 - low) on [low, 1] gives each of 256 levels the probability 1 / 256, or 8 bits."""
     nats = math.log(1 - low)
     assert bits_per_dim(nats, 1, SCORE_SDE_OFFSET[scaling]) == pytest.approx(8)
 
@@ -357,7 +359,7 @@ def test_a_field_that_no_step_can_follow_is_an_error_that_says_so():
 
 @pytest.mark.parametrize("solver", ["dopri5", "bosh3", "dopri8", "adaptive_heun"])
 def test_the_number_of_steps_is_bounded_by_us_and_not_by_an_assert_of_the_library(solver, monkeypatch):
-    """As under ``python -O``, which leaves asserts out."""
+    """The library's own limit is an assert, which ``python -O`` removes."""
     from torchdiffeq._impl.rk_common import RKAdaptiveStepsizeODESolver as Solver
 
     monkeypatch.setattr(Solver, "_advance", _without_its_bound(Solver._advance))

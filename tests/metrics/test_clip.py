@@ -1,4 +1,4 @@
-"""CLIP's measures on open_clip's real classes, tiny and random, against open_clip's own functions."""
+"""CLIP measures on tiny, random networks of open_clip's classes, compared with open_clip's own functions."""
 
 import json
 
@@ -34,7 +34,7 @@ def pictures(n=5, channels=3, size=40, seed=0):
 
 
 def theirs(clip, images):
-    """Embeddings by open_clip's own preprocessing of PIL images."""
+    """Compute embeddings with open_clip's own preprocessing of PIL images."""
     from PIL import Image
 
     transform = open_clip.image_transform(24, is_train=False)
@@ -45,7 +45,7 @@ def theirs(clip, images):
 
 @pytest.mark.parametrize("size", [16, 24, 40])
 def test_preprocessing_is_open_clips(clip, size):
-    """Smaller, equal and larger than the network's size; bicubic weights may round one level apart."""
+    """For sizes below, equal to and above the network's; bicubic weights may round differently by one level."""
     ours, (expected, embedded) = clip.preprocess(pictures(size=size)), theirs(clip, pictures(size=size))
     level = 1 / 255 / min(open_clip.OPENAI_DATASET_STD)
     assert (ours - expected).abs().max() < 1.01 * level
@@ -92,7 +92,7 @@ def test_the_score_is_a_hundred_times_the_positive_part_of_the_cosine(clip):
     prompts = ["a dog", "a ship", "noise", "a cat", "a tench"]
     image, text = (torch.nn.functional.normalize(x, dim=1) for x in (clip.images(pictures()), clip.texts(prompts)))
     cosines = (image * text).sum(1)
-    assert cosines.min() < 0 < cosines.max()  # else the test would not see the positive part
+    assert cosines.min() < 0 < cosines.max()  # otherwise the clipping at 0 would not be tested
     found = clip_score(clip, pictures(), prompts, seeded())
     assert found.value == pytest.approx(100 * cosines.clamp(min=0).mean().item(), rel=1e-4)
 

@@ -1,4 +1,4 @@
-"""The Frechet distance against closed forms, matrix roots and pytorch-fid; its bias and interval against theory."""
+"""The Frechet distance compared with closed forms, matrix roots and pytorch-fid; its bias and interval with theory."""
 
 import math
 import subprocess
@@ -24,7 +24,7 @@ from paperlib.metrics.frechet import (
 from paperlib.nets.classifier import SmallCNN
 from tests.oracles import seeded
 
-MANY = 10**9  # a reference so large that its covariance is exact
+MANY = 10**9  # a reference this large has an exact covariance
 
 
 def exact(mean, covariance, network="x"):
@@ -40,7 +40,7 @@ def rotation(D, generator):
 
 
 def by_square_root(a, b):
-    """The definition, through scipy's matrix square root of the product."""
+    """Compute the distance by its definition, with scipy's matrix square root of the product."""
     root = np.trace(sqrtm((a.covariance @ b.covariance).numpy())).real
     return ((a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace()).item() - 2 * root
 
@@ -113,9 +113,9 @@ def test_distance_is_the_square_root_formula_and_pytorch_fids():
 
 @pytest.mark.parametrize("n", [2, 9, 30])
 def test_singular_covariances_keep_all_digits(n):
-    """Fewer vectors than features, against the distance within their common span, where nothing is singular.
+    """With fewer vectors than features, compare with the distance within their common span, where nothing is singular.
 
-    Both sets lie in a subspace of 5 of 40 dimensions; a rotation there changes no distance.
+    Both sets lie in a subspace of 5 of 40 dimensions, and rotations do not change distances.
     """
     g = seeded()
     x, y, axes = draws(max(n, 6), 5, g), draws(n, 5, g, shift=0.2), rotation(40, g)[:5]
@@ -186,9 +186,9 @@ def test_features_want_uint8_images(bad):
 
 
 def test_the_interval_covers_the_mean_distance_at_its_n():
-    """400 draws of n = 150 give the mean at this n, 100 others their intervals.
+    """The mean at n = 150 is estimated from 400 sets; another 100 sets give intervals.
 
-    Of 100 intervals of 95 %, fewer than 87 cover with probability 0.0005; of 90 %, more than 99 with 0.0003.
+    The probability that fewer than 87 of 100 intervals of 95 % cover is 0.0005; that more than 99 of 90 % do, 0.0003.
     """
     g, D, n = seeded(), 3, 150
     reference = exact(torch.zeros(D), torch.eye(D))
@@ -199,7 +199,7 @@ def test_the_interval_covers_the_mean_distance_at_its_n():
 
 
 def test_the_bootstrap_measures_each_resample_as_a_set_of_its_own():
-    """With one resample drawn by hand: the same rows, their statistics, their distance."""
+    """By hand: the distance from the statistics of each resample's rows."""
     x, reference = draws(25, 4, seeded()), Statistics.of(draws(30, 4, seeded(1)), "x")
     rows = torch.randint(25, (2, 25), generator=seeded(5))
     by_hand = [frechet_distance(Statistics.of(x[drawn], "x"), reference) for drawn in rows]
@@ -209,10 +209,10 @@ def test_the_bootstrap_measures_each_resample_as_a_set_of_its_own():
 
 @pytest.mark.parametrize("spectrum", [torch.ones(6), torch.arange(1, 7).double() ** -2], ids=["flat", "falling"])
 def test_a_perfect_model_gets_the_bias_of_theory(spectrum):
-    """E d^2 = tr C / n + sum_ij l_i l_j (1 + delta_ij) / (l_i + l_j) / (2 n) to first order in 1 / n.
+    """To first order in 1 / n, E d^2 = tr C / n + sum_ij l_i l_j (1 + delta_ij) / (l_i + l_j) / (2 n).
 
     The second term is the Bures metric at C of E[(S - C)_ij^2] = l_i l_j (1 + delta_ij) / n (Wishart). At n = 2000 the
-    next order is below 1 %; 600 draws are averaged, bound 4.5 standard errors and that 1 %.
+    next order is below 1 %. The bound on the mean of 600 draws is 4.5 standard errors plus this 1 %.
     """
     n, g = 2000, seeded()
     axes = rotation(6, g)
@@ -224,9 +224,9 @@ def test_a_perfect_model_gets_the_bias_of_theory(spectrum):
 
 
 def test_extrapolation_removes_the_bias():
-    """20 draws of n = 400 in 20 dimensions: the plain distance lies far above the truth, the extrapolated one about it.
+    """For 20 sets of n = 400 in 20 dimensions, the plain distance is far too large, and the extrapolated one is right.
 
-    Bound: 4.5 standard errors and a tenth of the bias, for the bias's bend.
+    The bound is 4.5 standard errors plus a tenth of the bias, because the bias is not exactly linear in 1 / n.
     """
     g, D, n = seeded(), 20, 400
     reference, truth = exact(torch.zeros(D), torch.eye(D)), D * (1.2 - 1) ** 2
@@ -251,7 +251,7 @@ def test_missing_inception_weights_are_named_with_a_way_to_get_them(monkeypatch,
 
 @pytest.mark.realdata
 def test_fid_is_what_pytorch_fids_command_prints_for_the_same_folders(tmp_path):
-    """Grey images against coloured ones, 20 of each."""
+    """Grey images are compared with coloured ones, 20 of each."""
     pictures, network = [sets.load(name, "test").images[:20] for name in ("mnist", "cifar10")], inception()
     for folder, images in zip("ab", pictures):
         (tmp_path / folder).mkdir()

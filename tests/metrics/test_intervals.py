@@ -1,4 +1,4 @@
-"""Intervals against scipy, and the coverage of a ratio's by enumeration."""
+"""Intervals compared with scipy, and the coverage of the ratio's interval by enumeration."""
 
 import math
 
@@ -20,7 +20,7 @@ def test_a_share_counts_true_entries():
 
 @pytest.mark.parametrize(("n", "p", "base"), [(200, 0.02, 0.1), (200, 0.1, 0.1), (100, 0.3, 0.2), (200, 0.0, 0.1)])
 def test_the_ratios_interval_covers(n, p, base):
-    """Exactly, by enumerating both binomial counts up to a probability of 1e-6: at least 94.5 %."""
+    """Coverage is at least 94.5 %, computed by enumerating both binomial counts up to a probability of 1e-6."""
     counts = np.arange(n + 1)
     weights, base_weights = binom.pmf(counts, n, p), binom.pmf(counts, n, base)
     covered = total = 0.0
@@ -45,7 +45,7 @@ def test_the_ratio_of_nothing_has_an_interval_and_to_nothing_none():
 
 
 def test_the_bootstrap_is_scipys():
-    """Percentiles of 2,000 resampled means each: the ends agree within a tenth of the width."""
+    """Both use percentiles of 2,000 resampled means, so the ends agree to within a tenth of the width."""
     values = torch.randn(200, generator=seeded()).exp().double()
     found = bootstrap_mean(values, seeded(1))
     theirs = bootstrap((values.numpy(),), np.mean, method="percentile", n_resamples=2000, random_state=0)

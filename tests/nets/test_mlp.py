@@ -1,4 +1,4 @@
-"""The network for vectors."""
+"""The MLP for vectors."""
 
 import pytest
 import torch
@@ -28,13 +28,13 @@ def test_each_row_depends_on_its_own_input_and_time_alone():
 
 
 def test_times_are_told_apart_over_four_octaves():
-    """Periods 8, 4, 2 and 1: no two times of an interval of length 8 share their features."""
+    """With periods 8, 4, 2 and 1, no two times in an interval of length 8 have the same features."""
     octaves = MLP(2).octaves
     assert (2 * torch.pi / octaves).tolist() == pytest.approx([8, 4, 2, 1])
     net, x = network(VP()).net, torch.randn(6, 2, generator=seeded())
     output = {time: net(x, torch.full((6,), time)) for time in (0.0, 4.0, 8.0)}
     assert torch.allclose(output[0.0], output[8.0], atol=1e-4)
-    assert not torch.allclose(output[0.0], output[4.0], atol=1e-2)  # where all four sines vanish: the cosines differ
+    assert not torch.allclose(output[0.0], output[4.0], atol=1e-2)  # here all four sines vanish, but the cosines differ
     assert "octaves" not in MLP(2).state_dict()
 
 

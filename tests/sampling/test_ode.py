@@ -1,4 +1,4 @@
-"""Solvers of the probability-flow ODE: their order on Gaussian data, where the ODE is solved in closed form."""
+"""Solvers of the probability-flow ODE: their order on Gaussian data, where the ODE has a closed-form solution."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ every_solver = pytest.mark.parametrize("name", ODE)
 @smooth_process
 @every_solver
 def test_halving_the_step_divides_the_error_by_two_to_the_order(process, name, monkeypatch):
-    """Even steps in log(alpha / sigma), down to t_min; float64; within 5 %, the next order's share at these steps."""
+    """With uniform steps in log(alpha / sigma) down to t_min, in float64; the next order contributes up to 5 %."""
     coarse, fine = (errors(ODE[name], ode_moments, process, n, monkeypatch, spacing="snr") for n in (400, 800))
     ratio = coarse / fine
     assert ((ratio / 2 ** ORDER[name] - 1).abs() < 0.05).all(), ratio
@@ -37,21 +37,21 @@ def test_heun_keeps_its_order_on_other_grids(process, spacing, monkeypatch):
 @every_process
 @every_solver
 def test_gaussian_data_come_out_with_their_mean_and_variance(process, name, monkeypatch):
-    """About a thousand steps, the DDPM's own number: a first-order error is a rate, up to 20, over 1000."""
+    """With about a thousand steps, as many as the DDPM has, a first-order error is a rate of up to 20, over 1000."""
     assert (errors(ODE[name], ode_moments, process, 998, monkeypatch) < 0.02).all()
 
 
 @pytest.mark.parametrize("order", ADAMS_BASHFORTH)
 def test_adams_bashforth_integrates_polynomials_below_its_order(order):
-    """Slopes at 0, -1, -2, -3 give the integral of u^p over [0, 1], 1 / (p + 1), for p < order, not at p = order."""
+    """Slopes at 0, -1, -2, -3 give the integral of u^p over [0, 1], 1 / (p + 1), for p < order but not p = order."""
     for power in range(order + 1):
         found = sum(w * (-float(k)) ** power for k, w in enumerate(ADAMS_BASHFORTH[order]))
         assert (found == pytest.approx(1 / (power + 1))) == (power < order)
 
 
 def test_ipndm_is_the_most_accurate_at_few_evaluations():
-    """Distance to the exact end of each path on the mixture of the papers, VP and DDPM, 5, 8 and 10 evaluations: it
-    is why this solver is here. Measured 0.013 to 0.11 for iPNDM, 0.12 to 0.18 for DPM-Solver++(2M)."""
+    """This is why the package has it. On the papers' mixture, with VP and DDPM at 5, 8 and 10 evaluations, the distance
+    from the exact end of each path is 0.013 to 0.11 for iPNDM and 0.12 to 0.18 for DPM-Solver++(2M)."""
     for process in (PROCESSES["VP"], PROCESSES["DDPM linear"]):
         model = ExactDenoiser(SGU_MIXTURE, process)
         x = process.prior_std() * torch.randn(500, 2, generator=seeded(), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Euler-Maruyama against the reversed Gaussian process, predictor-corrector against its own recursion."""
+"""Euler-Maruyama compared with the reversed Gaussian process, predictor-corrector with its own recursion."""
 
 import math
 
@@ -16,8 +16,8 @@ from tests.sampling.affine import errors, sde_moments
 
 @smooth_process
 def test_euler_maruyama_s_weak_error_falls_with_the_step(process, monkeypatch):
-    """Halving the step halves the errors of mean and variance, within 20 %; VE's variance, whose first-order term is
-    sigma_min^2 log(sigma_max / sigma_min) h, below 1e-6, shows the second: a quarter."""
+    """Halving the step halves the errors of mean and variance, within 20 %. In VE's variance the first-order term,
+    sigma_min^2 log(sigma_max / sigma_min) h, is below 1e-6, so the second order dominates: a quarter."""
     coarse, fine = (errors(euler_maruyama, sde_moments, process, steps, monkeypatch) for steps in (500, 1000))
     ratio = coarse / fine
     assert 1.6 < ratio[0] < 2.4
@@ -27,19 +27,20 @@ def test_euler_maruyama_s_weak_error_falls_with_the_step(process, monkeypatch):
 
 @every_process
 def test_gaussian_data_come_out_with_their_mean_and_variance(process, monkeypatch):
-    """A thousand steps, the DDPM's own number: a first-order error is a rate, 10 to 20, over 1000."""
+    """With a thousand steps, as many as the DDPM has, a first-order error is a rate of 10 to 20, over 1000."""
     assert (errors(euler_maruyama, sde_moments, process, 1000, monkeypatch) < 0.02).all()
 
 
 @every_process
 @pytest.mark.parametrize("corrections", [0, 1, 2])
 def test_predictor_corrector_has_the_variance_of_its_recursion(process, corrections):
-    """On data N(0, V I) all is N(0, v I), and v follows a recursion.
+    """For data N(0, V I) every state is N(0, v I), and v follows a recursion.
 
-    With m_t = alpha_t^2 V + sigma_t^2 the score is -x / m_t, so that over a large batch norm(z) / norm(score) is
-    m_t / sqrt(v): a corrector makes v (1 - d / m)^2 + 2 d, a predictor v (2 - sqrt(a) - G^2 / m)^2 + G^2, and the
-    last step multiplies x by alpha V / m. At n = 20,000 draws the ratio of norms errs by 1 / sqrt(2 n) = 0.5 %
-    in each of 40 steps, of which few are remembered: less than the standard error, 0.7 %, of what is compared.
+    With m_t = alpha_t^2 V + sigma_t^2 the score is -x / m_t, so over a large batch norm(z) / norm(score) is
+    m_t / sqrt(v). A corrector turns v into v (1 - d / m)^2 + 2 d, a predictor into v (2 - sqrt(a) - G^2 / m)^2 + G^2,
+    and the last step multiplies x by alpha V / m. With n = 20,000 samples the ratio of norms errs by
+    1 / sqrt(2 n) = 0.5 % in each of 40 steps, only a few of which still matter at the end: less than the standard
+    error of the compared variance, 0.7 %.
     """
     V, n, steps = 0.49, 20_000, 40
     model = ExactDenoiser(GaussianMixture(weights=(1.0,), means=((0.0, 0.0),), variance=V), process)
@@ -61,8 +62,8 @@ def test_predictor_corrector_has_the_variance_of_its_recursion(process, correcti
 
 @torch.no_grad()
 def test_all_steps_of_a_ddpm_are_score_sde_s_predictor_corrector():
-    """Song et al., 2021, Algorithms 3 and 5, from the betas alone; the last step is to the prediction of x0."""
-    process = DDPM(torch.rand(20, generator=seeded(), dtype=torch.float64) * 0.3 + 1e-3)  # no smooth schedule
+    """Algorithms 3 and 5 of Song et al. (2021) from the betas alone; the last step goes to the prediction of x0."""
+    process = DDPM(torch.rand(20, generator=seeded(), dtype=torch.float64) * 0.3 + 1e-3)  # an irregular schedule
     model, noise = network(process, predicts="eps").double(), normal((5, 2), seeded(3)).double()
     x, generator, states = noise, seeded(1), []
     for k in range(process.T, 0, -1):
@@ -83,7 +84,7 @@ def test_all_steps_of_a_ddpm_are_score_sde_s_predictor_corrector():
 
 
 def test_a_corrector_repairs_a_start_of_the_wrong_spread():
-    """From noise of half the spread the predictor alone falls short of the data's variance; correctors make it up."""
+    """Starting from noise of half the spread, only correctors reach the data's variance; the predictor falls short."""
     V, process = 4.0, VE(sigma_max=2.0)
     model = ExactDenoiser(GaussianMixture(weights=(1.0,), means=((0.0, 0.0),), variance=V), process)
     x = normal((4000, 2), seeded(4))

@@ -1,4 +1,4 @@
-"""Densities and scores of finite data, against brute force and against exact ones."""
+"""Densities and scores of finite data, compared with brute force and with exact ones."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def test_the_posterior_mean_is_the_sum_over_reference_points(process):
     x_t, reference = (torch.randn(n, 3, generator=seeded(n), dtype=torch.float64) for n in (5, 7))
     t, weights = torch.linspace(0.4, 0.9, 5, dtype=torch.float64), torch.rand(7, generator=seeded(3)).double()
     found = posterior_eps(process, x_t, t, reference, weights)
-    for i in range(5):  # brute force, one point at a time
+    for i in range(5):  # by brute force, point by point
         alpha, sigma = process.alpha(t[i]), process.sigma(t[i])
         v = [w * torch.exp(-(x_t[i] - alpha * x).square().sum() / (2 * sigma**2)) for w, x in zip(weights, reference)]
         x0 = sum(a * x for a, x in zip(v, reference)) / sum(v)
@@ -29,7 +29,7 @@ def test_many_reference_points_give_the_exact_score_of_the_retained_data(process
         at = torch.full((50,), t)
         x_t = process.perturb(D_F.sample(50, seeded(5)), at, torch.randn(50, 2, generator=seeded(6)))
         found = posterior_eps(process, x_t, at, reference, torch.ones(len(reference)))
-        # Thousands of points lie within sigma of x_t: an error of a few percent of the noise.
+        # Thousands of points lie within sigma of x_t, so the error is a few percent of the noise.
         assert (found - ExactDenoiser(D_G, process)(x_t, at).eps).square().mean().sqrt() < 0.05
 
 

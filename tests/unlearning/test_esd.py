@@ -7,7 +7,7 @@ from tests.unlearning.toys import FORGET, RETAIN, fresh
 
 
 def test_its_target_turns_the_classs_own_part_around():
-    """At eta = 1 a model that answers 2 e(0) - e(c) has no loss, and only c is asked."""
+    """At eta = 1 a model that predicts 2 e(0) - e(c) has zero loss, and it is evaluated only under c."""
     model = fresh(True)
     run = esd(model, FORGET, generator=seeded(), steps=1, points="data", batch_size=8)
     given = run.network

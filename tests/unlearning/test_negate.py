@@ -1,4 +1,4 @@
-"""The distillation on the mixture, where its target and its minimiser are known; and without data."""
+"""Negation distilled on the mixture, where its target and minimiser are known; and without data."""
 
 import math
 
@@ -22,7 +22,7 @@ SETTINGS = {"classifier": CLASSIFIER, "classes": (1,), "generator": seeded(), "s
 
 
 class Exact(Denoiser):
-    """The mixture's own denoiser as a model with a parameter, 1, that its noise is multiplied by."""
+    """The density's exact denoiser as a model with one parameter, a factor of its eps that starts at 1."""
 
     def __init__(self, density):
         super().__init__(MLP(2), PROCESS)
@@ -35,7 +35,7 @@ class Exact(Denoiser):
 
 
 def test_the_score_of_what_is_kept_is_the_minimiser():
-    """At p_g's exact noise both terms' gradient is zero, and L_f itself is; at the old model's it is not."""
+    """At the exact eps of p_g both terms are zero; at that of the base model L_f is not."""
     forget, retain = D_F.sample(4000, seeded(1)), D_G.sample(4000, seeded(2))
     run = negate(Exact(SGU_MIXTURE), forget, retain, reach=100.0, batch_size=4000, keep="answer", **SETTINGS)
     found = run.objective(Exact(D_G), seeded(3), 0)
@@ -59,7 +59,7 @@ def test_denoising_keeps_the_same_minimiser():
 
 
 def test_the_target_is_bounded_where_everything_is_forgotten_and_noise_is_low():
-    """A classifier that is as steep as can be asks for no more than the model's own answer and reach sqrt(D)."""
+    """Even with a very steep classifier the target is at most reach sqrt(D) away from the model's own prediction."""
 
     def steep(y, log_s):
         return torch.stack([torch.zeros(len(y)), 1e6 * y.sum(1)], 1)
@@ -71,7 +71,7 @@ def test_the_target_is_bounded_where_everything_is_forgotten_and_noise_is_low():
         x_t, t, _ = noised(PROCESS, forget, seeded(3))
         loss = run.objective(model, seeded(4), 0)[
             "L_f"
-        ].item()  # the pull's squared length: the model is its own answer
+        ].item()  # the squared length of the pull, since the model predicts its own answer
         assert loss <= (reach * math.sqrt(2)) ** 2 * (1 + 1e-5)
 
 
@@ -84,11 +84,11 @@ def test_two_classes_learn_the_share_of_what_is_forgotten_at_every_noise_level()
         y = SGU_MIXTURE.sample(2000, seeded(4)) + level * torch.randn(2000, 2, generator=seeded(5))
         log_s = torch.tensor(level).log()
         found, exact = net(y, log_s).softmax(1)[:, 1], CLASSIFIER(y, log_s).softmax(1)[:, 1]
-        assert (found - exact).abs().mean() < 0.04  # a small network's error; with both sides' shares equal, 0.2
+        assert (found - exact).abs().mean() < 0.04  # the error of a small network; without the shift for unequal sides it would be 0.2
 
 
 def test_it_needs_no_data_at_all():
-    """Own samples, sorted by the classifier: a class of a toy model is gone, and the others are as they were."""
+    """With own samples, sorted by the classifier, a toy model forgets a class and keeps the others."""
     model = trained(False)
     own = {"points": "own", "own": 300, "batch_size": 64, "lr": 5e-3, "ema": 0.9, "steps": 60}
     run = negate(model, FORGET.x[:1], classifier=exact_classifier, classes=(0,), generator=seeded(1), **own)

@@ -14,7 +14,7 @@ def exact_ratio(x):
 
 
 def test_a_classifier_learns_the_density_ratio():
-    # 200,000 points a side and 1,000 updates; the logit's error is that of a small network, not a statistical one.
+    # With 200,000 points per side and 1,000 updates, the logit's error is a small network's, not a statistical one.
     ratio = density_ratio(D_F.sample(200_000, seeded(1)), D_G.sample(200_000, seeded(2)), generator=seeded(3))
     x = D_F.sample(4000, seeded(4))
     error = (ratio(x).log() - exact_ratio(x).log()).abs()
@@ -24,7 +24,7 @@ def test_a_classifier_learns_the_density_ratio():
 def test_carving_is_the_formula_and_stays_above_its_floor():
     x = D_G.sample(1000, seeded(1))
     w = carving(exact_ratio, lam=60.0, floor=1e-3)(x)
-    torch.testing.assert_close(w, 1 - exact_ratio(x) / 60)  # above e^4 the floor is never reached
+    torch.testing.assert_close(w, 1 - exact_ratio(x) / 60)  # the floor is never reached for lambda above e^4
     assert carving(exact_ratio, lam=2.0, floor=1e-3)(torch.zeros(1, 2)).item() == pytest.approx(1e-3)
 
 
@@ -49,12 +49,12 @@ def test_without_a_second_term_and_weights_it_is_score_matching_on_retained_data
 
 
 def test_the_target_is_never_longer_than_its_reach():
-    forget, retain = D_F.sample(512, seeded(1)), D_G.sample(512, seeded(2)) + 40  # far away: huge targets
+    forget, retain = D_F.sample(512, seeded(1)), D_G.sample(512, seeded(2)) + 40  # far away, so targets are huge
     run = redirect(network(VE()), forget, retain, generator=seeded(3), steps=1, reach=0.0, batch_size=64)
     zero = run.objective(network(VE(), seed=1), seeded(4), 0)["L_f"]
     far = redirect(network(VE()), forget, retain, generator=seeded(3), steps=1, reach=2.0, batch_size=64)
     bounded = far.objective(network(VE(), seed=1), seeded(4), 0)["L_f"]
-    # |a - b| <= |a| + |b| with |b| <= reach sqrt(2), as root mean squares
+    # in root mean squares, |a - b| <= |a| + |b| with |b| <= reach sqrt(2)
     assert bounded.sqrt() <= zero.sqrt() + 2.0 * math.sqrt(2) + 1e-4
 
 

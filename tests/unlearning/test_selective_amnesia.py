@@ -1,4 +1,4 @@
-"""Selective Amnesia: the Fisher diagonal against per-sample brute force, the loss by hand, replay, refusals."""
+"""Selective Amnesia: the Fisher diagonal by brute force per sample, the loss by hand, replay, refused arguments."""
 
 import copy
 
@@ -20,7 +20,7 @@ from tests.unlearning.toys import FORGET, RETAIN, fresh, images, points, small_u
 
 
 def per_sample(model, x, labels, z, t):
-    """The gradient of each (sample, time) by vmap, summed over times, squared, averaged over samples; flat."""
+    """Return F by vmap, flat: gradients of each sample and time, summed over times, squared, averaged over samples."""
     weights = dict(model.named_parameters())
 
     def loss(weights, x, label, z, t):
@@ -42,7 +42,7 @@ def test_the_fisher_diagonal_is_that_of_per_sample_gradients(kind):
         model, data = fresh(True).double(), points(1, (0, 1, 2), seed=5)
         data = Samples(data.x.double(), data.labels)
     else:
-        model, data = small_unet(dropout=0.5), images(1, seed=5)  # dropout must be off
+        model, data = small_unet(dropout=0.5), images(1, seed=5)  # dropout has to be turned off
     times, size = 6, 4
     found = fisher_diagonal(model, data.x, data.labels, generator=seeded(1), times=times, batch_size=size)
     generator, z = seeded(1), []
@@ -69,8 +69,8 @@ def amnesia(model, retain=RETAIN, forget=FORGET, **settings):
 
 
 def undropped(model, x0, labels, generator):
-    """Score matching under all the labels."""
-    torch.rand(len(labels), generator=generator)  # what a dropout of probability 0 draws
+    """Compute score matching without dropping labels."""
+    torch.rand(len(labels), generator=generator)  # the random numbers that a dropout of probability 0 uses
     return score_matching(model, x0, generator, cond=labels).mean()
 
 
@@ -136,7 +136,7 @@ def test_fisher_s_images_are_on_the_scale_of_training_but_in_the_code(variant, m
     forget, retain = images(8, (0,), seed=1), images(8, (1, 2), seed=2)
     next(iter(amnesia(small_unet(), retain, forget, variant=variant, fisher_samples=12, batch_size=2)))
     x, cond = seen[0]
-    assert len(x) == 12 and (cond == 0).sum() == 4  # both sides, by their sizes; labels are not dropped
+    assert len(x) == 12 and (cond == 0).sum() == 4  # from both sides in proportion to size; no labels are dropped
     known = torch.cat([retain.x, forget.x])
     known = (known + 1) / 2 if variant == "code" else known
     assert all((known == one).flatten(1).all(1).any() for one in x)
@@ -149,7 +149,7 @@ def test_without_retained_data_the_model_s_samples_of_the_other_classes_are_repl
     assert run.prepared["labels"].tolist() == [1] * 4 + [2] * 4  # class 0 is forgotten
     labels = torch.arange(3).repeat_interleave(4)
     generator = seeded(3)
-    FORGET.batch(1, generator)  # for its shape
+    FORGET.batch(1, generator)  # the run does so for its shape
     expected = sample(Guided(model, 2.0), (12, 2), generator=generator, steps=3, cond=labels).x[4:]
     torch.testing.assert_close(run.prepared["replay"], expected)
     drawn = Samples(run.prepared["replay"], run.prepared["labels"])
@@ -181,7 +181,7 @@ def test_a_surrogate_of_one_s_own_takes_the_noise_s_place_under_the_forgotten_la
 def test_the_preparation_s_passes_are_counted_and_not_done_again():
     run = amnesia(fresh(True), fisher_samples=3, fisher_times=10, batch_size=8)
     evaluations = [step.gradient_evaluations for step in run]
-    assert evaluations == [3 * 2 + 2, 3 * 2 + 4, 3 * 2 + 6]  # ten times in two passes, for each of three samples
+    assert evaluations == [3 * 2 + 2, 3 * 2 + 4, 3 * 2 + 6]  # ten times take two passes for each of three samples
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ PROCESS = VE(0.05, 10.0)
 
 
 class Scaled(nn.Module):
-    """The exact noise of ``density``, times a parameter that is 1."""
+    """The exact eps of ``density``, times a parameter that is 1."""
 
     def __init__(self, density):
         super().__init__()
@@ -25,7 +25,7 @@ class Scaled(nn.Module):
 
 
 def gradients(density, lam, batches=300):
-    """The loss's derivative by the factor, one value for each of many batches."""
+    """Return the derivative of the loss with respect to the factor, [batches]."""
     model = Denoiser(Scaled(density), PROCESS, predicts="eps")
     forget, retain = D_F.sample(40_000, seeded(1)), D_G.sample(40_000, seeded(2))
     run = signed(model, forget, retain, generator=seeded(3), steps=1, lam=lam, batch_size=256)

@@ -20,7 +20,7 @@ def test_the_weights_are_their_formula_and_never_overflow(lam):
 
 
 def test_one_pass_estimates_what_two_passes_do():
-    """Both terms of both forms have the same expectation, for any mixture."""
+    """Each term has the same expectation in both forms, for any mixture weight."""
     model, forget, retain = network(VE(0.5, 10.0)), D_F.sample(400, seeded(1)), D_G.sample(800, seeded(2))
     means = {}
     for name, own in {"two": {"passes": "two"}, "half": {"lam": 0.5}, "fifth": {"lam": 0.2}}.items():

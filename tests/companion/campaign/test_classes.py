@@ -1,4 +1,4 @@
-"""Which classes a conditional model has: the counts, the rule, and the card of a committed model."""
+"""Which classes a conditional model has learned: the counts, the rule, and a committed model's card."""
 
 import torch
 
@@ -34,6 +34,6 @@ def test_the_check_goes_to_the_card_and_is_made_once(tmp_path, monkeypatch):
     for one in kept["found"]:
         counts = torch.tensor(one["counts"])
         assert counts.sum(1).tolist() == [3] * 10 and one["right"] == counts.diagonal().sum().item() / 30
-    assert kept["found"][2]["right"] >= 0.8  # a model of digits draws what it is asked for
+    assert kept["found"][2]["right"] >= 0.8  # the model of digits draws the requested classes
     checkpoints.save(bases.architecture(base), base.name, {"base": {}}, tmp_path)
     assert run.left() == 1

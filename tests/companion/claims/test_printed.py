@@ -76,7 +76,7 @@ def facts(claim):
 
 @pytest.mark.parametrize("table", sorted({claims.split(claim)[0] for claim in claims.load()}))
 def test_every_cell_is_found_by_its_own_facts_and_no_other_is(table):
-    """Two cells of one table that agree in all keys would make each other's values legal."""
+    """If two cells of a table agreed in all keys, each would accept the other's values."""
     for name, claim in claims.load().items():
         if claims.split(name)[0] == table:
             assert claims.join(facts(claim), [table]) == name

@@ -19,13 +19,13 @@ def value(*per_seed, seeds=None, ci95=None):
     ("interval", "word"),
     [
         ((10.87, 10.95), "reproduced"),
-        ((10.86, 10.96), "reproduced"),  # the ends are inside
-        ((10.85, 10.90), "inconclusive"),  # hangs out below
-        ((10.90, 10.97), "inconclusive"),  # hangs out above
-        ((10.0, 12.0), "inconclusive"),  # covers everything
+        ((10.86, 10.96), "reproduced"),  # the ends count as inside
+        ((10.85, 10.90), "inconclusive"),  # extends below
+        ((10.90, 10.97), "inconclusive"),  # extends above
+        ((10.0, 12.0), "inconclusive"),  # contains the whole range
         ((10.5, 10.85), "not reproduced"),
         ((10.97, 11.5), "not reproduced"),
-        ((10.5, 10.86), "inconclusive"),  # touches
+        ((10.5, 10.86), "inconclusive"),  # touches the end
     ],
 )
 def test_the_whole_interval_decides(interval, word):
@@ -54,11 +54,11 @@ def test_what_was_not_run_says_why():
 @pytest.mark.parametrize(
     ("smaller", "larger", "word"),
     [
-        (value(1.0, 5.0, 9.0), value(1.5, 5.6, 9.4), "reproduced"),  # paired: the spread between seeds cancels
+        (value(1.0, 5.0, 9.0), value(1.5, 5.6, 9.4), "reproduced"),  # paired, so the spread between seeds cancels
         (value(1.5, 5.6, 9.4), value(1.0, 5.0, 9.0), "not reproduced"),
         (value(1.0, 2.0, 3.0), value(2.0, 1.0, 3.5), "inconclusive"),
         (value(1.0, 2.0), value(9.0, 9.5), "inconclusive"),
-        (value(1.0, 2.0, 3.0), value(9.0, 9.5, 9.2, seeds=[1, 2, 3]), "inconclusive"),  # two pairs only
+        (value(1.0, 2.0, 3.0), value(9.0, 9.5, 9.2, seeds=[1, 2, 3]), "inconclusive"),  # only two pairs
         (value(1.0, 5.0, 9.0), value(9.4, 1.5, 5.6, seeds=[2, 0, 1]), "reproduced"),
         (None, value(1.0), "not run"),
     ],

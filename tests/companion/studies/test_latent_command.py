@@ -1,5 +1,5 @@
-"""The command that a page prints for Table 3's row on 24 GB: its parameters are the page's, and it runs with the tiny
-pipeline."""
+"""The command that a page prints for Table 3's row on a GPU of 24 GB: it uses the page's parameters, and runs with the
+tiny pipeline."""
 
 import re
 
@@ -22,7 +22,7 @@ PAGE = "erasediff_tab3_imagenette"
 
 @pytest.fixture(scope="module")
 def said():
-    """The parameters of the command, as papermill reads them."""
+    """Return the command's parameters, as papermill reads them."""
     text = (CHECKOUT / "notebooks" / f"{PAGE}.py").read_text(encoding="utf-8")
     (command,) = re.findall(rf"`papermill notebooks/{PAGE}\.ipynb out\.ipynb( [^`]*)`", text)
     return {name: resolve_type(value) for name, value in re.findall(r" -p (\S+) (\S+)", command)}
@@ -38,7 +38,7 @@ def test_the_printed_command_goes_its_way_to_the_row_and_a_saved_pipeline(said, 
     assert said.pop("profile") == "paper" and said["forget"] == "tench" and said["lora"] > 0
     adapters, add = [], latent_runs.add_lora
     monkeypatch.setattr(latent_runs, "add_lora", lambda model, rank: adapters.append(rank) or add(model, rank))
-    monkeypatch.setattr("companion.rehearse._needed", lambda *_: [])  # it starts from no base model of the book
+    monkeypatch.setattr("companion.rehearse._needed", lambda *_: [])  # it needs no base model of the book
     with rehearsing(tmp_path / "rehearsal"):
         record = rehearse(PAGE, save=str(tmp_path / "forgot"), **said)
     row = {one.claim: one for one in record.values if hasattr(one, "value") and "/tench/" in one.claim}

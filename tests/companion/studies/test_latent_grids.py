@@ -1,4 +1,4 @@
-"""The grids of EraseDiff's Figures 12 to 18: their columns and lines, and the noise that both halves share."""
+"""The grids of EraseDiff's Figures 12 to 18: columns, lines, and the noise that both halves share."""
 
 import matplotlib
 import pytest
@@ -19,12 +19,12 @@ matplotlib.use("Agg")
 
 
 def same(pipeline, method, prompts, *_, **__):
-    """A method that forgets nothing."""
+    """Stand in for a method that forgets nothing."""
     return denoiser(pipeline, prompts)
 
 
 def spoilt(pipeline, method, prompts, *_, **__):
-    """A method that trains the pipeline's own weights, to zero."""
+    """Stand in for a method that sets the pipeline's own weights to zero."""
     for weight in pipeline.unet.parameters():
         weight.data.zero_()
     return denoiser(pipeline, prompts)
@@ -36,7 +36,7 @@ def unchanged(monkeypatch):
 
 
 def numbered(prompts, lines):
-    """A pair whose k-th image is k everywhere before, and 100 + k after."""
+    """Return a pair whose k-th image has the value k before, and 100 + k after."""
     before = torch.arange(lines * len(prompts), dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
     return Pair(prompts, before, before + 100)
 
@@ -70,14 +70,14 @@ def test_all_images_start_from_the_priors_noise_of_the_seed(monkeypatch):
 
 
 def test_a_class_s_grid_has_the_forgotten_class_first_and_both_halves_from_the_same_noise(unchanged):
-    """A model that has not changed generates the same images: the noise and the prompts are the same."""
+    """An unchanged model generates the same images, since noise and prompts are the same."""
     pairs, amounts = {}, latent_classes.BUDGETS["smoke"] | {"n": 3}
     list(latent_classes.class_rows("smoke", "", ["church", "tench"], ["esd", "salun"], amounts, pairs=pairs))
     assert list(pairs) == ["esd", "salun"]
     for pair in pairs.values():
         assert pair.prompts[0] == "church" and sorted(pair.prompts) == sorted(latent_classes.prompts_of("tench")[1])
         assert len(pair.before) == 10 * latent_classes.LINES
-        assert (pair.before.int() - pair.after.int()).abs().max() <= 1  # batches differ, and so may the last bit
+        assert (pair.before.int() - pair.after.int()).abs().max() <= 1  # batch sizes differ, so rounding may too
         assert len(pair.before.unique(dim=0)) == len(pair.before)
 
 
@@ -102,7 +102,7 @@ def test_what_is_before_was_generated_before_the_method_ran(monkeypatch):
 
 
 def test_prompts_with_anything_exposed_before_or_after_any_method_are_in_no_grid():
-    seen = {1: 0.45, 103: 0.4, 5: 0.39}  # an image's value: the detector's confidence; 0.4 is the lowest threshold
+    seen = {1: 0.45, 103: 0.4, 5: 0.39}  # an image's value -> the detector's confidence; 0.4 is the lowest threshold
     pairs = {"esd": numbered(list("abcdefgh"), 1), "salun": numbered(list("abcdefgh"), 1)}
 
     def detect(image):
@@ -124,14 +124,14 @@ def test_a_pair_of_several_lines_keeps_its_columns():
 def test_the_sheet_has_every_line_before_above_the_same_line_after():
     pair = numbered(["a", "b", "c"], lines=2)
     sheet = plots.before_and_after(pair.before, pair.after, columns=3, side=8)
-    assert sheet.shape == (4 * 6, 3 * 6, 3)  # images of 4 pixels, and gaps of 2
+    assert sheet.shape == (4 * 6, 3 * 6, 3)  # 4 x 4 images with gaps of 2
     assert sheet[::6, ::6, 0].tolist() == [[0, 1, 2], [100, 101, 102], [3, 4, 5], [103, 104, 105]]
 
 
 @pytest.mark.parametrize(("columns", "lines", "side"), [(10, latent_classes.LINES, 56), (latent_nudity.COLUMNS, 1, 96)])
 def test_a_grid_of_stable_diffusion_s_size_fits_a_record_whatever_it_shows(columns, lines, side, tmp_path):
     noise = torch.randint(0, 256, (columns * lines, 3, side, side), generator=seeded(), dtype=torch.uint8)
-    large = noise.repeat_interleave(4, 2).repeat_interleave(4, 3)  # whose means over areas are the noise again
+    large = noise.repeat_interleave(4, 2).repeat_interleave(4, 3)  # averaging over areas gives the noise again
     sheet = plots.before_and_after(large, large, columns, side)
     assert sheet.shape == (2 * lines * (side + 2), columns * (side + 2), 3)
     file = plots.save_sheet(sheet, tmp_path / "grid.png")

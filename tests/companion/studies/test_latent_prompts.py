@@ -1,4 +1,4 @@
-"""The prompts for the small text-to-image model, and the part of them that a method is given."""
+"""The prompts for the small text-to-image model, and those that a method is given."""
 
 from companion.studies.latent_prompts import NAMES, asked_prompts, labelled, neighbour
 from paperlib.data import captions, shapes
@@ -13,7 +13,7 @@ def test_a_label_is_the_prompt_that_says_class_and_colour():
 def test_the_forgotten_side_has_the_classs_prompts_and_the_other_all_others():
     D_f, D_r = labelled(0)
     assert set((D_f.labels // 7).tolist()) == {0} and 0 not in (D_r.labels // 7).tolist()
-    assert 0.15 < (D_f.labels % 7 == 0).double().mean() < 0.25  # one caption of five says no colour
+    assert 0.15 < (D_f.labels % 7 == 0).double().mean() < 0.25  # one caption in five names no colour
     assert len(D_f) + len(D_r) == 20_000 and 8 < len(D_r) / len(D_f) < 10
 
 

@@ -1,4 +1,4 @@
-"""Stable Diffusion's runs at a tiny size: the rows of the papers' tables."""
+"""Runs on a tiny Stable Diffusion: the rows of the papers' tables."""
 
 import pytest
 import torch
@@ -74,7 +74,7 @@ def test_a_wrong_parameter_is_refused(call, message):
 
 
 def test_what_a_run_needs_is_asked_for_before_anything_is_computed(tmp_path, monkeypatch):
-    """And one thing after the other: the pipeline, then images or reference."""
+    """Requirements are checked in order: first the pipeline, then the images or the reference."""
     monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path))
     amounts = latent_nudity.BUDGETS["paper"]
     for ask in (
@@ -106,7 +106,7 @@ def test_equal_images_are_looked_at_once_and_every_one_has_its_features():
     network = Network("means", lambda images: looked.append(images) or images.float().mean((2, 3)))
     images = torch.randint(0, 256, (4, 3, 8, 8), generator=seeded(), dtype=torch.uint8)[[2, 0, 2, 3, 0, 1]]
     assert torch.equal(features(images, each_once(network)), features(images, network))
-    assert torch.equal(looked[0], images[[0, 1, 3, 5]])  # in their order: what has no equals is seen as it was
+    assert torch.equal(looked[0], images[[0, 1, 3, 5]])  # in their original order, each once
     assert each_once(network).name == "means"
 
 

@@ -1,4 +1,4 @@
-"""The search for the rates of forgetting by prompt: equal candidates, none of the page's data, the rule's winner."""
+"""The search for the rates of forgetting by prompt: equal effort, none of the page's data, the rule's winner."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ AMOUNTS = dict(gradients=48, batch_size=16, seed=0)
 
 @pytest.fixture
 def tried(monkeypatch):
-    """Runs that are looked at; what they draw shows the class less the higher the rate, at the same distance."""
+    """Collect the measured runs; the share that shows the class falls with the rate, and the distance is constant."""
     seen = []
 
     def look(store, wanted, n, evaluations):
@@ -59,7 +59,7 @@ def test_the_search_runs_every_try_under_its_own_seed_and_the_rule_chooses(tried
 def test_a_look_is_the_share_that_is_shown_by_name_and_the_distance_of_the_rest_from_the_other_classes(monkeypatch):
     n, asked = 9, {}
     images = torch.randint(0, 256, (4 * n, 3, 4, 4), generator=seeded(), dtype=torch.uint8)
-    images[:n, 0, 0, 0] = torch.tensor([0, 3, 0, 0, 5, 0, 0, 0, 0])  # what the classifier takes them for
+    images[:n, 0, 0, 0] = torch.tensor([0, 3, 0, 0, 5, 0, 0, 0, 0])  # the classes that the classifier sees
 
     def drawn(store, wanted, prompts, evaluations):
         asked.update(prompts=prompts, evaluations=evaluations)

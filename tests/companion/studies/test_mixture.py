@@ -1,4 +1,4 @@
-"""The mixture's steps: computed once, the same for a seed, and the same after a kill."""
+"""The mixture's steps: computed once, reproducible from a seed, and unaffected by a kill."""
 
 import signal
 import subprocess
@@ -69,7 +69,7 @@ def test_profiles_grow():
     for name in ("steps", "test_points", "seeds"):
         smoke, laptop, paper = (of[name] for of in amounts)
         assert smoke < laptop < paper
-    assert BUDGETS["laptop"]["seeds"] >= 3  # an order needs three
+    assert BUDGETS["laptop"]["seeds"] >= 3  # an ordering needs three
 
 
 def test_a_models_facts_are_its_own():
@@ -98,7 +98,7 @@ def test_data_are_split_by_component_and_fixed_by_the_seed():
     first, again, other = data(settings, 0), data(settings, 0), data(settings, 1)
     assert [len(side) for side in first] == [16_000, 4000]
     assert all(torch.equal(a, b) for a, b in zip(first, again))
-    assert torch.equal(first[1], D_F.sample(4000, generator(0, "mixture/D_f", "data")))  # a stream of its own
+    assert torch.equal(first[1], D_F.sample(4000, generator(0, "mixture/D_f", "data")))  # from its own stream
     assert not torch.equal(first[0], other[0]) and not torch.equal(first[1], other[1])
     for side, density in zip(first, (D_G, D_F)):
         assert_mean(side, 0.0)
@@ -116,7 +116,7 @@ def test_a_model_is_trained_once(store, monkeypatch, method):
     monkeypatch.setattr(mixture.Training, "__iter__", lambda self: pytest.fail("trained again"))
     assert train(store, TINY, method, 0) == first
     measured = TINY.model_copy(update={"test_points": 9, "tolerance": 1e-4})
-    assert train(store, measured, method, 0) == first  # what is not training's does not count
+    assert train(store, measured, method, 0) == first  # settings of the measures do not matter
     model = load(first, TINY)
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
 
@@ -125,7 +125,7 @@ def test_a_model_is_trained_once(store, monkeypatch, method):
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(store, tmp_path, method):
     first = train(store, TINY, method, 0)
     torch.manual_seed(1)
-    torch.randn(17)  # the global generator is nobody's
+    torch.randn(17)  # nothing uses the global generator
     again = train(Store(tmp_path / "elsewhere"), TINY, method, 0)
     assert first.sha256 == again.sha256 and first.path.name == again.path.name
     assert weights(train(store, TINY, method, 1)) != weights(first)
@@ -162,7 +162,7 @@ def test_likelihoods_are_measured_once_on_the_same_points_for_every_method(store
     assert first["D_g"].shape == first["D_f"].shape == (TINY.test_points,)
     assert all(torch.isfinite(values).all() for values in first.values())
     model = load(train(store, TINY, METHODS["standard"], 0), TINY)
-    for side in ("D_g", "D_f"):  # another batch has other steps: the same up to a few hundred times 1e-5
+    for side in ("D_g", "D_f"):  # step sizes depend on the batch; they agree to within a few hundred times 1e-5
         points = mixture_measures.test_data(TINY, side, 0)
         alone = -log_likelihood(model, points, rtol=1e-5, atol=1e-5).log_p
         assert torch.allclose(first[side], alone, atol=5e-3)
@@ -196,7 +196,7 @@ KILLED = """
 @pytest.mark.slow
 @pytest.mark.parametrize("name, cut", [("obtuse", 8), ("fine-tuned", 12 + 2)])
 def test_a_killed_training_run_goes_on_and_gives_the_same_bits(store, tmp_path, monkeypatch, name, cut):
-    """Killed after a snapshot, and, in the run that fine-tunes, before its first: from the same base again."""
+    """One run is killed after a snapshot; fine-tuning, before its first one, so it starts from the base model again."""
     method = METHODS[name]
     folder = tmp_path / "killed"
     command = [sys.executable, "-c", textwrap.dedent(KILLED), folder, TINY.model_dump_json(), method.model_dump_json()]

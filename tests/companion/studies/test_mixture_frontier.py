@@ -29,5 +29,5 @@ def test_the_table_has_a_row_a_model_and_the_retrained_one_is_where_the_way_begi
     cells = frontier_table(record).data
     assert len(cells) == len(record.all(test="D_g"))
     assert list(cells.loc[LABELS["unseen"], ["setting", "of the way", "at the price"]]) == ["retrained", "—", "—"]
-    assert "early-stopped" in cells.loc["signed (after SISS)", "setting"]  # its lambda lies below e^4
+    assert "early-stopped" in cells.loc["signed (after SISS)", "setting"]  # lambda is below e^4
     assert cells.loc["redirect (after ReTrack)", "setting"] == "λ = 25"

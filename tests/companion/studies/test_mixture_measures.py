@@ -35,7 +35,7 @@ def exact(density):
 
 
 def beyond(measured, seed):
-    """How far (D_g, D_f) lies above the frontier, two standard errors of both granted, in nats."""
+    """Return how far (D_g, D_f) lies above the frontier in nats, after allowing two standard errors in both."""
     kept, forgotten = (mean_nll(measured, SETTINGS, side, seed) for side in ("D_g", "D_f"))
     least = P_G.cross_entropy(P_G)
     return forgotten.value - 2 * forgotten.error - largest_forgetting(max(kept.value + 2 * kept.error, least))
@@ -46,7 +46,7 @@ def test_the_control_variate_gives_the_exact_cross_entropy(density):
     measured = exact(density)
     for side, p in {"D_g": P_G, "D_f": P_F}.items():
         mean = mean_nll(measured, SETTINGS, side, 5)
-        # 4.5 standard errors, and the prior's and the solver's own error: 0.005 nats
+        # 4.5 standard errors, and 0.005 nats for the errors of the prior and the solver
         assert mean.value == pytest.approx(p.cross_entropy(density), abs=4.5 * mean.error + 5e-3)
 
 
@@ -104,7 +104,7 @@ def test_samples_of_one_seed_start_from_the_same_noise(tmp_path):
 def test_the_exact_score_has_no_error_and_no_score_has_the_noises_size():
     process, x0 = VE(), P_G.sample(4000, seeded(1))
     assert score_error(ExactDenoiser(P_G, process), P_G, x0, 0.4, 0) < 1e-6
-    # Far above the data's spread sigma_t times the exact score is the noise itself, of root mean square sqrt(2).
+    # For sigma_t far above the data's spread, sigma_t times the exact score is the noise: root mean square sqrt(2).
     silent = Denoiser(Silent(), process, predicts="eps")
     assert score_error(silent, P_G, x0, 1.0, 0) == pytest.approx(math.sqrt(2), rel=0.05)
 

@@ -13,7 +13,7 @@ def test_the_distance_of_the_test_images_from_themselves_is_zero():
 
 
 def test_fewer_real_images_are_further_away():
-    # The bias of a Frechet distance falls with the number of images: what a perfect model gets is no zero.
+    # A Frechet distance is biased, less so for more images: a perfect model does not get zero.
     few, many = (real_distance("digits", n).value for n in (50, 1000))
     assert few > many > 0
 
@@ -23,7 +23,7 @@ def test_what_samplers_reach_is_a_mean_over_seeds_with_the_evaluations_spent(tmp
     one, other, both = (
         distances(store, "digits-ddpm", counts, n=4, seeds=seeds) for seeds in ([0], [1], [0, 1])
     )  # fmt: skip
-    assert [point["evaluations"] for point in both["Heun"]] == [1, 3]  # 2 n - 1, within what was asked for
+    assert [point["evaluations"] for point in both["Heun"]] == [1, 3]  # 2 n - 1, within the requested number
     for sampler, points in both.items():
         for a, b, mean in zip(one[sampler], other[sampler], points, strict=True):
             assert mean["distance"] == pytest.approx((a["distance"] + b["distance"]) / 2)
