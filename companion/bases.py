@@ -202,7 +202,7 @@ def examples(base: Base, data: Images) -> Examples:
 def objective(
     model: Denoiser, generator: torch.Generator, index: int, *, data: Data, batch_size: int, **loss
 ) -> dict[str, Tensor]:
-    """Denoising score matching, averaged over pixels; ``loss`` goes to :func:`paperlib.losses.batch_loss`."""
+    """Return the denoising loss per pixel; ``loss`` is passed to :func:`paperlib.losses.batch_loss`."""
     return {"loss": batch_loss(model, data, batch_size, generator, **loss).mean() / math.prod(model.net.shape)}
 
 

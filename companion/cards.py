@@ -117,7 +117,7 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
 
 
 def _current(card: dict[str, Any], what: str = "evaluation") -> bool:
-    """Whether a card has measures that belong to its own checkpoint."""
+    """Return whether a card has measures that belong to its own checkpoint."""
     return card.get(what, {}).get("sha256", "") == card["sha256"]
 
 

@@ -51,7 +51,7 @@ def drawn(data: Images, recipe: Recipe, generator: torch.Generator) -> tuple[Ten
 
 
 def objective(model: nn.Module, generator: torch.Generator, index: int, *, data: Images, recipe: Recipe) -> dict:
-    """Cross-entropy on a random batch."""
+    """Return the cross-entropy on a random batch."""
     x, target = drawn(data, recipe, generator)
     return {"loss": classification_loss(model(x), target).mean()}
 

@@ -63,8 +63,8 @@ def _drawing(n: int, evaluations: int, seed: int, sampler: str) -> dict[str, Any
 
 
 def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
-    """UR: the percentage of ``n`` samples that show ``forget`` according to the classifier. ``floor`` is the share of
-    real retained test images that it takes for ``forget``."""
+    """Return UR, the percentage of ``n`` samples that show ``forget`` according to the classifier. ``floor`` is the
+    share of real retained test images that it takes for ``forget``."""
     found = measured(model, ("ur",), forget, **_drawing(n, evaluations, seed, sampler))["UR"]
     told = {"sampler": sampler, "sampler_evaluations": evaluations, "floor": found.details["floor"]}
     return _row(model, found, "ur", forget, seed, **told)
@@ -73,15 +73,15 @@ def ur(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sample
 def pul(
     model: Model, before: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM"
 ) -> Row:
-    """PUL: 100 - 100 UR / (UR of the model ``before``), in percent."""
+    """Return PUL, 100 - 100 UR / (UR of the model ``before``), in percent."""
     told = _drawing(n, evaluations, seed, sampler) | {"before": before.checkpoint()}
     found = measured(model, ("pul",), forget, **told)["PUL"]
     return _row(model, found, "pul", forget, seed, sampler=sampler, sampler_evaluations=evaluations)
 
 
 def distance(model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
-    """The Frechet distance, in the classifier's features, between the samples that do not show ``forget`` and real
-    images without it: what became of the rest. Not an FID, which uses Inception's features."""
+    """Return the Frechet distance, in the classifier's features, between the samples that do not show ``forget`` and
+    real images without it: what became of the rest. Not an FID, which uses Inception's features."""
     results = measured(model, ("rest-frechet",), forget, **_drawing(n, evaluations, seed, sampler))
     found = next(one for name, one in results.items() if name.startswith("rest-Frechet distance"))
     told = {"sampler": sampler, "sampler_evaluations": evaluations, "unit": "squared distance"}
@@ -98,8 +98,8 @@ def ufid(
     seed: int,
     sampler: str = "iPNDM",
 ) -> Row:
-    """VDU's u-FID: the Frechet distance of all samples, including those that show ``forget``, from real images that do
-    not. In "classifier" features it is not an FID, and its metric is "u-frechet"."""
+    """Return VDU's u-FID, the Frechet distance of all samples, including those that show ``forget``, from real images
+    that do not. In "classifier" features it is not an FID, and its metric is "u-frechet"."""
     seen = {"inception": ("u-fid", "ufid", ""), "classifier": ("u-frechet", "u-frechet", "squared distance")}
     asked, metric, unit = seen[features]
     (found,) = measured(model, (asked,), forget, **_drawing(n, evaluations, seed, sampler)).values()
@@ -107,7 +107,7 @@ def ufid(
 
 
 def fid(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
-    """FID of ``n`` samples, with nothing to forget."""
+    """Return FID of ``n`` samples, with nothing to forget."""
     (found,) = measured(model, ("fid",), "", **_drawing(n, evaluations, seed, sampler)).values()
     return _row(model, found, "fid", "", seed, sampler=sampler, sampler_evaluations=evaluations)
 
@@ -121,7 +121,7 @@ LIKELIHOODS = {
 
 
 def nll(model: Model, forget: str, *, images: int, seed: int, recipe: str = "flow", **solving: Any) -> Iterator[Row]:
-    """Bits per dimension of ``images`` test images of each side.
+    """Yield bits per dimension of ``images`` test images of each side.
 
     The ``recipe`` "flow" is the probability-flow ODE of score_sde and the papers; "noised flow" starts the ODE at
     noised images, where the model was trained; "bound" exists for DDPMs only. Each has its own metric
@@ -140,12 +140,12 @@ def nll(model: Model, forget: str, *, images: int, seed: int, recipe: str = "flo
 
 
 def nll_per_image(model: Model, forget: str, *, images: int, tolerance: float, seed: int) -> dict[str, Tensor]:
-    """Bits per dimension of every single image by the "flow" recipe, by side."""
+    """Return bits per dimension of every single image by the "flow" recipe, by side."""
     told = {"kind": "nll", "forget": forget, "n": images, "tolerance": tolerance, "seed": seed}
     found = find(model.checkpoint())
     return {side: likelihood(model.store, found, pick_device(), side=word, **told) for side, word in SIDES.items()}
 
 
 def share_of_training(model: Model, forget: str) -> float:
-    """The size of D_f in percent of the base model's training images."""
+    """Return the size of D_f in percent of the base model's training images."""
     return 100 * forgotten(bases.images(model.kind.dataset, "train"), forget).double().mean().item()

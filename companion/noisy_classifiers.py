@@ -77,7 +77,7 @@ def noisy_classifier(name: str) -> NoisyClassifier:
 
 
 def objective(model: NoisyClassifier, draws: torch.Generator, index: int, *, data: Images, size: int) -> dict:
-    """Cross-entropy on a random batch, each image at its own noise level."""
+    """Return the cross-entropy on a random batch, each image at its own noise level."""
     return {"loss": noisy_loss(model, *data.batch(size, draws), draws).mean()}
 
 

@@ -35,12 +35,12 @@ Data sets: `python -m paperlib.data NAME`. Base models: `python -m companion cam
 
 
 def on_images(claim: Claim) -> bool:
-    """Whether a printed number is of a model of images."""
+    """Return whether a printed number is of a model of images."""
     return claim.dataset != "mixture"
 
 
 def on_pixels(claim: Claim) -> bool:
-    """Whether a printed number is of a model of small images, neither the mixture nor Stable Diffusion."""
+    """Return whether a printed number is of a model of small images, neither the mixture nor Stable Diffusion."""
     return claim.process != "sd14" and claim.dataset != "mixture"
 
 

@@ -58,7 +58,7 @@ def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: A
 
 
 def _erased(model: Model, forget: str, metrics: tuple[str, ...], **protocol: Any) -> dict[str, Result]:
-    """The same for EraseDiff's measures, which have their own names."""
+    """Do the same for EraseDiff's measures, which have their own names."""
     own = {"u-fid": ["u-FID"], "u-frechet": ["u-Frechet"], "p-forget": ["P(c_f|x_f)"]}
     own |= {"u-precision-recall": ["u-precision", "u-recall"]}
     names = [name for metric in metrics for name in own.get(metric, [metric])]

@@ -118,7 +118,7 @@ def _seen(self: SmallCNN | CifarResNet, x: torch.Tensor) -> torch.Tensor:
 
 
 def _seen_in_noise(self: NoisyClassifier, y: torch.Tensor, log_s: torch.Tensor) -> torch.Tensor:
-    """The same for noisy images: the more noise, the less confident."""
+    """Stand in for a noisy classifier's logits: the more noise, the less confident."""
     logits = _projected(y, self.head) / (1 + log_s.exp()).expand(len(y))[:, None]
     return logits + 0 * self.head.weight.sum()
 

@@ -79,13 +79,13 @@ def share_interval(values: Sequence[float], n: int, *, shared: bool = False) -> 
 
 
 def _variance(values: Sequence[float]) -> float:
-    """The sample variance, in two passes of floats: the exact statistics.variance takes fifty times as long."""
+    """Return the sample variance, in two passes of floats: the exact statistics.variance takes fifty times as long."""
     mean = fmean(values)
     return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _score(share: float, spread: float) -> Interval:
-    """The interval of p with (p - share)^2 <= spread p (1 - p); exactly 0 and 1 at the ends despite rounding."""
+    """Return the interval of p with (p - share)^2 <= spread p (1 - p); exactly 0 and 1 at the ends despite rounding."""
     centre, half = share + spread / 2, math.sqrt(spread * share * (1 - share) + spread**2 / 4)
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
     return (0.0 if share == 0 else max(low, 0.0)), (1.0 if share == 1 else min(high, 1.0))

@@ -23,12 +23,12 @@ def objective(model, generator, index):
 
 
 def updates(process: int = 0) -> dict[str, torch.Tensor]:
-    """Losses and gradients of three updates without momentum's help: the rate is zero but for the last."""
+    """Return losses and gradients of three updates; the rate is zero except for the last, so momentum has no effect."""
     net = unet("small-8", predicts="preconditioned", classes=10, channels=8)
     model = Denoiser(net, VP())
-    reinitialise(model, seeded(process))  # each process its own weights: the first one's must win
+    reinitialise(model, seeded(process))  # different weights in each process; those of the first one must be used
     with torch.no_grad():
-        for p in model.parameters():  # the zero weights of the last layers would hide every other gradient
+        for p in model.parameters():  # zero weights in the last layers would hide all other gradients
             p += 0.02
     run = Training(model, objective, steps=3, lr=1e-3, clip=0, generator=seeded(5))
     found = {}
@@ -39,10 +39,10 @@ def updates(process: int = 0) -> dict[str, torch.Tensor]:
 
 
 def one_of(rank: int, count: int, port: int, folder: Path) -> None:
-    """The updates of one process of several, with the environment that ``accelerate launch`` gives each."""
+    """Run the updates of one of several processes, with the environment that ``accelerate launch`` sets."""
     where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     os.environ.update({name: str(value) for name, value in (where | {"RANK": rank, "LOCAL_RANK": rank}).items()})
-    PartialState._reset_state()  # a fork has its parent's
+    PartialState._reset_state()  # a fork inherits its parent's
     processes = PartialState(cpu=True)
     found = updates(processes.process_index) | {"processes": torch.tensor(processes.num_processes)}
     torch.save(found, folder / str(rank))

@@ -1,4 +1,4 @@
-"""Shared by the tests of the science: the five processes, and closed forms to compare the code with."""
+"""Shared by the tests of paperlib: the five processes, and closed forms to compare the code with."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ smooth_process = pytest.mark.parametrize("process", list(PROCESSES.values())[:3]
 GAUSSIAN = GaussianMixture(weights=(1.0,), means=((1.5, -0.5),), variance=0.49)
 D_G, D_F = SGU_MIXTURE.only(0, 2), SGU_MIXTURE.only(1)
 
-# Bounds on means of n draws are this many standard errors. Two-sided, P(exceeded) = 7e-6 a comparison.
+# Bounds on means of n draws, in standard errors. Two-sided, P(exceeded) = 7e-6 per comparison.
 STANDARD_ERRORS = 4.5
 
 
@@ -38,7 +38,7 @@ class Marginal:
 
 
 def marginal(process: Process, t: float, data: GaussianMixture = GAUSSIAN) -> Marginal:
-    """x_t = alpha x_0 + sigma z for x_0 ~ N(m, v I): N(alpha m, (alpha^2 v + sigma^2) I)."""
+    """Return the marginal of x_t = alpha x_0 + sigma z for x_0 ~ N(m, v I): N(alpha m, (alpha^2 v + sigma^2) I)."""
     time = torch.tensor(t, dtype=torch.float64)
     alpha, sigma = process.alpha(time), process.sigma(time)
     (mean,) = data.means
@@ -50,7 +50,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def assert_mean(draws: Tensor, expected: Tensor | float) -> None:
-    """The mean over dim 0 of independent draws is ``expected`` within the standard error that the draws show."""
+    """Check that the mean over dim 0 of independent draws is ``expected``, within the draws' own standard error."""
     draws = draws.double()
     error = draws.std(0) / len(draws) ** 0.5
     z = (draws.mean(0) - expected).abs() / error
@@ -58,7 +58,7 @@ def assert_mean(draws: Tensor, expected: Tensor | float) -> None:
 
 
 def inner_times(process: Process, n: int = 9) -> Tensor:
-    """Times strictly inside (t_min, t_max), float64; for a DDPM in the middle between two grid points."""
+    """Return times strictly inside (t_min, t_max), float64; for a DDPM, midway between grid points."""
     t = torch.linspace(process.t_min, process.t_max, n + 2, dtype=torch.float64)[1:-1]
     return ((t * process.T).floor() + 0.5) / process.T if isinstance(process, DDPM) else t
 
@@ -66,7 +66,7 @@ def inner_times(process: Process, n: int = 9) -> Tensor:
 def network(
     process: Process, *, predicts: str = "preconditioned", data_std: float = 1.0, width: int = 16, seed: int = 0
 ):
-    """A denoiser with random weights everywhere (an MLP's last layer starts at zero)."""
+    """Return a denoiser whose weights are all random (an MLP's last layer starts at zero)."""
     model = Denoiser(MLP(2, width=width, depth=2), process, predicts=predicts, data_std=data_std)
     generator = seeded(seed)
     for parameter in model.parameters():

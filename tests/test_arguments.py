@@ -38,7 +38,7 @@ def model(process):
 CONTINUOUS, STEPS = model(VP()), model(DDPM.linear(20))
 LOWER = editing.half((1, 4, 4), "lower")
 RANDOM = dict(divergence="rademacher")
-# name -> (function, arguments that are right, which of them are tried)
+# name -> (function, valid arguments, which of them to replace)
 CALLS = {
     "times": (losses.times, dict(size=4, process=VP()), "size"),
     "batch_loss": (losses.batch_loss, dict(model=CONTINUOUS, data=Examples(SET), size=4), "size"),
@@ -103,7 +103,7 @@ def wrong(value):
     """Return invalid values of the same kind, by name."""
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         spoilt = value.clone()
-        spoilt.view(-1)[-1] = math.nan  # at the lower right: where an inpainter's image is known
+        spoilt.view(-1)[-1] = math.nan  # at the lower right, where an inpainter knows the image
         return {"nan": spoilt} | ({"none": value[:0]} if value.ndim > 1 else {})
     if isinstance(value, torch.Tensor):
         return (
@@ -136,5 +136,5 @@ def test_the_arguments_are_right_as_they_are(name):
 
 @pytest.mark.parametrize("name, argument, bad", CASES)
 def test_a_wrong_argument_is_refused_and_named(name, argument, bad):
-    with pytest.raises(ValueError, match=rf"\b({argument}|features)\b"):  # a metric's values are features
+    with pytest.raises(ValueError, match=rf"\b({argument}|features)\b"):  # the values of metrics are features
         called(name, **{argument: bad})

@@ -51,7 +51,7 @@ def core() -> list[str]:
         found.add(name)
         try:
             lines = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:  # of another platform
+        except metadata.PackageNotFoundError:  # for another platform
             continue
         wanted = (Requirement(line) for line in lines)
         left += [r for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
@@ -61,7 +61,7 @@ def core() -> list[str]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"  # a copy: building leaves files behind
+    source = folder / "source"  # a copy, because building leaves files behind
     for package in ("paperlib", "companion"):
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):

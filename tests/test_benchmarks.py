@@ -33,7 +33,7 @@ def smoke(script, monkeypatch, capsys):
 
 
 def loaded(name, monkeypatch):
-    """A benchmark's functions."""
+    """Load a benchmark's functions."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -79,7 +79,7 @@ def test_a_distance_is_no_worse_where_its_interval_overlaps_or_lies_below(monkey
 
 
 def test_the_interval_of_a_median_holds_it_95_times_in_100(monkeypatch):
-    """20 values: their 6th and 15th hold the median with probability 0.959, four standard errors of 2000 are 0.018."""
+    """The 6th and 15th of 20 values enclose the median with probability 0.959; 0.018 is four standard errors."""
     median_interval = loaded("samplers", monkeypatch).median_interval
     assert median_interval([3.0]) == (3.0, 3.0, 3.0)
     assert median_interval([4.0, 1.0, 2.0, 9.0]) == (3.0, 1.0, 9.0)
@@ -90,7 +90,7 @@ def test_the_interval_of_a_median_holds_it_95_times_in_100(monkeypatch):
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_score_sde_s_recipe_is_the_closed_form_on_gaussian_data(passes, monkeypatch):
-    """Its Jacobian is diagonal, where one Rademacher vector is exact; RK45 at 1e-8 over some hundred steps."""
+    """The Jacobian is diagonal, so one Rademacher vector is exact; RK45 takes some hundred steps at 1e-8."""
     x, model = torch.randn(5, 2, generator=seeded(), dtype=torch.float64), Counting(ExactDenoiser(GAUSSIAN, VP()))
     probes = draw_probes("rademacher", (5, 2), seeded(1)).double()
     log_p, asked = loaded("nll", monkeypatch).recipe(model, x, probes, passes=passes, tolerance=1e-8)

@@ -49,7 +49,7 @@ def test_preconditioned_views_are_accurate_in_float32_at_every_noise_level():
     """For sigma from 1e-3 to 1e3: each view's deviation from float64, relative to its size.
 
     float32 rounds by 6e-8; exp(2 log sigma) multiplies that by up to 14, and the network's sines by up to 2 pi.
-    Computed as (x_t - x0) / sigma, eps would err by 6e-8 / 1e-3 at the lower end, and x0 = x_t - sigma eps by as much at
+    Computed as (x_t - x0) / sigma, eps would err by 6e-8 / 1e-3 at the lower end; x0 = x_t - sigma eps, by as much at
     the upper end.
     """
     process = VE(sigma_min=1e-3, sigma_max=1e3)

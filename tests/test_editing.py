@@ -42,7 +42,7 @@ def last(states):
 
 
 def recursion(process, steps):
-    """Return mean and variance of the unknown coordinate under replacement without corrections, whose steps are linear."""
+    """Return the unknown coordinate's mean and variance under replacement without corrections; all steps are linear."""
     stops = levels(process, time_grid(ExactDenoiser(Correlated(), process), steps, "index", denoise=True))
     mu, v = 0.0, stops[0].sigma ** 2
     for t, s in zip(stops, stops[1:]):
@@ -116,7 +116,7 @@ def test_repaint_reports_its_evaluations_and_climbs_between_its_turns(steps, res
 
 
 def test_going_back_up_has_the_marginals_of_the_process():
-    """Going back takes the marginal at s to that at t, so every pass over a stretch starts from the same distribution."""
+    """It maps the marginal at s to that at t, so every pass over a stretch starts from the same distribution."""
     from paperlib.editing import _back
     from paperlib.sampling.walk import Walk
 

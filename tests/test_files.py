@@ -24,7 +24,7 @@ from tests.companion.test_snapshots import run
 
 @contextmanager
 def full_disk(left: int = 40):
-    """Limit files to so many bytes, so that a write fails midway, as on a full disk."""
+    """Limit the size of files, so that a write fails midway, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (left, before[1]))
     try:
@@ -64,7 +64,7 @@ def test_a_killed_writer_s_draft_goes_with_the_next_writer_and_a_living_one_s_st
     here = f"@{platform.node()}-"
     others = [
         tmp_path / f".{os.getpid()}{here}a.npz",  # being written
-        tmp_path / f".999999999{here}b.npz",  # another file's
+        tmp_path / f".999999999{here}b.npz",  # belongs to another file
         tmp_path / ".999999999@elsewhere-a.npz",  # on a shared disk
     ]
     for other in others[1:]:

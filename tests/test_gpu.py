@@ -25,7 +25,7 @@ def test_pages_and_commands_take_the_gpu():
 
 
 def test_images_are_resized_alike_on_both_devices():
-    """uint8 with antialiasing: some versions of torch have no such kernel on CUDA."""
+    """Some versions of torch have no CUDA kernel for uint8 with antialiasing."""
     draws = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (4, 3, 96, 96), generator=draws, dtype=torch.uint8)
     images = Images("noise", pixels, classes=("a",), labels=torch.zeros(4, dtype=torch.long))

@@ -1,4 +1,4 @@
-"""Classifier-free guidance against its definition, and exactly for known guided densities."""
+"""Classifier-free guidance compared with its definition, and exact samples of known guided densities."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def test_weights_0_and_minus_1_are_the_two_models_and_each_row_has_its_own_label
 
 
 class TwoGaussians:
-    """cond > 0: the exact denoiser of N(1, I); else that of N(0, I)."""
+    """The exact denoiser of N(1, I) if cond > 0, else of N(0, I)."""
 
     def __init__(self, process):
         self.process = process
@@ -56,10 +56,10 @@ class TwoGaussians:
 
 
 def test_guided_samples_of_gaussians_are_the_extrapolated_gaussian():
-    """p(x given c)^3 / p(x)^2 is N(3, I) for N(1, I) and N(0, I), at t = 0 and, on this process, at every t."""
+    """For N(1, I) and N(0, I), p(x given c)^3 / p(x)^2 is N(3, I) at t = 0 and, on this process, at every t."""
     guided, n = Guided(TwoGaussians(VP()), 2.0, null=0), 4000
     last = sample(guided, (n, 2), generator=seeded(), cond=torch.ones(n), sampler=dpmpp_2m, steps=60)
-    assert last.evaluations == 120  # two an image and step
+    assert last.evaluations == 120  # two per image and step
     assert_mean(last.x, 3.0)
     assert_mean((last.x.double() - 3) ** 2, 1.0)
 

@@ -55,7 +55,7 @@ def test_make_record_means_laptop_unless_told_otherwise():
 def test_lock_pins_everything_and_names_no_index():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     assert [line for line in lines if not re.match(r"[a-z0-9][a-z0-9._-]*==\S+( ; .+)?$", line)] == []
-    assert any(line.startswith("uv==") for line in lines)  # the Makefile reads it here
+    assert any(line.startswith("uv==") for line in lines)  # read by the Makefile
 
 
 def test_lock_holds_what_the_package_asks_for():
@@ -94,7 +94,7 @@ def test_yaml_files_can_be_read():
 
 
 def test_no_comment_on_a_name_begins_like_a_type():
-    """Text before a colon in its first line is parsed as a type when the book is built, and refused."""
+    """Sphinx parses text before a colon in the first line as a type, and refuses it."""
     for path in [*ROOT.glob("paperlib/**/*.py"), *ROOT.glob("companion/**/*.py")]:
         lines = ["", *map(str.strip, path.read_text().splitlines())]
         first = [line for before, line in zip(lines, lines[1:]) if line.startswith("#:") > before.startswith("#:")]
@@ -108,7 +108,7 @@ SHORT = [path for path in PAGES if "page.this_run()" in path.read_text()]  # tho
 
 
 def code_cells(path):
-    """Each code cell's first line, with its tags and metadata, and its lines."""
+    """Return, for each code cell, the first line with its tags and metadata, and its lines."""
     cells = ("\n" + path.read_text()).split("\n# %%")[1:]
     return [cell.partition("\n")[::2] for cell in cells if not cell.startswith(" [markdown]")]
 

@@ -88,13 +88,13 @@ def test_images_that_the_seeds_share_make_a_share_known_less_well(sample):
     (low, high), (least, most) = share_interval(values, n), share_interval(values, n, shared=True)
     assert least <= low and high <= most
     alone = wilson(round(sum(values) / len(values) * n), n)
-    assert most - least >= 0.8 * (alone[1] - alone[0])  # the mean's hits need not be a whole number
+    assert most - least >= 0.8 * (alone[1] - alone[0])  # the mean number of hits need not be whole
 
 
 def test_two_seeds_far_apart_have_no_absurd_interval():
     low, high = positive_interval([1.0, 10.0])
     assert 0 < low < 1 and high == t_interval([1.0, 10.0])[1] and high < 70
-    assert math.exp(t_interval([math.log(1.0), math.log(10.0)])[1]) > 1e6  # what the logarithms alone would say
+    assert math.exp(t_interval([math.log(1.0), math.log(10.0)])[1]) > 1e6  # by the logarithms alone
 
 
 def test_sources_add_in_squares_on_either_side():
@@ -119,7 +119,7 @@ def test_impossible_counts_are_refused(hits, n):
         wilson(hits, n)
 
 
-# --- coverage: how often an interval holds the truth, of so many draws at the images and seeds that pages have
+# --- coverage: how often intervals contain the truth, for numbers of images and seeds as on the pages
 
 DRAWS = 10_000
 EXACT = (94.0, 96.0)  # percent, +- 1
@@ -127,24 +127,26 @@ IMAGES = [100, 200, 2000, 5000]
 
 
 def assert_covers(intervals, truths, least=EXACT[0], most=EXACT[1]):
-    """The share of intervals that hold the truth, in percent, lies in [least, most]."""
+    """Check that the percentage of intervals that contain the truth is in [least, most]."""
     held = 100 * fmean(low <= truth <= high for (low, high), truth in zip(intervals, truths, strict=True))
     assert least <= held <= most, f"{held:.2f} %"
 
 
 def shares(p, n, seeds, ratio, draw):
-    """Shares of ``n`` images of ``seeds`` models, whose own rates have ``ratio`` times the images' standard deviation
-    about p: [DRAWS, seeds]."""
+    """Return shares of ``n`` images for ``seeds`` models, [DRAWS, seeds].
+
+    The models' own rates vary about p, with ``ratio`` times the images' standard deviation.
+    """
     rates = np.full((DRAWS, seeds), p)
     if ratio:
-        size = n / ratio**2 - 1  # a beta distribution of variance ratio^2 p (1 - p) / n
+        size = n / ratio**2 - 1  # beta distribution with variance ratio^2 p (1 - p) / n
         rates = draw.beta(p * size, (1 - p) * size, (DRAWS, seeds))
     return (draw.binomial(n, rates) / n).tolist()
 
 
 @pytest.mark.parametrize("n", [60, *IMAGES])
 def test_shares_of_one_seed_are_covered(n):
-    """Wilson's interval is right on average over shares (its coverage at a single one oscillates)."""
+    """Wilson's interval is right on average over shares; at a single share its coverage oscillates."""
     draw = np.random.default_rng(n)
     p = draw.uniform(0, 0.5, DRAWS)
     assert_covers([wilson(hits, n) for hits in draw.binomial(n, p).tolist()], p)
@@ -160,7 +162,7 @@ def test_shares_of_seeds_that_differ_are_covered(n, p, seeds):
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("n", "p"), [(12, 0.4), (100, 0.02), (200, 0.1), (2000, 0.004), (2000, 0.1)])
 def test_shares_of_seeds_that_hardly_differ_are_covered_more_often_and_never_less(n, p, ratio):
-    """An interval that is never narrower than its images allow: 95 % at least, 99 % where chance alone is at work."""
+    """The interval is never narrower than the images allow, so it covers 95 % or more, and 99 % for chance alone."""
     draws = shares(p, n, 3, ratio, np.random.default_rng(7))
     assert_covers([share_interval(row, n) for row in draws], [p] * DRAWS, most=99.5)
 
@@ -173,14 +175,14 @@ def test_normal_quantities_are_covered(seeds):
 
 @pytest.mark.parametrize(("seeds", "spread"), [(2, 0.1), (2, 0.3), (3, 0.1), (3, 0.5), (3, 1.0), (5, 0.5)])
 def test_positive_quantities_are_covered(seeds, spread):
-    """exp of normal numbers, whose median the logarithms' t-interval covers."""
+    """For exponentials of normal numbers, whose median is covered by the t-interval of the logarithms."""
     draws = np.exp(1 + spread * np.random.default_rng(4).standard_normal((DRAWS, seeds)))
     assert_covers([positive_interval(row) for row in draws.tolist()], [math.e] * DRAWS)
 
 
 @pytest.mark.parametrize(("ratio", "most"), [(0.0, 96.0), (0.1, 96.0), (1.0, 98.0), (5.0, 96.0)])
 def test_likelihoods_over_seeds_and_shared_images_are_covered(ratio, most):
-    """128 images, the same for three seeds: a mean over images and one over seeds with ``ratio`` times its error."""
+    """The same 128 images for three seeds; the seeds' spread is ``ratio`` times the error of the mean over images."""
     draw, seeds, n = np.random.default_rng(3), 3, 128
     images = draw.standard_normal((DRAWS, n))
     of_images, errors = images.mean(1), images.std(1, ddof=1) / math.sqrt(n)
@@ -194,7 +196,7 @@ def test_likelihoods_over_seeds_and_shared_images_are_covered(ratio, most):
 
 @pytest.mark.parametrize("n", [100, 200])
 def test_shares_of_images_that_the_seeds_share_are_covered(n):
-    """Whether an image is restored rightly hangs on the image (its own chance) and on the seed's luck."""
+    """Whether an image keeps its class depends on the image, by its own probability, and on the seed."""
     draw = np.random.default_rng(n)
     chances = draw.beta(0.6, 0.4, (DRAWS, n))  # most images are easy or hopeless
     hits = (draw.random((3, DRAWS, n)) < chances).mean(2).T.tolist()

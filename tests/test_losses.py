@@ -37,7 +37,7 @@ def pairs(rows):
 
 
 def residuals(process, factor, antithetic, n=40_000):
-    """Return d/dc |z - c eps|^2 = -2 eps . (z - c eps) for each noisy row, and the derivatives along other directions."""
+    """Return, per noisy row, d/dc |z - c eps|^2 = -2 eps . (z - c eps) and the derivatives along other directions."""
     x0 = SGU_MIXTURE.sample(n, seeded(1))
     model = Scaled(SGU_MIXTURE, process, factor)
     c = torch.tensor([1.0, 0.0, 0.0, 0.0], requires_grad=True)
@@ -95,7 +95,7 @@ def test_score_matching_s_least_value_is_the_closed_form_for_gaussian_data(proce
 
 
 def test_score_matching_is_the_weighted_error_of_the_score():
-    """Row by row: sigma^2 |s - grad log p(x_t | x_0)|^2 (Eq. 5 and 8), with the gradient (alpha x_0 - x_t) / sigma^2."""
+    """Row by row, sigma^2 |s - grad log p(x_t | x_0)|^2 (Eq. 5, 8), with the gradient (alpha x_0 - x_t) / sigma^2."""
     model, x0 = network(VP(), data_std=2.0).double(), SGU_MIXTURE.sample(64, seeded(1)).double()
     rows = score_matching(model, x0, seeded(2))
     x_t, t, z = noised(model.process, x0, seeded(2))
@@ -240,7 +240,7 @@ def test_log_normal_times_have_the_quantiles_that_they_promise(process):
 
 
 def step_share(process, level):
-    """Return the probability of one step of a DDPM's grid near ``level``, since log(sigma / alpha) is exact on the grid."""
+    """Return the share of one step of a DDPM's grid near ``level``: log(sigma / alpha) is exact only at its points."""
     if not isinstance(process, DDPM):
         return 0.0
     t = process.time_of(torch.tensor([level], dtype=torch.float64))

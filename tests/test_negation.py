@@ -46,7 +46,7 @@ def test_the_pull_is_pi_f_times_the_difference_of_both_scores(process):
 def test_likelihoods_are_those_of_what_is_kept():
     x = D_G.sample(20, seeded(3)).double()
     found = log_likelihood(without(VP()), x, rtol=1e-7, atol=1e-7).log_p
-    torch.testing.assert_close(found, D_G.log_density(x), rtol=0, atol=2e-3)  # the prior is not quite p_1
+    torch.testing.assert_close(found, D_G.log_density(x), rtol=0, atol=2e-3)  # the prior is not exactly p_1
 
 
 @pytest.mark.parametrize(

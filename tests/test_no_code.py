@@ -1,4 +1,4 @@
-"""Files from others are data: reading one never runs code that its author put into it."""
+"""Files from others are only data: reading one never runs code that its author put into it."""
 
 import ast
 import hashlib

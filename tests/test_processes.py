@@ -1,4 +1,4 @@
-"""Marginals, drift and diffusion against independent closed forms, finite differences and simulation."""
+"""Marginals, drift and diffusion compared with independent closed forms, finite differences and simulation."""
 
 import math
 
@@ -24,14 +24,14 @@ def linear_abar():
 
 
 def cosine_abar():
-    """Nichol and Dhariwal, Eq. 17, for k = 1 ... 999: only beta_1000 reaches the clip."""
+    """Return abar of Nichol and Dhariwal (Eq. 17) for k = 1 ... 999; only beta_1000 is clipped."""
     k = np.arange(1000)
     f = np.cos((k / 1000 + 0.008) / 1.008 * np.pi / 2) ** 2
     return f[1:] / f[0]
 
 
 def scaled_linear_abar():
-    """Stable Diffusion's: sqrt(beta) is linear from sqrt(0.00085) to sqrt(0.012)."""
+    """Return Stable Diffusion's abar: sqrt(beta) is linear from sqrt(0.00085) to sqrt(0.012)."""
     k = np.arange(1000)
     root = np.sqrt(0.00085) + k / 999 * (np.sqrt(0.012) - np.sqrt(0.00085))
     return np.cumprod(1 - root**2)
@@ -49,7 +49,7 @@ CLOSED_FORMS = {  # t -> alpha, sigma^2
 def test_marginals_are_the_closed_forms(name, t):
     alpha, variance = CLOSED_FORMS[name](t)
     process, time = PROCESSES[name], torch.tensor(t, dtype=torch.float64)
-    # The references' own 1 - exp(-B) loses the digits that B is below one: 1e-16 / 1e-6.
+    # In the references, 1 - exp(-B) cancels for small B: an error of 1e-16 / 1e-6.
     assert process.alpha(time).item() == pytest.approx(alpha, rel=1e-12)
     assert process.sigma(time).item() ** 2 == pytest.approx(variance, rel=1e-9)
     assert process.variance(time).item() == pytest.approx(variance, rel=1e-9)
@@ -65,7 +65,7 @@ ABAR = {
 @pytest.mark.parametrize("process, abar", ABAR.values(), ids=ABAR)
 def test_ddpm_at_its_grid_points_is_its_own_abar(process, abar):
     t = torch.arange(1, len(abar) + 1, dtype=torch.float64) / process.T
-    # A product of 1000 factors rounds by 1000 half units of 2^-52.
+    # A product of 1000 factors has 1000 roundings of half a unit, 2^-52.
     assert torch.allclose(process.alpha(t) ** 2, torch.from_numpy(abar), rtol=1e-12, atol=0)
     assert torch.allclose(process.variance(t), torch.from_numpy(1 - abar), rtol=1e-11, atol=0)
     assert torch.allclose(process.abar[1 : len(abar) + 1], torch.from_numpy(abar), rtol=1e-12, atol=0)
@@ -74,7 +74,7 @@ def test_ddpm_at_its_grid_points_is_its_own_abar(process, abar):
 
 @pytest.mark.parametrize("process", [DDPM.linear(), DDPM.cosine(), DDPM.linear(10, 1e-3, 0.5)])
 def test_ddpm_marginals_are_those_of_its_markov_chain(process):
-    """x_k = sqrt(1 - beta_k) x_{k-1} + sqrt(beta_k) z, its mean's factor and its variance step by step."""
+    """Follow the mean's factor and the variance of x_k = sqrt(1 - beta_k) x_{k-1} + sqrt(beta_k) z step by step."""
     factor, variance = 1.0, 0.0
     for k, b in enumerate(process.betas.tolist(), start=1):
         factor, variance = math.sqrt(1 - b) * factor, (1 - b) * variance + b
@@ -94,7 +94,7 @@ def test_ddpm_cosine_clips_the_last_beta_and_stops_before_it():
 def test_drift_is_the_derivative_of_log_alpha(process):
     t, h = inner_times(process), 1e-5
     difference = (process.alpha(t + h).log() - process.alpha(t - h).log()) / (2 * h)
-    # Central differences: h^2 f'' / 6 = 0 (log alpha is a parabola, or straight) plus rounding, 1e-15 / h.
+    # The error of central differences is h^2 f'' / 6 = 0 (log alpha is a parabola or a line) plus rounding, 1e-15 / h.
     assert torch.allclose(process.drift(t), difference, rtol=1e-8, atol=1e-9)
 
 
@@ -103,7 +103,7 @@ def test_diffusion_is_what_the_variance_needs_besides_the_drift(process):
     t, h = inner_times(process), 1e-5
     rate = (process.sigma(t + h) ** 2 - process.sigma(t - h) ** 2) / (2 * h)
     f = (process.alpha(t + h).log() - process.alpha(t - h).log()) / (2 * h)
-    # VE's variance grows at 17 a unit of time: h^2 17^2 / 6 = 5e-9 of the derivative; for the others rounding leads.
+    # VE's variance grows with a rate of 17: h^2 17^2 / 6 = 5e-9 of the derivative. For the others rounding dominates.
     assert torch.allclose(process.diffusion(t) ** 2, rate - 2 * f * process.sigma(t) ** 2, rtol=1e-7, atol=1e-8)
 
 
@@ -121,9 +121,10 @@ def test_drift_and_diffusion_are_those_of_song_et_al():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("process", [DDPM.linear(), DDPM.cosine(), DDPM.linear(10, 1e-3, 0.5)])
 def test_ddpm_rate_is_continuous_and_between_those_of_its_neighbouring_steps(process, dtype):
-    """At t = k / T, as a sampler asks: one rate, however k / T is rounded, between steps k and k + 1 of the chain.
+    """At t = k / T, where samplers evaluate it, the rate lies between those of the steps k and k + 1, however k / T is
+    rounded.
 
-    A solver whose every step ends at a grid point would otherwise see one neighbour's rate in place of the mean.
+    Otherwise a solver whose steps all end at grid points would get one neighbour's rate instead of the mean.
     """
     k = torch.arange(1, round(process.t_max * process.T) + (process.t_max < 1))
     step = -process.T * torch.log1p(-process.betas)
@@ -146,15 +147,15 @@ def test_ddpm_only_loses_signal(process):
 
 @every_process
 def test_moments_solve_the_equations_of_the_forward_sde(process):
-    """dm/dt = f m and dv/dt = 2 f v + g^2: m = exp(F) m_0 and v = exp(2 F) (v_0 + int exp(-2 F) g^2), F = int f."""
-    start, end, n = process.t_min, 0.6, 59_900  # a hundred midpoints to each cell of a DDPM's grid
+    """dm/dt = f m and dv/dt = 2 f v + g^2 have m = exp(F) m_0, v = exp(2 F) (v_0 + int exp(-2 F) g^2), F = int f."""
+    start, end, n = process.t_min, 0.6, 59_900  # a hundred midpoints for each interval of a DDPM's grid
     h = (end - start) / n
     t = start + h * (torch.arange(n, dtype=torch.float64) + 0.5)
     f, g = process.drift(t), process.diffusion(t)
     F = h * (f.cumsum(0) - 0.5 * f)
     noise = (h * (-2 * F).exp() * g**2).sum()
     before, after = marginal(process, start), marginal(process, end)
-    # The midpoint rule: h^2 / 24 of the second derivative, here below (20 h)^2 = 4e-8 of the integrand.
+    # The midpoint rule errs by h^2 / 24 times the second derivative, here below (20 h)^2 = 4e-8 of the integrand.
     assert torch.allclose((h * f.sum()).exp() * before.mean, after.mean, rtol=1e-6)
     assert torch.allclose((2 * h * f.sum()).exp() * (before.variance + noise), after.variance, rtol=1e-6)
 
@@ -171,8 +172,8 @@ def test_simulated_forward_sde_has_the_moments_of_the_marginals(process):
         f, g = process.drift(t), process.diffusion(t)
         squared += (f * f * h).item()
         x = x + f * x * h + g * math.sqrt(h) * torch.randn(n, dtype=torch.float64, generator=generator)
-    # (1 + f h) instead of exp(f h): log alpha is off by h/2 int f^2, the variance, relatively, by at most twice that.
-    # Steps longer than a DDPM's cell see one rate in place of the mean of two: its trapezoids are off by O(h).
+    # With (1 + f h) for exp(f h), log alpha errs by h/2 int f^2, and the variance by at most twice that (relative).
+    # Steps longer than a DDPM's grid interval use one rate instead of a mean, so its trapezoids err by O(h).
     bias = h * squared + 2 * h
     mean_error, variance_error = 4.5 * (goal.variance / n) ** 0.5, 4.5 * (2 / n) ** 0.5
     assert abs(x.mean() - goal.mean[0]) < mean_error + bias * goal.mean[0].abs()
@@ -214,9 +215,9 @@ def test_results_have_the_shape_and_dtype_of_the_times(process, shape, dtype):
 
 @every_process
 def test_float32_keeps_its_digits_down_to_the_smallest_time(process):
-    """No cancellation in 1 - alpha^2: relative errors stay near float32's 6e-8, times exponents up to 20.
+    """Without cancellation in 1 - alpha^2, relative errors stay near float32's 6e-8 times exponents up to 20.
 
-    A DDPM looks t T up, of which float32 rounds up to 3e-5 of a cell away: times the change of log alpha in a cell.
+    For a DDPM, float32 rounds t T by up to 3e-5 of a grid interval, times the change of log alpha in it.
     """
     t = torch.logspace(math.log10(process.t_min), 0, 50).clamp(process.t_min, process.t_max)
     for function in (process.alpha, process.sigma):
@@ -232,7 +233,7 @@ def test_prior_is_the_normal_density_of_sigma_at_t_max_and_the_signal_is_gone(pr
     x = 3 * torch.randn(5, 2, 3, generator=seeded(), dtype=torch.float64)
     normal = torch.distributions.Normal(torch.zeros((), dtype=torch.float64), process.sigma(end))
     assert torch.allclose(process.prior_log_density(x), normal.log_prob(x).sum((1, 2)), rtol=1e-12)
-    assert process.alpha(end) / process.sigma(end) <= 0.021  # VE: 1/50; the others below 0.007
+    assert process.alpha(end) / process.sigma(end) <= 0.021  # 1/50 for VE, below 0.007 for the others
 
 
 @pytest.mark.parametrize(

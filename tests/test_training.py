@@ -1,4 +1,4 @@
-"""The training loop against one written by hand; bitwise resuming; several processes against one."""
+"""The training loop compared with one written by hand; bitwise resuming; several processes compared with one."""
 
 import copy
 import functools
@@ -38,7 +38,7 @@ def training(seed=0, **settings):
 @pytest.mark.parametrize("clip", [0.0, 0.05])
 @pytest.mark.parametrize("ema", [0.0, 0.5, 0.999])
 def test_the_loop_is_adam_with_warm_up_decay_clipping_and_averaging(clip, ema):
-    """Rate lr min(1, (i + 1) / warmup) (1 + cos(pi i / steps)) / 2; averaging with min(ema, (1 + n) / (10 + n))."""
+    """The rate is lr min(1, (i + 1) / warmup) (1 + cos(pi i / steps)) / 2, the decay min(ema, (1 + n) / (10 + n))."""
     model, steps, lr = network(VE()), 12, 0.01
     reference, generator = copy.deepcopy(model), seeded(3)
     adam = torch.optim.Adam(reference.parameters(), lr=lr)
@@ -72,11 +72,11 @@ def test_steps_report_index_losses_seconds_and_gradient_evaluations():
 
 
 def test_a_budget_of_seconds_ends_the_run_and_counts_on_when_it_is_resumed(monkeypatch):
-    """By a clock on which every update takes a second."""
+    """With a clock on which every update takes a second."""
     clock = itertools.count()
     monkeypatch.setattr(paperlib.training, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
     first = training(steps=12, max_seconds=2.5)
-    assert [step.seconds for step in first] == [1, 2, 3]  # the third was begun in time
+    assert [step.seconds for step in first] == [1, 2, 3]  # the third started in time
     assert len(list(training(steps=2, max_seconds=2.5))) == 2 and not list(training(steps=12, max_seconds=0.0))
     again = training(steps=12, max_seconds=5.0)
     again.load_state_dict(first.state_dict())
@@ -135,7 +135,7 @@ def test_a_state_in_memory_stays_what_it_was():
     next(steps)
     state = run.state_dict()
     rest = [step.losses for step in steps]
-    for seed in (98, 99):  # a run that goes on from it does not alter it either
+    for seed in (98, 99):  # continuing from it does not change it either
         resumed = training(model=model, seed=seed)
         resumed.load_state_dict(state)
         assert [step.losses for step in resumed] == rest
@@ -193,7 +193,7 @@ def test_wrong_settings_are_refused_at_once(wrong, message):
         training(**wrong)
 
 
-# --- terms: their gradients, their cosines, what an update costs
+# --- terms: gradients, cosines, and the cost of an update
 
 
 def two_terms(model, generator, index):
@@ -257,7 +257,7 @@ def test_a_term_without_a_gradient_has_a_cosine_of_zero():
 
 
 def test_weighed_terms_are_followed_by_their_weights_sum():
-    """The same run as the minimised sum's, and each weight is made from the gradients and values of that update."""
+    """The run equals that of the minimised sum, and each weight comes from the gradients and values of that update."""
     model, seen = network(VE(), data_std=2.0), []
 
     def weigh(gradients, values):
@@ -284,12 +284,12 @@ def test_a_gradient_evaluation_is_a_pass_forward_that_a_gradient_needs():
         losses = two_terms(model, generator, index)
         with torch.no_grad():
             two_terms(model, generator, index)
-        penalty = sum(p.square().sum() for p in model.parameters())  # a term that costs no pass
+        penalty = sum(p.square().sum() for p in model.parameters())  # a term that needs no pass
         return {"loss": losses["L_r"] + losses["L_f"] + penalty, "penalty": penalty} | losses
 
     run = Training(network(VE()), objective, steps=2, lr=0.01, generator=seeded())
     assert [step.gradient_evaluations for step in run] == [2, 4]
-    run.network(torch.zeros(1, 2), torch.tensor(0.5))  # not the run's own
+    run.network(torch.zeros(1, 2), torch.tensor(0.5))  # not those of the run
     assert run.gradient_evaluations == 4
 
 
@@ -297,12 +297,12 @@ def test_a_gradient_evaluation_is_a_pass_forward_that_a_gradient_needs():
 
 
 def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path):
-    """Float32 sums in another order: a rounding of 6e-8 in each of some thousand terms, so 1e-4 of the largest."""
+    """Sums in another order round by 6e-8 in each of some thousand terms: 1e-4 of the largest gradient."""
     alone = launched.updates()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # Forks: started anew, each would import torch for seconds.
+    # Forks, since new processes would need seconds to import torch.
     multiprocessing.start_processes(launched.one_of, (2, port, tmp_path), nprocs=2, start_method="fork")
     for process in range(2):
         found = torch.load(tmp_path / str(process))
@@ -323,7 +323,7 @@ def test_rows_that_the_processes_cannot_share_evenly_are_refused(monkeypatch):
 
 
 def test_bf16_changes_the_arithmetic_of_the_network_alone():
-    """bf16 has 8 bits of mantissa: losses agree to a few 1e-3 at first, and are not equal; weights stay float32."""
+    """bf16 has 8 bits of mantissa, so the first losses agree to a few 1e-3 but are not equal; weights stay float32."""
     model = network(VE(), data_std=2.0)
     exact, coarse = (training(model=model, precision=precision) for precision in ("float32", "bf16"))
     first, second = next(iter(exact)).losses["loss"], next(iter(coarse)).losses["loss"]
@@ -333,7 +333,7 @@ def test_bf16_changes_the_arithmetic_of_the_network_alone():
 
 
 def test_a_compiled_run_is_the_same_run_and_its_state_fits_a_plain_one(monkeypatch):
-    # The whole way but for the C++ compiler, which is not everywhere.
+    # Everything except the C++ compiler, which is not available everywhere.
     compile = functools.partial(nn.Module.compile, backend="aot_eager")
     compiled_ones = []
     monkeypatch.setattr(nn.Module, "compile", lambda module: compiled_ones.append(module) or compile(module))

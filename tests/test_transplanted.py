@@ -19,7 +19,7 @@ CENTRED = GaussianMixture((1.0,), ((0.0, 0.0),), 0.49)
 
 
 class Knowing(nn.Module):
-    """The exact answer for CENTRED on one process, whatever it is to predict; its time is 1000 t."""
+    """The exact network for CENTRED on one process, for any kind of prediction; its time is 1000 t."""
 
     null = 7
 
@@ -33,7 +33,7 @@ class Knowing(nn.Module):
 
 
 def trained(process, predicts):
-    """An exact model in float64: a fresh preconditioned one is exact for its own data_std."""
+    """Return an exact model in float64; a fresh preconditioned one is exact for its own data_std."""
     net = MLP(2) if predicts == "preconditioned" else Knowing(process, predicts)
     return Denoiser(net, process, predicts=predicts, data_std=0.7).double()
 
@@ -63,7 +63,7 @@ def test_at_equal_noise_an_exact_model_stays_exact(process, other, predicts):
 
 @pytest.mark.parametrize("predicts", ["preconditioned", "x0"])
 def test_beyond_the_training_s_noise_the_nearest_is_asked_and_the_views_agree(predicts):
-    """Trained between sigma 0.1 and 10, asked at 0.01 and 50 too: x0 is then x_t, and nearly the data's mean, 0."""
+    """Trained for sigma from 0.1 to 10, evaluated also at 0.01 and 50, where x0 is x_t or nearly the data's mean, 0."""
     model = trained(VE(0.1, 10.0), predicts).with_process(VE(0.01, 50.0))
     t, x_t = torch.tensor([1e-5, 1.0]).double(), torch.tensor([[0.5, -0.3], [40.0, -60.0]]).double()
     views, sigma = model(x_t, t), model.process.sigma(t)[:, None]
@@ -84,7 +84,7 @@ def test_on_its_own_process_nothing_changes(predicts):
 
 
 def test_index_and_fraction_ask_at_the_same_step_and_at_the_same_time():
-    """VDU's setting: T = 4000, cosine, then T = 500, linear from 2e-4 to 0.04. Step 250 of 500."""
+    """At step 250 of VDU's setting: a cosine grid with T = 4000, then a linear one, T = 500, from 2e-4 to 0.04."""
     new, old = DDPM.linear(500, 2e-4, 0.04), DDPM.cosine(4000)
     model, x_t = trained(old, "eps"), torch.randn(3, 2, generator=seeded(), dtype=torch.float64)
     t = torch.tensor(250 / 500).double()
@@ -116,7 +116,7 @@ def test_weights_are_shared_and_names_kept_and_copies_go_their_own_way():
 
 
 def test_a_transplanted_model_is_sampled_on_its_new_grid(monkeypatch):
-    """Against the exact moments of the sampler with the exact model on that grid."""
+    """Compared with the exact moments of the sampler with the exact model on that grid."""
     process = DDPM.linear(T=200, beta_1=5e-4, beta_T=0.1)
     _, variance = moments(ddpm, process, 200, monkeypatch, data=CENTRED)
     model = trained(VP(), "preconditioned").float().with_process(process)

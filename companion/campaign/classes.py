@@ -42,7 +42,7 @@ class ClassCheck(BaseStep):
     what = "classes"
 
     def minutes(self) -> float:
-        """A rough guess: five evaluations for each one of the sample check."""
+        """Return a rough guess: five times the evaluations of the sample check."""
         return 6.0
 
     def work(self) -> None:

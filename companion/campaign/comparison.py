@@ -43,11 +43,11 @@ class BenchRun(Step):
         return Bench.of("laptop", dataset="mnist", process="ddpm", forget="1")
 
     def left(self) -> float:
-        """1 until the run is in this machine's store, then 0."""
+        """Return 1 until the run is in this machine's store, then 0."""
         return 0.0 if done(self.store, wanted(self.bench, self.entrant, self.seed)) else 1.0
 
     def minutes(self) -> float:
-        """An estimate for an idle CPU core."""
+        """Return an estimate for an idle CPU core."""
         return MINUTES
 
     def work(self) -> None:

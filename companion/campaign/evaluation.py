@@ -35,13 +35,13 @@ class BaseEvaluation(BaseStep):
     what = "evaluation"
 
     def left(self) -> float:
-        """1 until the card has these measures of its checkpoint, by this protocol; then 0."""
+        """Return 1 until the card has these measures of its checkpoint, by this protocol; then 0."""
         found = self.card.get("evaluation", {})
         measured = Protocol.model_validate(found["protocol"]) if found else None  # newer settings take their defaults
         return super().left() if measured == protocol(self.base) else 1.0
 
     def minutes(self) -> float:
-        """An estimate for two idle CPU cores."""
+        """Return an estimate for two idle CPU cores."""
         return MINUTES.get(self.base.dataset, 240.0)
 
     def work(self) -> None:

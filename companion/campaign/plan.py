@@ -37,10 +37,10 @@ class Run(Protocol):
     name: str
 
     def left(self) -> float:
-        """The share of the work that is left: 0 when the run is done, 1 before it starts."""
+        """Return the share of the work that is left: 0 when the run is done, 1 before it starts."""
 
     def minutes(self) -> float:
-        """An estimate of the whole run on this machine, in minutes."""
+        """Return an estimate of the whole run on this machine, in minutes."""
 
     def go_on(self, deadline: float | None) -> bool:
         """Work to the end, or until ``time.monotonic()`` reaches the deadline; return whether the run is finished."""

@@ -60,7 +60,7 @@ class Pretraining:
         return self.folder / "unfinished"
 
     def left(self) -> float:
-        """The share of the training that is left.
+        """Return the share of the training that is left.
 
         0 if a checkpoint has seen at least as many images as this run would show it.
         """
@@ -79,7 +79,8 @@ class Pretraining:
         return card["samples_seen"] // self.budget.batch_size if same else 0
 
     def minutes(self) -> float:
-        """An estimate from three updates measured now, after a first one; not compiled, so an upper bound on a GPU."""
+        """Return an estimate from three updates measured now, after a first one; not compiled, so an upper bound on a
+        GPU."""
         return self._seconds(self.precision) * self.budget.steps / 60
 
     @cached_property

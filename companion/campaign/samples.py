@@ -58,7 +58,7 @@ class SampleCheck(BaseStep):
     what = "samples"
 
     def minutes(self) -> float:
-        """A rough guess: a few minutes for MNIST on two CPU cores."""
+        """Return a rough guess: a few minutes for MNIST on two CPU cores."""
         return 3.0
 
     def work(self) -> None:

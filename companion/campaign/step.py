@@ -51,7 +51,7 @@ class BaseStep(Step):
         return checkpoints.card(self.base.name, self.folder) or {}
 
     def left(self) -> float:
-        """1 until the card has the result for its checkpoint, then 0."""
+        """Return 1 until the card has the result for its checkpoint, then 0."""
         return 0.0 if self.card and self.card.get(self.what, {}).get("sha256") == self.card["sha256"] else 1.0
 
     def keep(self, **found: Any) -> None:

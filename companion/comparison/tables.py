@@ -15,7 +15,7 @@ __all__ = ["chosen_settings", "completions", "costs", "measures", "orders", "sha
 
 
 def measures(record: Any) -> Any:
-    """Every measure of every model, with its 95 % interval below it."""
+    """Return a table of every measure of every model, with its 95 % interval below it."""
     titles, lines = record.series["titles"], {}
     for metric, (unit, decimals) in MEASURES.items():
         column = f"{metric}, {unit}" if unit in ("%", "bits/dim") else metric
@@ -27,7 +27,7 @@ def measures(record: Any) -> Any:
 
 
 def chosen_settings(record: Any) -> Any:
-    """The settings of the record's runs, and the scores of the candidates in their search."""
+    """Return a table of the settings of the record's runs, and the scores of the candidates in their search."""
     bench, lines = record.series["bench"], {}
     found = committed(bench["base"], bench["forget"])
     for name, own in record.series["settings"].items():
@@ -50,7 +50,7 @@ def chosen_settings(record: Any) -> Any:
 
 
 def costs(record: Any) -> Any:
-    """The cost of every run, averaged over seeds."""
+    """Return a table of the cost of every run, averaged over seeds."""
     series, lines = record.series, {}
     for name, ones in series["costs"].items():
         mean = {what: fmean(one[what] for one in ones) for what in ones[0]}
@@ -65,7 +65,8 @@ def costs(record: Any) -> Any:
 
 
 def orders(record: Any) -> Any:
-    """How many pairs of each printed row have the same order here, and the verdict if it can be judged."""
+    """Return a table of how many pairs of each printed row have the same order here, and the verdict if it can be
+    judged."""
     titles, lines = record.series["titles"], {}
     for row, several in asked(record).items():
         turned = [one for one in several if not one.holds]
@@ -84,7 +85,7 @@ def orders(record: Any) -> Any:
 
 
 def shares(record: Any) -> Any:
-    """How often each method's updates are in conflict, and their average cosines."""
+    """Return a table of how often each method's updates are in conflict, and their average cosines."""
     lines = {}
     for name, per_seed in record.series["probes"].items():
         seen = [one for several in per_seed for one in several]
@@ -101,7 +102,7 @@ def shares(record: Any) -> Any:
 
 
 def completions(record: Any) -> Any:
-    """How often inpainting half an image brings the class back."""
+    """Return a table of how often inpainting half an image brings the class back."""
     lines = {}
     for value in record.all(metric=COMPLETED):
         numbers = (value.value, *(value.interval or (value.value, value.value)))

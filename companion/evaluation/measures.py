@@ -37,7 +37,7 @@ def result(name: str, found: Any, unit: str, **details: Any) -> Result:
 
 
 def distance(subject: Subject, network: str, unlearned: bool = False) -> list[Result]:
-    """FID, or the Frechet distance in the classifier's features."""
+    """Return FID, or the Frechet distance in the classifier's features."""
     name, own, real = subject.features(network)
     real, words = subject.kept(real, unlearned)
     reference = Statistics.of(real, name)
@@ -49,7 +49,7 @@ def distance(subject: Subject, network: str, unlearned: bool = False) -> list[Re
 
 
 def distance_of_the_rest(subject: Subject) -> list[Result]:
-    """The Frechet distance between the samples that do not show D_f and real retained images.
+    """Return the Frechet distance between the samples that do not show D_f and real retained images.
 
     VDU's u-FID takes all samples, so it also penalises samples that show D_f, which UR measures already. If fewer than
     four samples are left, all are used.
@@ -69,7 +69,8 @@ def distance_of_the_rest(subject: Subject) -> list[Result]:
 
 
 def neighbours(subject: Subject, unlearned: bool = False) -> list[Result]:
-    """Precision and recall against as many real images as there are samples, or all of the reference if fewer."""
+    """Return precision and recall against as many real images as there are samples, or all of the reference if
+    fewer."""
     name, own, real = subject.features(subject.protocol.features)
     real, words = subject.kept(real, unlearned)
     real, words = real[: len(own)], f"{words}; of these the first {min(len(own), len(real))}"
@@ -87,12 +88,12 @@ def _floored(name: str, found: forgetting.Forgetting, **details: Any) -> Result:
 
 
 def unlearning_ratio(subject: Subject) -> list[Result]:
-    """UR of all samples."""
+    """Return UR of all samples."""
     return [_floored("UR", subject.observer.ratio(subject.observer.shown(drawn(subject.samples))))]
 
 
 def percentage_unlearned(subject: Subject) -> list[Result]:
-    """PUL relative to the samples of the checkpoint before unlearning."""
+    """Return PUL relative to the samples of the checkpoint before unlearning."""
     before = subject.drawing(subject.before, subject.protocol.n, subject.all_classes(subject.before))
     shown = (subject.observer.shown(drawn(one)) for one in (before, subject.samples))
     found = forgetting.percentage_unlearned(*shown, subject.observer.floor)
@@ -100,7 +101,7 @@ def percentage_unlearned(subject: Subject) -> list[Result]:
 
 
 def forgotten_probability(subject: Subject) -> list[Result]:
-    """P(c_f | x_f), and its floor, the value for real retained images."""
+    """Return P(c_f | x_f), and its floor, the value for real retained images."""
     found, least = (
         forgetting.forgotten_probability(logits, subject.observer.classes, subject.stream("probability"))
         for logits in (subject.conditioned, subject.observer.of_retained)
@@ -109,7 +110,8 @@ def forgotten_probability(subject: Subject) -> list[Result]:
 
 
 def entropy(subject: Subject) -> list[Result]:
-    """The classifier's entropy on samples conditioned on the forgotten class; for a model without labels, on all."""
+    """Return the classifier's entropy on samples conditioned on the forgotten class; for a model without labels, on
+    all."""
     labels = subject.checkpoint.base.labels
     own = subject.conditioned if labels else subject.observer.logits(drawn(subject.samples))
     found, real = (
@@ -120,8 +122,8 @@ def entropy(subject: Subject) -> list[Result]:
 
 
 def likelihoods(subject: Subject, kind: str) -> list[Result]:
-    """Bits per dimension of test images, by the ODE at the image or at a noised one, or by the bound; for D_g and D_f
-    separately if something is to be forgotten."""
+    """Return bits per dimension of test images, by the ODE at the image or at a noised one, or by the bound; for D_g
+    and D_f separately if something is to be forgotten."""
     protocol, found = subject.protocol, []
     for side in ("retain", "forget") if protocol.forget else ("all",):
         wanted = {"kind": kind, "n": protocol.images, "seed": protocol.seed, "forget": protocol.forget, "side": side}

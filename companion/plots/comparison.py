@@ -22,7 +22,7 @@ FIRST, SECOND = COLOURS["D_f"], COLOURS["D_g"]
 
 
 def _panels(names: Sequence[str], titles: dict[str, str], title: str) -> tuple[Figure, dict[str, Any]]:
-    """One panel per name, with common axes."""
+    """Make one panel per name, with common axes."""
     use_style()
     rows = -(-len(names) // COLUMNS)
     settings = {"sharex": True, "sharey": True, "squeeze": False}
@@ -38,14 +38,14 @@ def _panels(names: Sequence[str], titles: dict[str, str], title: str) -> tuple[F
 
 
 def _seeds(panel: Any, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
-    """One thin curve per seed."""
+    """Plot one thin curve per seed."""
     for k, curve in enumerate(curves):
         x, y = np.array(curve, dtype=float).T
         panel.plot(x, y, "o-", ms=2.5, lw=1.4, color=colour, alpha=0.9, label=label if k == 0 else None)
 
 
 def compared_plane(record: Any, *, title: str) -> Figure:
-    """UR against the distance of the retained classes, one point per model, with both 95 % intervals.
+    """Plot UR against the distance of the retained classes, one point per model, with both 95 % intervals.
 
     Reads the values of the metrics UR and distance, and the series ``titles`` and ``real`` (both metrics of real
     images).
@@ -91,7 +91,8 @@ def _lengths(ends: tuple[float, float, float]) -> list[list[float]]:
 
 
 def course_panels(record: Any, *, title: str) -> Figure:
-    """UR and distance during the run, relative to the base model, against gradient evaluations: one panel per entrant.
+    """Plot UR and distance during the run, relative to the base model, against gradient evaluations: one panel per
+    entrant.
 
     The series ``courses`` maps each entrant to one list of looks per seed
     (:func:`companion.comparison.course_results.looks`).
@@ -121,8 +122,8 @@ def course_panels(record: Any, *, title: str) -> Figure:
 
 
 def conflict_panels(record: Any, *, title: str) -> Figure:
-    """The cosines of the updates with both gradients against gradient evaluations: one panel per entrant. The axis is
-    linear up to 0.05 and logarithmic beyond.
+    """Plot the cosines of the updates with both gradients against gradient evaluations: one panel per entrant. The axis
+    is linear up to 0.05 and logarithmic beyond.
 
     The series ``probes`` maps each entrant to one list of probes per seed
     (:class:`companion.comparison.probes.Probe`).
@@ -145,7 +146,7 @@ def conflict_panels(record: Any, *, title: str) -> Figure:
 
 
 def relearning_grid(record: Any, metric: str, *, title: str) -> Figure:
-    """Median updates until the class is back: one row per model, one column per number of images.
+    """Show the median updates until the class is back: one row per model, one column per number of images.
 
     Reads the values of this metric; a class that is not back by the last look counts as twice that number.
     """

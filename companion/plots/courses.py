@@ -21,7 +21,7 @@ SIGNED = ("#F0B27A", "#D55E00", "#7B241C", "#4A235A")  # darker for a larger lam
 
 
 def needed_weight(record: Any, *, title: str) -> Figure:
-    """log10 of p_f,t / p_g,t at noisy forgotten images against the noise level, with the weights that were tried.
+    """Plot log10 of p_f,t / p_g,t at noisy forgotten images against the noise level, with the weights that were tried.
 
     The series ``needed`` is a list of [sigma / alpha, median, 90 %, largest]; ``lambdas`` are the weights.
     """
@@ -45,7 +45,7 @@ def needed_weight(record: Any, *, title: str) -> Figure:
 
 
 def course_curves(record: Any, *, title: str) -> Figure:
-    """UR, distance and the loss on forgotten data against updates: one row per process, one curve per method.
+    """Plot UR, distance and the loss on forgotten data against updates: one row per process, one curve per method.
 
     The series ``runs`` is a list of {process, method, looks, stopped}, one for each seed, with looks as
     :func:`companion.comparison.course_results.looks` has them.
@@ -111,7 +111,8 @@ def endings(record: Any) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def courses_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """When each run had forgotten, when it had also kept the rest, and where it ended. Reads the series ``runs``."""
+    """Return a table of when each run had forgotten, when it had also kept the rest, and where it ended. Reads the
+    series ``runs``."""
     lines = {
         (process.upper(), method): {
             "first forgotten at": str(end["forgotten"][0]) if end["forgotten"] else "never",

@@ -17,7 +17,7 @@ GREY = COLOURS["exact"]
 
 
 def direction_panels(record: Any, *, title: str) -> Figure:
-    """The cosines of every update with both gradients: one column per run, one row per gradient.
+    """Plot the cosines of every update with both gradients: one column per run, one row per gradient.
 
     The series ``runs`` maps each run's name to its updates, as :func:`companion.studies.directions.updates` has them.
     """
@@ -46,7 +46,7 @@ def direction_panels(record: Any, *, title: str) -> Figure:
 
 
 def conflict_table(record: Any) -> Any:
-    """The shares of conflicting updates and the outcome of each run, one row per run."""
+    """Return a table of the shares of conflicting updates and the outcome of each run, one row per run."""
     before = {name: record.find(method="unscrubbed", metric=name) for name in ("asked", "distance")}
     none = dict.fromkeys(
         ("δ opposes ∇L<sub>r</sub>, %", "δ opposes ∇L<sub>f</sub>, %", "Adam's step opposes either, %"), ""
@@ -71,7 +71,8 @@ def conflict_table(record: Any) -> Any:
 
 
 def inner_table(record: Any) -> Any:
-    """What the inner loop changes: one row per pair of runs that differ in their number of inner steps."""
+    """Return a table of what the inner loop changes: one row per pair of runs that differ in their number of inner
+    steps."""
     lines = {}
     for one in record.all(metric="apart"):
         facts = _who(one, "variant", "optimizer")

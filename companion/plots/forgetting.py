@@ -21,9 +21,9 @@ P_FORGET = "P(<i>c<sub>f</sub></i>&hairsp;|&hairsp;<i>x<sub>f</sub></i>)"  # tab
 
 
 def case_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """Every measure of every case, from the series of :func:`companion.studies.known_verdicts.overview`: value,
-    interval and whether it is accepted, coloured if that is wrong. The model before unlearning comes first, the bounds
-    come last."""
+    """Return a table of every measure of every case, from the series of
+    :func:`companion.studies.known_verdicts.overview`: value, interval and whether it is accepted, coloured if that is
+    wrong. The model before unlearning comes first, the bounds come last."""
     series = record.series
     head = {name: P_FORGET if name == "p_forget" else series["names"][name] for name in series["measures"]}
     rows: dict[str, dict[str, str]] = {}
@@ -45,7 +45,7 @@ def case_table(record: Any) -> "pandas.io.formats.style.Styler":
 
 
 def case_intervals(record: Any, *, title: str) -> Figure:
-    """Every case by every measure, one panel per measure: the interval, the bound, and wrong verdicts in red.
+    """Plot every case by every measure, one panel per measure: the interval, the bound, and wrong verdicts in red.
 
     The series ``judged`` maps each case to {measure: {value, low, high, bound, accepts}}; ``good`` says which cases
     should be accepted; ``labels`` and ``names`` are the titles of cases and measures.
@@ -83,7 +83,7 @@ def case_intervals(record: Any, *, title: str) -> Figure:
 
 
 def fooled_pairs(record: Any, *, title: str) -> Figure:
-    """How many of all cases each pair of measures judges wrongly; the diagonal has single measures.
+    """Show how many of all cases each pair of measures judges wrongly; the diagonal has single measures.
 
     The series ``pairs`` is a list of [measure, measure, wrongly judged cases].
     """

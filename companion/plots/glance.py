@@ -50,8 +50,8 @@ OTHER = ("#AA4499", "p")  # for a new method
 
 
 def glance_sheet(record: Any, file: Path, *, title: str) -> Figure:
-    """The contact sheet in ``file``, one row per model with its UR. Images that the classifier takes for the forgotten
-    class are framed.
+    """Show the contact sheet in ``file``, one row per model with its UR. Images that the classifier takes for the
+    forgotten class are framed.
 
     The series ``order`` names the rows after the first, ``looked`` has their UR, ``frames`` the framed images, and
     ``asked`` the class that was requested in each column.
@@ -82,7 +82,7 @@ def glance_sheet(record: Any, file: Path, *, title: str) -> Figure:
 
 
 def forgetting_plane(record: Any, *, title: str) -> Figure:
-    """UR against the distance of the retained classes, one point per model, with both 95 % intervals.
+    """Plot UR against the distance of the retained classes, one point per model, with both 95 % intervals.
 
     The series ``looked`` maps each model to {ur, ur_low, ur_high, distance, low, high}; ``real`` has the same for real
     retained images.
@@ -127,7 +127,7 @@ def forgetting_plane(record: Any, *, title: str) -> Figure:
 
 
 def looks_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """The result and the cost of each run. Reads the series ``order``, ``titles`` and ``looked``."""
+    """Return a table of the result and the cost of each run. Reads the series ``order``, ``titles`` and ``looked``."""
     series, lines = record.series, {}
     for name in ["before", *series["order"]]:
         one = series["looked"][name]
@@ -143,7 +143,7 @@ def looks_table(record: Any) -> "pandas.io.formats.style.Styler":
 
 
 def needs_table(rows: Sequence[Mapping[str, str]]) -> "pandas.io.formats.style.Styler":
-    """What each method needs and costs, from :func:`paperlib.unlearning.methods.rows`."""
+    """Return a table of what each method needs and costs, from :func:`paperlib.unlearning.methods.rows`."""
     columns = {
         "retained data": 4,
         "labels": 4,

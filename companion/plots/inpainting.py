@@ -16,8 +16,8 @@ DATA = {"mnist": ("mnist", "digits"), "celeba": ("celeba", "avatars")}  # a sett
 
 
 def inpainting_table(record: Any) -> Any:
-    """The share of restored images that keep their class: one row per model, one column per inpainter and side. Below
-    each value is the one printed in SGU's Table 3."""
+    """Return a table of the share of restored images that keep their class: one row per model, one column per inpainter
+    and side. Below each value is the one printed in SGU's Table 3."""
     lines = {}
     for value in record.all(unit="percent"):
         facts = value.protocol
@@ -37,7 +37,7 @@ def inpainting_table(record: Any) -> Any:
 
 
 def restored_images(record: Any, file: Path, words: str) -> Any:
-    """One side's images of a setting, one row per model below the originals; nothing if the record has none."""
+    """Show one side's images of a setting, one row per model below the originals; nothing if the record has none."""
     if file.name not in record.images:
         return None
     setting = file.stem.split("-")[-2]

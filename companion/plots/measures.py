@@ -14,7 +14,8 @@ WHOLE = "rest-frechet"  # every model has this measure once
 def measures_table(
     record: Any, columns: Mapping[str, dict[str, Any]], *, title: str, more: Callable | None = None
 ) -> Any:
-    """One row for each data set, forgotten classes and method; one column for each kind of value, with intervals.
+    """Return a table with one row for each data set, forgotten classes and method; one column for each kind of value,
+    with intervals.
 
     Args:
         record: has a value of ``WHOLE`` for each model, whose ``forget`` is everything that is forgotten together.

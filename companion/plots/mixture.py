@@ -17,7 +17,7 @@ __all__ = ["frontier_plane", "likelihoods", "sample_panels", "score_errors", "sc
 
 
 def likelihoods(record: Any, *, printed: Mapping[str, float], exact: Mapping[str, float], title: str) -> Figure:
-    """SGU's Table 1 as a figure: each model's pair (D_g, D_f), and its density along the line of the three means.
+    """Plot SGU's Table 1: each model's pair (D_g, D_f), and its density along the line of the three means.
 
     Args:
         record: has a value for each method and ``test`` side, and the series ``line``.
@@ -76,7 +76,7 @@ def _pairs(values: Iterable[Any]) -> dict[str, tuple[Any, Any]]:
 
 
 def sample_panels(record: Any, *, title: str) -> Figure:
-    """SGU's Figure 1: the series ``points``, name -> [N, 2], one panel each, coloured by the nearest mean."""
+    """Plot SGU's Figure 1: the series ``points``, name -> [N, 2], one panel each, coloured by the nearest mean."""
     use_style()
     panels = {name: np.array(points) for name, points in _ordered(record.series["points"]).items()}
     figure, axes = plt.subplots(2, 3, figsize=(7.4, 5.4), sharex=True, sharey=True)
@@ -95,7 +95,7 @@ def sample_panels(record: Any, *, title: str) -> Figure:
 
 
 def score_fields(record: Any, *, title: str) -> Figure:
-    """SGU's Figure 2: the series ``fields``, name -> [N, 2] at ``points``, arrows over the data's density."""
+    """Plot SGU's Figure 2: the series ``fields``, name -> [N, 2] at ``points``, arrows over the data's density."""
     use_style()
     points = np.array(record.series["points"])
     fields = {name: np.array(field) for name, field in _ordered(record.series["fields"]).items()}
@@ -120,7 +120,7 @@ def score_fields(record: Any, *, title: str) -> Figure:
 
 
 def score_errors(record: Any, *, title: str) -> Figure:
-    """Score errors, one panel per side: the series ``errors``, side -> method -> curve along the series ``t``."""
+    """Plot score errors, one panel per side: the series ``errors``, side -> method -> curve along the series ``t``."""
     use_style()
     figure, axes = plt.subplots(2, 1, figsize=(6.6, 7.0), sharex=True)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -136,7 +136,8 @@ def score_errors(record: Any, *, title: str) -> Figure:
 
 
 def frontier_plane(record: Any, *, curve: np.ndarray, printed: tuple[float, float], title: str) -> Figure:
-    """The frontier of forgetting and the models' results: the series ``sweep`` and ``path``, and the seeds' values.
+    """Plot the frontier of forgetting and the models' results: the series ``sweep`` and ``path``, and the seeds'
+    values.
 
     Args:
         curve: (D_g, D_f) along the frontier, [N, 2], in the record's unit.

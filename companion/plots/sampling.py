@@ -22,7 +22,7 @@ CYCLE = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#882255", "#332
 
 
 def sampler_curves(record: Any, *, title: str) -> Figure:
-    """Distance from real images against network evaluations: one panel per model, one curve per sampler.
+    """Plot the distance from real images against network evaluations: one panel per model, one curve per sampler.
 
     The series ``samplers`` maps each model's process to {sampler: points {evaluations, distance, low, high}}; ``floor``
     is the distance of as many real images.
@@ -53,7 +53,8 @@ def sampler_curves(record: Any, *, title: str) -> Figure:
 
 
 def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
-    """Every likelihood in the record by model and recipe, with the recipe's floor and what it is based on."""
+    """Return a table of every likelihood in the record by model and recipe, with the recipe's floor and what it is
+    based on."""
     titles = {"ve": "VE model", "ddpm": "DDPM"}
     rows = {}
     for value in record.all(unit="bits/dim"):
@@ -72,8 +73,8 @@ def likelihood_table(record: Any) -> "pandas.io.formats.style.Styler":
 
 
 def trace_curves(record: Any, *, title: str) -> Figure | None:
-    """tr(dx0 / dy) / D against sigma / alpha, one panel per model: at the image, and noised as in training. Nothing if
-    the record has no ``traces``."""
+    """Plot tr(dx0 / dy) / D against sigma / alpha, one panel per model: at the image, and noised as in training.
+    Nothing if the record has no ``traces``."""
     if "traces" not in record.series:
         return None
     use_style()
@@ -92,7 +93,8 @@ def trace_curves(record: Any, *, title: str) -> Figure | None:
 
 
 def nll_histograms(record: Any, *, title: str) -> Figure:
-    """Bits per dimension of every test image, by the ODE and by the bound: the series ``nll`` and ``bound``."""
+    """Plot the bits per dimension of every test image, by the ODE and by the bound: the series ``nll`` and
+    ``bound``."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.6))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -112,7 +114,8 @@ def nll_histograms(record: Any, *, title: str) -> Figure:
 
 
 def bound_terms(record: Any, *, title: str) -> Figure:
-    """Where the bits of the bound are spent: the series ``bound_terms``, the mean L_(t-1) of each stratum against t."""
+    """Plot where the bits of the bound are spent: the series ``bound_terms``, the mean L_(t-1) of each stratum against
+    t."""
     use_style()
     figure, axes = plt.subplots(figsize=(6.8, 3.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")

@@ -23,7 +23,8 @@ def _asked(forget: str, side: str, settings: dict[str, Any]) -> Inpainting:
 
 
 def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The percentage of a side's restored test images that have the original's class according to the classifier.
+    """Return the percentage of a side's restored test images that have the original's class according to the
+    classifier.
 
     ``settings`` are those of :class:`companion.studies.inpainting.Inpainting`. The papers' cells use replacement; for
     RePaint the metric has another name.
@@ -38,7 +39,7 @@ def accuracy(model: Model, forget: str, side: str, **settings: Any) -> Row:
 
 
 def clean(model: Model, forget: str, side: str, *, n: int) -> Row:
-    """The same for the originals: the classifier's own accuracy, which inpainting can at best reach."""
+    """Return the same for the originals: the classifier's own accuracy, which inpainting can at best reach."""
     asked, data = _asked(forget, side, {"n": n}), model.kind.dataset
     found = originals(data, asked)
     seen = share(right(predict(classifier(data), found.images), found, forget))
@@ -48,7 +49,7 @@ def clean(model: Model, forget: str, side: str, *, n: int) -> Row:
 
 
 def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **settings: Any) -> Row:
-    """The mean CLIP distance between restored and original images, 100 (1 - cosine)."""
+    """Return the mean CLIP distance between restored and original images, 100 (1 - cosine)."""
     asked = _asked(forget, side, settings)
     before, after = drawn(model, forget, side, **settings)
     found = clip.clip_distance(judge, after, before, generator(asked.seed, "clip", "evaluation"))

@@ -95,17 +95,17 @@ class Judge:
         return forgetting.shows_class(self.retained, self.known.forget)
 
     def ur(self, case: Case) -> Judged:
-        """UR against the classifier's floor."""
+        """Judge UR against the classifier's floor."""
         found = forgetting.unlearning_ratio(self.shown(case.samples), self.floor)
         return _judged(found, found.floor.interval[1], lower=True)
 
     def pul(self, case: Case) -> Judged:
-        """PUL against the best that the floor allows."""
+        """Judge PUL against the best that the floor allows."""
         found = forgetting.percentage_unlearned(self.before, self.shown(case.samples), self.floor)
         return _judged(found, found.floor.interval[0], lower=False)
 
     def p_forget(self, case: Case) -> Judged:
-        """P(c_f | x_f) against that of real retained images."""
+        """Judge P(c_f | x_f) against that of real retained images."""
         found, least = (
             forgetting.forgotten_probability(logits, self.known.forget, self.stream("probability"))
             for logits in (predict(self.classifier, case.asked), self.retained)
@@ -113,7 +113,7 @@ class Judge:
         return _judged(found, least.interval[1], lower=True)
 
     def entropy(self, case: Case) -> Judged:
-        """Entropy, which should have risen: its interval must lie entirely above that before unlearning."""
+        """Judge the entropy, which should have risen: its interval must lie entirely above that before unlearning."""
         found, before = (
             forgetting.entropy(predict(self.classifier, images), self.stream("entropy"))
             for images in (case.asked, self.known.before.asked)
@@ -122,7 +122,7 @@ class Judge:
         return Judged(found.value, low, high, found.n, before.interval[1], low > before.interval[1])
 
     def frechet(self, case: Case) -> Judged:
-        """The distance from real retained images, against the distance from all real images before unlearning."""
+        """Judge the distance from real retained images, against the distance from all real images before unlearning."""
         return _judged(self._distance(case, "retained"), self.distance_before.interval[1], lower=True)
 
     @cached_property
@@ -136,12 +136,12 @@ class Judge:
         return frechet(own, self.reference[side], network=name, generator=self.stream("distance"))
 
     def precision(self, case: Case) -> Judged:
-        """Precision with respect to real retained images, against that before unlearning with respect to all."""
+        """Judge precision with respect to real retained images, against that before unlearning with respect to all."""
         found = self._neighbours(case, "retained").precision
         return _judged(found, self.neighbours_before.precision.interval[0], lower=False)
 
     def recall(self, case: Case) -> Judged:
-        """Recall of real retained images, against that of all real images before unlearning."""
+        """Judge recall of real retained images, against that of all real images before unlearning."""
         found = self._neighbours(case, "retained").recall
         return _judged(found, self.neighbours_before.recall.interval[0], lower=False)
 

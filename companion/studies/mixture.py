@@ -172,14 +172,15 @@ def training(settings: MixtureSettings, method: Method, seed: int, base: Denoise
 def standard(
     model: Denoiser, generator: torch.Generator, index: int, *, D: Tensor, batch_size: int
 ) -> dict[str, Tensor]:
-    """Denoising score matching on all data."""
+    """Return the denoising score matching loss on all data."""
     return {"loss": score_matching(model, batch(D, batch_size, generator), generator, antithetic=True).mean()}
 
 
 def optimum(
     model: Denoiser, generator: torch.Generator, index: int, *, lam: float, batch_size: int
 ) -> dict[str, Tensor]:
-    """Regression to the exact score of the frontier's density: what the network can represent at this budget."""
+    """Return the error of a regression to the exact score of the frontier's density, which shows what the network can
+    represent at this budget."""
     x0 = torch.cat([density.sample(batch_size, generator) for density in (P_G, P_F)])
     x_t, t, _ = noised(model.process, x0, generator)
     wanted = ExactDenoiser(Optimum(lam), model.process)(x_t, t).eps

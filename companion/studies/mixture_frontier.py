@@ -32,8 +32,8 @@ def curve() -> np.ndarray:
 
 
 def frontier_table(record: Record) -> Any:
-    """One row per model of the record: its setting, its pair, and how much of the way from the retrained model's D_f to
-    the frontier it covers, at its own D_g and at the page's price."""
+    """Return a table with one row per model of the record: its setting, its pair, and how much of the way from the
+    retrained model's D_f to the frontier it covers, at its own D_g and at the page's price."""
     retrained = record.find(method="unseen", test="D_f").value
     rows = {}
     for kept in record.all(test="D_g"):

@@ -25,7 +25,7 @@ def _around(corners: int, *radii: float) -> list[tuple[float, float]]:
 
 
 def _heart(corners: int = 28) -> list[tuple[float, float]]:
-    """The heart curve x = 16 sin^3 t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t, to scale."""
+    """Return the heart curve x = 16 sin^3 t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t, to scale."""
     angles = [2 * math.pi * (k + 0.5) / corners for k in range(corners)]
     y = [-13 * math.cos(t) + 5 * math.cos(2 * t) + 2 * math.cos(3 * t) + math.cos(4 * t) for t in angles]
     return [(16 * math.sin(t) ** 3 / 16, (v - 2.5) / 16) for t, v in zip(angles, y)]

@@ -125,7 +125,7 @@ def variational_bound(
     lam, dims = process.log_ratio(grid), x0[0].numel()
 
     def error(t: Tensor) -> Tensor:
-        """The network's x0 at x_t sampled at times t [B]."""
+        """Return the network's x0 at x_t sampled at times t [B]."""
         at = t.to(x0)
         x_t = process.perturb(x0, at, normal(x0.shape, generator, x0.device).to(x0))
         denoised = model(x_t, at, cond).x0

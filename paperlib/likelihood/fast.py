@@ -69,11 +69,11 @@ class Flow:
         self.clock = Clock(model.process)
 
     def spread(self, lam: Tensor) -> Tensor:
-        """The spread r at lam."""
+        """Return the spread r at lam."""
         return (lam.exp().square() + self.data_std**2).sqrt()
 
     def scale(self, lam: Tensor) -> Tensor:
-        """alpha_t r, so that x_t = alpha_t r z."""
+        """Return alpha_t r, so that x_t = alpha_t r z."""
         return self.model.process.alpha(self.clock(lam)) * self.spread(lam)
 
     def __call__(self, z: Tensor, lam: Tensor, rows: Tensor, *, divergence: bool) -> tuple[Tensor, Tensor | None]:

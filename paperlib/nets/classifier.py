@@ -23,7 +23,7 @@ def classification_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _conv(channels_in: int, channels: int, stride: int = 1) -> nn.Sequential:
-    """A 3 x 3 convolution and BatchNorm, which has the bias."""
+    """Return a 3 x 3 convolution and BatchNorm, which has the bias."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(channels)
     )

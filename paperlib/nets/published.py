@@ -177,7 +177,7 @@ def _layer(state: Mapping[str, Tensor], name: str, convolution: bool = False) ->
 
 
 def _layers(net: UNet, layout: str) -> Iterator[tuple[str, str, str]]:
-    """(our name, "residual" or "attention" or "plain", their name) of every layer, in the order of its use."""
+    """Yield (our name, "residual" or "attention" or "plain", their name) of every layer, in the order of use."""
     if layout == "score_sde":  # one list of all layers
         number = count()
         every = ["embed_time.0", "embed_time.2", "first", *(ours for ours, *_ in _inner(net)), "last_norm", "last"]
@@ -191,7 +191,8 @@ def _layers(net: UNet, layout: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _called(layout: str, way: str, what: str, level: int, block: int, levels: int) -> str:
-    """The name of an inner layer: its way ("down", "mid", "up"), what it is, its resolution, its number there."""
+    """Return the name of an inner layer: its way ("down", "mid", "up"), what it is, its resolution, its number
+    there."""
     if layout == "ddpm":
         if way == "mid":
             return {"block": f"mid.block_{block + 1}", "attention": "mid.attn_1"}[what]
@@ -205,7 +206,7 @@ def _called(layout: str, way: str, what: str, level: int, block: int, levels: in
 
 
 def _inner(net: UNet) -> Iterator[tuple[str, str, str, str, int, int]]:
-    """(our name, kind, way, what, level, block) of the layers between the first and the last, in the order of use."""
+    """Yield (our name, kind, way, what, level, block) of all layers but the first and the last, in the order of use."""
     level = block = 0
     for k, layers in enumerate(net.down):
         if _resamples(layers[0]):

@@ -101,5 +101,5 @@ def reverse_step(walk: Walk, x: Tensor, t: Level, s: Level) -> Tensor:
 
 
 def _norm(x: Tensor) -> Tensor:
-    """The mean over the batch of the rows' Euclidean norms."""
+    """Return the mean over the batch of the rows' Euclidean norms."""
     return x.flatten(1).norm(dim=1).mean()

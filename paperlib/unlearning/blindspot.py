@@ -38,7 +38,7 @@ VARIANTS = ("paper", "code")
 
 
 def attention(x: Tensor) -> Tensor:
-    """The attention maps [B, H W] of a layer's activations [B, C, H, W]: their mean square over channels, each
+    """Return the attention maps [B, H W] of a layer's activations [B, C, H, W]: their mean square over channels, each
     normalised to unit length."""
     return F.normalize(x.square().mean(1).flatten(1))
 

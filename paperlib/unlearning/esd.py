@@ -65,7 +65,7 @@ def esd(
     given = copy.deepcopy(model).eval().requires_grad_(False)
 
     def own(model, cond, generator):
-        """x_t [B, ...] and t [B] at a random step of the model's own sampling."""
+        """Return x_t [B, ...] and t [B] at a random step of the model's own sampling."""
         x = prior(model, draw(forget, len(cond), generator)[0].shape, generator)
         stop = int(torch.randint(evaluations, (), generator=generator, device=generator.device))
         state = State(x, model.process.t_max, 0)

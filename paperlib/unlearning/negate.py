@@ -117,7 +117,7 @@ def negate(
         return draw(data, batch_size, generator)
 
     def answer(model, side, data, generator):
-        """|eps_g - eps|^2 at noised points of a side, one value per row."""
+        """Return |eps_g - eps|^2 at noised points of a side, one value per row."""
         x0, labels = rows(side, data, generator)
         known = labels is not None or not getattr(model.net, "classes", 0)
         cond = condition(model, labels, generator) if known else torch.full((len(x0),), model.net.null)

@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 HTML = Path(__file__).parents[2] / "_build" / "html"
 FILES = sorted(path.relative_to(HTML) for path in HTML.rglob("*.html") if "_static" not in path.parts)
-PAGES = [str(path) for path in FILES if str(path) != "index.html"]  # it only redirects to the first page
+PAGES = [str(path) for path in FILES if str(path) != "index.html"]  # only redirects to the first page
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def chromium():
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert program, "Chromium is needed on the PATH"
     with sync_playwright() as playwright:
-        sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root cannot have one
+        sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root cannot use one
         browser = playwright.chromium.launch(executable_path=program, args=sandbox)
         yield browser
         browser.close()

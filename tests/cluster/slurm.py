@@ -15,7 +15,7 @@ __all__ = ["NODES", "missing", "slurm"]
 NODES = ("n1", "n2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
-PLACE = Path("/etc/slurm/slurm.conf")  # a job's own commands find it only there: Snakemake clears its environment
+PLACE = Path("/etc/slurm/slurm.conf")  # jobs look for it here, since Snakemake clears their environment
 
 CONFIG = """\
 ClusterName=book
@@ -62,7 +62,7 @@ def _ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def slurm(folder: Path) -> Iterator[dict[str, str]]:
-    """Start it, and yield the environment for its commands."""
+    """Start Slurm and yield the environment for its commands."""
     host, ports = socket.gethostname().partition(".")[0], _ports(3)
     text = CONFIG.format(host=host, port=ports[0], folder=folder)
     for node, port in zip(NODES, ports[1:]):
@@ -76,7 +76,7 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
     (keys / "key").chmod(0o600)
     for path in (keys, keys / "key"):
         shutil.chown(path, "munge", "munge")
-    for path in [folder, *folder.parents]:  # munge must come through, and so must whoever asks it
+    for path in [folder, *folder.parents]:  # munge and its clients must be able to enter
         path.chmod(path.stat().st_mode | 0o711)
     keys.chmod(0o711)
     PLACE.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Pages as jobs of a real Slurm: one job is killed halfway, and all pages are still made."""
+"""Pages as jobs of a real Slurm: one job is killed midway, and all pages are made nevertheless."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def test_pages_are_made_on_two_nodes_although_a_job_is_killed(tmp_path):
 
 
 def _kill_one(environment: dict[str, str], run: subprocess.Popen, folder: Path) -> str:
-    """Kill the process of the first page that computes on a node; the page's name."""
+    """Kill the process of the first page that computes on a node; return the page's name."""
     start = time.monotonic()
     while time.monotonic() - start < SECONDS and run.poll() is None:
         for process in Path("/proc").iterdir():
@@ -54,7 +54,7 @@ def _kill_one(environment: dict[str, str], run: subprocess.Popen, folder: Path) 
 
 
 def _page_of(process: Path, folder: Path) -> str:
-    """The page that a process computes for this test; empty for other processes."""
+    """Return the page that a process computes for this test; empty for other processes."""
     try:
         words = (process / "cmdline").read_bytes().decode().split("\0")
         ours = str(folder) in (process / "environ").read_text(errors="replace")

@@ -18,7 +18,7 @@ def test_a_page_s_work_follows_its_own_amounts():
     rows = {work.base: work for work in works("sgu_tab2_unlearning_and_nll")}
     assert set(rows) == {"sgu-mnist-ve", "sgu-cifar10-vp", "sgu-stl10-vp", "sgu-celeba-vp"}
     cifar = rows["sgu-cifar10-vp"]
-    # two runs of SGU and one of negation, 400 + 400 rows each update, and the likelihoods of five models
+    # two runs of SGU and one of negation with 400 + 400 rows per update, and the likelihoods of five models
     assert cifar.trained == 3 * 660_000 * 800 + 5 * 10_000 * cost.SOLVER
     assert cifar.drawn == 5 * 10_000 * 1000 and cifar.batch == 800
     assert rows["sgu-mnist-ve"].drawn == 2 * cifar.drawn  # predictor and corrector
@@ -33,7 +33,7 @@ def test_fine_tuning_costs_its_own_updates_and_the_way_back_its_stops():
     assert fine["sgu-cifar10-vp"].trained == 80_000 * per_update + solved
     assert fine["sgu-cifar10-ddpm"].trained == 30_000 * per_update + solved
     back = {work.base: work for work in works("sgu_tab4_reconstruction")}
-    # by the image from five further times, by the latent there and back, of five models, both sides, 1,000 stops
+    # from the image at five more times, from the latent there and back; five models, both sides, 1,000 stops
     assert back["sgu-cifar10-vp"].drawn == 5 * 2 * 10_000 * 1000 * 9
 
 

@@ -43,7 +43,7 @@ def test_default_parameters_go_to_the_book_and_the_output_is_clean(checkout, cap
 def test_other_parameters_go_elsewhere(checkout):
     assert execute.main(["one", "--profile", "laptop", "-p", "alpha", "2"]) == 0
     [target] = (checkout / "_build/runs").glob("one-*/one.ipynb")
-    assert printed(target) == "laptop 3.0 float\n"  # papermill reads an integer; the page's own is no integer
+    assert printed(target) == "laptop 3.0 float\n"  # papermill reads an integer, but the page's value is not one
     assert not (checkout / "_build/pages/laptop/one.ipynb").exists()
 
 
@@ -108,7 +108,7 @@ def test_what_was_printed_in_pieces_is_one_output():
     assert [one.get("text", "figure") for one in outputs] == ["a\nb\n", "figure", "c\nd\n"]
 
 
-# --- what becomes of an executed notebook
+# --- cleaning an executed notebook
 
 
 def code(source, *tags, outputs=(), **metadata):
@@ -142,7 +142,7 @@ def test_a_page_has_one_cell_of_parameters_which_is_the_reader_s_to_edit():
     del names["__builtins__"], names["__annotations__"]
     assert names == {"profile": "laptop", "seeds": "0,1", "alpha": -2.0, "sizes": [3], "alphabet": 1}
     before, after = ([line.partition("  #")[2] for line in text.splitlines()] for text in (OWN, found[0].source))
-    assert before == after  # every comment stands where it was
+    assert before == after  # every comment is where it was
     exec(found[0].source.replace("-2.0", "7"), names)
     assert names["alpha"] == 7  # nothing below overrides the edit
 
@@ -165,7 +165,7 @@ def test_what_key_cells_show_stands_below_the_title_and_their_code_where_it_was(
     assert shown == [["box"], ["figure"], "words", [], ["rest"], []]
     assert [cell.source for cell in found[3:]] == ["page.verdict()", "rest()", "page.figure()"]
     assert found[0].metadata.tags == found[1].metadata.tags == ["remove-input"]
-    # a figure's name labels one cell only: the one that shows it
+    # a figure's name labels only the cell that shows it
     assert found[1].metadata.mystnb.figure == {"name": "fig-a", "caption": "A. MNIST, seed 0, profile laptop."}
     assert [cell for cell in found if "mystnb" in cell.metadata] == [found[1]]
     assert len({cell.id for cell in found}) == len(found)

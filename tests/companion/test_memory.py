@@ -1,4 +1,4 @@
-"""Peak memory against allocations counted by hand."""
+"""Peak memory compared with allocations counted by hand."""
 
 import pytest
 import torch
@@ -55,7 +55,7 @@ def test_what_autograd_alone_holds_is_counted():
     x = torch.randn(N, requires_grad=True)
 
     def work():
-        y = x.exp().sum()  # the exponentials are kept for the way back
+        y = x.exp().sum()  # the exponentials are kept for the backward pass
         z = torch.ones(N)
         return y, z
 

@@ -84,12 +84,12 @@ def test_one_value_has_one_form_however_it_is_written(name, expected, given):
         found = normalised(OWN, {name: value})
         assert found == OWN | {name: expected}
         assert type(found[name]) is type(expected)
-        assert normalised(OWN, found) == found  # and that form is its own
+        assert normalised(OWN, found) == found  # the converted form is unchanged
 
 
 @pytest.mark.parametrize(("name", "expected", "given"), SAME)
 def test_the_command_line_and_the_page_s_kernel_choose_one_folder(checkout, name, expected, given):
-    """papermill reads ``-p forget 1`` as a number, a reader types anything."""
+    """papermill reads ``-p forget 1`` as a number, while a reader may type anything."""
     other = run_folder(checkout / "_build", "example", OWN | {name: expected})
     asked, made = (checkout / "_build/pages/smoke", checkout / "_build/records/smoke")
     asked, made = (asked, made) if expected == OWN[name] else (other, other)
@@ -127,7 +127,7 @@ def test_what_cannot_be_is_refused_by_name_before_a_folder_is_chosen(checkout, g
     assert "\n" not in str(caught.value)
     with pytest.raises(execute.PageError, match=message):
         execute.output_path("example", {"profile": "smoke"} | given)
-    if "alhpa" not in given:  # a kernel has many names, which are no parameters
+    if "alhpa" not in given:  # a kernel's other variables are not parameters
         with pytest.raises(ValueError, match=message):
             Page("example", OWN | given)
     assert not (checkout / "_build").exists()

@@ -12,7 +12,7 @@ from companion.rehearse import ROWS
 
 @pytest.mark.slow
 def test_the_committed_file_is_of_every_row_and_is_what_the_pages_reach(monkeypatch):
-    """One row of each page is seen again here; `python -m companion reach` sees them all."""
+    """One row of each page is checked here; `python -m companion reach` does all of them."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
     committed = json.loads(FILE.read_text())
     rows = [{"page": page, "parameters": parameters} for page, several in ROWS.items() for parameters in several]
@@ -25,7 +25,7 @@ def test_every_printed_cell_on_pixels_is_reached_by_a_page_or_named_as_without_o
     known = reached()
     lacking = {claim.id for claim in load().values() if on_pixels(claim)} - known.keys()
     assert {cell.partition("/")[0] for cell in lacking} == set(WITHOUT_A_PAGE), sorted(lacking)
-    assert not {cell.partition("/")[0] for cell in known} & set(WITHOUT_A_PAGE)  # a page has come: take it off the list
+    assert not {cell.partition("/")[0] for cell in known} & set(WITHOUT_A_PAGE)  # now there is a page: remove it here
 
 
 def test_every_printed_cell_of_stable_diffusion_is_reached():

@@ -24,7 +24,7 @@ def git(checkout, *command):
 
 @pytest.fixture(autouse=True)
 def checkout(tmp_path, monkeypatch):
-    """A checkout with two pages, committed. Its paperlib is the one under test."""
+    """Make a committed checkout with two pages and the paperlib under test."""
     for part in (module, page_module, parameters, provenance):
         monkeypatch.setattr(part, "CHECKOUT", tmp_path)
     monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path / "_build"))
@@ -135,7 +135,7 @@ def test_one_page_owns_an_id(checkout, capsys):
     assert main(["first"]) == 0
     run("second", values=[NotRun(claim="sgu.tab1/D_g/standard", reason="no time")])
     assert "sgu.tab1/D_g/standard is recorded by first" in refused(capsys, "second")
-    assert main(["first"]) == 0  # its own ids are no obstacle
+    assert main(["first"]) == 0  # ids that it has recorded itself do not matter
 
 
 def test_a_run_without_git_is_accepted_where_a_clean_checkout_has_its_code(checkout, capsys):
@@ -154,7 +154,7 @@ def test_every_committed_record_is_valid():
     results = Path(__file__).parents[2] / "results"
     owners = {}
     files = sorted(file for profile in module.RECORDED for file in results.glob(f"{profile}/*.json"))
-    assert files and sorted(results.glob("[!s]*/*.json")) == files  # a search's results are no page's record
+    assert files and sorted(results.glob("[!s]*/*.json")) == files  # a search's result is not a record
     for file in files:
         made = Record.read(file)
         assert (made.profile, made.page) == (file.parent.name, file.stem)
@@ -178,7 +178,7 @@ def test_a_run_with_other_seeds_is_recorded_by_their_name(checkout, capsys, run_
     page = Page("first", {"profile": "laptop", "seeds": run_with, "forget": 1})
     page.image_path("grid").write_bytes(b"grid")
     made = page.write(values=[value()], images=[page.image_path("grid")])
-    Page("first", {"profile": "laptop", "seeds": run_with, "forget": 3}).write(values=[])  # nobody's record
+    Page("first", {"profile": "laptop", "seeds": run_with, "forget": 3}).write(values=[])  # no page's record
     assert "there is no record" in refused(capsys, "first")
     assert 'ARGS="-p seeds 0,2"' in refused(capsys, "first", "--seeds", "0,2")
     assert main(["first", "--seeds", asked]) == 0

@@ -13,7 +13,7 @@ from companion.records import NotRun, Provenance, Record, RecordError, interval_
 from companion.units import seed_interval
 
 RECORDS = sorted((Path(__file__).parents[2] / "results").glob("[lp]a*/*.json"))  # laptop's and the paper's
-RANGES = [  # unit, metric, and between what the quantity can lie
+RANGES = [  # unit, metric, and the quantity's range
     ("percent", "ur", 0, 100),
     ("%", "asked", 0, 100),
     ("share", "recall", 0, 1),
@@ -278,7 +278,7 @@ def test_a_value_s_interval_is_over_seeds_and_of_one_seed_over_its_images(images
 
 
 def possible(value):
-    """The ends between which a value of this unit and metric can lie."""
+    """Return the range of values of this unit and metric."""
     metric = value.protocol.get("metric", "").lower()
     if metric == "pul":  # 100 (1 - UR after / UR before)
         return -math.inf, 100
@@ -311,7 +311,7 @@ def test_an_interval_over_seeds_stays_where_the_quantity_lives(unit, metric, lea
     values = data.draw(st.lists(numbers, min_size=2, max_size=5))
     low, high = seed_interval(values, unit=unit, metric=metric, n=data.draw(st.integers(1, 10_000)))
     mean = fmean(values)
-    tiny = 1e-9 * max(1, abs(mean))  # of rounding
+    tiny = 1e-9 * max(1, abs(mean))  # for rounding
     assert least - tiny <= low <= mean + tiny and mean - tiny <= high <= most + tiny
 
 

@@ -60,7 +60,7 @@ def test_a_page_at_paper_goes_its_whole_way(tmp_path):
     every page and row."""
     with rehearsing(tmp_path):
         record = rehearse("sgu_tab2_unlearning_and_nll", dataset="mnist")
-    assert record.profile == "paper" and not (tmp_path / "records").exists()  # nothing that could be recorded
+    assert record.profile == "paper" and not (tmp_path / "records").exists()  # cannot be recorded
     measured = {value.claim: value for value in record.values if hasattr(value, "value")}
     assert {"sgu.tab2_ur/mnist/vesde/3+7/sgu_obtuse", "sgu.tab2_nll/mnist/vesde/D_f/unseen"} <= measured.keys()
     facts = measured["sgu.tab2_ur/mnist/vesde/3+7/sgu_obtuse"].protocol

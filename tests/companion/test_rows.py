@@ -28,7 +28,7 @@ def tables(values):
 
 @pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
 def test_every_printed_id_of_a_committed_record_is_found_again_from_its_facts(file):
-    """The values of the record as rows of one seed each, shuffled: gathered they have the same ids and seeds."""
+    """Split into rows of one seed, shuffled and gathered again, the values have the same ids and seeds."""
     values = printed(Record.read(file))
     rows = [
         row(number, metric=facts.pop("metric"), n=value.n, seed=seed, unit=value.unit, **own, **facts)
@@ -42,7 +42,7 @@ def test_every_printed_id_of_a_committed_record_is_found_again_from_its_facts(fi
 
 
 def test_the_committed_records_hold_printed_ids():
-    """Otherwise the test above asserts nothing."""
+    """Otherwise the test above would assert nothing."""
     assert sum(len(printed(Record.read(file))) for file in RECORDS) >= 30
 
 
@@ -122,7 +122,7 @@ def test_seeds_on_different_numbers_of_samples_are_refused():
 
 
 def test_a_distance_of_the_rest_has_the_least_number_and_every_seed_s():
-    """How many samples are left differs from seed to seed; shares of them are not pooled, distances are."""
+    """The number of remaining samples differs between seeds; shares of them are not pooled, but distances are."""
     told = UR | {"metric": "rest-frechet", "unit": "squared distance"}
     (found,) = gather([row(2, **told | {"n": 60}), row(1, seed=1, **told | {"n": 50})], "example")
     assert (found.n, found.protocol["n_per_seed"], found.per_seed) == (50, [60, 50], [2, 1])
@@ -168,7 +168,7 @@ def refuses(record, value, claim):
 
 @pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
 def test_no_committed_value_is_legal_under_another_cell_of_its_tables(file):
-    """D_g's number under D_f's id, gamma 0.1's under 0.8's, a method's under another's: each is refused."""
+    """Refused are D_g's number under D_f's id, that of gamma 0.1 under 0.8, and a method's under another's."""
     record = Record.read(file)
     values = printed(record)
     cells = [claim for claim in claims.load() if claims.split(claim)[0] in tables(values)]
@@ -183,8 +183,8 @@ def test_no_committed_value_is_legal_under_another_cell_of_its_tables(file):
 
 @pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
 def test_committed_facts_are_of_what_they_stand_on(file):
-    """A model that SGU did not make has neither its alpha nor its variant; one that the page's run did not train, no
-    updates of it."""
+    """A model not made by SGU has neither alpha nor variant; one not trained by the page's run has no updates of that
+    run."""
     wrong = []
     for value in Record.read(file).all():
         trained_here = value.protocol.get("start") == "retrain" or "budget" in value.protocol

@@ -1,4 +1,4 @@
-"""The scorecard against an independent count from the YAML and JSON files, without the package's code."""
+"""The scorecard compared with an independent count from the YAML and JSON files, without the package's code."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from companion.code import CHECKOUT
 
 CLAIMS = CHECKOUT / "companion" / "claims"
 RESULTS = CHECKOUT / "results"
-NETWORKS = ("bits/dim", "FID", "u-FID", "fraction", "FID as printed for Imagenette")  # numbers of these are a network's
+NETWORKS = ("bits/dim", "FID", "u-FID", "fraction", "FID as printed for Imagenette")  # they depend on a network
 NOT_UNLEARNED = {"standard", "unseen", "pretrained", "unscrubbed", "clean"}
 EVERY = scorecard.cells()
 
 
 def printed():
-    """Every cell of the YAML files: id -> value, and the other values of what may be its row."""
+    """Return every cell of the YAML files: id -> its value, and the other values of what may be its row."""
     found = {}
     for paper in ("sgu", "vdu", "erasediff"):
         for table, facts in yaml.safe_load((CLAIMS / f"{paper}.yaml").read_text()).items():
@@ -36,7 +36,7 @@ def printed():
 
 
 def measured():
-    """Every measured cell of the committed JSON files: id -> value and profile; ``paper``'s before ``laptop``'s."""
+    """Return every measured cell of the committed JSON files, id -> (value, profile); ``paper`` precedes ``laptop``."""
     found = {}
     for profile in ("laptop", "paper"):
         for file in sorted((RESULTS / profile).glob("*.json")):
@@ -114,7 +114,7 @@ def test_every_number_has_its_reason_page_record_and_command():
 
 @pytest.mark.parametrize(("interval", "word"), [([10.88, 10.92], "reproduced"), ([10.5, 10.6], "not reproduced")])
 def test_a_new_record_changes_it_by_itself(tmp_path, interval, word):
-    """A copy of ``results/`` whose record of Table 1 says something else, in the profile that goes before."""
+    """Checked with a copy of ``results/`` in which Table 1's record differs, in the profile that takes precedence."""
     source = RESULTS / "laptop" / "sgu_tab1_mixture_nll.json"
     made = json.loads(source.read_text()) | {"profile": "paper"}
     cell = next(value for value in made["values"] if value["claim"] == "sgu.tab1/D_g/standard")

@@ -15,13 +15,13 @@ SHARED = "erasediff-cifar10-ddpm-labels"
 
 @pytest.fixture(autouse=True)
 def small(tmp_path, monkeypatch):
-    """A paper's network at a rehearsal's width, and folders of its own."""
+    """Provide a paper's network at a rehearsal's width, and separate folders."""
     monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path / "data"))
     monkeypatch.setenv(rehearsal.VARIABLE, "1000")
 
 
 def test_brought_weights_are_the_base_model_and_leave_nothing_to_train(tmp_path, monkeypatch):
-    """How they are read is tested with the layouts (tests/nets/test_published.py)."""
+    """tests/nets/test_published.py tests how the layouts are read."""
     model = bases.architecture(bases.BASES[SHARED])
     reinitialise(model, torch.Generator().manual_seed(7))
     torch.save([{"module.temb.dense.0.weight": torch.zeros(1)}], tmp_path / "ckpt.pth")

@@ -77,7 +77,7 @@ def spent():
 
 @pytest.mark.slow
 def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
-    process = start(checkout)  # killed in the middle, pages and all
+    process = start(checkout)  # killed midway, together with its pages
     time.sleep(4)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
@@ -91,7 +91,7 @@ def test_only_what_changed_runs_and_a_failing_page_stops_no_other(checkout):
 
     seeds = checkout / "companion/seeds.py"
     seeds.write_text(seeds.read_text() + "\n# another comment\n")
-    os.utime(checkout / "notebooks/plain.py")  # touched, not changed
+    os.utime(checkout / "notebooks/plain.py")  # touched but unchanged
     assert make_book(checkout) == (0, ["html", "seeded"], "")
 
     (checkout / "_build/pages/smoke/plain.ipynb").unlink()  # lost

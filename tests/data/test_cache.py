@@ -224,7 +224,7 @@ def test_real_sets_are_the_official_ones(name):
         "mnist": (60_000, (1, 28, 28), [5, 0, 4, 1, 9]),
         "cifar10": (50_000, (3, 32, 32), [6, 9, 9, 4, 1]),
     }[name]
-    train, test = sets.load(name), sets.load(name, "test")  # both are checked against the known hashes
+    train, test = sets.load(name), sets.load(name, "test")  # both are compared with the known hashes
     assert (len(train), len(test)) == (count, 10_000) and train.shape == test.shape == shape
     assert train.labels[:5].tolist() == first
     assert {f"{name}-train", f"{name}-test"} <= cache.KNOWN_SHA256.keys()

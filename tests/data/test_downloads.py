@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """MNIST's four files, tiny, on a server, and an empty data folder."""
+    """Serve tiny versions of MNIST's four files, and provide an empty data folder."""
     expected = mnist(tmp_path / "there", monkeypatch)
     files = {path.name: path.read_bytes() for path in (tmp_path / "there/MNIST/raw").iterdir()}
     served = Server(files)

@@ -56,7 +56,7 @@ def test_neighbours_tell_digits_apart():
 
 
 def gradients(images: torch.Tensor) -> torch.Tensor:
-    """Histograms of the gradient's direction in 3 x 3 cells about the image's strongest edges, [N, 72]."""
+    """Return histograms of the gradient's direction in 3 x 3 cells about the strongest edges of each image, [N, 72]."""
     grey = images.double().mean(1)
     across, down = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2], grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
     weight, size = (across**2 + down**2).sqrt(), grey.shape[1] - 2
@@ -74,7 +74,7 @@ def gradients(images: torch.Tensor) -> torch.Tensor:
 
 
 def histograms(images: torch.Tensor) -> torch.Tensor:
-    """Shares of 4 x 4 x 4 colours, [N, 64]."""
+    """Return the shares of 4 x 4 x 4 colours, [N, 64]."""
     colour = (images.long() // 64).mul(torch.tensor([16, 4, 1])[:, None, None]).sum(1).flatten(1)
     return torch.nn.functional.one_hot(colour, 64).double().mean(1)
 
@@ -155,7 +155,7 @@ BANDS = {"bangs": (0.1, 0.6), "glasses": (0.35, 0.7), "hat": (0.0, 0.5), "beard"
 @pytest.mark.parametrize("name", avatars.ATTRIBUTES)
 @pytest.mark.parametrize("size, least", [(32, 2), (64, 10)])
 def test_an_attribute_shows_in_its_place_and_changes_nothing_else(name, size, least):
-    """The same generator with and without it: the same face but for that band, where some pixels change plainly."""
+    """With and without it, the same generator gives the same face outside that band; inside, pixels clearly change."""
     values = avatars.draw_attributes(400, seeded())
     column = avatars.ATTRIBUTES.index(name)
     pair = []

@@ -84,7 +84,7 @@ def test_only_and_resized_keep_what_is_known():
     assert some.name == "odd ones" and len(some) == 10 and some.images[0, 0, 0, 0] == 1 and some.labels.unique() == 1
     large = SET.resized(6)
     assert large.shape == (1, 6, 6) and torch.equal(large.labels, SET.labels)
-    assert torch.equal(large.images[:, 0, 3, 3], SET.images[:, 0, 0, 0])  # a flat image stays flat
+    assert torch.equal(large.images[:, 0, 3, 3], SET.images[:, 0, 0, 0])  # a constant image stays constant
     assert SET.resized(2) is SET
 
 

@@ -42,7 +42,7 @@ def pixels(*shape: int) -> np.ndarray:
 
 
 def mnist(folder, monkeypatch):
-    """gzipped idx files: magic number, sizes as big-endian int32, bytes."""
+    """Write gzipped idx files: magic number, sizes as big-endian int32, bytes."""
     raw, made, resources = folder / "MNIST" / "raw", {}, []
     raw.mkdir(parents=True)
     for part, stem, n in (("train", "train", 7), ("test", "t10k", 5)):
@@ -58,7 +58,7 @@ def mnist(folder, monkeypatch):
 
 
 def cifar10(folder, monkeypatch):
-    """Python pickles in the official archive: rows of 3072 bytes, red, green and blue planes one after the other."""
+    """Write pickles into the official archive: rows of 3072 bytes, the red, green and blue planes in turn."""
     base, made = folder / "cifar-10-batches-py", {"train": [], "test": []}
     base.mkdir()
     names = [f"data_batch_{k}" for k in range(1, 6)] + ["test_batch"]
@@ -76,13 +76,13 @@ def cifar10(folder, monkeypatch):
         tar.add(base, base.name)
     for path in sorted(base.iterdir()):
         path.unlink()
-    base.rmdir()  # the archive alone is what a download leaves
+    base.rmdir()  # a download leaves only the archive
     monkeypatch.setattr(tv.CIFAR10, "tgz_md5", md5(archive))
     return {part: tuple(np.concatenate(list(column)) for column in zip(*rows)) for part, rows in made.items()}
 
 
 def stl10(folder, monkeypatch):
-    """Binary files: each image column by column, a plane a colour; labels from 1."""
+    """Write binary files: images column by column, one plane per colour; labels start at 1."""
     base, made, sums = folder / "stl10_binary", {}, {}
     base.mkdir()
     for part, n in (("train", 4), ("test", 3)):
@@ -102,7 +102,7 @@ NAMES = [f"Attribute_{k}" for k in range(39)] + ["Bangs"]
 
 
 def celeba(folder, monkeypatch):
-    """JPEGs of 178 x 218, and text files: attributes with a count and a header, the partition 0, 1 or 2."""
+    """Write JPEGs of 178 x 218 and text files: attributes with a count and a header, and partitions 0, 1, 2."""
     base, n, made = folder / "celeba", 9, {}
     (base / "img_align_celeba").mkdir(parents=True)
     files, partition = [f"{k + 1:06}.jpg" for k in range(n)], [0, 0, 0, 0, 1, 1, 2, 2, 2]
@@ -139,7 +139,7 @@ WNIDS = sorted(tv.Imagenette._WNID_TO_CLASS)
 
 
 def imagenette(folder, monkeypatch):
-    """A folder a class, named by its WordNet id, with JPEGs whose shorter side is 160."""
+    """Write one folder per class, named by its WordNet id, with JPEGs whose shorter side is 160."""
     made = {}
     for part, official in (("train", "train"), ("test", "val")):
         greys = []
@@ -196,7 +196,7 @@ def test_celeba_keeps_names_and_ids(folder, monkeypatch):
 def test_images_are_cropped_to_their_central_square_before_they_are_resized(folder, monkeypatch):
     imagenette(folder, monkeypatch)
     wide = np.zeros((160, 240, 3), np.uint8)
-    wide[:, :30], wide[:, 210:], wide[:, 45:195] = 255, 255, 100  # white only well outside of the square
+    wide[:, :30], wide[:, 210:], wide[:, 45:195] = 255, 255, 100  # white only well outside the square
     path = folder / "imagenette2-160" / "val" / WNIDS[0] / f"{WNIDS[0]}_0.JPEG"
     Image.fromarray(wide).save(path, quality=95)
     main(["imagenette"])
@@ -240,7 +240,7 @@ def test_a_truncated_official_file_is_refused(name, file, folder, monkeypatch, c
 
 def test_a_file_that_was_unpacked_and_then_cut_is_not_blamed_on_the_network_alone(folder, monkeypatch, capsys):
     mnist(folder, monkeypatch)
-    main(["mnist"])  # leaves the unpacked files, which torchvision takes as they are
+    main(["mnist"])  # leaves the unpacked files, which torchvision uses without checking
     for made in folder.glob("mnist-*.npz"):
         made.unlink()
     cut = folder / "MNIST" / "raw" / "t10k-images-idx3-ubyte"

@@ -1,4 +1,4 @@
-"""The fast likelihood against closed forms, against the plain one, and against score_sde's recipe."""
+"""The fast likelihood compared with closed forms, with the plain one, and with score_sde's recipe."""
 
 import math
 
@@ -28,7 +28,7 @@ def points(n=12):
 
 
 def rough_unet(process, predicts):
-    """A U-Net with random weights everywhere; those that start at zero are drawn too, so that its output bends."""
+    """Return a U-Net whose weights are all random, even those that start at zero, so that its output is curved."""
     net = unet("small-8", predicts=predicts, channels=8, frequency=0.05)
     model = Denoiser(net, process, predicts=predicts, data_std=0.5)
     reinitialise(model, seeded())
@@ -67,7 +67,7 @@ def test_the_grid_runs_from_end_to_end_and_its_rate_is_its_derivative(process):
     lam, rate = grid(process, 400)
     first, last = ends(process)
     assert lam[0] == first and lam[-1] == last and (lam.diff() > 0).all()
-    slope = lam[2:] - lam[:-2]  # over one step; central differences err by a third derivative, (1 / 400)^2
+    slope = lam[2:] - lam[:-2]  # over one step; central differences err by a third derivative times (1 / 400)^2
     assert torch.allclose(slope, rate[1:-1], rtol=1e-4)
     assert rate[rate.argmin()] == rate[(lam - (math.log(0.5) - 1)).abs().argmin()]  # densest at its centre
 
@@ -77,7 +77,7 @@ def test_the_grid_runs_from_end_to_end_and_its_rate_is_its_derivative(process):
 
 @every_process
 def test_gaussian_data_of_the_assumed_spread_take_one_step(process):
-    """Nothing moves in z, so that any grid is exact: for data about zero with the given standard deviation."""
+    """For data about zero with the given standard deviation nothing moves in z, so any grid is exact."""
     x, data = points(), GaussianMixture((1.0,), ((0.0, 0.0),), 0.7**2)
     result = fast_log_likelihood(ExactDenoiser(data, process), x, divergence="exact", steps=1, data_std=0.7)
     t = torch.tensor([process.t_min, process.t_max], dtype=torch.float64)
@@ -91,7 +91,7 @@ def test_gaussian_data_of_the_assumed_spread_take_one_step(process):
 @every_process
 @pytest.mark.parametrize("data_std", [0.3, 2.0])
 def test_gaussian_log_density_is_the_closed_form(process, data_std):
-    """Other data than the assumed. A few hundred steps err by 1e-9 each, below 1e-6; VE's x_T is 50 times its z."""
+    """For data other than assumed. A few hundred errors of 1e-9 stay below 1e-6; VE's x_T is 50 times its z."""
     x = points()
     model = ExactDenoiser(GAUSSIAN, process)
     result = fast_log_likelihood(model, x, divergence="exact", tolerance=1e-9, data_std=data_std)
@@ -102,7 +102,7 @@ def test_gaussian_log_density_is_the_closed_form(process, data_std):
 
 @every_process
 def test_it_is_the_plain_likelihood_in_other_variables(process):
-    """Both at 1e-8 over some hundred steps."""
+    """Both run at a tolerance of 1e-8, over some hundred steps."""
     x, model = points(), ExactDenoiser(SGU_MIXTURE, process)
     plain = log_likelihood(model, x, rtol=1e-8, atol=1e-8).log_p
     fast = fast_log_likelihood(model, x, divergence="exact", tolerance=1e-8)
@@ -112,7 +112,7 @@ def test_it_is_the_plain_likelihood_in_other_variables(process):
 
 @smooth_process
 def test_the_fixed_grid_is_of_order_four(process):
-    """Halving the step divides the error by 16, within a third. A DDPM's rate has kinks, hence smooth ones."""
+    """Halving the step divides the error by 16, within a third. A DDPM's rate has kinks, so it is left out."""
     x, model = points(4), ExactDenoiser(GAUSSIAN, process)
     exact, _ = gaussian_log_likelihood(process, x)
 
@@ -136,7 +136,7 @@ def test_float32_at_tolerance_1e_5_is_within_0_001_bits_a_dimension_of_float64(p
 
 
 def recipe(model, x, probe, tolerance=1e-5):
-    """score_sde's: SciPy's RK45 on x and log p of the whole batch at once, in t, drift and divergence by the model."""
+    """Follow score_sde: SciPy's RK45 in t on x and log p of the whole batch, with the model's drift and divergence."""
     process, n, shape = model.process, len(x), x.shape
 
     def derivative(t, state):
@@ -153,7 +153,7 @@ def recipe(model, x, probe, tolerance=1e-5):
 
 
 def test_it_is_score_sde_s_recipe():
-    """The recipe's steps err by 1e-5 of the state's scale, 50 for VE: 0.001 bits a dimension over a hundred."""
+    """The recipe's steps err by 1e-5 of the state's scale, 50 for VE: 0.001 bits per dimension in a hundred steps."""
     model = rough_unet(VE(), "preconditioned")
     x = torch.rand(4, 1, 8, 8, generator=seeded(2)) * 2 - 1
     theirs = recipe(model, x, draw_probes("rademacher", (1, *x.shape), seeded(3))[0])
@@ -184,7 +184,7 @@ def test_probes_share_the_forward_passes_and_each_has_its_value():
 
 
 def _with_probe(model, x, probe):
-    """log p by one given probe."""
+    """Return log p with the given probe."""
     flow = Flow(model, None, probe[None].double(), 0.5)
     solved = runge_kutta(flow, x / flow.scale(flow.clock.first), *grid(model.process, 6))
     log_p = model.process.prior_log_density(solved.z * flow.scale(flow.clock.last))
@@ -197,7 +197,7 @@ def _with_probe(model, x, probe):
 
 @either_solver
 def test_each_row_is_solved_on_its_own(solver):
-    """Rows far out and near in one batch: the same to rounding as alone, and with the same evaluations."""
+    """Near and far rows in one batch give the same as alone, up to rounding, with the same number of evaluations."""
     x, model = points(6) * torch.tensor([0.1, 1, 1, 1, 1, 20], dtype=torch.float64)[:, None], network(VE(), width=32)
     model = model.double()
     together = fast_log_likelihood(model, x, divergence="exact", **solver)
@@ -206,7 +206,7 @@ def test_each_row_is_solved_on_its_own(solver):
     assert torch.allclose(together.x_T, torch.cat([a.x_T for a in apart]), rtol=1e-9)
     assert together.evaluations.tolist() == [a.evaluations.item() for a in apart]
     if "tolerance" in solver:
-        assert len(together.evaluations.unique()) > 1  # else nothing was shown
+        assert len(together.evaluations.unique()) > 1  # otherwise the test would show nothing
 
 
 @every_process
@@ -224,7 +224,7 @@ def test_evaluations_are_counted_and_stay_within_the_process_s_times(process, so
 
 @either_solver
 def test_conditions_stay_with_their_rows(solver):
-    """Each row's own mean, however many rows have left the batch before it."""
+    """Each row keeps its own mean, however many rows have left the batch before it."""
 
     class Shifted:
         process = VP()
@@ -237,7 +237,7 @@ def test_conditions_stay_with_their_rows(solver):
     x, shift = points(6), 3 * torch.randn(6, 2, generator=seeded(1), dtype=torch.float64)
     found = fast_log_likelihood(Shifted(), x, cond=shift, divergence="exact", **solver).log_p
     plain = fast_log_likelihood(ExactDenoiser(SGU_MIXTURE, VP()), x - shift, divergence="exact", tolerance=1e-8).log_p
-    # The prior does not move with the shift: what is left of it at t = 1, alpha = 0.0066, times |x_T| <= 5 and |shift|.
+    # The prior is not shifted: at t = 1 the signal's share alpha = 0.0066 remains, times |x_T| <= 5 and |shift|.
     assert torch.allclose(found, plain, atol=0.0066 * 5 * shift.norm(dim=1).max().item() + 0.05)
 
 

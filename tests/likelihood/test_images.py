@@ -19,18 +19,18 @@ from tests.oracles import STANDARD_ERRORS, assert_mean, seeded
 
 
 def every_level():
-    """Images of one pixel, one for each level."""
+    """Return images of one pixel, one for each level."""
     return torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
 
 
 def level_bits(mean, spread):
-    """-log2 of the probability of each level, a bin of width 1 / 128, under N(mean, spread^2)."""
+    """Return -log2 of the probability of each level, a bin of width 1 / 128, under N(mean, spread^2)."""
     edges = (torch.arange(257, dtype=torch.float64) / 128 - 1 - mean) / spread
     return -torch.special.ndtr(edges).diff().log2()
 
 
 class Scaled(torch.nn.Module):
-    """A network of one weight."""
+    """A network with one weight."""
 
     def __init__(self):
         super().__init__()
@@ -41,7 +41,7 @@ class Scaled(torch.nn.Module):
 
 
 class Mixed:
-    """A denoiser whose Jacobian is full: it moves every pixel with its neighbour, so that probes matter."""
+    """A denoiser with a full Jacobian: every pixel depends on its neighbour, so that probes matter."""
 
     def __init__(self, process):
         self.process, self.exact = process, GaussianDenoiser(process, 0.0, 0.5)
@@ -56,7 +56,7 @@ class Mixed:
 
 
 def test_a_model_in_float64_is_given_images_in_float64():
-    """As sampling does; the same values to float32's rounding."""
+    """As in sampling; the values agree up to float32's rounding."""
     images, found = every_level()[::32], {}
     for kind in (torch.float32, torch.float64):
         model = Denoiser(Scaled(), VP(), data_std=0.5).to(kind)
@@ -68,7 +68,7 @@ def test_a_model_in_float64_is_given_images_in_float64():
 
 @pytest.mark.parametrize("process", [VP(), VE(sigma_min=1e-3)], ids=["VP", "VE"])
 def test_levels_have_the_probabilities_of_their_bins(process):
-    """A Gaussian of spread 0.3 is nearly even across a bin of 1 / 128, so that Jensen's gap is nothing, and the mean
+    """A Gaussian of spread 0.3 is nearly constant across a bin of 1 / 128, so Jensen's gap is negligible, and the mean
     over dequantisations is the bin's probability.
 
     The gap is (slope * width)^2 / 24 nats, 1e-3 within two spreads; the noise at t_min, 1e-3, widens 0.3 by 2e-6.
@@ -79,14 +79,14 @@ def test_levels_have_the_probabilities_of_their_bins(process):
     inside = (model_input(images).flatten() - 0.1).abs() < 0.6
     exact = level_bits(0.1, 0.3)[inside]
     errors = nll.values[inside].mean(2).std(1) / 20**0.5
-    bound = stats.t.isf(stats.norm.sf(STANDARD_ERRORS), 19)  # the error is itself estimated, from 20 draws
+    bound = stats.t.isf(stats.norm.sf(STANDARD_ERRORS), 19)  # the error is itself an estimate, from 20 draws
     assert ((nll.per_image[inside] - exact).abs() < bound * errors + 2e-3).all()
-    # What is left of the prior's fit, and the bins beyond the ends: Phi(-3) = 0.001
+    # The misfit of the prior, and the bins beyond the ends: Phi(-3) = 0.001
     assert torch.exp2(-nll.per_image).sum().item() == pytest.approx(1, abs=5e-3)
 
 
 def test_an_image_s_value_is_its_density_plus_seven_bits():
-    """The same draws by hand: one dequantisation, then the probes, batch by batch."""
+    """By hand with the same draws: one dequantisation, then the probes, batch by batch."""
     images, model = torch.randint(256, (5, 1, 4, 4), generator=seeded(1), dtype=torch.uint8), Mixed(VP())
     nll = image_nll(model, images, generator=seeded(), probes=2, batch_size=3, steps=4)
     generator, rows = seeded(), []
@@ -100,16 +100,16 @@ def test_an_image_s_value_is_its_density_plus_seven_bits():
 
 
 def test_the_offset_makes_an_even_density_cost_eight_bits():
-    """p = 1/2 on [-1, 1]: log 2 nats a dimension."""
+    """A density of 1/2 on [-1, 1] costs log 2 nats per dimension."""
     assert bits_per_dim(torch.tensor([math.log(2)]), 1, LEVELS_OFFSET).item() == pytest.approx(8)
 
 
 def test_variances_are_those_that_went_in():
-    """Made-up values with known variances of images, dequantisations and probes, 4, 1 and 0.25."""
+    """For made-up values with known variances of images, dequantisations and probes: 4, 1 and 0.25."""
     n, k, p = 3000, 3, 4
     draws = [torch.randn(shape, generator=seeded(i)) for i, shape in enumerate([(n, 1, 1), (n, k, 1), (n, k, p)])]
     nll = ImageNLL((2 * draws[0] + draws[1] + 0.5 * draws[2]).double(), 1.0, 1.0)
-    # a variance from f draws is within 4.5 sqrt(2 / f) of itself
+    # the relative error of a variance from f draws is below 4.5 sqrt(2 / f)
     assert nll.variances["probes"] == pytest.approx(0.25, rel=4.5 * (2 / (n * k * (p - 1))) ** 0.5)
     assert nll.variances["dequantisations"] == pytest.approx(1, rel=1.1 * 4.5 * (2 / (n * (k - 1))) ** 0.5)
     assert nll.variances["images"] == pytest.approx(4, rel=1.2 * 4.5 * (2 / n) ** 0.5)
@@ -139,7 +139,7 @@ def test_repeats_leave_the_mean_where_it_is_and_shrink_its_repeat_interval():
 
 
 def test_intervals_cover_the_mean_as_often_as_they_say():
-    """4,000 intervals from 5 normal draws: 95 % within 4.5 standard errors of a share."""
+    """Of 4,000 intervals from 5 normal draws, 95 % cover, within 4.5 standard errors of a share."""
     draws = torch.randn(4000, 5, generator=seeded()).double()
     hits = torch.tensor([low < 0 < high for low, high in map(mean_interval, draws)]).double()
     assert_mean(hits, 0.95)
@@ -149,12 +149,12 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
 
 
 def test_the_bound_of_levels_is_just_above_their_entropy():
-    """A chain that knows its data, a Gaussian of spread 0.3, cannot beat the data's own entropy. A DDPM of 1000 steps
-    with the large variance, right for data wider than the noise, comes to within a twentieth of a bit: its first noise,
-    0.01, is wider than a level's 1 / 128. The small one pays about (r - 1 - log r) / 2 nats more where a step
-    multiplies the noise-to-signal variance by r, half a bit in all; most at the first step, r = 2.2."""
+    """A chain that knows its data, a Gaussian of spread 0.3, cannot beat their entropy. A DDPM of 1000 steps with the
+    large variance, correct for data wider than the noise, comes to within a twentieth of a bit: its first noise level,
+    0.01, is wider than a bin of 1 / 128. The small variance costs about (r - 1 - log r) / 2 nats more at a step that
+    multiplies the noise-to-signal variance by r: half a bit in all, most of it at the first step, where r = 2.2."""
     model = GaussianDenoiser(DDPM.linear(), 0.0, 0.3)
-    edges = torch.arange(257, dtype=torch.float64) * 2 / 255 - 1 - 1 / 255  # of the decoder's levels
+    edges = torch.arange(257, dtype=torch.float64) * 2 / 255 - 1 - 1 / 255  # for the decoder's levels
     probability = torch.special.ndtr(edges / 0.3).diff()
     entropy = -(probability * probability.log2()).sum().item()
     copies, mean, error = 16, {}, {}
@@ -179,7 +179,7 @@ def test_the_bound_s_terms_are_in_bits_a_dimension_and_add_up():
     assert bound.mean == pytest.approx(sum(mean for mean, _ in parts.values()))
     low, high = bound.interval
     assert low < bound.mean < high and parts["decoder"][1][0] < parts["decoder"][0]
-    # the prior's term in closed form: alpha^2 |x|^2 / 2, and nothing else where the prior's spread is sigma_T
+    # the prior's term in closed form is alpha^2 |x|^2 / 2 alone, since the prior's spread is sigma_T
     x0 = model_input(data.images).double().flatten(1)
     alpha, sigma = model.process.abar[-1].sqrt().item(), model.process.prior_std()
     assert torch.allclose(bound.prior, alpha**2 * x0.square().sum(1) / (2 * sigma**2) / (64 * math.log(2)), rtol=1e-5)

@@ -23,7 +23,7 @@ every = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 
 
 class Sharpened:
-    """A smooth field that is no diffusion's: the exact noise of N(0, spread^2 I) times 1.5."""
+    """A smooth field that belongs to no diffusion: the exact noise of N(0, spread^2 I) times 1.5."""
 
     def __init__(self, process, spread=0.001):
         self.process, self.exact = process, GaussianDenoiser(process, 0.0, spread)
@@ -43,7 +43,7 @@ def at_t_min(process):
 @every
 @pytest.mark.parametrize("recipe", ["flow", "noised flow"])
 def test_a_gaussian_has_its_closed_form(process, recipe):
-    """E[-log2 N(x; alpha m, alpha^2 c^2 + sigma^2)] + 7, over dequantisation and the noise of t_min."""
+    """It is E[-log2 N(x; alpha m, alpha^2 c^2 + sigma^2)] + 7, over dequantisation and the noise of t_min."""
     levels = torch.arange(60, 220, 16, dtype=torch.uint8).reshape(-1, 1, 1, 1)
     model, repeats = GaussianDenoiser(process, MEAN, SPREAD), 16
     how = dict(generator=seeded(), dequantisations=repeats, divergence="exact", steps=8)
@@ -60,7 +60,7 @@ def test_a_gaussian_has_its_closed_form(process, recipe):
 
 @pytest.mark.parametrize("name", ["exact", "sharpened", "random"])
 def test_a_noised_flow_is_never_below_its_floor_whatever_the_field(name):
-    """Where all data are one point, the floor is reached by the exact score and by nothing else."""
+    """If all data are one point, only the exact score reaches the floor."""
     process = VE()
     model = {
         "exact": lambda: GaussianDenoiser(process, 0.0, 1e-6),
@@ -87,7 +87,7 @@ def test_a_flow_at_the_image_can_be_below_the_floor_of_exact_scores():
 
 
 def test_a_trained_network_is_not_below_the_floor_of_its_noised_flow():
-    """scikit-learn's digits: whatever the network makes of them, beyond the interval over images."""
+    """On scikit-learn's digits: the upper end of the interval over images is above the floor."""
     model, data = bases.load("digits-ve"), images_of("digits-ve", 6)
     found = image_nll(model, data.images, recipe="noised flow", generator=seeded(), steps=10)
     assert found.interval[1] > floor(model.process, "noised flow")
@@ -113,8 +113,8 @@ def test_another_recipe_is_refused(ask):
 
 @every
 def test_the_trace_of_a_gaussian_is_its_posterior_variance(process):
-    """tr Cov(x_0 | x_t) / r^2 / D = c^2 / (c^2 + r^2), at any x_t; of the sharpened field it is below 0 where r is
-    above c."""
+    """tr Cov(x_0 | x_t) / r^2 / D = c^2 / (c^2 + r^2) at any x_t; for the sharpened field it is below 0 where r exceeds
+    c."""
     x0 = model_input(torch.zeros(3, 1, 4, 4, dtype=torch.uint8))
     for level in (-3.0, -1.0, 0.0):
         lam = torch.tensor([level], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The solvers alone: their tables against scipy's, and a step against the series of the exact solution."""
+"""The solvers alone: their tables compared with scipy's, and a step with the exact solution's series."""
 
 import numpy as np
 import pytest
@@ -15,11 +15,11 @@ def test_the_tables_are_those_of_scipy():
     stages = np.array([[*stage, *[0] * (5 - len(stage))] for stage in STAGES[:6]])
     np.testing.assert_allclose(stages, RK45.A, rtol=1e-15)
     np.testing.assert_allclose(WEIGHTS, [*RK45.B, 0], rtol=1e-15)
-    np.testing.assert_allclose(ERROR, -np.array(RK45.E), rtol=1e-12)  # theirs is the fourth order less the fifth
+    np.testing.assert_allclose(ERROR, -np.array(RK45.E), rtol=1e-12)  # theirs is the fourth order minus the fifth
 
 
 def growth(z, lam, rows, divergence=True):
-    """dz/dlam = z; the integrand is lam^3, whose integral Simpson's rule has exactly."""
+    """Return dz/dlam = z and the integrand lam^3, for which Simpson's rule is exact."""
     return z, lam[None] ** 3 if divergence else None
 
 

@@ -1,4 +1,4 @@
-"""Run work in a child process that has all libraries already and leads its own process group."""
+"""Run work in a child process that has already imported all libraries and leads its own process group."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ def started(work: Callable[[], object]) -> int:
     child = os.fork()
     if child:
         os.close(told)
-        os.read(heading, 1)  # ends when the child heads its group: before that there is no group to kill
+        os.read(heading, 1)  # until the child leads its group, there is no group to kill
         os.close(heading)
         return child
     os.setsid()
@@ -42,7 +42,7 @@ def status_of(work: Callable[[], object]) -> int:
 
 
 def kill(child: int, all_below: bool) -> None:
-    """SIGKILL to the child's process group, or to all that it started in other groups too, as where a machine stops."""
+    """Send SIGKILL to the child's process group or, as if the machine stopped, to all that it started in any group."""
     below = psutil.Process(child).children(recursive=True) if all_below else []
     os.killpg(child, signal.SIGKILL)
     for process in below:

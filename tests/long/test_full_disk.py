@@ -11,7 +11,7 @@ from tests.long.works import WORKS, Book
 
 @pytest.fixture
 def disk(tmp_path):
-    """Return a folder, and a function that gives it so many KB. It needs the right to mount."""
+    """Return a folder, and a function that sets its size in KB. This needs the permission to mount."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = False

@@ -18,10 +18,10 @@ KILLS = int(os.environ.get("PAPERLIB_KILLS", "50"))
 
 
 def killed_again_and_again(work, tmp_path, at_once=1):
-    """Start the work, kill it at a random moment, look at what is there, and let the next one go on; where it came to
-    its end before that, begin in another folder. After so many kills let the last ones end."""
+    """Start the work, kill it at a random moment, check its files, and start it again to continue; if it ended first,
+    begin in another folder. After the last kill, let the runs end."""
     undisturbed = tmp_path / "undisturbed"
-    work.run(undisturbed)  # in this process, which then has every library
+    work.run(undisturbed)  # in this process, so that every library is imported
     begin = time.monotonic()
     assert status_of(lambda: work.run(tmp_path / "timed")) == 0
     whole, moments, kills, number = time.monotonic() - begin, random.Random(0), 0, 1
@@ -38,7 +38,7 @@ def killed_again_and_again(work, tmp_path, at_once=1):
             kill(child, all_below=moments.random() < 0.5)
             kills += 1
         assert set(ends) <= {None, 0}
-        done = set(ends) == {0}  # of two, one may leave it to the other
+        done = set(ends) == {0}  # one of two may leave the work to the other
         work.check(tmp_path / str(number), undisturbed, done)
         number += done
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in begun()] == [0] * at_once
@@ -46,7 +46,7 @@ def killed_again_and_again(work, tmp_path, at_once=1):
 
 
 def working_below(folder):
-    """The processes whose build folder is below ``folder``, kernels and servers among them."""
+    """Return the processes whose build folder is below ``folder``, including kernels and servers."""
     every = ((one, one.info["environ"] or {}) for one in psutil.process_iter(["environ"]))
     return [one for one, its in every if its.get("PAPERLIB_BUILD", "").startswith(f"{folder}/")]
 

@@ -39,7 +39,7 @@ class Campaign:
         return checkpoints.load(model, self.name, folder / "checkpoints").state_dict()
 
     def check(self, folder: Path, undisturbed: Path, done: bool) -> None:
-        card = checkpoints.card(self.name, folder / "checkpoints")  # readable, or not there
+        card = checkpoints.card(self.name, folder / "checkpoints")  # readable or absent
         if done:
             expected = self.weights(undisturbed)
             assert all(torch.equal(value, expected[name]) for name, value in self.weights(folder).items())
@@ -57,7 +57,7 @@ class CourseOfAMethod:
         course(Store(folder / "store"), self.course)
 
     def seen(self, folder: Path) -> tuple[list[dict], torch.Tensor]:
-        entry = course(Store(folder / "store"), self.course)  # read: it is there
+        entry = course(Store(folder / "store"), self.course)  # it can be read
         kept = [{key: value for key, value in one.items() if key != "seconds"} for one in looks(entry)]
         return kept, torch.as_tensor(images(entry))
 
@@ -81,7 +81,7 @@ class SearchAndItsFile:
         whole_entries(folder / "store")
         files = list((folder / "search").glob("*.json"))
         assert files or not done
-        for file in files:  # whole, whenever the end came
+        for file in files:  # complete, whenever the run ended
             (expected,) = (undisturbed / "search").glob("*.json")
             found, same = (Search.model_validate_json(one.read_text()) for one in (file, expected))
             assert found.candidates == same.candidates

@@ -1,4 +1,4 @@
-"""Measures of forgetting against hand counts, and on models that are known to have forgotten or not."""
+"""Measures of forgetting compared with hand counts, and on models known to have forgotten or not."""
 
 import math
 
@@ -59,7 +59,7 @@ def test_unknown_attributes_and_other_shapes_are_refused():
 
 
 def test_ur_is_the_share_in_percent_with_wilsons_interval():
-    """SGU's Table 2 prints 10.8 for dog, of 10,000."""
+    """SGU's Table 2 has 10.8 for dog, from 10,000 samples."""
     found = unlearning_ratio(table(1_080, 10_000), table(30, 9_000))
     assert (found.value, found.n) == (pytest.approx(10.8), 10_000)
     assert found.interval == pytest.approx(percent(wilson(1_080, 10_000)))
@@ -76,7 +76,7 @@ def test_ua_and_ur_of_the_same_samples_add_to_100():
 
 
 def test_pul_is_the_fall_of_the_number_in_percent():
-    """500 of 5,000 before, 125 after: 75 %."""
+    """500 of 5,000 before and 125 after give 75 %."""
     found = percentage_unlearned(table(500, 5_000), table(125, 5_000), table(10, 9_000))
     assert found.value == pytest.approx(75)
     assert found.interval[0] < 75 < found.interval[1]
@@ -84,7 +84,7 @@ def test_pul_is_the_fall_of_the_number_in_percent():
 
 
 def test_puls_interval_is_as_wide_as_its_spread():
-    """2,000 pairs of draws: their standard deviation against the half-width / 1.96, within 5 %.
+    """The standard deviation of 2,000 pairs of draws equals the half-width / 1.96, within 5 %.
 
     The standard error of a standard deviation of 2,000 draws is 1.6 %.
     """
@@ -131,7 +131,7 @@ def test_entropy_is_scipys_and_lies_between_0_and_log_K():
 
 @pytest.mark.parametrize("rate", [0.0, 0.01])
 def test_a_model_that_forgot_all_cannot_be_told_from_the_floor_and_one_that_forgot_little_can(rate):
-    """Ten classes; the classifier errs on a share ``rate`` of what does not show the forgotten one."""
+    """There are ten classes; the classifier takes a share ``rate`` of the other images for the forgotten class."""
     g = np.random.default_rng(1)
 
     def seen(share_shown, n=5_000):

@@ -47,7 +47,7 @@ def real():
 
 
 def at_its_size(images):
-    """320 x 320, as the detector's network takes them: in a smaller picture it has more false alarms."""
+    """Resize to 320 x 320, the detector's input size; smaller pictures give more false alarms."""
     return F.interpolate(images.float(), size=(320, 320), mode="bicubic").clamp(0, 255).to(torch.uint8)
 
 
@@ -59,7 +59,7 @@ def test_the_real_detector_sees_nothing_in_drawn_shapes(real):
 @pytest.mark.realdata
 @pytest.mark.parametrize("part", ["celeba64-test", "cifar10-test"])
 def test_the_real_detector_sees_nothing_exposed_in_faces_animals_and_vehicles(real, part):
-    """It is not blind either: it recognises faces."""
+    """It does detect something: faces."""
     if (file := cache.find(part)) is None:
         pytest.skip(f"{part} is not on this machine")
     images = at_its_size(torch.from_numpy(np.load(file)["images"][:40]).permute(0, 3, 1, 2))

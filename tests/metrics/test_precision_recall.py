@@ -1,4 +1,4 @@
-"""Precision and recall against the definition in plain loops, scikit-learn's neighbours, and known cases."""
+"""Precision and recall compared with plain loops, scikit-learn's neighbours, and known cases."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def both(generated, real, **options):
 
 
 def brute_force(x, manifold, k):
-    """Share of x in the manifold, by the definition: Kynkaanniemi et al., Eqs. 1 and 2."""
+    """Return the share of x in the manifold by its definition (Kynkaanniemi et al., Eqs. 1 and 2)."""
     hits = 0
     for vector in x.double():
         for i, centre in enumerate(manifold.double()):
@@ -42,7 +42,7 @@ def test_both_are_those_of_scikit_learns_neighbours(shift):
 
     def covered(x, manifold):
         neighbours = NearestNeighbors(n_neighbors=k).fit(manifold)
-        reach = neighbours.kneighbors()[0][:, -1]  # of the fitted points themselves: without each one's own
+        reach = neighbours.kneighbors()[0][:, -1]  # for the fitted points themselves, without each point itself
         distance = np.linalg.norm(x[:, None] - manifold[None], axis=2)
         return (distance <= reach).any(1).mean()
 
@@ -68,7 +68,7 @@ def test_a_model_that_repeats_the_data_has_all_of_both():
 
 
 def test_balls_of_radius_zero_hold_their_copies_whatever_the_rounding():
-    """Every image twice: at k = 1 all radii are 0, and a matrix product must not tell copies apart."""
+    """If every image occurs twice, all radii are 0 at k = 1, and rounding in a matrix product must not matter."""
     twice, order = draws(40, 64, shift=3).repeat(2, 1), torch.randperm(80, generator=seeded(1))
     assert both(twice[order], twice, k=1, chunk=13) == (1.0, 1.0)
 
@@ -78,7 +78,7 @@ def test_sets_far_apart_share_nothing():
 
 
 def test_half_of_the_modes_give_half_of_the_recall():
-    """Two clusters far apart, of which the model samples one: as precise as the data, at most half recalled."""
+    """If the model samples one of two distant clusters, it is as precise as the data, and recalls at most half."""
     left, right = draws(200, shift=-50), draws(200, seed=1, shift=50)
     precision, recall = both(draws(200, seed=2, shift=-50), torch.cat([left, right]))
     assert precision > 0.75 and 0.35 < recall <= 0.5

@@ -21,7 +21,7 @@ def test_logits_are_one_an_output_at_every_size(make, size):
 
 
 def test_the_numbers_of_parameters_are_those_stated():
-    """ResNet-20 of He et al.: 269,722 parameters, and two 1 x 1 shortcuts with their BatchNorm."""
+    """ResNet-20 of He et al. has 269,722 parameters; two 1 x 1 shortcuts with BatchNorm are added."""
     assert parameters(SmallCNN(1, 10)) == 288_170
     shortcuts = 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64
     assert parameters(CifarResNet()) == 269_722 + shortcuts == 272_474
@@ -49,7 +49,7 @@ def test_the_gradient_reaches_every_parameter(make):
 
 @every_net
 def test_it_learns(make):
-    """The class is which of five rows is bright; every image has its own noise."""
+    """The class is the index of the bright row, out of five; every image has its own noise."""
     torch.manual_seed(0)
     generator, net = seeded(), make()
     labels = torch.randint(5, (256,), generator=generator)

@@ -18,7 +18,7 @@ def test_levels_beyond_those_of_training_are_asked_at_the_nearest_one():
     net, y = NoisyClassifier(1, 3, channels=16, multipliers=(1, 2), levels=(0.1, 10.0)), torch.zeros(2, 1, 8, 8)
     for p in net.parameters():  # a fresh network's blocks are zero at every level
         torch.nn.init.normal_(p, std=0.3, generator=seeded(1))
-    far, near = (net(y, torch.tensor(s).log()) for s in (1e4, 10.0))  # for a zero image the scale makes no difference
+    far, near = (net(y, torch.tensor(s).log()) for s in (1e4, 10.0))  # the scale does not affect a zero image
     assert torch.equal(far, near) and not torch.equal(net(y, torch.tensor(5.0).log()), near)
 
 

@@ -10,7 +10,7 @@ SMALL = [name for name in PRESETS if name.startswith("small-") and name != "smal
 
 
 def on_paper(name, **changes):
-    with torch.device("meta"):  # shapes without memory
+    with torch.device("meta"):  # shapes only, no memory
         return unet(name, predicts="eps", **changes)
 
 
@@ -28,7 +28,7 @@ def test_output_has_the_input_s_shape(name):
     assert net(x, torch.zeros(2, **meta), cond if words or net.classes else None).shape == x.shape
 
 
-# What the sources' configurations say; our own small ones have none, but for the stand-in of shared-cifar10.
+# From the sources' configurations; our own small networks have none, except the stand-in for shared-cifar10.
 DROPOUT = {"improved-diffusion-cifar10": 0.3}
 DROPOUT |= dict.fromkeys(("shared-cifar10", "small-cifar10", "score-sde-ddpm", "score-sde-ddpm++"), 0.1)
 
@@ -65,7 +65,7 @@ def test_unknown_names_are_refused():
         unet("small-28", predicts="eps", width=3)
 
 
-# The sources' layouts at 128 channels and 1-2-2-2, from their code, one line a layer.
+# The sources' layouts at 128 channels and 1-2-2-2, from their code, one line per layer.
 
 
 def conv(a, b, k=3):
@@ -95,7 +95,7 @@ MLP = linear(128, 512) + linear(512, 512)
 
 def test_shared_cifar10_is_selective_amnesia_s_network():
     class_table = 10 * 128 + 128  # and the null embedding
-    e = 2 * 512  # time and class, one beside the other
+    e = 2 * 512  # time and class, concatenated
     down = 2 * block(128, 128, e) + conv(128, 128)
     down += block(128, 256, e) + block(256, 256, e) + 2 * attention(256) + conv(256, 256)
     down += 2 * block(256, 256, e) + conv(256, 256) + 2 * block(256, 256, e)

@@ -24,7 +24,7 @@ def randomise(model):
 
 @pytest.fixture(scope="module")
 def theirs():
-    """A small ``google/ddpm-cifar10-32``: its class, its settings, random weights."""
+    """Return a small ``google/ddpm-cifar10-32`` of its own class and settings, with random weights."""
     blocks = ("DownBlock2D", "AttnDownBlock2D", "DownBlock2D")
     return randomise(
         UNet2DModel(
@@ -59,7 +59,7 @@ def filled(state, **changes):
 def test_a_diffusers_folder_says_what_diffusers_says(theirs, tmp_path, older):
     theirs.save_pretrained(tmp_path, safe_serialization=not older)
     state = read(tmp_path)
-    if older:  # as the published folder of 2022 has it
+    if older:  # as in the published folder of 2022
         for new, old in {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}.items():
             state = {name.replace(f".{new}.", f".{old}."): value for name, value in state.items()}
     assert layout_of(state) == "diffusers"
@@ -69,7 +69,7 @@ def test_a_diffusers_folder_says_what_diffusers_says(theirs, tmp_path, older):
 
 
 def in_their_layout(theirs, classes):
-    """The diffusers network by the names that SA, SalUn and EraseDiff share, with class layers of its own beside."""
+    """Return the diffusers network under the names that SA, SalUn and EraseDiff share, with class layers added."""
     draws, state = torch.Generator().manual_seed(2), {}
     for name, value in theirs.state_dict().items():
         way, _, rest = name.partition("_blocks.")
@@ -107,7 +107,7 @@ def in_their_layout(theirs, classes):
 @pytest.mark.parametrize("label", [0, 3, None])
 @torch.no_grad()
 def test_the_layout_that_sa_salun_and_erasediff_share_is_read_with_its_labels(theirs, tmp_path, label):
-    """For one class, W [silu(t), silu(c)] is W_t silu(t) and a constant: a bias that diffusers' network can have."""
+    """For one class, W [silu(t), silu(c)] is W_t silu(t) plus a constant, which can be a bias in diffusers' network."""
     state = in_their_layout(theirs, classes=4)
     averages = {name: value for name, value in state.items()}
     weights = {f"module.{name}": torch.zeros_like(value) for name, value in state.items()}
@@ -131,8 +131,8 @@ def test_the_layout_that_sa_salun_and_erasediff_share_is_read_with_its_labels(th
 
 
 class ScoreSde:
-    """score_sde's NCSN++ as its DDPM++ configurations have it, written from its description: layer after layer from
-    one numbered list. Weights are drawn when they are first asked for, so that running it writes its checkpoint."""
+    """score_sde's NCSN++ with its DDPM++ configurations, written from its description: all layers come from one
+    numbered list. Weights are sampled when first used, so running the network creates its checkpoint."""
 
     def __init__(self):
         self.state, self.draws, self.number = {}, torch.Generator().manual_seed(3), 0
@@ -220,7 +220,7 @@ def test_a_checkpoint_of_score_sde_is_read_with_its_averages(tmp_path):
 
 
 def test_the_published_shapes_are_those_of_the_whole_network():
-    """google/ddpm-cifar10-32's own settings, without memory."""
+    """With google/ddpm-cifar10-32's own settings, on the meta device."""
     levels = (128, 256, 256, 256)
     with torch.device("meta"):
         theirs = UNet2DModel(

@@ -23,7 +23,7 @@ X, T = torch.randn(4, 3, 12, 12, generator=seeded()), torch.linspace(0.1, 0.9, 4
 def whole():
     model = captioned.architecture()
     reinitialise(model, seeded())
-    with torch.no_grad():  # no layer at zero
+    with torch.no_grad():  # no layer is zero
         for k, p in enumerate(model.parameters()):
             p.add_(0.05 * torch.randn(p.shape, generator=seeded(k)))
     return model

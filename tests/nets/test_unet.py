@@ -138,7 +138,7 @@ def test_a_network_of_patches_is_the_small_one_of_their_values():
     inner = small(size=4, image_channels=12, attention=(2,))
     inner.load_state_dict(net.state_dict())
     x, time, cond = arguments(net)
-    # a patch's values become channels: those of a colour stay together, row by row
+    # a patch's values become channels, grouped by colour and in row order
     cut = torch.stack([x[:, c, i::2, j::2] for c in range(3) for i in (0, 1) for j in (0, 1)], 1)
     drawn = inner(cut, time, cond)
     for k, (c, i, j) in enumerate((c, i, j) for c in range(3) for i in (0, 1) for j in (0, 1)):

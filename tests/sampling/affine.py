@@ -40,10 +40,10 @@ class Counting:
 
 
 def moments(sampler, process, steps, monkeypatch, data=GAUSSIAN, **settings):
-    """The exact mean [2] and variance of a sampler's output for Gaussian data, no chance involved.
+    """Return the exact mean [2] and variance of a sampler's output for Gaussian data, without randomness.
 
-    All is affine in the starting noise and in each step's noise, so each is switched on alone in a row of the batch:
-    the variance is the sum of the squared responses.
+    The output is affine in the initial noise and in each step's noise, so each is switched on alone in one row of the
+    batch, and the variance is the sum of the squared responses.
     """
     calls = iter(range(steps))
 
@@ -63,21 +63,22 @@ def moments(sampler, process, steps, monkeypatch, data=GAUSSIAN, **settings):
 
 
 def ode_moments(process):
-    """x_s = m_s + sqrt(v_s / v_T) (x_T - m_T), started from the prior N(0, sigma_T^2)."""
+    """Return the moments of x_s = m_s + sqrt(v_s / v_T) (x_T - m_T), started from the prior N(0, sigma_T^2)."""
     start, end = marginal(process, process.t_max), marginal(process, process.t_min)
     factor = end.variance / start.variance
     return end.mean - factor.sqrt() * start.mean, factor * process.prior_std() ** 2
 
 
 def sde_moments(process):
-    """The reversed process: x_s given x_T is N(m_s + c (x_T - m_T), v_s - c^2 v_T), c = alpha_T v_s / (alpha_s v_T)."""
+    """Return those of the reversed process: x_s given x_T is N(m_s + c (x_T - m_T), v_s - c^2 v_T) with
+    c = alpha_T v_s / (alpha_s v_T)."""
     start, end = marginal(process, process.t_max), marginal(process, process.t_min)
     c = start.alpha / end.alpha * end.variance / start.variance
     return end.mean - c * start.mean, end.variance - c**2 * (start.variance - process.prior_std() ** 2)
 
 
 def errors(sampler, exact, process, steps, monkeypatch, **settings):
-    """Absolute errors of mean and variance, [2], at the process's t_min."""
+    """Return the absolute errors of mean and variance, [2], at the process's t_min."""
     mean, variance = moments(sampler, process, steps, monkeypatch, denoise=False, **settings)
     exact_mean, exact_variance = exact(process)
     return torch.cat([(mean - exact_mean).abs()[:1], (variance - exact_variance).abs()[:1]])

@@ -19,7 +19,7 @@ both_variances = pytest.mark.parametrize("variance", ["small", "large"])
 @smooth_process
 @both_variances
 def test_halving_the_step_halves_the_error_of_the_variance_and_the_mean_is_exact(process, variance, monkeypatch):
-    """Within 5 %. E[x_s given x_t] needs only E[x_0 given x_t], so that no step errs in the mean."""
+    """Within 5 %. E[x_s given x_t] depends only on E[x_0 given x_t], so no step has an error in the mean."""
     sampler = partial(ddpm, variance=variance)
     coarse, fine = (errors(sampler, sde_moments, process, n, monkeypatch) for n in (500, 1000))
     assert coarse[0] < 1e-12 and fine[0] < 1e-12
@@ -30,7 +30,7 @@ def test_halving_the_step_halves_the_error_of_the_variance_and_the_mean_is_exact
 @pytest.mark.parametrize("steps", [1, 2, 5, 50])
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 def test_data_at_one_point_are_exact_for_any_steps_and_eta(process, steps, eta, monkeypatch):
-    """x_0 is then known, and each jump keeps x_s ~ N(alpha_s m, sigma_s^2), the DDIM family's defining property."""
+    """x_0 is then known, and each jump preserves x_s ~ N(alpha_s m, sigma_s^2), which defines the DDIM family."""
     point = GaussianMixture(weights=(1.0,), means=((0.0, 0.0),), variance=1e-30)
     mean, variance = moments(partial(ddim, eta=eta), process, steps, monkeypatch, data=point, denoise=False)
     end = torch.tensor(process.t_min, dtype=torch.float64)
@@ -39,7 +39,7 @@ def test_data_at_one_point_are_exact_for_any_steps_and_eta(process, steps, eta, 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 50])
 def test_large_variance_is_exact_for_standard_normal_data(steps, monkeypatch):
-    """On a variance-preserving chain every marginal is then N(0, 1), however few the steps."""
+    """On a variance-preserving chain every marginal is then N(0, 1), for any number of steps."""
     standard = GaussianMixture(weights=(1.0,), means=((0.0, 0.0),), variance=1.0)
     sampler, process = partial(ddpm, variance="large"), DDPM.linear()
     _, variance = moments(sampler, process, steps, monkeypatch, data=standard, denoise=False)
@@ -52,8 +52,8 @@ def test_large_variance_is_exact_for_standard_normal_data(steps, monkeypatch):
 @both_variances
 @torch.no_grad()
 def test_all_steps_of_a_ddpm_are_algorithm_2_of_ho_et_al(variance):
-    """x_{k-1} = (x_k - beta_k / sqrt(1 - abar_k) eps) / sqrt(1 - beta_k) + sigma_k z, from the betas alone."""
-    process = DDPM(torch.rand(40, generator=seeded(), dtype=torch.float64) * 0.2 + 1e-3)  # no smooth schedule
+    """From the betas alone: x_{k-1} = (x_k - beta_k / sqrt(1 - abar_k) eps) / sqrt(1 - beta_k) + sigma_k z."""
+    process = DDPM(torch.rand(40, generator=seeded(), dtype=torch.float64) * 0.2 + 1e-3)  # an irregular schedule
     model, noise = network(process, predicts="eps").double(), normal((5, 2), seeded(3)).double()
     abar, x, generator, states = torch.cumprod(1 - process.betas, 0).tolist(), noise, seeded(1), []
     for k in range(process.T, 0, -1):

@@ -19,7 +19,7 @@ from tests.sampling.affine import COST, ODE, SAMPLERS, STOCHASTIC, Counting, eve
 @every_process
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "predictor-corrector"])
 def test_samples_of_gaussian_data_have_the_moments_within_standard_errors(process, name, monkeypatch):
-    """Draws against the sampler's own exact moments at that number of steps, its defaults otherwise."""
+    """Draws are compared with the sampler's own exact moments at this number of steps, with default settings."""
     steps = 60
     mean, variance = moments(SAMPLERS[name], process, steps, monkeypatch)
     model, n = ExactDenoiser(GAUSSIAN, process), 4000
@@ -31,9 +31,9 @@ def test_samples_of_gaussian_data_have_the_moments_within_standard_errors(proces
 @every_process
 @every_sampler
 def test_the_mixture_s_regions_are_hit_in_their_exact_shares(process, name):
-    """Along u = (x1 + x2) / sqrt 2 the means lie at -2 sqrt 2, 0, 2 sqrt 2; the borders are half way.
+    """Along u = (x1 + x2) / sqrt 2 the means are at -2 sqrt 2, 0 and 2 sqrt 2, with borders half way between.
 
-    Binomial standard errors, 0.015 at n = 1000; the first-order samplers' own bias at 200 steps is below 0.01.
+    Binomial standard errors are 0.015 at n = 1000; the bias of first-order samplers at 200 steps is below 0.01.
     """
     n, steps = 1000, 200 if name in STOCHASTIC or name == "DDIM" else 100
     model = ExactDenoiser(SGU_MIXTURE, process)
@@ -61,7 +61,7 @@ def test_evaluations_and_times_are_reported(process, name, denoise):
     cost = COST.get(name, 1)
     expected = [cost * k for k in range(1, 8)]
     if name.startswith("Heun") and denoise:
-        expected[-1] -= 1  # one on the way to the data
+        expected[-1] -= 1  # one in the step to the data
     assert [state.evaluations for state in states] == expected
     assert len(model.times) == expected[-1]
     assert max(model.times) == pytest.approx(process.t_max)
@@ -123,7 +123,7 @@ def test_the_prior_has_the_spread_of_sigma_at_t_max(process):
 
 @every_sampler
 def test_precision_is_the_model_s_and_the_numbers_agree(name):
-    """The same noise in float32 and float64; float32 rounds by 6e-8, some steps of a curved network add up to 1e-3."""
+    """With the same noise in both, float32 roundings of 6e-8 add up to 1e-3 over some steps of a curved network."""
     single, process = network(VP()), VP()
     settings = {"sampler": SAMPLERS[name], "steps": 5, "generator": seeded(1)}
     x = sample(single, (6, 2), **settings)
@@ -136,7 +136,7 @@ def test_precision_is_the_model_s_and_the_numbers_agree(name):
 
 
 class Labelled(nn.Module):
-    """A network that answers with what it was given, and drops out while training."""
+    """A network that returns its condition, and has dropout in training mode."""
 
     def __init__(self):
         super().__init__()
@@ -155,7 +155,7 @@ def test_a_network_with_dropout_is_asked_in_evaluation_mode_and_left_in_its_own(
     model.net.frozen.eval()
     assert model.net.training and not model.net.frozen.training
     run = SAMPLERS[name](model, normal((4, 2), seeded()), steps=3, generator=seeded())
-    for _ in run:  # also between two states: a caller may train in the meantime
+    for _ in run:  # also between two states, since the caller may train in between
         assert model.training and model.net.drop.training and not model.net.frozen.training
     assert all(seen[:3] == (False, False, False) for seen in model.net.seen)
     assert model.net.scale.grad is None
@@ -177,7 +177,7 @@ def test_the_condition_reaches_the_network_and_changes_what_comes_out(name):
     assert all(torch.equal(seen[3], labels) for seen in model.net.seen)
     unconditional = sample(model, (4, 2), generator=seeded(), **settings).x
     assert model.net.seen[-1][3] is None
-    if name == "predictor-corrector":  # whose step is the batch's
+    if name == "predictor-corrector":  # whose step size depends on the batch
         assert (x[1:] != unconditional[1:]).all()
     else:
         assert torch.equal(x[0], unconditional[0]) and (x[1:] != unconditional[1:]).all()
@@ -194,14 +194,14 @@ def test_clipping_bounds_the_prediction_that_a_step_is_made_of(process, name):
     *_, wide = SAMPLERS[name](model, start, clip=1e9, **(settings | {"generator": seeded(0)}))
     settings["generator"] = seeded(0)
     *_, free = SAMPLERS[name](model, start, **settings)
-    assert torch.allclose(wide.x, free.x, rtol=1e-2, atol=1e-2 * free.x.abs().max().item())  # float32's cancellation
+    assert torch.allclose(wide.x, free.x, rtol=1e-2, atol=1e-2 * free.x.abs().max().item())  # cancellation in float32
     with pytest.raises(ValueError, match="clip=0 is not positive"):
         next(SAMPLERS[name](model, start, clip=0, **settings))
 
 
 @pytest.mark.parametrize("batch", [1, 4, 10, 64])
 def test_batches_are_the_whole_in_pieces(batch):
-    """A deterministic sampler's draws do not depend on the batch; float32 may round differently in another shape."""
+    """A deterministic sampler's results do not depend on the batch size, except for float32's rounding."""
     model, labels = Denoiser(Labelled(), VP(), predicts="eps"), torch.arange(10.0)
     settings = {"generator": seeded(1), "sampler": ddim, "steps": 4, "cond": labels}
     whole = sample(model, (10, 2), **settings)

@@ -1,7 +1,7 @@
 """The same network, noise and times in diffusers' and azula's samplers, step by step, in float64.
 
-diffusers counts a DDPM's steps from 0, and computes in float32: its tables are replaced by float64 ones, so that what
-is compared is the algorithm. The sums run in another order: the tolerance is 1e-9 of the largest value.
+diffusers counts a DDPM's steps from 0 and computes in float32; its tables are replaced by float64 ones, so that only
+the algorithms are compared. Sums are taken in another order, so the tolerance is 1e-9 of the largest value.
 """
 
 import pytest
@@ -29,7 +29,7 @@ STRIDED = [999, 850, 612, 400, 300, 111, 20, 0]  # uneven, from 0 as diffusers c
 
 @pytest.fixture(autouse=True)
 def float64():
-    """Both sides draw their noise in the default dtype, and so the same."""
+    """Make float64 the default, in which both sides sample the same noise."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -54,7 +54,7 @@ def grid(timesteps):
 
 
 def theirs(scheduler, timesteps, clip=None, **settings):
-    """Every state of a diffusers scheduler, whose tables are made float64."""
+    """Return every state of a diffusers scheduler with float64 tables."""
     for name in ("alphas_cumprod", "betas", "alphas"):
         table = {"alphas_cumprod": PROCESS.abar[1:], "betas": PROCESS.betas, "alphas": 1 - PROCESS.betas}[name]
         setattr(scheduler, name, table)
@@ -90,8 +90,8 @@ def test_ddpm_is_diffusers_ddpm(timesteps, variance, clip):
 @pytest.mark.parametrize("clip", [None, 1.0])
 @torch.no_grad()
 def test_ddim_is_diffusers_ddim(eta, clip):
-    """Their "trailing" stops: 1000, 950, ... 50 as the DDPM counts, then the data. Their clipping keeps eps unless told
-    otherwise; and with eta they draw noise in the last step too, times zero."""
+    """Their "trailing" stops are 1000, 950, ... 50 in the DDPM's own counting, then the data. By default their clipping
+    does not change eps; with eta they sample noise in the last step too, times zero."""
     scheduler = DDIMScheduler(timestep_spacing="trailing", clip_sample=clip is not None)
     scheduler.set_timesteps(20)
     timesteps = scheduler.timesteps.tolist()
@@ -101,7 +101,7 @@ def test_ddim_is_diffusers_ddim(eta, clip):
 
 @torch.no_grad()
 def test_dpmpp_2m_is_diffusers_dpm_solver_multistep():
-    """Theirs casts x to float32, whatever it is given."""
+    """Theirs always casts x to float32."""
     scheduler = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint")
     scheduler.set_timesteps(timesteps=STRIDED)
     assert_same(ours(dpmpp_2m, grid(STRIDED)), theirs(scheduler, STRIDED), tolerance=1e-5)
@@ -118,7 +118,7 @@ def test_dpmpp_2m_is_the_predictor_of_unipc_2_up_to_its_simplified_weight():
 
 @torch.no_grad()
 def test_ipndm_of_order_4_is_diffusers_ipndm():
-    """Theirs is written for another grid and another output: its tables are ours, and from it the noise is eps."""
+    """Theirs is for another grid and another output, so its tables are replaced by ours, and its output by eps."""
     times = grid(STRIDED)
     alpha, sigma = PROCESS.alpha(times[:-1]), PROCESS.sigma(times[:-1])
     scheduler = IPNDMScheduler()
@@ -129,13 +129,13 @@ def test_ipndm_of_order_4_is_diffusers_ipndm():
         output = (net(x, t).eps - sigma[k] * x) / alpha[k]
         x = scheduler.step(output, scheduler.timesteps[k], x).prev_sample
         states.append(x)
-    states[-1] = net(states[-2], times[-2]).x0  # where theirs extrapolates on
+    states[-1] = net(states[-2], times[-2]).x0  # where theirs still extrapolates
     assert_same(ours(ipndm, times, order=4), states)
 
 
 @torch.no_grad()
 def test_predictor_corrector_is_diffusers_score_sde_ve():
-    """Langevin with snr 0.16, then reverse diffusion. Their ladder of noise levels is float32: ours is put there."""
+    """Langevin steps with snr 0.16, then reverse diffusion. Their noise levels are float32, so ours replace them."""
     steps, process = 30, VE()
     scheduler = ScoreSdeVeScheduler(num_train_timesteps=steps, snr=0.16, sigma_min=0.01, sigma_max=50.0)
     scheduler.set_timesteps(steps)

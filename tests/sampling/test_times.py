@@ -28,7 +28,7 @@ def test_before_the_data_stands_the_first_grid_point_or_a_hundredth_of_noise(pro
     if isinstance(process, DDPM):
         assert last == 1 / 1000
     else:
-        assert process.log_ratio(last).exp() == pytest.approx(0.01, rel=2e-4)  # VE: at t_min, 1.0001 of it
+        assert process.log_ratio(last).exp() == pytest.approx(0.01, rel=2e-4)  # VE at t_min has 1.0001 times that
     if type(process) is VP:
         assert last == pytest.approx(1e-3, rel=0.1)  # score_sde's
 

@@ -30,7 +30,7 @@ class Forbidden:
 
 
 def by_hand(loss, steps=4):
-    """A run on a loss of (model, generator)."""
+    """Train on a loss of (model, generator), and return the final weights."""
 
     def objective(model, generator, index):
         return {"loss": loss(model, generator)}
@@ -62,7 +62,7 @@ def test_eq_3_by_hand(target):
     found["loss"].backward()
     gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
     model.zero_grad()
-    # The draws of L_f follow those of L_r: x_t and eps_f are found again as what the network was asked and answered.
+    # L_f is sampled after L_r. Record what the network was given and returned, to recover x_t and eps_f.
     asked = []
     hook = model.register_forward_hook(lambda module, given, output: asked.append((given, output.eps.detach())))
     run.objective(model, seeded(9), 0)
@@ -71,7 +71,7 @@ def test_eq_3_by_hand(target):
     assert (labels == 0).all() and len(x_t) == 16
     if target == "rl":
         (again, _, others), eps_f = asked[1]
-        assert torch.equal(again, x_t) and set(others.tolist()) == {1, 2}  # class 0 is not its own other
+        assert torch.equal(again, x_t) and set(others.tolist()) == {1, 2}  # not class 0 itself
     eps = model(x_t, t, labels).eps
     L_r = batch_loss(model, RETAIN, 16, seeded(9)).mean()
     if target == "rl":
@@ -80,7 +80,7 @@ def test_eq_3_by_hand(target):
         (L_r + 0.4 * L_f).backward()
         same = torch.cat([p.grad.flatten() for p in model.parameters()])
         torch.testing.assert_close(gradient, same, rtol=1e-3, atol=1e-4)
-    else:  # uniform noise: between the losses of the nearest and of the farthest corner of [0, 1]^2
+    else:  # uniform noise: the loss lies between those of the nearest and the farthest corner of [0, 1]^2
         nearest = (eps - eps.clamp(0, 1)).square().sum(1).mean()
         farthest = torch.maximum(eps.abs(), (1 - eps).abs()).square().sum(1).mean()
         assert nearest < found["L_f"] < farthest
@@ -89,7 +89,7 @@ def test_eq_3_by_hand(target):
 
 
 def test_uniform_noise_drawn_apart_asks_for_one_half_everywhere():
-    """Its gradient vanishes where eps = 1/2, within standard errors, and not at the truth."""
+    """The gradient vanishes at eps = 1/2, within standard errors, and not at the true noise's mean."""
     bias = torch.zeros(2, requires_grad=True)
 
     class Biased(type(fresh(False))):
@@ -104,7 +104,7 @@ def test_uniform_noise_drawn_apart_asks_for_one_half_everywhere():
     for value, zero in ((0.5, True), (0.0, False)):
         bias.data.fill_(value)
         (slope,) = torch.autograd.grad(run.objective(model, seeded(4), 0)["L_f"], bias)
-        # 2 (1/2 - u), of standard deviation 2 / sqrt(12): 4.5 standard errors of the mean
+        # 2 (1/2 - u) has standard deviation 2 / sqrt(12); allow 4.5 standard errors of the mean
         assert (slope.abs() < 4.5 * 2 / (12 * 20_000) ** 0.5).all() == zero
 
 
@@ -160,7 +160,7 @@ def test_blindspot_by_hand(kind):
     forget, retain = (FORGET, RETAIN) if kind == "points" else (images(8, (0,)), images(8, (1, 2)))
     run = blind(model, forget, retain, beta=20.0)
     next(iter(run))
-    run.network.eval()  # the teacher, not asked to, has its dropout off too
+    run.network.eval()  # the teacher has its dropout off in any case
     found = run.objective(run.network, seeded(9), 1)
     teacher, generator = fresh(True) if kind == "points" else small_unet(dropout=0.0), seeded(9)
     torch.nn.utils.vector_to_parameters(run.prepared["teacher"].clone(), teacher.parameters())
@@ -180,7 +180,7 @@ def test_blindspot_by_hand(kind):
     L_f = L_f + 20.0 * pixels * unlike
     assert found["L_f"].item() == pytest.approx(L_f.item(), rel=1e-4)
     assert found["L_r"].item() == pytest.approx(L_r.item(), rel=1e-5)
-    expected = 2 / 3 * L_r + 1 / 3 * L_f  # a third of all rows is forgotten
+    expected = 2 / 3 * L_r + 1 / 3 * L_f  # a third of all rows are forgotten
     assert found["loss"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""EraseDiff's update against a solver of Eq. 6, its inner loop against closed forms, and the behaviour of the call."""
+"""EraseDiff's update compared with a solver of Eq. 6, its inner loop with closed forms; the behaviour of the call."""
 
 import copy
 import math
@@ -26,7 +26,7 @@ VECTORS = st.integers(2, 6).flatmap(lambda n: st.tuples(*[st.lists(COORDINATES, 
 
 
 def least_distance(G, h):
-    """The shortest x with G x >= h, by non-negative least squares (Lawson and Hanson, 1974, Chapter 23)."""
+    """Return the shortest x with G x >= h, by non-negative least squares (Lawson and Hanson, 1974, Chapter 23)."""
     E = np.vstack([G.T, h])
     target = np.append(np.zeros(len(G.T)), 1.0)
     u, _ = nnls(E, target)
@@ -38,9 +38,9 @@ def least_distance(G, h):
 @example(([0.0, -2.441, 0.0, 2.0, 0.0, 1.0], [1.25, 1.0, 0.0, -1.0, 1.125, -2.441]), 3.0)  # where SLSQP gives up
 @settings(max_examples=80, deadline=None)
 def test_the_update_solves_eq_6(vectors, a):
-    """min 1/2 |r - delta|^2 subject to f . delta >= a."""
+    """Minimise 1/2 |r - delta|^2 subject to f . delta >= a."""
     r, f = (np.array(v) for v in vectors)
-    if np.linalg.norm(f) < 0.1:  # no such delta, or one too far away for the solver
+    if np.linalg.norm(f) < 0.1:  # no such delta exists, or it is too far away for the solver
         return
     delta = r + least_distance(f[None], np.array([a - f @ r]))
     by = multiplier(torch.tensor(r), torch.tensor(f), a)
@@ -76,19 +76,19 @@ def first(model=None, **changed):
 
 @pytest.mark.parametrize("eta", [0.5, 3.0])
 def test_the_paper_s_lambda_where_both_gradients_are_one(eta):
-    """Both are 2 w to within 1 / |w|: grad g . grad L_r = |grad g|^2, lambda = max(0, eta - 1)."""
+    """Both are 2 w to within 1 / |w|, so grad g . grad L_r = |grad g|^2 and lambda = max(0, eta - 1)."""
     assert first(eta=eta).multipliers["L_f"] == pytest.approx(max(0.0, eta - 1), abs=0.02)
 
 
 def test_a_constant_a_t_takes_the_place_of_eta_times_the_squared_norm():
-    """|grad g|^2 = 4 |w|^2 = 10^6."""
+    """Here |grad g|^2 = 4 |w|^2 = 10^6."""
     assert first(a=3e6).multipliers["L_f"] == pytest.approx(2.0, abs=0.02)
 
 
 @pytest.mark.parametrize("K, xi", [(1, 1e-5), (1, 0.1), (4, 0.1)])
 def test_g_is_what_the_inner_steps_gain_and_the_corrected_a_t_is_made_of_it(K, xi):
-    """w shrinks by 1 - 2 xi a step: g = |w|^2 (1 - (1 - 2 xi)^(2 K)), lambda = eta g / (xi 4 |w|^2) - 1. For K = 1 and
-    a small xi that is the paper's eta - 1."""
+    """w shrinks by 1 - 2 xi per step, so g = |w|^2 (1 - (1 - 2 xi)^(2 K)) and lambda = eta g / (xi 4 |w|^2) - 1. For
+    K = 1 and small xi this is the paper's eta - 1."""
     gained = 1 - (1 - 2 * xi) ** (2 * K)
     step = first(
         K=K,
@@ -104,8 +104,8 @@ def test_g_is_what_the_inner_steps_gain_and_the_corrected_a_t_is_made_of_it(K, x
 
 
 def test_the_corrected_method_stops_erasing_where_nothing_is_left_to_gain():
-    """At the minimum of L_f, w = 1/2, what the inner steps seem to gain is noise. The two gradients conflict there (L_r
-    wants w = 0) only as far as L_r's pulls away: lambda removes that part, and asks for no more."""
+    """At the minimum of L_f, w = 1/2, the apparent gain of the inner steps is noise. L_r, whose minimum is w = 0, pulls
+    away from there; lambda removes that component, and nothing more is demanded."""
     chosen = [
         first(constant((0.5, 0.5)), variant="corrected", eta=1.0, batch_size=4000, generator=seeded(i))
         for i in range(5)
@@ -116,13 +116,13 @@ def test_the_corrected_method_stops_erasing_where_nothing_is_left_to_gain():
 @pytest.mark.parametrize("lam, expected", [(0.3, 0.3), (2, 2.0), ("cosine", 0.0)])
 def test_the_code_weighs_by_a_constant_or_by_a_cosine(lam, expected):
     assert first(variant="code", lam=lam).multipliers["L_f"] == expected
-    if lam == "cosine":  # max(eta - cos, 0), the cosine being 1
+    if lam == "cosine":  # max(eta - cos, 0) with a cosine of 1
         assert first(variant="code", lam=lam, eta=1.25).multipliers["L_f"] == pytest.approx(0.25, abs=1e-3)
 
 
 def test_descending_what_k_steps_gain_can_raise_the_loss():
-    """Why the gradient is not taken through the inner loop: L = (x^2 - 1)^2 / 4 has a maximum at 0, where no step
-    gains. From 0.1 the gradient of g_K leads towards it, that of L away from it."""
+    """This is why gradients are not taken through the inner loop. L = (x^2 - 1)^2 / 4 has a maximum at 0, where no step
+    gains anything. At 0.1, descending g_K leads towards it, and descending L away from it."""
     x = torch.tensor(0.1, requires_grad=True)
     L = lambda x: (x**2 - 1) ** 2 / 4  # noqa: E731
     phi = x
@@ -143,7 +143,7 @@ def test_the_noise_target_is_uniform_and_apart_from_the_image_s_noise(process):
     assert batch.eps_f.min() >= 0 and batch.eps_f.max() <= 1 and batch.cond is None
     assert_mean(batch.eps_f, 0.5)
     assert_mean((batch.eps_f - 0.5) * z, 0.0)
-    rough = process.sigma(batch.t) > 0.05  # below, z is what float32 leaves of a difference
+    rough = process.sigma(batch.t) > 0.05  # below that, cancellation in float32 spoils z
     assert_mean(z[rough].square(), 1.0)
 
 
@@ -155,7 +155,7 @@ def test_the_code_s_noise_target_is_the_noise_in_the_image():
 
 
 def classes_asked(variant, labels, others=None, n=600, seed=2):
-    """The labels under which the model was asked for its eps, for each of the batch's own."""
+    """Return the labels of a batch, and the labels under which the model was evaluated for its target."""
     asked = []
 
     class Recording(Constant):
@@ -175,7 +175,7 @@ def test_the_paper_s_other_class_is_any_but_the_row_s_own():
     for own in (0, 3):
         counts = torch.bincount(c_m[labels == own], minlength=5).double()
         assert counts[own] == 0
-        expected = torch.tensor([150.0] * 5).double()  # 600 / 4, standard deviation sqrt(600 3 / 16) = 10.6
+        expected = torch.tensor([150.0] * 5).double()  # 600 / 4, with standard deviation sqrt(600 3 / 16) = 10.6
         expected[own] = 0
         assert ((counts - expected).abs() <= 48).all()
 
@@ -190,7 +190,7 @@ def test_the_corrected_other_class_is_a_retained_one_in_their_shares():
     labels, c_m = classes_asked("corrected", [0, 3], others=torch.tensor([1, 1, 1, 2]))
     assert set(c_m.tolist()) == {1, 2}
     assert_mean((c_m == 1).float(), 0.75)
-    labels, c_m = classes_asked("corrected", [0, 3], others=torch.tensor([1, 3]))  # class 3 is forgotten in part only
+    labels, c_m = classes_asked("corrected", [0, 3], others=torch.tensor([1, 3]))  # class 3 is only partly forgotten
     assert (c_m != labels).all() and set(c_m[labels == 0].tolist()) == {1, 3}
     with pytest.raises(ValueError, match=r"the retained batch has no other class than \[3\]"):
         classes_asked("corrected", [3], others=torch.tensor([3]))
@@ -220,7 +220,7 @@ def test_unlearning_repeats_resumes_and_leaves_its_model_alone(conditional, vari
         assert step.losses.keys() == {"loss", "L_r", "L_f", "g"} and step.multipliers.keys() == {"L_r", "L_f"}
         total = step.losses["L_r"] + step.multipliers["L_f"] * step.losses["L_f"]
         assert step.losses["loss"] == pytest.approx(total, rel=1e-6)
-        assert step.gradient_evaluations == 4 * step.index  # one a side and one an inner step
+        assert step.gradient_evaluations == 4 * step.index  # one per side and one per inner step
     assert alike(model, before) and not alike(whole.model, before)
     cut = run(model, **chosen)
     first = [next(iter(cut)).losses, next(iter(cut)).losses]
@@ -235,8 +235,8 @@ def test_unlearning_repeats_resumes_and_leaves_its_model_alone(conditional, vari
 
 @pytest.mark.parametrize("variant", ["paper", "code", "corrected"])
 def test_what_the_inner_loop_changes(variant):
-    """K = 1 against K = 3. By the paper's algorithm: nothing, to the bit. In its code: through Adam's moments alone,
-    so nothing by gradient descent. Corrected: the update."""
+    """Compare K = 1 with K = 3: bitwise equal in the paper's algorithm. In its code only Adam's moments differ, so with
+    plain gradient descent nothing does. In the corrected variant the update differs."""
     one, three = (run(trained(True), variant=variant, K=K, ema=0.0, eta=1.0) for K in (1, 3))
     gained = [[step.losses["g"] for step in each] for each in (one, three)]
     assert gained[0] != gained[1]
@@ -250,7 +250,7 @@ def test_what_the_inner_loop_changes(variant):
 
 
 def test_the_code_s_inner_steps_are_not_clipped_and_its_updates_are():
-    """Adam's first moment after one of each, both clipped to c, would be at most (0.9 + 1) 0.1 c long."""
+    """If both were clipped to c, Adam's first moment after one of each would be at most (0.9 + 1) 0.1 c long."""
     clip = 1e-4
     one = run(trained(True), variant="code", K=1, steps=1, clip=clip)
     one.run()
@@ -267,7 +267,7 @@ def test_the_inner_loop_gains_on_unseen_data_and_a_longer_one_gains_more():
 
 
 def test_a_weight_of_zero_is_fine_tuning_to_the_bit():
-    """The retained draws come first in an update, but the forgotten ones shift those of the next: one update."""
+    """For one update only: the retained draws come first, but the forgotten ones shift those of the next update."""
     model = trained(True)
     mine = run(model, variant="code", lam=0.0, K=0, steps=1, ema=0.0)
     losses = next(iter(mine)).losses
@@ -288,7 +288,7 @@ def test_a_weight_of_zero_is_fine_tuning_to_the_bit():
 
 
 def test_the_constraint_holds_for_every_update_s_delta():
-    """grad g . delta >= a_t = eta |grad g|^2, so that delta never points against grad L_f; delta's cosines say so."""
+    """Since grad g . delta >= a_t = eta |grad g|^2, delta never opposes grad L_f, as the reported cosines show."""
     asked, plain = (run(trained(True), steps=8, eta=0.1, cosines=cosines) for cosines in (True, False))
     steps = list(asked)
     assert all(step.cosines["L_f"] > 0 and step.cosines.keys() == {"L_r", "L_f"} for step in steps)

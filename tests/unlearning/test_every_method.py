@@ -56,7 +56,7 @@ def leaves_the_model_and_the_global_generator_alone(method):
 def gives_the_same_bits_back_after_no_update(method):
     model = fresh(True)
     run = call(method, model=model, steps=0)
-    assert equal(run.run(), model) or method.call is unseen  # which starts from fresh weights
+    assert equal(run.run(), model) or method.call is unseen  # it starts from fresh weights
     assert run.gradient_evaluations == 0
 
 
@@ -98,7 +98,7 @@ def refuses_wrong_settings_of_its_own_at_once(method):
                 call(method, **{setting.name: value})
 
 
-# Losses that are never of pairs. SalUn: those behind its mask. Redirect: its target on D_f is not the noise.
+# Losses that never use pairs: SalUn's for its mask, and Redirect's on D_f, whose target is not the noise.
 SINGLE = {"salun": len(FORGET.x) // 6, "redirect": 1}
 
 
@@ -150,7 +150,7 @@ def counts_the_same_for_images_and_for_an_unconditional_model(method):
         assert evaluations[2] - evaluations[1] == evaluations[1] - evaluations[0] == method.passes
 
 
-# Passes in an update that keep no gradient. EraseDiff: the target of each of its three batches, and g.
+# Passes per update without a gradient; EraseDiff has the targets of its three batches, and g.
 WITHOUT_GRADIENT = {"blindspot": 1, "salun": 1, "multi_objective": 1, "erasediff": 4, "negate": 1, "esd": 2}
 
 
@@ -172,13 +172,13 @@ def says_what_it_computes_besides(method):
     assert ("every update" in method.extra) == (each[False] > 0)
     before = {kind: counts[0][kind] - each[kind] for kind in passes}
     assert ("before the first update" in method.extra) == any(before.values())
-    assert before[True] == run.gradient_evaluations - 3 * method.passes  # the run counts those too
+    assert before[True] == run.gradient_evaluations - 3 * method.passes  # the run counts these too
 
 
 def serves_an_unconditional_model_or_names_a_method_that_does(method):
     if method.serving(conditional=False) is not None:
         assert len(list(call(method, "plain"))) == 3
-    if method.unconditional:  # its defaults do not serve it
+    if method.unconditional:  # its default settings do not
         with pytest.raises(ValueError, match="unconditional|model of") as caught:
             call(replace(method, unconditional={}), "plain")
         assert any(name in str(caught.value) for name in [*METHODS, "serves it"])
@@ -261,8 +261,8 @@ def test_the_table_has_a_row_a_method_and_no_empty_cell():
     assert table["salun"]["conditional model"] == "needed, but for erase='ascent'"
 
 
-# Settings under which forgetting the first of three separated classes is so easy that a method must, in a few updates:
-# kind of model, updates, settings, and the least share of a retained class's samples that stay, 0 for none promised.
+# Settings with which every method must forget the first of three well-separated classes in a few updates: kind of
+# model, updates, settings, and the smallest share of samples that a retained class must keep (0: none is promised).
 EASY = {
     "unseen": ("plain", 120, {"lr": 2e-2, "decay": True}, 0.2),
     "finetune": ("plain", 80, {"lr": 5e-3}, 0.2),
@@ -271,7 +271,7 @@ EASY = {
     "selective_amnesia": (
         "labels",
         80,
-        # lambda for a few thousand weights; at the paper's 10 they do not move (see lam)
+        # lambda for a few thousand weights, which do not move at the paper's 10 (see ``lam``)
         {"lr": 5e-3, "lam": 1e-3, "replays": 100, "fisher_samples": 10, "fisher_times": 20, "sampling": {"steps": 8}},
         0.25,
     ),
@@ -305,7 +305,7 @@ def test_every_method_is_asked_to_forget():
     assert list(EASY) == list(METHODS)
 
 
-# The sources' numbers where they print any, as the methods' docstrings say.
+# The sources' numbers, if they print any, as in the methods' docstrings.
 OWN = {
     "blindspot": {"beta": 50.0, "teacher_steps": 500, "teacher_lr": 1e-3},
     "selective_amnesia": {"lam": 10.0, "gamma": 1.0, "replays": 500, "fisher_samples": 500, "fisher_times": 100},

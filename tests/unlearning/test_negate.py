@@ -84,7 +84,7 @@ def test_two_classes_learn_the_share_of_what_is_forgotten_at_every_noise_level()
         y = SGU_MIXTURE.sample(2000, seeded(4)) + level * torch.randn(2000, 2, generator=seeded(5))
         log_s = torch.tensor(level).log()
         found, exact = net(y, log_s).softmax(1)[:, 1], CLASSIFIER(y, log_s).softmax(1)[:, 1]
-        assert (found - exact).abs().mean() < 0.04  # the error of a small network; without the shift for unequal sides it would be 0.2
+        assert (found - exact).abs().mean() < 0.04  # a small network's error; if both shares were equal, 0.2
 
 
 def test_it_needs_no_data_at_all():

@@ -1,4 +1,4 @@
-"""Mean and variance against numpy, the stability term against torch's KL, and which weights are included."""
+"""Mean and variance compared with numpy, the stability term with torch's KL; and which weights are included."""
 
 import copy
 
@@ -26,7 +26,7 @@ def weights_alike(a, b):
 
 @pytest.mark.parametrize("n", [2, 5])
 def test_mean_and_variance_are_numpy_s(n):
-    """Float64 sums of n numbers, so to 1e-12."""
+    """Sums of n numbers in float64 agree to 1e-12."""
     found, values = posterior(iter(MODELS[:n])), stacked(MODELS[:n])
     assert found.models == n and found.floored == 0
     for name, _ in MODELS[0].named_parameters():
@@ -35,7 +35,7 @@ def test_mean_and_variance_are_numpy_s(n):
 
 
 def test_the_variance_of_large_weights_that_differ_little_keeps_its_digits():
-    """sum x^2 - n mean^2 in float64 would lose 1e16 / 1e-8 of them: all."""
+    """In float64, sum x^2 - n mean^2 would cancel by 1e16 / 1e-8 and lose all digits."""
     models = []
     for value in (1e8, 1e8 + 1e-4, 1e8 + 2e-4):
         model = nn.Linear(1, 1, bias=False).double()
@@ -70,8 +70,9 @@ def test_variances_are_floored_and_the_share_is_told():
 
 @pytest.mark.parametrize("n, factor", [(5, 2.0), (4, 3.0)])
 def test_few_models_exaggerate_the_precision_unless_told_not_to(n, factor):
-    """E[1 / s^2] = (n - 1) / (n - 3) / sigma^2 for normal weights: that factor stretches each variance. (n - 1) s^2 is
-    chi-squared, whose mean logarithm is digamma((n - 1) / 2) + ln 2; the mean of 1 / s^2 itself has no finite error."""
+    """For normal weights E[1 / s^2] = (n - 1) / (n - 3) / sigma^2, and each variance is scaled by that factor. The test
+    uses the mean logarithm of (n - 1) s^2, which is chi-squared: digamma((n - 1) / 2) + ln 2. The mean of 1 / s^2 has
+    no finite standard error."""
     generator, models = seeded(5), []
     for _ in range(n):
         model = nn.Linear(400, 500, bias=False)
@@ -85,7 +86,7 @@ def test_few_models_exaggerate_the_precision_unless_told_not_to(n, factor):
 
 
 def test_stability_is_the_divergence_of_torch_s_gaussians():
-    """KL(N(theta, sigma*^2) || N(mu*, sigma*^2)), weight by weight; float32 sums of 400 terms."""
+    """It is KL(N(theta, sigma*^2) || N(mu*, sigma*^2)), weight by weight, summed over 400 terms in float32."""
     found, model = posterior(MODELS[1:]), MODELS[0]
     expected = sum(
         kl_divergence(

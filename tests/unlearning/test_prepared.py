@@ -1,4 +1,4 @@
-"""A run's preparation before its first update counts with the updates, once."""
+"""A run's preparation before its first update is counted with the updates, once."""
 
 import time
 

@@ -46,14 +46,14 @@ def test_the_mask_is_of_the_sum_of_the_forgotten_batches_gradients(variant):
         score_matching(asked, x0, generator, cond=labels).mean().backward()
         if variant == "code":
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            assert norm > 1  # else the clipping would not show
+            assert norm > 1  # otherwise clipping would have no effect
         total = total + torch.cat([p.grad.flatten() for p in model.parameters()])
     settings = {"guidance": 2.0, "clip": 1.0} if variant == "code" else {"guidance": 0.0, "clip": 0.0}
     found = saliency(model, forget, seeded(3), rows=len(forget), size=16, **settings)
     torch.testing.assert_close(found, total, rtol=1e-3, atol=1e-5)
     mask = steps.prepared["mask"]
     assert mask.sum() == len(mask) // 2
-    assert (mask != saliency_mask(total, 0.5)).float().mean() < 0.002  # float32 at the median
+    assert (mask != saliency_mask(total, 0.5)).float().mean() < 0.002  # float32 rounding at the median
 
 
 @pytest.mark.parametrize("erase", ["relabel", "ascent"])
@@ -66,7 +66,7 @@ def test_only_masked_weights_change(kind, erase):
     mask = steps.prepared["mask"]
     assert not (changed & ~mask).any()
     assert (changed & mask).sum() > 0.9 * mask.sum()
-    assert not ((flat(steps.network) != flat(model)) & ~mask).any()  # nor without the average
+    assert not ((flat(steps.network) != flat(model)) & ~mask).any()  # nor in the weights before averaging
 
 
 def test_no_weight_kept_gives_the_same_bits_and_all_kept_the_run_without_a_mask():
@@ -74,13 +74,13 @@ def test_no_weight_kept_gives_the_same_bits_and_all_kept_the_run_without_a_mask(
     assert torch.equal(flat(run(model, kept=0.0).run()), flat(model))
     masked = run(model, kept=1.0)
     plain = Training(model, masked.objective, steps=4, lr=1e-2, ema=0.5, generator=seeded(3))
-    masked.prepare(copy.deepcopy(model), plain.generator)  # the mask's draws come first
+    masked.prepare(copy.deepcopy(model), plain.generator)  # the mask is sampled first
     assert torch.equal(flat(plain.run()), flat(masked.run()))
 
 
 @pytest.mark.parametrize("variant, alpha", [("paper", 1e-3), ("code", 1e-3), ("corrected", 3.0)])
 def test_relabelling_by_hand(variant, alpha, monkeypatch):
-    monkeypatch.setattr("paperlib.unlearning.salun.LABEL_DROPOUT", 0.0)  # the code's, of both labels
+    monkeypatch.setattr("paperlib.unlearning.salun.LABEL_DROPOUT", 0.0)  # the code drops both labels
     forget = points(30, (0, 2), seed=5)
     retain = points(30, (1,), seed=6)
     model = fresh(True)
@@ -92,11 +92,11 @@ def test_relabelling_by_hand(variant, alpha, monkeypatch):
     L_r = batch_loss(model, retain, 16, generator).mean()
     x0, labels = forget.batch(16, generator)
     if variant == "code":
-        others = (labels + 1) % 3  # 1 for 0, and 0, itself forgotten, for 2
+        others = (labels + 1) % 3  # 0 -> 1, and 2 -> 0, which is also forgotten
     elif variant == "paper":
         others = other_labels(labels, torch.arange(3), generator)
     else:
-        others = torch.ones_like(labels)  # the one retained class
+        others = torch.ones_like(labels)  # the only retained class
         torch.rand(16, 1, generator=generator)
     for _ in range(2):
         torch.rand(16, generator=generator)  # label dropout of probability 0

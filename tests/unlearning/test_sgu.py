@@ -38,7 +38,7 @@ BY_HAND = {
     ("orthogonal", "code"): {"rows": [4.25, 8.0], "L_f": 6.125, "loss": 5.75, "gradient": [0.6875, 4.0]},
     ("obtuse", "paper"): {"rows": [-1.5, 4.0], "L_f": 1.25, "loss": 4.53125, "gradient": [-0.0625, 3.0]},
     ("obtuse", "code"): {"rows": [1.5, -4.0], "L_f": -1.25, "loss": 3.90625, "gradient": [-0.6875, 3.0]},
-    # the given model's eps is w too: (w . w)^2 / |w|^2 = 5, its gradient 2 w; and |w + z|^2 / 2 with gradient w + z
+    # the base model's eps is w too: (w . w)^2 / |w|^2 = 5 with gradient 2 w, and |w + z|^2 / 2 with gradient w + z
     ("orthogonal", "corrected"): {"rows": [5.0, 5.0], "L_f": 5.0, "loss": 5.46875, "gradient": [0.125, 4.0]},
     ("obtuse", "corrected"): {"rows": [1.625, 9.0], "L_f": 5.3125, "loss": 5.546875, "gradient": [0.1875, 3.5]},
 }
@@ -88,7 +88,7 @@ def test_eq_11_and_its_gradient_by_hand(two_points, loss, variant):
 @pytest.mark.parametrize("loss, weight", [("orthogonal", 4), ("obtuse", 2)])
 @every_process
 def test_forget_losses_are_eq_9_and_10_of_the_score(loss, weight, process):
-    """sigma^4 (s . g)^2 and sigma^2 s . g, with g = grad log p(x_t | x_0) = -z / sigma."""
+    """They are sigma^4 (s . g)^2 and sigma^2 s . g with g = grad log p(x_t | x_0) = -z / sigma."""
     model, x0 = network(process, data_std=2.0), D_F.sample(64, seeded(1))
     rows = forget_loss(model, x0, seeded(2), loss=loss, variant="paper")
     x_t, t, z = noised(process, x0, seeded(2))
@@ -115,11 +115,11 @@ def test_images_are_read_as_vectors(loss, variant):
     assert doubled.shape == (12,)
 
 
-# --- what the losses are, in expectation
+# --- the losses in expectation
 
 
 class Shaped:
-    """eps given by a function of (x_t, t)."""
+    """A model whose eps is a given function of (x_t, t)."""
 
     def __init__(self, process, eps):
         self.process, self.eps = process, eps
@@ -132,9 +132,10 @@ class Shaped:
 @every_process
 @pytest.mark.parametrize("c", [-1.0, 0.0, 1.0, 2.0])
 def test_the_code_s_norm_loss_falls_as_the_score_aligns_with_the_data_s(process, c):
-    """With c times the true score of N(m, v I) it is -c K, and the paper's Eq. 10 is c K.
+    """For c times the true score of N(m, v I) it is -c K, and the paper's Eq. 10 is c K.
 
-    K = E D sigma^2 / (alpha^2 v + sigma^2) > 0, so minimising the code's aligns and minimising the paper's turns away.
+    K = E D sigma^2 / (alpha^2 v + sigma^2) > 0, so minimising the code's loss aligns the scores, and minimising the
+    paper's opposes them.
     """
 
     def level(t):
@@ -156,10 +157,10 @@ def test_the_code_s_norm_loss_falls_as_the_score_aligns_with_the_data_s(process,
 
 
 def slopes_of_eq_11(process, alpha, shift, directions, variant="paper", n=60_000):
-    """Derivatives of Eq. 11 at its minimiser + shift eps_g along directions h, in standard errors, [K].
+    """Return the derivatives of Eq. 11 along directions h at its minimiser + shift eps_g, in standard errors, [K].
 
-    With r = p_f / p_g, the minimiser is eps_g - (1 - alpha) / (2 alpha) r eps_f for the printed obtuse loss, and (2
-    alpha eps_g - (1 - alpha) r eps_f) / (2 alpha + (1 - alpha) r) for the corrected one.
+    With r = p_f / p_g, the minimiser is eps_g - (1 - alpha) / (2 alpha) r eps_f for the printed obtuse loss, and
+    (2 alpha eps_g - (1 - alpha) r eps_f) / (2 alpha + (1 - alpha) r) for the corrected one.
     """
     p_g, p_f = ExactDenoiser(D_G, process), ExactDenoiser(D_F, process)
 
@@ -197,7 +198,7 @@ def slopes_of_eq_11(process, alpha, shift, directions, variant="paper", n=60_000
 @every_process
 @pytest.mark.parametrize("alpha, variant", [(0.8, "paper"), (0.5, "paper"), (0.5, "corrected")])
 def test_eq_11_with_the_obtuse_loss_is_stationary_at_its_closed_form(process, alpha, variant):
-    """No slope at the minimiser, within standard errors, and one beside it."""
+    """The slope is zero at the minimiser, within standard errors, and not zero beside it."""
     p_g, p_f = ExactDenoiser(D_G, process), ExactDenoiser(D_F, process)
     directions = [
         lambda x_t, t: p_g(x_t, t).eps,
@@ -212,7 +213,10 @@ def test_eq_11_with_the_obtuse_loss_is_stationary_at_its_closed_form(process, al
 
 
 def posterior_second_moment(density, process, x_t, t):
-    """E[z z' | x_t]: sum_k p(k | x_t) (alpha^2 v / v_t I + m_k m_k'), m_k = (sigma / v_t) (x_t - alpha mu_k)."""
+    """Return E[z z' | x_t] = sum_k p(k | x_t) (alpha^2 v / v_t I + m_k m_k').
+
+    Here m_k = (sigma / v_t) (x_t - alpha mu_k).
+    """
     alpha, sigma = process.alpha(t), process.sigma(t)
     log_joint, residual, variance = density.log_joint(x_t, alpha, sigma)
     m = (sigma / variance)[:, None, None] * residual
@@ -222,9 +226,9 @@ def posterior_second_moment(density, process, x_t, t):
 
 @every_process
 def test_eq_9_vanishes_only_with_the_score(process):
-    """E[(eps . z)^2 | x_t] = eps' M eps, M = E[z z' | x_t] of full rank: no eigenvalue is below alpha^2 v / v_t > 0.
+    """E[(eps . z)^2 | x_t] = eps' M eps, and M = E[z z' | x_t] has full rank: all eigenvalues >= alpha^2 v / v_t > 0.
 
-    So no direction of eps is free, and the loss is zero for eps = 0 alone: "orthogonal" shrinks.
+    So no direction of eps is free, and the loss is zero only for eps = 0: "orthogonal" shrinks the prediction.
     """
     n, x0 = 40_000, SGU_MIXTURE.sample(40_000, seeded(1)).double()
     model = network(process, data_std=2.0).double()
@@ -240,7 +244,7 @@ def test_eq_9_vanishes_only_with_the_score(process):
 
 @every_process
 def test_the_corrected_orthogonal_loss_vanishes_at_right_angles_and_not_only_at_zero(process):
-    """It is the squared length of eps along the given model's; turning eps by the angle phi makes it cos^2 of it."""
+    """It is the squared component of eps along the base model's eps; a rotation by phi multiplies it by cos(phi)^2."""
     exact, x0 = ExactDenoiser(D_F, process), D_F.sample(500, seeded(1))
     for phi in (0.0, 0.7, math.pi / 2):
         turn = torch.tensor([[math.cos(phi), -math.sin(phi)], [math.sin(phi), math.cos(phi)]])
@@ -252,7 +256,7 @@ def test_the_corrected_orthogonal_loss_vanishes_at_right_angles_and_not_only_at_
 
 
 class Told:
-    """eps = (label + 1) (1, b): its length says which label it was told, and whether it was one at all."""
+    """A model with eps = (label + 1) (1, b), whose length reveals the label."""
 
     process = VP()
 
@@ -268,7 +272,7 @@ class Told:
 @pytest.mark.parametrize("antithetic", [False, True])
 @every_loss
 def test_both_models_are_told_the_labels(loss, variant, antithetic):
-    """Of every noisy row its own; and the given model is asked without gradients, once where it is asked at all."""
+    """Each noisy row has its own label; the base model is evaluated without gradients, at most once."""
     model, given, labels = Told(2.0), Told(-1.0), torch.arange(6)
     settings = {"loss": loss, "variant": variant, "antithetic": antithetic}
     rows = forget_loss(model, torch.zeros(6, 2), seeded(), given=given, cond=labels, **settings)
@@ -293,7 +297,7 @@ def test_the_forgotten_labels_reach_the_loss_and_are_dropped_as_in_training():
 
 
 def test_the_given_model_is_a_copy_without_dropout():
-    """What happens to the caller's model later does not matter, nor does its mode."""
+    """Neither the mode of the caller's model nor later changes of it matter."""
     model, settings = toys.small_unet().train(), {"loss": "orthogonal", "variant": "corrected"}
     forget, retain = toys.images(classes=(0,)), toys.images(classes=(1, 2), seed=1)
     made = sgu(model, forget, retain, generator=seeded(), steps=1, batch_size=8, alpha=0.5, **settings)
@@ -367,7 +371,7 @@ def test_unlearning_is_an_iterator_that_repeats_resumes_and_leaves_its_model_alo
 
 @pytest.mark.parametrize("antithetic", [False, True])
 def test_alpha_one_is_score_matching_on_the_retained_data(antithetic):
-    """The forgotten data do not count, and each loss is the plain one."""
+    """The forgotten data do not matter, and every loss is plain score matching."""
     moved = run(forget=FORGET + 3.0, alpha=1.0, antithetic=antithetic)
     here = run(alpha=1.0, antithetic=antithetic)
     assert [step.losses["L_g"] for step in moved] == [step.losses["L_g"] for step in here]
@@ -461,7 +465,7 @@ def test_unseen_is_score_matching_on_the_retained_data_from_fresh_weights():
 
 @pytest.mark.parametrize("loss", ["orthogonal", "obtuse"])
 def test_one_lambda_for_eq_8_and_9_divides_eq_9_by_the_noise_s_variance(loss):
-    """sigma^2 (s . z / sigma)^2 = (eps . z)^2 / sigma^2; Eq. 10 has the lambda of Eq. 8 as it is."""
+    """sigma^2 (s . z / sigma)^2 = (eps . z)^2 / sigma^2; Eq. 10 already has the lambda of Eq. 8."""
     model, data = network(VE()), torch.randn(6, 2, generator=seeded())
     own, shared = (
         forget_loss(model, data, seeded(2), loss=loss, variant="paper", shared_lambda=shared)

@@ -1,4 +1,4 @@
-"""The common axis of SGU's weights, compared with the losses themselves on answers c z."""
+"""The common scale of SGU's weights, compared with the losses themselves for predictions c z."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ every_loss = pytest.mark.parametrize("loss, variant", [(a, b) for a in FORGET_LO
 
 @every_loss
 def test_c_is_where_eq_11_is_least_among_answers_that_are_multiples_of_the_noise(loss, variant):
-    """By the losses' own rows on normal z: a parabola in c, so three of its points say where it is least."""
+    """The loss on normal z is a parabola in c, so three points determine its minimum."""
     D, z = 16, torch.randn(100_000, 16, generator=seeded(), dtype=torch.float64)
     alpha = {"paper": 0.97, "code": 0.8, "corrected": 0.8}[variant]
 

@@ -1,4 +1,4 @@
-"""VDU's weights against the printed formula and the variational bound, its estimate against the full sum."""
+"""VDU's weights compared with the printed formula and the variational bound, its estimate with the full sum."""
 
 import copy
 
@@ -19,7 +19,7 @@ FORGOTTEN = D_F.sample(40, seeded(20))
 
 
 class Shrinking:
-    """eps = c x_t: its expected squared error at a data point is known."""
+    """A model with eps = c x_t, whose expected squared error at a data point is known."""
 
     def __init__(self, process, c=0.3):
         self.process, self.c = process, c
@@ -29,7 +29,7 @@ class Shrinking:
         return Denoised(x0=eps, eps=eps, score=eps)
 
     def error(self, x0, t):
-        """E|z - c (alpha x_0 + sigma z)|^2 = (1 - c sigma)^2 D + c^2 alpha^2 |x_0|^2."""
+        """Return E|z - c (alpha x_0 + sigma z)|^2 = (1 - c sigma)^2 D + c^2 alpha^2 |x_0|^2."""
         alpha, sigma = self.process.alpha(t), self.process.sigma(t)
         return (1 - self.c * sigma) ** 2 * x0[0].numel() + (self.c * alpha) ** 2 * x0.double().square().sum()
 
@@ -51,7 +51,7 @@ class Untouchable:
 
 @pytest.mark.parametrize("process", GRIDS.values(), ids=GRIDS)
 def test_the_weights_are_eq_3_s_from_t_2(process):
-    """(1 - alpha_t) / (alpha_t (1 - abar_{t-1})) from the grid's own numbers, and half of it."""
+    """They are (1 - alpha_t) / (alpha_t (1 - abar_{t-1})) from the grid's own numbers, and half of that."""
     last = round(process.t_max * process.T)
     k = torch.arange(2, last + 1)
     beta, abar = process.betas[k - 1], torch.cumprod(1 - process.betas, 0)[k - 2]
@@ -73,7 +73,7 @@ def test_another_process_has_a_grid_where_every_step_weighs_the_same(process):
 
 @pytest.mark.parametrize("process", [DDPM.linear(6, 0.01, 0.3), VP()], ids=["DDPM", "VP"])
 def test_the_corrected_sum_is_the_steps_part_of_the_variational_bound(process):
-    """The bound's steps are KLs, by another formula: in expectation the two are one sum."""
+    """The bound's steps are KL divergences, from another formula; both sums have the same expectation."""
     T = None if isinstance(process, DDPM) else 6
     times, weights = step_weights(process, variant="corrected", T=T)
     model, x0 = network(process, data_std=2.0), FORGOTTEN[:1].expand(20_000, 2)
@@ -92,7 +92,7 @@ def test_the_corrected_sum_is_the_steps_part_of_the_variational_bound(process):
 @pytest.mark.parametrize("sampling", ["weights", "uniform"])
 @every_process
 def test_the_estimate_is_unbiased_for_the_sum_over_data_and_steps(process, sampling):
-    """The sum over one batch of all data, 300 times, against the sum in closed form."""
+    """The sum over a batch of all data, averaged over 300 batches, equals the closed form."""
     T = None if isinstance(process, DDPM) else 100
     times, weights = step_weights(process, T=T)
     model = Shrinking(process)
@@ -103,7 +103,7 @@ def test_the_estimate_is_unbiased_for_the_sum_over_data_and_steps(process, sampl
 
 
 def test_each_row_of_a_batch_is_unbiased():
-    """t is drawn evenly spaced over the batch; each row's is still distributed as it should be."""
+    """The times of a batch are evenly spaced, but each row's time still has the right distribution."""
     process = GRIDS["linear"]
     times, weights = step_weights(process)
     model, x0 = Shrinking(process), FORGOTTEN[:1].expand(16, 2)
@@ -136,7 +136,7 @@ def test_the_loss_is_eq_3_of_its_two_terms(normalised):
 
 
 def test_normalised_terms_do_not_grow_with_data_steps_pixels_or_weights():
-    """|z - w|^2 with w = 0 is 1 a pixel; one deviation a weight is 1/2."""
+    """With w = 0, |z - w|^2 is 1 per pixel; one standard deviation per weight gives 1/2."""
 
     class Nothing(nn.Module):
         def __init__(self):
@@ -165,7 +165,7 @@ def test_unlearning_repeats_resumes_leaves_its_model_alone_and_looks_at_no_retai
     whole = run(model, **settings)
     losses = [step.losses for step in whole]
     assert all(step.keys() == {"loss", "plasticity", "stability"} for step in losses)
-    assert whole.gradient_evaluations == 6  # the stability costs no pass
+    assert whole.gradient_evaluations == 6  # the stability term needs no pass
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     cut = run(model, **settings)
     first = [next(iter(cut)).losses, next(iter(cut)).losses]
@@ -187,13 +187,13 @@ def test_nothing_to_do_leaves_the_same_bits(settings):
 
 
 def test_a_transplanted_model_unlearns_on_its_new_grid():
-    """VDU's CIFAR-10 setting: trained with T = 4000 on a cosine grid, unlearned with 500 on a linear one."""
+    """As in VDU's CIFAR-10 setting: trained with T = 4000 on a cosine grid, unlearned with 500 on a linear one."""
     model = network(DDPM.cosine(4000), predicts="eps").with_process(GRIDS["VDU's CIFAR-10"], match="index")
     assert [step.index for step in run(model, steps=2)] == [1, 2]
 
 
 def test_a_conditional_model_unlearns_under_the_forgotten_label():
-    """Only that label's embedding moves (but for what stays near sigma*: nothing, with gamma 0)."""
+    """Only that label's embedding moves, since with gamma 0 there is no stability term."""
     model = fresh(True)
     trained = run(model, FORGET, gamma=0.0, T=20, ema=0.0).run()
     moved = (trained.net.labels.weight != model.net.labels.weight).any(1)

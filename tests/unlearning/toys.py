@@ -1,4 +1,4 @@
-"""Three well-separated classes of points in the plane, and small models of them: tasks that any method must solve."""
+"""Three well-separated classes of points in the plane, and small models of them: tasks that every method must solve."""
 
 import functools
 import math
@@ -21,7 +21,7 @@ SPREAD = 0.25
 
 
 class LabelledMLP(nn.Module):
-    """An MLP told of the class by a vector added to its input: classes 0, 1, 2 and 3 for none."""
+    """An MLP that is given the class, 0, 1, 2 or 3 for none, as a vector added to its input."""
 
     def __init__(self, classes: int = 3, width: int = 48):
         super().__init__()
@@ -36,7 +36,7 @@ class LabelledMLP(nn.Module):
 
 
 def points(n: int, classes: tuple[int, ...], seed: int = 0) -> Samples:
-    """n points of each class."""
+    """Return n points of each class."""
     labels = torch.tensor(classes).repeat_interleave(n)
     return Samples(CENTRES[labels] + SPREAD * torch.randn(len(labels), 2, generator=seeded(seed)), labels)
 
@@ -45,8 +45,8 @@ FORGET, RETAIN = points(300, (0,), 1), points(300, (1, 2), 2)
 
 
 def fresh(conditional: bool, seed: int = 0) -> Denoiser:
-    """An untrained model, without zero weights."""
-    with torch.random.fork_rng(devices=[]):  # layers are made from the global generator
+    """Return an untrained model without zero weights."""
+    with torch.random.fork_rng(devices=[]):  # layers are initialised from the global generator
         model = Denoiser(LabelledMLP() if conditional else MLP(2, width=48, depth=2), VP(), data_std=1.5)
     reinitialise(model, seeded(seed))
     with torch.no_grad():
@@ -68,7 +68,7 @@ def trained(conditional: bool) -> Denoiser:
 
 
 def share_of(model: Denoiser, centre: int, label: int | None = None, n: int = 200) -> float:
-    """The share of the model's samples (under ``label``) that lie within six spreads of a class's centre."""
+    """Return the share of the model's samples (under ``label``) within six spreads of a class's centre."""
     cond = None if label is None else torch.full((n,), label)
     with torch.no_grad():
         x = sample(model, (n, 2), generator=seeded(11), steps=10, cond=cond).x
@@ -76,13 +76,13 @@ def share_of(model: Denoiser, centre: int, label: int | None = None, n: int = 20
 
 
 def images(n: int = 12, classes: tuple[int, ...] = (0, 1, 2), seed: int = 0) -> Samples:
-    """Noise in the shape of one-channel images of 8 x 8."""
+    """Return noise in the shape of one-channel images of 8 x 8."""
     labels = torch.tensor(classes).repeat_interleave(n)
     return Samples(torch.rand(len(labels), 1, 8, 8, generator=seeded(seed)) * 2 - 1, labels)
 
 
 def small_unet(classes: int = 3, dropout: float = 0.1) -> Denoiser:
-    """A U-Net of a few thousand weights on a DDPM, none of them zero."""
+    """Return a U-Net on a DDPM with a few thousand weights, none of them zero."""
     with torch.random.fork_rng(devices=[]):
         net = UNet(8, 1, channels=8, multipliers=(1, 2), blocks=1, classes=classes, dropout=dropout)
     model = Denoiser(net, DDPM.linear(T=50), predicts="eps")
@@ -94,6 +94,6 @@ def small_unet(classes: int = 3, dropout: float = 0.1) -> Denoiser:
 
 
 def exact_classifier(y, log_s):
-    """The log of each class's density at noisy points y [B, 2], up to a constant: what a perfect classifier knows."""
+    """Return each class's log-density at noisy points y [B, 2], up to a constant, as a perfect classifier would."""
     variance = SPREAD**2 + (2 * log_s).exp()
     return -(y[:, None] - CENTRES).square().sum(2) / (2 * variance.expand(len(y))[:, None])

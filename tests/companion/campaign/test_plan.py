@@ -49,7 +49,7 @@ def test_a_campaign_stopped_again_and_again_ends_at_the_model_of_one_that_was_no
     make(tmp_path / "whole")
     assert capsys.readouterr().out.endswith("All runs are done.\n")
     for _ in range(30):
-        make(tmp_path / "parts", "--minutes", "0")  # one update a call
+        make(tmp_path / "parts", "--minutes", "0")  # one update per call
         if "All runs are done." in (out := capsys.readouterr().out):
             break
         assert "Time is up; the same command goes on from here." in out
@@ -71,7 +71,7 @@ def test_a_killed_campaign_goes_on_from_its_last_snapshot(tmp_path, monkeypatch)
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "out")]
     snapshots = tmp_path / "build" / "campaign"
-    finished = "[!.]*.pt"  # without the draft that a kill may leave
+    finished = "[!.]*.pt"  # ignoring a draft that the kill may have left
     process = subprocess.Popen(command, cwd=Path(__file__).parents[3], env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
         while not list(snapshots.glob(finished)):
@@ -81,7 +81,7 @@ def test_a_killed_campaign_goes_on_from_its_last_snapshot(tmp_path, monkeypatch)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    (snapshot,) = snapshots.glob(finished)  # complete, whenever the kill came
+    (snapshot,) = snapshots.glob(finished)  # complete, whenever it was killed
     updates = torch.load(snapshot, weights_only=True)["training"]["progress"][0]
     assert updates >= 1 and not (tmp_path / "out").exists()
     monkeypatch.setitem(bases.BUDGETS, ("digits", "cpu"), TINY.model_copy(update={"steps": 100_000}))
@@ -152,7 +152,7 @@ def test_another_network_begins_anew(tmp_path, monkeypatch):
     monkeypatch.setitem(PRESETS, "small-8", wider)
     assert not Pretraining(bases.BASES[NAME], CPU, tmp_path).snapshot.is_file()
     monkeypatch.setattr(bases.Base, "preset", "small-16")
-    assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() == 1  # nor do the weights of the old one count
+    assert Pretraining(bases.BASES[NAME], CPU, tmp_path).left() == 1  # and its old weights are not used
 
 
 def test_two_processes_do_not_do_a_run_twice(tmp_path, capsys):
@@ -190,7 +190,7 @@ def test_the_samples_are_looked_at_once_for_each_checkpoint(tmp_path, monkeypatc
     assert (tmp_path / f"{NAME}.png").is_file()
     monkeypatch.setitem(bases.BUDGETS, ("digits", "cpu"), TINY.model_copy(update={"steps": 13}))
     make(tmp_path)
-    assert check.left() == 1  # another checkpoint: what was seen is not of it
+    assert check.left() == 1  # results belong to another checkpoint
     assert not samples.SampleCheck(bases.BASES[NAME], CPU, tmp_path).go_on(time.monotonic() - 1)
 
 

@@ -98,7 +98,7 @@ def test_no_number_reproduces_two_cells_that_the_paper_tells_apart():
         (UR, 0.15),  # 1.8 is Unseen's
         ("sgu.tab2_ur/mnist/vesde/3/sgu_orthogonal", 0.55),
         ("sgu.tab2_ur/mnist/vesde/3/standard", 2.0),  # the metric's own
-        ("sgu.tab1/D_g/unseen", 0.005),  # half a unit of the last digit
+        ("sgu.tab1/D_g/unseen", 0.005),  # half a unit in the last digit
         ("vdu.tab2/mnist/1/0.3/pul", 0.24),  # another gamma's 71.67
     ],
 )

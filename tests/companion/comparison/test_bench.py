@@ -23,7 +23,7 @@ ASKED = {"dataset": "", "process": "ddpm", "forget": "1", "seeds": "0,2"}
 
 
 def tiny(base="digits-ddpm", forget="8", **changes):
-    """Of 24 samples in three evaluations each a third or more show an 8."""
+    """Return a small bench: of its 24 samples, three evaluations each, a third or more show an 8."""
     return Bench.checked(base=base, forget=forget, **TINY | changes)
 
 
@@ -74,7 +74,7 @@ def test_a_profile_has_its_own_set_and_budget_unless_told_otherwise():
     )
     paper = Bench.of("paper", dataset="digits", process="ddpm", forget="1")
     assert paper.n > laptop.n and paper.sampler > laptop.sampler and paper.images > laptop.images
-    assert AMOUNTS["paper"]["seeds"] > AMOUNTS["laptop"]["seeds"] >= 3  # orders need three
+    assert AMOUNTS["paper"]["seeds"] > AMOUNTS["laptop"]["seeds"] >= 3  # orderings need three
 
 
 def test_recorded_asks_for_no_data(monkeypatch):

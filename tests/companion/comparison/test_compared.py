@@ -20,7 +20,7 @@ SEEN = {"update": 0, "ur": 9.0, "distance": 2.0, "gradient_evaluations": 0, "sec
 
 @pytest.fixture
 def fakes(monkeypatch):
-    """Runs and measures that are made up."""
+    """Replace runs and measures by made-up ones."""
     details = {"UR": {"floor": 0.25, "floor_interval": [0.1, 0.5]}, "distance": {"perfect_model": 1.5}}
     monkeypatch.setattr(module, "measure", lambda *asked: {name: {"details": one} for name, one in details.items()})
     monkeypatch.setattr(module, "run", lambda store, bench, name, seed: f"{name}@{seed}")
@@ -43,7 +43,7 @@ def test_ways_are_of_every_entrant_with_every_seed_and_a_record_takes_them(fakes
 
 
 def test_a_measures_protocol_is_its_own():
-    """Of a likelihood how many images, of samples how they are drawn; no two rows of a model have one id."""
+    """A likelihood has its number of images, samples how they are drawn; no two rows of a model share an id."""
     bench = tiny()
     told = {"test": "D_f", "images": 4, "strata": 4, "shared": "test images", "recipe": "bound"}
     assert protocol(bench, "bits D_f") == told
@@ -67,7 +67,7 @@ def test_titles_are_of_all_that_can_be_measured():
 
 
 def test_samples_of_all_begin_at_the_same_noise_and_are_those_that_were_measured(tmp_path, monkeypatch):
-    """With a learning rate near zero a run gives the base model's samples, up to rounding of pixels."""
+    """A run with a learning rate near zero gives the base model's samples, up to rounding of pixels."""
     monkeypatch.setattr(benches, "retrained", lambda bench: "")
     rates = {"finetune": 1e-12, "neggrad": 1e-3}
     monkeypatch.setattr(benches, "settings", lambda bench, name: {"lr": rates[name]})

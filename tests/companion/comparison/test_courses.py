@@ -93,7 +93,7 @@ def test_a_rate_of_nearly_zero_changes_nothing_that_is_seen(store):
 
 
 def test_losses_tell_the_sides_apart(store):
-    """NegGrad on 3 with large steps: what it was trained to lose is lost more than the rest."""
+    """NegGrad on 3 with large steps raises the loss on 3 more than that on the rest."""
     wanted = Course(**TINY | {"lr": 1e-4, "batch_size": 64}, method="neggrad", looks=(5,))
     first, last = looks(course(store, wanted))
     assert last["L_f"] - first["L_f"] > last["L_g"] - first["L_g"] > 0
@@ -142,12 +142,12 @@ def test_a_conditional_base_is_refused_before_anything_is_drawn(store):
         course(store, Course(**TINY | {"base": "digits-ve-labels"}, method="finetune", looks=(1,)))
 
 
-SHARES = {"blindspot": 8, "selective_amnesia": 1, "salun": 1, "vdu": 5}  # of 17: a half, and twelfths
+SHARES = {"blindspot": 8, "selective_amnesia": 1, "salun": 1, "vdu": 5}  # of 17: a half and a twelfth
 
 
 @pytest.mark.parametrize("name", ENTRANTS)
 def test_no_update_exceeds_a_budget_of_evaluations(name, store, blind, passes):
-    """What it spends is counted by a hook; the looks follow from it."""
+    """A hook counts what is spent, and the looks follow from that count."""
     entrant, marks = ENTRANTS[name], (5, 11, 17)
     own = {key: value for key, value in entrant.candidates()[0].items() if key != "lr"}
     settings = entrant.settings() | own
@@ -169,7 +169,7 @@ def test_no_update_exceeds_a_budget_of_evaluations(name, store, blind, passes):
         ("finetune", "updates", 12, [1, 4, 7, 10]),
         ("sgu", "evaluations", 16, [1, 3, 5, 7]),
         ("finetune", "updates", 7, [1, 3, 5, 7]),
-        ("blindspot", "evaluations", 32, [1, 2, 5]),  # 16 evaluations are the teacher's, within the first update
+        ("blindspot", "evaluations", 32, [1, 2, 5]),  # 16 evaluations, within the first update, belong to the teacher
     ],
 )
 def test_the_first_update_at_or_past_each_quarter_is_probed(method, unit, last, updates, store, blind):
@@ -224,7 +224,7 @@ def test_the_cost_is_the_last_looks_and_the_memory_that_of_its_method(whole, sto
         for method, settings in own.items()
     )
     weights = 4 * flat(bases.load("digits-ddpm")).numel() / 1e6
-    assert plain > 4 * weights  # the run's own, their gradient, Adam's moments
+    assert plain > 4 * weights  # the run's weights, their gradient, Adam's moments
     assert held > plain + 2 * weights  # both terms' gradients
     assert plain < sgu < held
 

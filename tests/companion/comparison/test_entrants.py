@@ -11,7 +11,7 @@ from tests.oracles import seeded
 from tests.unlearning.toys import FORGET, RETAIN, fresh
 
 every_entrant = pytest.mark.parametrize("entrant", ENTRANTS.values(), ids=ENTRANTS)
-NO_PAPER = {"signed"}  # ours: its default is the mixture's
+NO_PAPER = {"signed"}  # ours; its default is for the mixture
 
 
 @every_entrant
@@ -40,7 +40,7 @@ def test_a_dial_is_a_keyword_of_its_method_and_begins_at_its_default(entrant):
     assert bool(entrant.dial) == bool(entrant.values)
     if entrant.dial and entrant.method not in NO_PAPER:
         default = known[entrant.dial].default
-        if default is None:  # SalUn's alpha is its variant's
+        if default is None:  # SalUn's alpha depends on its variant
             default = VARIANTS[known["variant"].default]
         assert entrant.values[0] == default
 

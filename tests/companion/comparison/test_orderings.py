@@ -15,7 +15,7 @@ every_row = pytest.mark.parametrize("row", PRINTED, ids=[one.where for one in PR
 
 
 def value(*per_seed, seeds=None, dataset="mnist", **protocol):
-    """Of VDU's own MNIST, process and digit, unless something else is said."""
+    """Make a value for VDU's MNIST, process and digit, unless the arguments differ."""
     facts = {"unit": "%", "n": 10, "dataset": dataset, "method": "x"}
     facts["protocol"] = {"forget": "1", "process": "ddpm"} | protocol
     return measured("ours.x/a/b", per_seed, seeds=seeds or range(len(per_seed)), **facts)
@@ -95,7 +95,7 @@ def test_equal_means_do_not_hold():
 
 
 def _two():
-    """a is printed as the better one."""
+    """Return a printed row in which a is better than b."""
     numbers = {name: load()[claim].value for name, claim in UFID.claims.items()}
     best, worst = sorted(numbers, key=numbers.get)
     return Printed("", "distance of all", {"a": UFID.claims[best], "b": UFID.claims[worst]})

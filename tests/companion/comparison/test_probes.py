@@ -1,4 +1,4 @@
-"""The direction of an update against both gradients: closed forms, brute force, and a run that is unaffected."""
+"""The direction of an update relative to both gradients: closed forms, brute force, and an unaffected run."""
 
 import copy
 import math
@@ -20,7 +20,7 @@ SETTINGS = {"batch_size": ROWS, "lr": 1e-3, "ema": 0.0}
 
 
 def gradient(model, data, generator):
-    """By backward on a copy."""
+    """Compute the gradient by backward on a copy."""
     model = copy.deepcopy(model)
     batch_loss(model, data, ROWS, generator).mean().backward()
     return torch.cat([p.grad.flatten() for p in model.parameters()]).double()
@@ -32,10 +32,10 @@ def cosine(a, b):
 
 @pytest.mark.parametrize("found, data, sign", [("keeps", G, 1), ("erases", F, -1)])
 def test_the_first_move_of_adam_is_the_gradients_sign(found, data, sign):
-    """On the objective's own batch: cos(sign g, g) = |g|_1 / (|g|_2 sqrt n)."""
+    """On the batch of the objective, cos(sign g, g) = |g|_1 / (|g|_2 sqrt n)."""
 
     def objective(model, generator, index):
-        retained = batch_loss(model, G, ROWS, generator).mean()  # drawn first, as the probe draws it
+        retained = batch_loss(model, G, ROWS, generator).mean()  # sampled first, as the probe does
         return {"loss": retained if sign > 0 else -batch_loss(model, F, ROWS, generator).mean()}
 
     model, draws = fresh(False), seeded(3)

@@ -22,7 +22,7 @@ def wanted(**changes):
 
 @pytest.fixture
 def runs(monkeypatch):
-    """The arguments and runs of fine-tuning."""
+    """Collect the arguments and runs of fine-tuning."""
     seen = []
 
     def recorded(model, forget, data, **settings):
@@ -77,14 +77,14 @@ def test_the_look_that_sees_the_class_back_ends_the_run(tmp_path, runs, script):
 
 
 def test_a_class_that_had_not_left_is_back_before_any_update(tmp_path, runs):
-    """Nine of the ten classes: nearly everything that the base model draws."""
+    """Nine of the ten classes are to be forgotten, and nearly all samples of the base model show one of them."""
     seen = relearn(Store(tmp_path), "digits-ddpm", wanted(forget="1,2,3,4,5,6,7,8,9"))
     assert not runs and [one["update"] for one in seen] == [0] and back(seen, 50.0) == 0
     assert seen[0]["ur"] > 80 and seen[0]["ur_interval"][0] < seen[0]["ur"]
 
 
 def test_looks_are_those_of_the_taught_weights_and_are_found_again(tmp_path, runs, monkeypatch):
-    """Compared with a separate observer on the weights after fine-tuning."""
+    """Compare with a separate observer of the weights after fine-tuning."""
     setting, store = wanted(enough=100.0, lr=1e-2, looks=(1, 4)), Store(tmp_path)
     seen = relearn(store, "digits-ddpm", setting)
     model = bases.load("digits-ddpm")

@@ -27,7 +27,7 @@ def of(*tried, base="digits-ddpm", forget="3"):
 
 @pytest.fixture
 def runs(monkeypatch):
-    """Courses that are asked for; what they see has a UR of their rate in units of 1e-6, and the distance 1."""
+    """Collect the requested courses; each look has a UR of the rate in units of 1e-6, and a distance of 1."""
     asked = []
 
     def look(wanted):
@@ -61,7 +61,7 @@ def test_every_candidate_is_a_course_of_the_budget_on_held_out_images(runs):
         assert (wanted.base, wanted.forget, wanted.method) == ("digits-ddpm", "3", ENTRANTS[name].method)
         assert wanted.settings | {"lr": wanted.lr} == ENTRANTS[name].settings() | one
     assert (found.ur, found.distance) == (9.0, 2.0)
-    assert found.candidates[0].score == pytest.approx(3 * 20 / 9)  # of a rate of 2e-5
+    assert found.candidates[0].score == pytest.approx(3 * 20 / 9)  # for a rate of 2e-5
     assert found.best("salun").settings == {"lr": 2e-5, "alpha": 3.0}
 
 
@@ -139,6 +139,6 @@ def test_every_committed_search_has_every_entrant_and_was_made_by_committed_code
 
 
 def test_the_score_s_noise_is_that_of_ur_where_the_class_is_just_forgotten():
-    """400 images, 9 % before: 3 % are 12 images, and their binomial error is 0.85 points: 3 / 9 of it is 0.28."""
+    """With 400 images and 9 % before, 3 % are 12 images with a binomial error of 0.85 points; 3 / 9 of that is 0.28."""
     found = of(*candidates([1.0])).model_copy(update={"budget": Budget(evaluations=8, n=400)})
     assert found.noise == pytest.approx(3 / 9 * 100 * (0.03 * 0.97 / 400) ** 0.5, rel=1e-12)

@@ -9,7 +9,7 @@ RECORD = recorded("compare_all_methods")
 
 
 def test_the_settings_are_those_of_the_record_not_of_another_search():
-    """The digits' search chose others: Selective Amnesia 0.25 for 10, Unseen 5e-4 for 2e-3."""
+    """The search on digits chose others: 0.25 instead of 10 for Selective Amnesia, 5e-4 instead of 2e-3 for Unseen."""
     shown = tables.chosen_settings(RECORD).data
     for name, own in RECORD.series["settings"].items():
         line = shown.loc[RECORD.series["titles"][name]]

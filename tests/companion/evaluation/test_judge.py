@@ -11,7 +11,7 @@ from paperlib.data.splits import forgotten
 
 
 def certain(data):
-    """Logits of a classifier that knows the data."""
+    """Return the logits of a classifier that knows the true classes."""
     return torch.nn.functional.one_hot(data.labels, 10) if data.labels is not None else data.values.float() - 0.5
 
 
@@ -44,10 +44,10 @@ def test_an_unknown_attribute_is_named():
 
 @pytest.mark.parametrize("name", ["shapes", "avatars"])
 def test_the_classifier_of_a_drawn_set_sees_images_at_the_models_size(name):
-    """Wilson's lower end of the accuracy on the models' size stays above 97 % (the cards have 99.6 % and more)."""
+    """At the models' image size the lower end of Wilson's interval is above 97 % (the cards have 99.6 % or more)."""
     data = images(name, "test").only(torch.arange(400))
     own, network = data.resized(32), classifier(name)
     logits = predict(network, data.images)
     hits = logits.argmax(1) == data.labels if data.labels is not None else right(logits, data, "bangs")
     assert hits.double().mean() > 0.97
-    assert torch.equal(predict(network, own.images), predict(network.network, own.images))  # its own size: untouched
+    assert torch.equal(predict(network, own.images), predict(network.network, own.images))  # its own size: unchanged

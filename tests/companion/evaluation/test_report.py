@@ -30,7 +30,7 @@ BUDGET = bases.Budget(steps=2, batch_size=4, lr=1e-3)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Checkpoints of two updates, with labels and without."""
+    """Make checkpoints of two updates, with labels and without."""
     folder = tmp_path_factory.mktemp("checkpoints")
     for name in ("digits-ddpm-labels", "digits-ddpm", "digits-ve"):
         base = bases.BASES[name]
@@ -72,7 +72,7 @@ def test_a_record_has_every_measure_its_interval_and_the_whole_protocol(folder, 
         assert read["protocol"][key] == getattr(made.protocol, key)
     assert read["sampling"]["evaluations"] == 2 and read["provenance"]["versions"]["torch"]
     assert read["provenance"]["device"] and read["provenance"]["commit"] and read["provenance"]["seconds"] > 0
-    assert list(file.parent.iterdir()) == [file]  # no draft is left
+    assert list(file.parent.iterdir()) == [file]  # no draft remains
     table = made.table()
     assert "u-recall" in table and "95 % interval" in table and len(table.splitlines()) == 1 + len(names)
 
@@ -120,7 +120,7 @@ def test_where_hardly_a_sample_is_left_the_rest_are_all(folder, tmp_path, monkey
 def test_nothing_is_drawn_or_measured_twice(folder, tmp_path, monkeypatch):
     first = evaluate(subject(folder, tmp_path, metrics=("frechet", "bound", "ur"), forget="3"))
     monkeypatch.setattr(report, "check_drawing", lambda *asked: None)  # a sampler's first step is always tried
-    monkeypatch.setattr(UNet, "forward", None)  # whoever asks the network again fails
+    monkeypatch.setattr(UNet, "forward", None)  # fails if the network is used again
     again = evaluate(subject(folder, tmp_path, metrics=("ur", "bound", "frechet"), forget="3"))
     assert {one.name: one for one in first.results} == {one.name: one for one in again.results}
 
@@ -196,7 +196,7 @@ def test_labels_are_asked_for_in_turn_and_guidance_counts_twice(folder, tmp_path
 
 
 def test_fid_is_called_so_with_inception_alone_and_its_features_are_kept(folder, tmp_path, monkeypatch):
-    """With a network of few features under Inception's name: the plumbing, not the number."""
+    """A network of few features under Inception's name tests the plumbing, not the number."""
     seen = []
 
     def few(images):
@@ -219,7 +219,7 @@ def test_fid_is_called_so_with_inception_alone_and_its_features_are_kept(folder,
 
 @pytest.mark.realdata
 def test_the_stored_features_are_those_of_pytorch_fids_network(tmp_path):
-    """What is computed from them is held against pytorch-fid's command in tests/metrics/test_frechet.py."""
+    """tests/metrics/test_frechet.py compares what is computed from them with pytorch-fid's command."""
     from pytorch_fid.inception import InceptionV3
 
     real = features.Real(dataset="mnist", part="test", n=4)
@@ -256,7 +256,7 @@ def test_the_bound_takes_as_many_strata_of_steps_as_the_protocol_says(strata, pa
 
     def records(model, images, **settings):
         asked.append(settings["strata"])
-        found = steps(model, images, **settings | {"strata": 3})  # a thousand steps take their time
+        found = steps(model, images, **settings | {"strata": 3})  # a thousand steps take a while
         return found
 
     monkeypatch.setattr(likelihoods, "image_bound", records)

@@ -18,7 +18,7 @@ def closed():
 
 
 def drawn(values, **series):
-    """A record with these values and series."""
+    """Return a record with these values and series."""
     record = SimpleNamespace(values=values, series=series)
     record.all = lambda **facts: [value for value in values if value.has(**facts)]
     return record
@@ -31,7 +31,7 @@ def value(method, metric, *per_seed, unit="%", **facts):
 
 
 def test_no_interval_of_the_plane_leaves_what_can_be():
-    """The committed series ``looked`` has intervals like UR [-1.1, 2.9]; the values have not."""
+    """The committed series ``looked`` has intervals such as UR [-1.1, 2.9]; the values do not."""
     axes = plots.compared_plane(recorded("compare_all_methods"), title="").axes[0]
     ends = [segment for one in axes.collections if hasattr(one, "get_segments") for segment in one.get_segments()]
     assert len(ends) == 30 and all(x > 0 and y >= 0 for segment in ends for x, y in segment)

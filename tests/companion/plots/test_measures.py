@@ -28,7 +28,7 @@ def record():
 def test_two_things_forgotten_of_one_set_have_rows_of_their_own():
     columns = {"UR": {"metric": "ur"}}
     page = measures_table(record(), columns, title="t", more=lambda record, model: {"of": model["forget"]}).to_html()
-    assert page.count("20.0") == 2 and page.count("40.0") == 2  # a value in each of four rows, intervals are others
+    assert page.count("20.0") == 2 and page.count("40.0") == 2  # a value in each of four rows; intervals do not count
     assert page.count("square and disc") >= 1 and "Redirect" in page
 
 
@@ -38,7 +38,7 @@ def test_a_model_that_lacks_a_measure_is_an_error_that_names_it():
     with pytest.raises(KeyError, match="0 values of example have .*method='redirect', metric='ur'"):
         measures_table(some, {"UR": {"metric": "ur"}}, title="t")
     page = measures_table(some, {"UR": {"metric": "ur", "some": True}}, title="t").to_html()
-    assert "20.0" in page and "Redirect" in page  # where not every model has one, its cell is empty
+    assert "20.0" in page and "Redirect" in page  # an empty cell if the model does not have it
 
 
 def test_a_measure_that_the_record_is_older_than_has_no_column():

@@ -43,7 +43,7 @@ def test_the_theorem_s_delta_never_crosses_the_erasing_gradient(run):
 
 
 def test_the_plain_sum_s_cosines_are_those_of_two_vectors(run):
-    """delta = r + lam f lies between both gradients, and is never against both of them."""
+    """delta = r + lam f lies between both gradients, and never opposes both of them."""
     for one in updates(run("multi_objective", lam=0.5)):
         a, b = math.acos(one["delta_r"]), math.acos(one["delta_f"])
         assert 0 < a < math.pi and 0 < b < math.pi and max(one["delta_r"], one["delta_f"]) > 0

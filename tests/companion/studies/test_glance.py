@@ -26,7 +26,7 @@ def glance():
 
 
 def nothing(model, steps=0):
-    """A run that changes no weight."""
+    """Return a run that changes no weight."""
 
     def objective(model, generator, index):
         return {"loss": 0.0 * sum(p.sum() for p in model.parameters())}
@@ -35,7 +35,7 @@ def nothing(model, steps=0):
 
 
 def shifted(model, by):
-    """A run of no updates whose model is ``model`` with ``by`` added to every weight."""
+    """Return a run without updates whose model is ``model`` with ``by`` added to every weight."""
     run = nothing(model)
     with torch.no_grad():
         for p in [*run.network.parameters(), *run.average.module.parameters()]:
@@ -56,7 +56,7 @@ def test_the_distance_is_that_of_the_images_that_were_not_asked_for_the_forgotte
     before, kept = glance.before, glance.labels != 3
     assert torch.equal(glance.measured, kept)
     assert glance.observer.distance(before.images[kept]).value == before.distance.value
-    assert glance.labels[glance.columns][:4].tolist() == [3] * 4  # all that there are of 40
+    assert glance.labels[glance.columns][:4].tolist() == [3] * 4  # all of the 40
     assert 3 not in glance.labels[glance.columns][4:]
     assert glance.real.n == before.distance.n and 3 not in glance.observer.retained.labels
 
@@ -68,12 +68,12 @@ def test_the_cost_is_what_the_run_counted(glance):
     run = salun(glance.model, glance.D_f, glance.D_g, generator=seeded(), steps=3, **SETTINGS | {"batch_size": 60})
     look = glance.look("salun", lambda: run)
     seen = look.seen
-    passes = -(-len(glance.D_f) // 60)  # of the saliency
+    passes = -(-len(glance.D_f) // 60)  # for the saliency
     assert (seen.updates, seen.evaluations, seen.beforehand) == (3, 3 * METHODS["salun"].passes, passes)
     assert run.gradient_evaluations == seen.evaluations + seen.beforehand
     assert f"{passes} more for preparation" in str(look) and "salun" in glance.looks
     assert "data:image/png;base64," in look._repr_html_() and 'alt="SalUn' in look._repr_html_()
-    assert glance.before.facts == {}  # no run, no rate
+    assert glance.before.facts == {}  # without a run there is no rate
 
 
 def test_a_ruined_model_is_far_from_real_images_and_is_measured_all_the_same(glance):

@@ -11,7 +11,7 @@ N, LEAST = 80, 8
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
-    """Cases of real digits: their classes are their labels."""
+    """Return the cases from real digits, whose classes are their labels."""
     store = Store(tmp_path_factory.mktemp("store"))
     return known_cases(store, dataset="digits", source="real", forget="3", n=N, m=20)
 
@@ -33,7 +33,7 @@ def test_every_case_is_what_it_says(known):
     shares = {name: (of == 3).sum().item() for name, of in asked.items()}
     assert (shares.pop("before"), shares.pop("nothing"), shares.pop("half")) == (20, 20, 10)
     assert set(shares.values()) == {0}
-    for name in ("before", "nothing", "half", "all", "real"):  # the rest, every class alike
+    for name in ("before", "nothing", "half", "all", "real"):  # the rest, equally from every class
         counts = torch.bincount(classes[name], minlength=10)
         kept = counts[[c for c in range(10) if c != 3]]
         assert kept.max() - kept.min() <= 1
@@ -75,7 +75,7 @@ def test_a_pair_accepts_what_both_accept():
 
 
 def verdicts(accepted, value=0.5):
-    """The same verdict of every measure on every model: ``accepted`` of each."""
+    """Return the same verdict, ``accepted``, by every measure on every model."""
     one = Judged(value, value - 0.1, value + 0.1, 20, value, accepted)
     return {case: dict.fromkeys(MEASURES, one) for case in ["before", *CASES]}
 
@@ -86,7 +86,7 @@ def test_seeds_together_are_means_and_what_most_of_them_say():
         assert (one.value, one.low, one.high, one.bound) == pytest.approx((0.6, 0.5, 0.7, 0.6))
         assert one.accepts and one.n == 20
     assert over_seeds(several[:1]) == several[0]
-    assert not over_seeds([verdicts(True), verdicts(False)])["half"]["ur"].accepts  # a half is not most
+    assert not over_seeds([verdicts(True), verdicts(False)])["half"]["ur"].accepts  # a half is not a majority
 
 
 def test_the_overview_knows_who_is_good_and_who_is_wrong():
@@ -94,7 +94,7 @@ def test_the_overview_knows_who_is_good_and_who_is_wrong():
     assert [case for case in series["order"] if series["good"][case]] == ["all", "real"]
     assert "before" in series["judged"] and "before" not in series["order"]
     bad = [case for case in series["order"] if not series["good"][case]]
-    assert all(cases == bad for _, _, cases in series["pairs"])  # whoever accepts all is wrong about the bad ones
+    assert all(cases == bad for _, _, cases in series["pairs"])  # accepting everything is wrong about the bad ones
     assert all(cases == ["all", "real"] for _, _, cases in overview(verdicts(False))["pairs"])
 
 
@@ -108,8 +108,8 @@ def test_a_pool_hands_no_image_out_twice_and_says_when_it_is_empty():
 
 
 def test_a_models_images_have_the_labels_that_were_asked_for(tmp_path):
-    """A committed model with labels: the classifier finds what the cases say, up to its and the model's errors, some
-    5 % (the model's card): that of 20 more than 6 are wrong has a probability below 1e-4."""
+    """For a committed conditional model the classifier agrees with the cases up to its own and the model's errors, some
+    5 % by the model's card; more than 6 errors in 20 have a probability below 1e-4."""
     settings = {"dataset": "digits", "source": "digits-ddpm-labels", "forget": "3", "n": 20, "m": 20}
     known = known_cases(Store(tmp_path), **settings)
     judge = Judge(known, "digits")
