@@ -73,6 +73,7 @@ class Search(Settings):
     distance: float
     candidates: tuple[Candidate, ...]
     provenance: Provenance
+    earlier: dict[str, Provenance] = {}  # of the entrants whose candidates were taken from an earlier search
 
     def of(self, entrant: str) -> list[Candidate]:
         """Return an entrant's candidates."""

@@ -4,11 +4,12 @@ This is the search of the comparison pages (:mod:`companion.comparison.search`: 
 the readings of SGU's two losses. Each reading has the same number of candidates, at the same values of c, the fraction
 of the answer that the loss leaves where both sides look alike (:mod:`paperlib.unlearning.shrinkage`). Fine-tuning
 alone, alpha = 1, is the control; exact negation is included with as many values of its w. Results are in
-``results/search/sgu/``.
+``results/search/sgu/``; a search with ``--only`` keeps what the committed one has of the others (:func:`joined`).
 """
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 
 from companion import bases
@@ -17,7 +18,19 @@ from companion.comparison.search import FOLDER, Budget, Search, committed, searc
 from companion.folders import page_store
 from paperlib.unlearning.shrinkage import shrinkage, weight_of
 
-__all__ = ["ANSWERS", "BUDGET", "LOSSES", "PULLS", "alpha_of", "dims", "entrants", "main", "negation_of", "searched"]
+__all__ = [
+    "ANSWERS",
+    "BUDGET",
+    "LOSSES",
+    "PULLS",
+    "alpha_of",
+    "dims",
+    "entrants",
+    "joined",
+    "main",
+    "negation_of",
+    "searched",
+]
 
 LR = 2e-4  # Adam's, the public code's; not searched
 ANSWERS = (0.99, 0.975, 0.94, 0.85, 0.65)  # values of c, with 1 - c on a logarithmic scale, a factor of 2.5 apart
@@ -81,21 +94,42 @@ def negation_of(base: str, forget: str) -> float:
     return known[1]["w"] if known else 1.0
 
 
+def joined(now: Search, earlier: Search | None) -> Search:
+    """Return a search with an earlier one's candidates, and their provenance, for the entrants that it lacks.
+
+    They must be comparable: the same budget, the settings that would be tried now, and, to the last digit, the same
+    results of the base model, which a change of code, weights or rounding would alter. Otherwise none is taken.
+    """
+    same = ("base", "forget", "budget", "seed", "ur", "distance")
+    if earlier is None or any(getattr(now, name) != getattr(earlier, name) for name in same):
+        return now
+    among, candidates, provenance = entrants(now.base), [], {}
+    for name in among:
+        candidates += now.of(name)
+        if name not in now.entrants and [one.settings for one in earlier.of(name)] == among[name].candidates():
+            candidates += earlier.of(name)
+            provenance[name] = earlier.earlier.get(name, earlier.provenance)
+    return now.model_copy(update={"candidates": tuple(candidates), "earlier": provenance})
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Search one loss after the other, writing the results after each."""
+    """Search one loss after the other, writing the results after each, with those of a committed search."""
     parser = argparse.ArgumentParser(prog="python -m companion search-alpha", description=__doc__.split("\n")[0])
     parser.add_argument("base", choices=[name for name, one in bases.BASES.items() if not (one.labels or one.unseen)])
     parser.add_argument("--forget", required=True, help="3, or 3,7, or dog")
     parser.add_argument("--only", nargs="+", choices=[*LOSSES, "control", "negate"], metavar="LOSS")
     options = parser.parse_args(arguments)
-    among = entrants(options.base)
+    among, known = entrants(options.base), searched(options.base, options.forget)
     names = options.only or list(among)
     for count in range(1, len(names) + 1):
         asked = options.base, options.forget, BUDGET, names[:count]
         found = search(page_store(), *asked, lambda text: None, among)
         for one in found.of(names[count - 1]):
             print(f"{one.entrant} {one.settings}: UR {one.ur}, distance {one.distance}, score {one.score}", flush=True)
-        print(write(found, FOLDER / "sgu"), flush=True)
+        whole = joined(found, known)
+        if known and not whole.earlier and len(names) < len(among):
+            print("not kept: a committed search that is not comparable", file=sys.stderr)
+        print(write(whole, FOLDER / "sgu"), flush=True)
 
 
 if __name__ == "__main__":

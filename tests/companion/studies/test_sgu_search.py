@@ -49,6 +49,32 @@ def test_the_winner_is_found_again_and_another_model_takes_its_c(known, monkeypa
         assert 1 - found == pytest.approx(1 - c, rel=0.06)
 
 
+def test_a_search_of_one_loss_keeps_the_others_with_their_provenance(known):
+    before = searched("digits-ve", "3,7")
+    own, run = before.of("control"), PROVENANCE | {"commit": "later"}
+    now = sgu_search.Search.model_validate(before.model_dump() | {"candidates": own, "provenance": run})
+    found = sgu_search.joined(now, before)
+    assert found.entrants == before.entrants and found.of("control") == own
+    assert found.earlier.keys() == before.entrants - {"control"}
+    assert {one.commit for one in found.earlier.values()} == {before.provenance.commit} != {found.provenance.commit}
+    again = sgu_search.joined(now.model_copy(update={"candidates": tuple(before.of("sgu_obtuse_paper"))}), found)
+    assert again.earlier["control"].commit == "later" and again.earlier["sgu_orthogonal_paper"] == before.provenance
+
+
+@pytest.mark.parametrize("change", [{"distance": 2.0000001}, {"budget": TINY.model_copy(update={"n": 61})}])
+def test_a_search_that_is_not_comparable_is_not_kept(known, change):
+    before = searched("digits-ve", "3,7")
+    now = before.model_copy(update={"candidates": tuple(before.of("control"))} | change)
+    assert sgu_search.joined(now, before) == now == sgu_search.joined(now, None)
+
+
+def test_candidates_that_would_not_be_tried_now_are_not_kept(known, monkeypatch):
+    before = searched("digits-ve", "3,7")
+    monkeypatch.setattr(sgu_search, "LR", 1e-3)
+    now = before.model_copy(update={"candidates": tuple(before.of("control"))})
+    assert sgu_search.joined(now, before).entrants == {"control"}
+
+
 def test_where_nothing_was_searched_a_c_is_supposed(tmp_path, monkeypatch):
     monkeypatch.setattr(sgu_search, "FOLDER", tmp_path)
     c = shrinkage(alpha_of("digits-ve", "3,7", "obtuse", "paper"), loss="obtuse", variant="paper", dims=64)
