@@ -163,13 +163,22 @@ result = page.measure(rows, series=lambda: {"sweep": measured()})
 # %% [markdown]
 # ## Is there an $\alpha$ that gives both printed numbers?
 
-# %% mystnb={"figure": {"caption": "UR, distance of the other samples, and the rise of both NLLs over Standard's, against $1 - c$ of {eq}`eq-alpha-c`, the share of the output that a weight removes. Thin lines: printed values. UR and distance are from the search's samples and held-out images, likelihoods from test images. {run}.", "name": "fig-sgu-alpha"}, "image": {"alt": "Four panels against 1 - c", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "UR, distance of the other samples, and the rise of both NLLs over Standard's, against $1 - c$ of {eq}`eq-alpha-c`, the share of the output that a weight removes; one column per loss. Thin lines: printed values. UR and distance are from the search's samples and held-out images, likelihoods from test images. {run}.", "name": "fig-sgu-alpha"}, "image": {"alt": "Four rows of panels against 1 - c, one column per loss", "width": "720px"}} tags=["key"]
 from companion import plots
 
 page.figure(plots.alpha_sweep)
 
 # %%
 page.show(plots.alpha_table)
+
+# %% [markdown]
+# The search behind it, with every reading of both losses:
+
+# %%
+from companion.plots.sgu_sweep import searched_table
+from companion.studies.sgu_search import KNOWN, searched
+
+searched_table(searched(*KNOWN), ANSWERS)
 
 # %% [markdown]
 # ## What to notice

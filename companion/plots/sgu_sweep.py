@@ -1,7 +1,7 @@
 """The effect of SGU's alpha on forgetting, on the rest and on both likelihoods, beside the printed values."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,13 +13,13 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["alpha_sweep", "alpha_table", "at", "best", "printed_steps", "rises"]
+__all__ = ["alpha_sweep", "alpha_table", "at", "best", "printed_steps", "rises", "searched_table"]
 
 PANELS = {
     "ur": "UR, %",
-    "distance": "distance of other samples, relative to Standard",
-    "D_g": "NLL of $D_g$, increase over Standard, bits/dim",
-    "D_f": "NLL of $D_f$, increase over Standard, bits/dim",
+    "distance": "distance of other samples,\nrelative to Standard",
+    "D_g": "NLL of $D_g$, increase\nover Standard, bits/dim",
+    "D_f": "NLL of $D_f$, increase\nover Standard, bits/dim",
 }
 NAMES = {"control": "fine-tuning alone", "negate": "exact negation (ours)"}
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -27,40 +27,52 @@ STYLES = {"paper": ("o", "-"), "code": ("s", "--"), "corrected": ("^", ":")}
 
 
 def alpha_sweep(record: Any, *, title: str) -> Figure:
-    """UR, distance and the rise of both NLLs against 1 - c, in four panels, one line per reading of a loss. Thin lines
-    are the printed values of either loss; broken lines are fine-tuning alone, exact negation at its best w, and the
-    rule's bounds."""
+    """UR, distance and the rise of both NLLs against 1 - c, one row each; one column per loss, one line per reading of
+    it. Thin lines are the printed values of the loss; broken lines are fine-tuning alone, exact negation at its best w,
+    and the rule's bounds."""
     use_style()
     found = rises(record.series["sweep"])
-    figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.0), sharex=True)
+    losses = list(dict.fromkeys(loss for loss, _, _ in _lines(found)))
+    figure, axes = plt.subplots(4, len(losses), figsize=(8.6, 9.6), sharex=True, sharey="row", squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    for axis, (what, name) in zip(axes.flat, PANELS.items()):
-        for loss, variant, line in _lines(found):
-            points = [(1 - one["c"], one[what]) for one in line if what in one]
-            marker, dash = STYLES[variant]
-            told = {"marker": marker, "ls": dash, "color": COLOURS[loss], "ms": 5}
-            axis.plot(*zip(*points), **told, label=f"{loss}, {variant}")
-        for loss, value in printed_steps(found, what).items():
-            axis.axhline(value, color=COLOURS[loss], lw=0.9, label=f"printed: {loss}")
-        for control in [one for one in found["runs"] if one["entrant"] == "control" and what in one]:
-            axis.axhline(control[what], color="#999999", lw=1.2, ls="-.", label="fine-tuning alone")
-        ours = best(found).get("negate", {})
-        if what in ours:
-            told = dict(color=COLOURS["negate"], lw=1.2, ls="-.")
-            axis.axhline(ours[what], label=f"exact negation (ours), $w$ = {ours['w']:g}", **told)
-        bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
-        if bound:
-            axis.axhline(bound, color="black", lw=0.8, ls=(0, (1, 3)), label="the rule's bound")
-        axis.set(xscale="log", yscale="symlog" if what == "D_f" else "linear")
-        axis.xaxis.set_major_locator(FixedLocator(TICKS))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.set_title(name, loc="left", fontsize=10)
-    for axis in axes[1]:
+    entries = {}
+    for row, (what, name) in zip(axes, PANELS.items()):
+        row[0].set_ylabel(name, fontsize=9)
+        for axis, loss in zip(row, losses):
+            _panel(axis, found, what, loss)
+            axis.set(xscale="log", yscale="symlog" if what == "D_f" else "linear")
+            axis.xaxis.set_major_locator(FixedLocator(TICKS))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+            axis.xaxis.set_minor_locator(NullLocator())
+            entries |= {label: line for line, label in zip(*axis.get_legend_handles_labels())}
+    for axis, loss in zip(axes[0], losses):
+        axis.set_title(loss, loc="left", fontsize=10)
+    for axis in axes[-1]:
         axis.set_xlabel("$1 - c$: share of the output that is removed", fontsize=9.5)
-    entries = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
     figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
+
+
+def _panel(axis: Any, found: dict[str, Any], what: str, loss: str) -> None:
+    for own, variant, line in _lines(found):
+        if own == loss:
+            points = [(1 - one["c"], one[what]) for one in line if what in one]
+            marker, dash = STYLES[variant]
+            told = {"marker": marker, "ls": dash, "ms": 5, "color": COLOURS[loss]}
+            told |= {} if variant == "paper" else {"mfc": "white"}
+            axis.plot(*zip(*points), **told, label=f"{loss}, {variant}")
+    printed = printed_steps(found, what)
+    if loss in printed:
+        axis.axhline(printed[loss], color="black", lw=0.9, label="printed")
+    for control in [one for one in found["runs"] if one["entrant"] == "control" and what in one]:
+        axis.axhline(control[what], color="#999999", lw=1.2, ls="-.", label="fine-tuning alone")
+    ours = best(found).get("negate", {})
+    if what in ours:
+        told = dict(color=COLOURS["negate"], lw=1.2, ls="-.")
+        axis.axhline(ours[what], label=f"exact negation (ours), $w$ = {ours['w']:g}", **told)
+    bound = {"ur": found["before"]["ur"] / FEWER, "distance": FARTHER}.get(what)
+    if bound:
+        axis.axhline(bound, color="black", lw=0.8, ls=(0, (1, 3)), label="the rule's bound")
 
 
 def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
@@ -124,3 +136,22 @@ def alpha_table(record: Any) -> Any:
     spent = f"{budget['evaluations']} gradient evaluations of {budget['batch_size']} images, {budget['n']} samples"
     text = f"{record.title}. Search: {spent}; UR before: {before['ur']:.1f} %. NLL: increase over Standard."
     return table(lines, text, size=0.72)
+
+
+def searched_table(search: Any, answers: Sequence[float]) -> Any:
+    """UR and relative distance of every reading in a committed search, one column per c; the best by the rule is
+    bold."""
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for entrant in dict.fromkeys(one.entrant for one in search.candidates if one.entrant.startswith("sgu_")):
+        won = search.best(entrant)
+        for c, one in zip(answers, search.of(entrant), strict=True):
+            cell = "broke" if one.ur is None or one.distance is None else _seen(one.ur, one.distance / search.distance)
+            line = lines.setdefault(tuple(entrant.split("_")[1:]), {})
+            line[f"c = {c:g}"] = f"<b>{cell}</b>" if one == won else cell
+    classes, budget = search.forget.replace(",", " and "), search.budget
+    text = f"The search on {search.base}, {classes} to forget: UR (before: {search.ur:.1f} %) and relative distance, "
+    return table(lines, text + f"with {budget.n} held-out samples; bold: best score by the rule.", size=0.72)
+
+
+def _seen(ur: float, distance: float) -> str:
+    return f"{ur:.1f} %, {distance:.2f}"

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 
-from companion.plots.sgu_sweep import alpha_sweep, alpha_table, at, best, printed_steps
+from companion.plots.sgu_sweep import alpha_sweep, alpha_table, at, best, printed_steps, searched_table
 
 BEFORE = {"ur": 24.0, "distance": 4.0, "D_g": 1.5, "D_f": 1.25}
 RUNS = [
@@ -52,12 +52,28 @@ def test_the_table_has_a_row_a_run_in_steps_from_standard():
     assert "+0.50" in text and "+5.00" in text and "2.00" in text  # D_g, D_f, and twice the distance
 
 
-def test_the_figure_has_a_line_a_loss_and_lines_of_what_is_printed():
-    figure = alpha_sweep(RECORD, title="x")
-    ur, distance, D_g, D_f = figure.axes
-    drawn = {line.get_label(): line for line in ur.get_lines()}
-    assert {"orthogonal, paper", "obtuse, paper", "printed: obtuse", "the rule's bound"} <= drawn.keys()
-    assert list(drawn["orthogonal, paper"].get_xdata()) == pytest.approx([0.07, 0.89])
-    assert list(drawn["orthogonal, paper"].get_ydata()) == [6.0, 0.0] and drawn["printed: obtuse"].get_ydata()[0] == 5.1
-    assert next(iter(D_f.get_lines())).get_ydata()[0] == 5.0
+def test_the_figure_has_a_column_a_loss_a_line_a_reading_and_what_is_printed():
+    code = [one | {"entrant": "sgu_orthogonal_code", "ur": one["ur"] + 1} for one in RUNS[:2]]
+    record = SimpleNamespace(series={"sweep": SWEEP | {"runs": RUNS + code}}, title="MNIST")
+    figure = alpha_sweep(record, title="x")
+    panels = [{line.get_label(): line for line in axis.get_lines()} for axis in figure.axes]
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["orthogonal", "obtuse"] + [""] * 6
+    assert {"orthogonal, paper", "orthogonal, code", "printed", "the rule's bound"} <= panels[0].keys()
+    assert "obtuse, paper" in panels[1] and "orthogonal, paper" not in panels[1]
+    assert list(panels[0]["orthogonal, paper"].get_xdata()) == pytest.approx([0.07, 0.89])
+    assert list(panels[0]["orthogonal, paper"].get_ydata()) == [6.0, 0.0]
+    assert list(panels[0]["orthogonal, code"].get_ydata()) == [7.0, 1.0]
+    assert [panels[k]["printed"].get_ydata()[0] for k in (0, 1)] == [1.2, 5.1] and "printed" not in panels[2]
+    assert panels[6]["orthogonal, paper"].get_ydata()[0] == 5.0
     plt.close(figure)
+
+
+def test_the_search_s_table_has_a_row_a_reading_and_its_best_in_bold():
+    tried = [SimpleNamespace(entrant="sgu_obtuse_code", ur=u, distance=d) for u, d in ((5.0, 6.0), (None, None))]
+    other = SimpleNamespace(entrant="control", ur=9.0, distance=5.0)
+    search = SimpleNamespace(base="mnist-ve", forget="3,7", ur=24.0, distance=4.0, budget=SimpleNamespace(n=400))
+    search.candidates, search.of, search.best = [*tried, other], lambda name: tried, lambda name: tried[0]
+    text = searched_table(search, (0.9, 0.5)).to_html()
+    assert "<b>5.0 %, 1.50</b>" in text and "broke" in text and "c = 0.9" in text and "control" not in text
+    with pytest.raises(ValueError, match="shorter"):
+        searched_table(search, (0.9, 0.5, 0.1))
