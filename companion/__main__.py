@@ -21,6 +21,7 @@ COMMANDS = {
     "captioned": ("companion.captioned", "train the small text-to-image model"),
     "evaluate": ("companion.evaluate", "evaluate a checkpoint: FID, UR, likelihoods and other metrics"),
     "search-alpha": ("companion.studies.sgu_search", "search SGU's alpha, which the paper does not print"),
+    "search-labels": ("companion.studies.label_search", "search each method's settings for EraseDiff's Table 1"),
     "search-prompts": ("companion.studies.latent_search", "search each method's settings for forgetting by prompt"),
     "search": ("companion.comparison.search", "search each method's settings on held-out images"),
 }
