@@ -80,21 +80,26 @@ table = {
 pd.DataFrame(table).T.fillna("")
 
 # %% [markdown]
-# Each method has its published settings. In profile `laptop` all have the same budget of gradient evaluations, and what comes before the first update counts: BlindSpot's teacher takes half of it, Selective Amnesia's Fisher information and SalUn's mask a twelfth. Selective Amnesia rehearses real images here, while its paper samples them from the model.
+# Each method has its published settings, and a second row, if a search was made for the base model, with the settings that it found on held-out images: six candidates for each method, chosen by the book's rule (`python -m companion search-labels`). In profile `laptop` all have the same budget of gradient evaluations, and what comes before the first update counts: BlindSpot's teacher takes half of it, Selective Amnesia's Fisher information and SalUn's mask a twelfth. Selective Amnesia rehearses real images here, while its paper samples them from the model.
 
 # %%
 from companion.models import base
+from companion.studies.label_search import settings_of
 
 start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
 
 
 def models(seed):
-    """Yield the base model, the retrained one if it exists, and the model that each method makes."""
+    """Yield the base model, the retrained one if it exists, and the models that each method makes."""
     twin = start.retrained(without=budget.forget)
     yield from [start] if twin.missing else [start, twin]
     for name in budget.methods.split(","):
-        run = recipe(name, budget) | dict(called=name, seed=seed)
-        yield start.unlearn(METHODS[PUBLISHED[name][0]].call, budget.forget, **run)
+        method, published, _ = PUBLISHED[name]
+        searched = settings_of(start.name, budget.forget, name)
+        for called, own in {name: published, f"{name}_searched": searched}.items():
+            if own and (own != published or called == name):
+                run = recipe(name, budget, own) | dict(called=called, seed=seed)
+                yield start.unlearn(METHODS[method].call, budget.forget, **run)
 
 
 # %% [markdown]

@@ -65,5 +65,7 @@ def data_title(dataset: str) -> str:
 
 
 def method_title(method: str) -> str:
-    """Return a method's display name; an unknown name is returned as it is."""
-    return METHODS.get(method, method)
+    """Return a method's display name; an unknown name is returned as it is. The suffix ``_searched`` stands for the
+    settings of a search instead of the published ones."""
+    name, searched, _ = method.partition("_searched")
+    return METHODS.get(name, name) + (", searched" if searched else "")

@@ -37,15 +37,23 @@ def erased_table(record: Any) -> Any:
 
 
 def erased_plane(record: Any, *, title: str) -> Figure:
-    """What is left of the forgotten class against the distance of the retained classes, with 95 % intervals."""
+    """What is left of the forgotten class against the distance of the retained classes, with 95 % intervals.
+
+    A dotted line leads from a method's published settings (filled) to its searched ones (open).
+    """
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for one in record.all(metric="p_forget"):
-        (colour, marker), far = LOOKS[one.method], record.find(metric="rest-frechet", method=one.method)
+        name, searched, _ = one.method.partition("_searched")
+        (colour, marker), far = LOOKS[name], record.find(metric="rest-frechet", method=one.method)
         bars = {f"{axis}err": _bar(value) for axis, value in (("x", far), ("y", one)) if value.interval}
-        own = {"fmt": marker, "color": colour, "ms": 9, "elinewidth": 0.8, "label": method_title(one.method)}
+        own = {"fmt": marker, "color": colour, "ms": 9, "elinewidth": 0.8}
+        own |= {"mfc": "white"} if searched else {"label": method_title(name)}
         axes.errorbar(far.value, one.value, **bars, **own)
+        if searched:
+            start = (record.find(metric=metric, method=name).value for metric in ("rest-frechet", "p_forget"))
+            axes.plot(*zip(start, (far.value, one.value)), color=colour, lw=0.8, ls=":")
     axes.set(
         xscale="log", xlabel="Fréchet distance of the retained classes", ylabel=r"$P(c_f \mid x_f)$", ylim=(-0.03, 1.03)
     )

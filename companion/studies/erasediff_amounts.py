@@ -1,5 +1,6 @@
 """The methods in EraseDiff's Table 1, their settings, and the amounts of each profile."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from companion import rehearsal
@@ -20,13 +21,14 @@ PUBLISHED: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
-def recipe(name: str, budget: Any) -> dict[str, Any]:
-    """Return a method's published settings and, by the profile, the budget of evaluations or its own updates."""
+def recipe(name: str, budget: Any, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a method's published settings, or its ``own``, and, by the profile, the budget of evaluations or its own
+    updates."""
     method, settings, updates = PUBLISHED[name]
     run = {"updates": rehearsal.fewer(updates, 2), "batch_size": budget.batch_size}
     if budget.evaluations:
         run |= {"updates": budget.evaluations, "unit": "evaluations"}
-    return run | settings | budget.before.get(method, {})
+    return run | dict(own or settings) | budget.before.get(method, {})
 
 
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
@@ -40,7 +42,7 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     smoke |= {"reference_n": 0, "moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
     smoke |= {"before": {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}}}
     laptop = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
-    laptop |= {"n": 180, "asked": 100, "steps": 10}
+    laptop |= {"n": 180, "asked": 100, "steps": 10, "seeds": 3}
     laptop |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
     paper = laptop | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
@@ -61,7 +63,6 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
             "selective_amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # Heng and Soh
             "blindspot": {"teacher_steps": 500},  # ours; Tarun et al. have 2 epochs of 100
         },
-        "seeds": 3,  # ours
     }
     if dataset == "cifar10":
         laptop |= {"methods": paper["methods"], "forget": "airplane", "reference_n": 10_000}

@@ -1,0 +1,101 @@
+"""The search for models with labels: equal candidates, none of Table 1's data or noise, the rule's winner."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+import torch
+
+from companion import bases
+from companion.comparison.unlearned import unlearned
+from companion.evaluation.observer import SameNoise
+from companion.models import base
+from companion.store import Store
+from companion.studies import label_search as module
+from companion.studies.erasediff_amounts import PUBLISHED, amounts
+from paperlib.data.splits import validation
+from paperlib.guidance import Guided
+
+BASE = "digits-ddpm-labels"
+BUDGET = module.budget_of(BASE).model_copy(update={"n": 20, "sampler": 4, "evaluations": 8, "batch_size": 4})
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """Runs that are looked at. Their images show the class less the higher the rate, at the same distance."""
+    seen = []
+
+    def look(store, base, forget, budget, run=None):
+        seen.append(run)
+        return {"ur": 90.0 - (1e4 * run.lr if run else 0), "distance": 2.0}
+
+    monkeypatch.setattr(module, "look", look)
+    return seen
+
+
+def test_every_method_of_the_table_has_as_many_candidates_and_the_table_s_budget():
+    assert list(module.ENTRANTS) == list(PUBLISHED)
+    assert {len(entrant.candidates()) for entrant in module.ENTRANTS.values()} == {6}
+    assert [one.method for one in module.ENTRANTS.values()] == [method for method, *_ in PUBLISHED.values()]
+    laptop, budget = amounts("digits")["laptop"], module.budget_of(BASE)
+    assert (budget.evaluations, budget.batch_size) == (laptop["evaluations"], laptop["batch_size"])
+
+
+def test_a_variant_of_erasediff_keeps_its_target_whatever_is_tried():
+    for name in ("erasediff_rl", "erasediff_noise"):
+        published, fixed = PUBLISHED[name][1], module.ENTRANTS[name].settings(conditional=True)
+        assert fixed == {key: published[key] for key in ("K", "target")}
+        assert published["eta"] in module.ENTRANTS[name].values
+
+
+def test_every_run_learns_from_the_same_part_under_its_own_seed_and_the_rule_chooses(tried):
+    found = module.search(None, BASE, "3", ["neggrad", "erasediff_rl"], lambda text: None)
+    before, *runs = tried
+    assert before is None and {one.seed for one in runs} == {1000} and all(one.held_out for one in runs)
+    assert [one.lr for one in runs[:6]] == list(module.ENTRANTS["neggrad"].rates)
+    assert all(one.settings["target"] == "rl" and one.unit == "evaluations" for one in runs[6:])
+    assert found.best("erasediff_rl").settings == {"lr": 5e-4, "eta": 0.1}
+    assert found.best("erasediff_rl").score == pytest.approx(3 * 85 / 90)
+
+
+def test_a_held_out_run_never_sees_every_fifth_image(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "companion.comparison.unlearned.begin", lambda run, model, *sides: seen.extend(map(len, sides)) or 1 / 0
+    )
+    run = module.candidate(BASE, "3", BUDGET, "finetune", {"lr": 1e-4})
+    with pytest.raises(ZeroDivisionError):
+        unlearned(Store(tmp_path), run)
+    labels = validation(bases.images("digits", "train"))[0].labels
+    assert seen == [int((labels == 3).sum()), int((labels != 3).sum()), len(labels)]
+
+
+def test_a_look_asks_for_the_forgotten_class_and_for_the_others_in_turn(tmp_path, monkeypatch):
+    asked = {}
+
+    def draw(self, model, labels):
+        asked.update(model=model, labels=labels.tolist(), real=self.real)
+        return torch.zeros(80, 1, 8, 8, dtype=torch.uint8)
+
+    monkeypatch.setattr(SameNoise, "draw", draw)
+    monkeypatch.setattr(SameNoise, "shown", lambda self, images: torch.arange(len(images)) < 5)
+    found = module.look(Store(tmp_path), BASE, "3", BUDGET)
+    assert found["ur"] == 25 and found["distance"] > 0
+    assert asked["labels"][:20] == [3] * 20 and not isinstance(asked["model"], Guided)
+    assert max(Counter(asked["labels"][20:]).values()) == 7 and set(asked["labels"][20:]) == set(range(10)) - {3}
+    train = bases.images("digits", "train")
+    assert torch.equal(asked["real"].images, train.images[4::5])
+
+
+def test_a_look_at_a_run_is_at_its_model(tmp_path):
+    store = Store(tmp_path)
+    run = module.candidate(BASE, "3", BUDGET, "neggrad", {"lr": 1e-2})
+    before, after = module.look(store, BASE, "3", BUDGET), module.look(store, BASE, "3", BUDGET, run)
+    assert after["distance"] > before["distance"]
+    assert module.look(store, BASE, "3", BUDGET, run) == after  # from the store
+
+
+def test_without_a_search_for_the_base_model_there_are_no_settings():
+    assert module.settings_of("mnist-ve-labels", "3", "salun") is None
+    model = dataclasses.replace(base(BASE), name="")
+    assert module.settings_of(model.name, "3", "salun") is None
