@@ -122,7 +122,7 @@ class Model:
     def made(self) -> Entry:
         """Return the store's entry of the unlearning run, computing it if necessary."""
         if self.run is None:
-            raise ValueError(f"{self.method} is a base model: no run has made it")
+            raise ValueError(f"{self.method} is a base model, not the result of a run")
         if self.kind.labels or self.images:
             return unlearned(self.store, self.run, self.images)
         return course(self.store, self.run)

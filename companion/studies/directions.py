@@ -54,7 +54,7 @@ class Run(Settings):
         if self.base not in bases.BASES:
             raise ValueError(f"there is no base model {self.base!r}; there are: {', '.join(bases.BASES)}")
         if not self.kind.labels:
-            raise ValueError(f"base={self.base!r} is unconditional; EraseDiff's figure is of a conditional model")
+            raise ValueError(f"base={self.base!r} is unconditional; EraseDiff's Figure 2 needs a conditional model")
         if bases.card(self.base) is None:
             name = self.kind.network.name
             raise ValueError(f"{name} has not been trained: python -m companion campaign --only {name}")
