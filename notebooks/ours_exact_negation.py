@@ -32,10 +32,9 @@ from companion.page import Page
 from companion.plots import negation
 
 page = Page("ours_exact_negation", vars())
-every = "ddpm:1;ddpm:8;ddpm:3,7;ve:1;ve:8;ve:3,7"  # the first is shown in detail
-most = dict(dataset="mnist", tasks=every, elsewhere="2", updates=120, batch_size=32, fit=1000)
+most = dict(dataset="mnist", tasks="ddpm:1", updates=120, batch_size=32, fit=1000)
 budget = page.budget(
-    smoke=dict(dataset="digits", tasks="ddpm:1", elsewhere="2", updates=2, batch_size=8, fit=250)
+    smoke=dict(dataset="digits", tasks="ddpm:1", updates=2, batch_size=8, fit=250)
     | dict(n=40, sampler=5, sampling="1", weights="1", answers="1", own="1", finer=0, fid=0),
     laptop=most
     | dict(n=500, sampler=10, sampling="1,4", weights="1", answers="1", own="1,2", finer=0, fid=0)
@@ -142,7 +141,7 @@ pd.DataFrame(card["levels"]).round(3)
 #
 # ## The models
 #
-# The base model, the one retrained in full without the class, negation during sampling, and negation in the weights. Within a seed all models sample from the same noise. The first task has every way of training, and the others only the one without data, at the weight that did best on the first.
+# The base model, the one retrained in full without the class, negation during sampling, and negation in the weights. Within a seed all models sample from the same noise.
 
 # %%
 from companion.models import base
@@ -174,15 +173,13 @@ amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=lr)
 
 def taught(process, forget, seed):
     """Yield facts and samples of the models that learn it: from data, with denoising or the base model's predictions
-    for the rest, and from the model's own samples. After the first task, only the last way, with one weight."""
+    for the rest, and from the model's own samples."""
     standard = base(f"{budget.dataset}-{process}")
     ways = {
         "negate": (budget.weights, dict()),
         "negate_answers": (budget.answers, dict(keep="answer")),
         "negate_own": (budget.own, dict(points="own")),
     }
-    if (process, forget) != asked[0]:
-        ways = {"negate_own": (budget.elsewhere, dict(points="own"))}
     for called, (weights, own) in ways.items():
         for w in map(float, filter(None, weights.split(","))):
             model = standard.unlearn(
@@ -222,18 +219,16 @@ def rows():
 # %%
 from companion.studies.negation import others
 from companion.studies.pulls import pulls_of
-from companion.studies.recognised import recognised
 
 
 def curves():
     """Compare the pull at each noise level, and collect other methods' results on the same task."""
-    weights, pulls, beside, seen = {}, {}, {}, {}
+    weights, pulls, beside = {}, {}, {}
     for process, forget in asked:
         model, task = base(f"{budget.dataset}-{process}"), f"{process}:{forget}"
         weights[task], pulls[task] = pulls_of(model, forget, n=budget.fit, seed=page.seeds[0])
         beside[task] = others(model.name, forget)
-        seen[forget] = recognised(budget.dataset, forget, n=budget.fit)
-    return dict(weights=weights, pulls=pulls, others=beside, recognised=seen, amounts=amounts)
+    return dict(weights=weights, pulls=pulls, others=beside, amounts=amounts)
 
 
 # %%
@@ -243,21 +238,16 @@ from companion.studies.negation import nearest
 
 
 def sheets():
-    """Lay out the first task's samples, the last model's beside their nearest training images, and for every other
-    task the samples of a few models."""
-    shown, few = {}, {}
-    for process, forget in asked:
-        for facts, subject in models(process, forget, page.seeds[0]):
-            method, w = facts["method"], facts.get("w", "")
-            if (process, forget) == asked[0]:
-                shown[f"{method} {w}"] = drawn(subject.samples)[:14]
-            elif (method, w) in negation.SHOWN:
-                few[f"{process} {forget} {method} {w}"] = drawn(subject.samples)[:14]
-    last = [name for name in shown if name.startswith("negate ")][-1]
-    beside = {"samples": shown[last], "nearest": nearest(shown[last], budget.dataset)}
-    found = {"samples": shown, "nearest": beside} | ({"tasks": few} if few else {})
+    """Lay out the first task's samples, and the last model's beside their nearest training images."""
+    shown = {
+        f"{facts['method']} {facts.get('w', '')}": drawn(subject.samples)[:14]
+        for facts, subject in models(*asked[0], page.seeds[0])
+    }
     scale = 2 if budget.dataset == "mnist" else 4
-    return {name: plots.contact_sheet(one, columns=14, scale=scale) for name, one in found.items()}
+    last = [name for name in shown if name.startswith("negate ")][-1]
+    sheet = plots.contact_sheet(shown, columns=14, scale=scale)
+    beside = {"samples": shown[last], "nearest": nearest(shown[last], budget.dataset)}
+    return {"samples": sheet, "nearest": plots.contact_sheet(beside, columns=14, scale=scale)}
 
 
 result = page.measure(rows, series=curves, images=sheets, by=["w"])
@@ -268,17 +258,8 @@ result = page.measure(rows, series=curves, images=sheets, by=["w"])
 # %% mystnb={"figure": {"caption": "UR against the distance of the other classes from real images, relative to the base model's; points are labelled with w. Crosses: the methods of {ref}`compare-all-methods`, each with its searched settings, at 240 gradient evaluations as here. Dotted: 1.1 times the distance before. {run}.", "name": "fig-negation-plane"}, "image": {"alt": "Forgetting against distance for several weights, beside other methods", "width": "720px"}} tags=["key"]
 page.figure(plots.negation_plane)
 
-# %% [markdown]
-# The first task in detail, with 95 % intervals over the seeds:
-
 # %%
 page.show(plots.negation_table)
-
-# %% [markdown]
-# All tasks:
-
-# %%
-page.show(plots.negation_tasks)
 
 # %% [markdown]
 # A classifier did the guiding, and a classifier does the counting. So a second judge with another architecture, initialisation and order of data counts too. An adversarial pattern would fool the first and leave the class visible to the second.
@@ -292,9 +273,6 @@ def names(record):
 
 
 page.picture("samples", names)
-
-# %% mystnb={"figure": {"caption": "The other tasks: a few models' samples from the same noise, not selected. {run}.", "name": "fig-negation-tasks"}, "image": {"alt": "Samples before and after negation for every other task", "width": "640px"}}
-page.picture("tasks", negation.shown_names, missing="This run has a single task.")
 
 # %% mystnb={"figure": {"caption": "Samples of the last model trained with data, and for each the nearest of all training images. {run}.", "name": "fig-negation-nearest"}, "image": {"alt": "Samples and their nearest training images", "width": "640px"}}
 page.picture("nearest", ["samples", "nearest training images"])
@@ -316,14 +294,8 @@ page.picture("nearest", ["samples", "nearest training images"])
 #
 # With an exact model and an exact classifier both are 1 at every noise level. Above 1 the pull is too short, below 1 too long.
 
-# %% mystnb={"figure": {"caption": "Top: the weight that the pull should have, from held-out noise at retained test images, with 95 % intervals, and from the training set at forgotten ones; the first task. Bottom: root mean squares at forgotten images of the classifier's pull, of the training set's, and of the model's prediction minus the training set's. {run}.", "name": "fig-negation-weights"}, "image": {"alt": "The fitted weight and the lengths of the pulls against the noise level", "width": "560px"}}
+# %% mystnb={"figure": {"caption": "Top: the weight that the pull should have, from held-out noise at retained test images, with 95 % intervals, and from the training set at forgotten ones. Bottom: root mean squares at forgotten images of the classifier's pull, of the training set's, and of the model's prediction minus the training set's. {run}.", "name": "fig-negation-weights"}, "image": {"alt": "The fitted weight and the lengths of the pulls against the noise level", "width": "560px"}}
 page.figure(plots.pull_weights)
-
-# %% [markdown]
-# The same for every task, beside how well the classifier recognises what is to be forgotten:
-
-# %%
-page.show(plots.pull_table)
 
 # %% [markdown]
 # ## What to notice

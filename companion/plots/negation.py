@@ -68,11 +68,11 @@ def task_title(process: str, forget: str) -> str:
 
 
 def shown_names(record: Any) -> list[str]:
-    """Name the rows of the sheet of all tasks but the first."""
+    """Name the rows of the sheet of all tasks."""
     short = {"standard": "before", "unseen": "retrained", "without": "while sampling", "negate_own": "without data"}
     return [
         f"{task_title(*task)}: {short[method]}"
-        for task in tasks(record)[1:]
+        for task in tasks(record)
         for method, w in outcomes(record, *task)
         if (method, w or "") in SHOWN
     ]
@@ -161,18 +161,23 @@ def negation_table(record: Any) -> Any:
 
 
 def negation_tasks(record: Any) -> Any:
-    """Every task, one row per model: UR, below it UR by the second judge and the relative distance of the rest; in bold
-    where the model has forgotten and has kept the rest."""
-    lines: dict[str, dict[str, str]] = {}
+    """Every task in a column: for each model UR with its interval, in bold where the model has forgotten and has kept
+    the rest, UR by the second judge, and the relative distance of the rest."""
+    lines: dict[tuple[str, str], dict[str, str]] = {}
     for task in tasks(record):
-        for (method, w), one in outcomes(record, *task).items():
-            text = f"{one.ur:.1f}<br><small>{one.judge:.1f} · {one.rest:.2f} ×</small>"
-            text = f"<b>{text}</b>" if one.reached and method != "standard" else text
-            lines.setdefault(model_title(method, w), {})[task_title(*task)] = text
+        found, head = outcomes(record, *task), task_title(*task)
+        for one, facts in models(record, *task):
+            method, w = one.method, facts.get("w")
+            outcome, name = found[method, w], model_title(method, w)
+            text = over_interval(one.value, *(one.interval or (one.value,) * 2), 1)
+            text = f"<b>{text}</b>" if outcome.reached and method != "standard" else text
+            cells = {"UR, %": text, "second judge, %": f"{outcome.judge:.1f}", "distance": f"{outcome.rest:.2f} ×"}
+            for what, cell in cells.items():
+                lines.setdefault((name, what), {})[head] = cell
     heads = [task_title(*task) for task in tasks(record)]
     lines = {name: {head: cells.get(head, "–") for head in heads} for name, cells in lines.items()}
-    how = "UR in %; below it UR by the second judge, and the distance of other samples relative to the model before"
-    return table(lines, f"{how}. Bold: at most {UR:g} % and {DISTANCE:g} times. {record.title}.", size=0.75)
+    how = f"Bold: both URs at most {UR:g} % and at most {DISTANCE:g} times the distance before"
+    return table(lines, f"{how}. {record.title}.", size=0.75)
 
 
 def pull_table(record: Any) -> Any:

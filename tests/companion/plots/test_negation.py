@@ -63,9 +63,12 @@ def test_it_is_reached_only_if_both_judges_and_the_distance_agree(change):
 def test_every_task_has_a_column_with_its_own_models_and_bold_where_it_is_reached(record):
     cells = plots.negation_tasks(record).data
     assert list(cells.columns) == ["DDPM, 1", "VE, 3 and 7"]
-    assert cells.loc["retrained in full"].tolist()[0] == "–"
-    bold = {(name, head) for head in cells for name in cells.index if cells.loc[name, head].startswith("<b>")}
+    assert cells.loc["retrained in full", "UR, %"].tolist()[0] == "–"
+    bold = {
+        (name, head) for head in cells for (name, what) in cells.index if cells.loc[(name, what), head][:3] == "<b>"
+    }
     assert bold == {("Negation while sampling, w = 1", "DDPM, 1"), ("retrained in full", "VE, 3 and 7")}
+    assert cells.loc[("Negation while sampling, w = 1", "distance"), "VE, 3 and 7"] == "0.75 ×"
 
 
 def test_the_table_in_detail_is_of_the_first_task(record):
@@ -84,8 +87,9 @@ def test_a_single_task_has_a_single_panel(record):
     assert len(plots.negation_plane(record.model_copy(update={"values": few}), title="").axes) == 1
 
 
-def test_the_rows_of_the_sheet_are_the_shown_models_of_all_tasks_but_the_first(record):
-    assert shown_names(record) == [f"VE, 3 and 7: {name}" for name in ("before", "retrained", "while sampling")]
+def test_the_rows_of_the_sheet_are_the_shown_models_of_all_tasks(record):
+    wanted = {"DDPM, 1": ("before", "while sampling"), "VE, 3 and 7": ("before", "retrained", "while sampling")}
+    assert shown_names(record) == [f"{task}: {name}" for task, names in wanted.items() for name in names]
 
 
 def test_the_pulls_of_every_task_stand_beside_what_the_classifier_recognises(record):
