@@ -39,7 +39,7 @@ budget = page.budget(
     smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, latents=4, stops=4, times=(0.1,))
     | dict(rows=["mnist"]),
     # runs as on Table 2's page: one of each, half of the cost, and many images; latents: images by the latent
-    laptop=dict(steps=120, batch_size=32, evaluations=10, n=200, latents=20, stops=10)
+    laptop=dict(steps=120, batch_size=32, evaluations=10, n=120, latents=20, stops=10)
     | dict(times=(0.1, 0.2, 0.5)),
     # n: the whole test set; stops: score_sde's N; times: the curve beside t
     paper=dict(steps=0, batch_size=0, evaluations=1000, n=10_000, latents=10_000, stops=1000)
