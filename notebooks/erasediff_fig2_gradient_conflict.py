@@ -240,6 +240,8 @@ left = [of("moo", "asked"), *(of(name, "asked", K=2) for name in ("paper", "code
 far = [of("moo", "distance"), *(of(name, "distance", K=2) for name in ("paper", "code"))]
 alone = of("code", "asked", K=0)
 astray = of("code", "conflict", vector="move", gradient="L_r")
+
+# %% tags=["hide-input"]
 page.say(
     f"**The plain sum opposes one gradient only.** Its cosine with $\\nabla L_r$ never falls below {min(one['delta_r'] for one in steps['MOO']):.2f}: at $\\lambda = 0.1$ the retained images dominate, and {crossed[0]:.0f} % of the updates oppose $\\nabla L_f$. A fixed $\\lambda$ alternates only if it is about as large as $\\lVert\\nabla L_r\\rVert / \\lVert\\nabla L_f\\rVert$. The paper does not print the $\\lambda$ of its figure.",
     f"**The figure compares weights, too.** EraseDiff's $\\lambda_t$ is {sum(weights) / len(weights):.1f} on average and up to {max(weights):.1f}, where the plain sum has 0.1. It forgets far more ({left[1]:.0f} % still show a 3 when asked, the plain sum's {left[0]:.0f} %) and does more damage to the other digits (distance {far[1]:.1f} against {far[0]:.1f}). This figure cannot say how much of that is due to the direction and how much to the weight; {{ref}}`compare-all-methods` compares them at equal cost.",
