@@ -36,12 +36,12 @@ most = dict(dataset="mnist", tasks=every, updates=120, batch_size=32)
 budget = (
     page.budget(  # learners: the number of seeds for training; taught: the tasks that are trained
         smoke=dict(dataset="digits", tasks="ve:3,7", taught="ve:3,7", updates=2, batch_size=8)
-        | dict(n=40, sampler=5, learners=1, images=30),
+        | dict(n=40, sampler=5, sampling="1", learners=1, images=30),
         laptop=most
-        | dict(taught="ddpm:8;ve:3,7", n=300, sampler=10, learners=1, images=100)
+        | dict(taught="ddpm:8;ve:3,7", n=300, sampler=10, sampling="1,4", learners=1, images=100)
         | dict(seeds=3),
         paper=most
-        | dict(taught=every, n=5000, sampler=50, learners=3, images=200)  # ours
+        | dict(taught=every, n=5000, sampler=50, sampling="1,4", learners=3, images=200)  # ours
         | dict(seeds=3),
     )
 )
@@ -89,7 +89,7 @@ page.verdict(
 # %% [markdown]
 # ## The models
 #
-# For each task: the base model, the one retrained in full where there is one (DDPM without 1, and VE without 3 and 7), negation during sampling with the exact weight, w = 1, and for some of the tasks, since training costs most, negation in the weights on the model's own samples, without data, with w = 2, the best of {ref}`ours-negation`. Within a seed all models sample from the same noise.
+# For each task: the base model, the one retrained in full where there is one (DDPM without 1, and VE without 3 and 7), negation during sampling with the exact weight, w = 1, and a larger one, and for some of the tasks, since training costs most, negation in the weights on the model's own samples, without data, with w = 2, the best of {ref}`ours-negation`. Within a seed all models sample from the same noise.
 
 # %%
 from companion.models import base
@@ -111,7 +111,8 @@ def models(process, forget, seed):
     for model in (standard, standard.retrained(without=forget)):
         if not model.missing:
             yield model.facts, look(model, **at)
-    yield standard.facts | dict(method="without", w=1.0), look(standard, **at, w=1.0)
+    for w in map(float, budget.sampling.split(",")):
+        yield standard.facts | dict(method="without", w=w), look(standard, **at, w=w)
     if (process, forget) in taught and seed in page.seeds[: budget.learners]:
         how = dict(w=2.0, points="own", called="negate_own", seed=seed)
         model = standard.unlearn(negate, forget, **how, **amounts)
@@ -121,16 +122,18 @@ def models(process, forget, seed):
 # %%
 from companion.rows import row
 from companion.studies.negation import measures
+from companion.studies.recognised import surely
 
 
 def rows():
-    """Yield both judges' UR and the distance of the rest."""
+    """Yield both judges' UR, the share of which both are sure, and the distance of the rest."""
     for process, forget in asked:
         for seed in page.seeds:
             for facts, subject in models(process, forget, seed):
                 facts = facts | dict(process=process, forget=forget)
                 facts |= dict(sampler_evaluations=subject.protocol.evaluations)
-                for metric, one in measures(subject).items():
+                found = measures(subject) | {"surely": surely(subject)}
+                for metric, one in found.items():
                     how = dict(metric=metric, n=one.n, interval=one.interval, unit=one.unit)
                     yield row(one.value, **how, seed=seed, **facts)
 
@@ -167,6 +170,7 @@ def sheets():
         f"{process} {forget} {facts['method']}": drawn(subject.samples)[:14]
         for process, forget in asked
         for facts, subject in models(process, forget, page.seeds[0])
+        if (facts["method"], facts.get("w", "")) in negation.SHOWN
     }
     scale = 2 if budget.dataset == "mnist" else 4
     return {"samples": plots.contact_sheet(shown, columns=14, scale=scale)}

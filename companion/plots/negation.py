@@ -171,7 +171,10 @@ def negation_tasks(record: Any) -> Any:
             outcome, name = found[method, w], model_title(method, w)
             text = over_interval(one.value, *(one.interval or (one.value,) * 2), 1)
             text = f"<b>{text}</b>" if outcome.reached and method != "standard" else text
-            cells = {"UR, %": text, "second judge, %": f"{outcome.judge:.1f}", "distance": f"{outcome.rest:.2f} ×"}
+            cells = {"UR, %": text, "second judge, %": f"{outcome.judge:.1f}"}
+            sure = record.all(metric="surely", **facts)
+            cells |= {"both sure, %": f"{sure[0].value:.1f}"} if sure else {}
+            cells |= {"distance": f"{outcome.rest:.2f} ×"}
             for what, cell in cells.items():
                 lines.setdefault((name, what), {})[head] = cell
     heads = [task_title(*task) for task in tasks(record)]

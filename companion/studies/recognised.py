@@ -1,18 +1,24 @@
-"""How well a classifier of noisy images recognises what is to be forgotten, at each noise level.
+"""Why something is left: what the classifier of noisy images recognises, and how sure the judges are of what they see.
 
-Its card has the accuracy over all classes; exact negation rests on P(f | x_t) of the forgotten ones alone.
+A classifier's card has the accuracy over all classes; exact negation rests on P(f | x_t) of the forgotten ones alone. A
+sample that shows no class clearly has to be counted as one of them all the same.
 """
 
 import torch
 
 from companion import bases
+from companion.evaluation.measures import Result, result
+from companion.evaluation.observer import Observer
+from companion.evaluation.samples import drawn
+from companion.evaluation.subject import Subject
 from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
 from paperlib.data.images import model_input
 from paperlib.data.splits import forgotten_parts, split
+from paperlib.metrics.forgetting import unlearning_ratio
 from paperlib.negation import log_kept
 
-__all__ = ["LEVELS", "recognised"]
+__all__ = ["LEVELS", "recognised", "surely"]
 
 LEVELS = (0.5, 1.0, 2.0, 3.0, 5.0)  # sigma / alpha
 
@@ -46,3 +52,15 @@ def recognised(
             shares.append((log_kept(logits, classes) < torch.tensor(0.5).log()).double().mean().item())
         found.append(dict(zip(("sigma_over_alpha", "hit", "false"), (level, *shares))))
     return found
+
+
+def surely(subject: Subject, above: float = 0.9) -> Result:
+    """Return the percentage of samples in which both the set's classifier and the second judge see what is to be
+    forgotten with a probability over ``above``; the detail ``floor`` is that of real retained test images."""
+    samples, real = [], []
+    for name in (subject.dataset, f"{subject.dataset}-judge"):
+        judge = Observer(subject.dataset, subject.protocol.forget, judge=name, device=subject.device)
+        for found, logits in ((samples, judge.logits(drawn(subject.samples))), (real, judge.of_retained)):
+            found.append(logits.softmax(1)[:, judge.classes].sum(1) > above)
+    sure = unlearning_ratio(samples[0] & samples[1], real[0] & real[1])
+    return result("surely", sure, "%", floor=sure.floor.value)
