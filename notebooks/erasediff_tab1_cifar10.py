@@ -80,7 +80,7 @@ table = {
 pd.DataFrame(table).T.fillna("")
 
 # %% [markdown]
-# Each method has its published settings, and a second row, if a search was made for the base model, with the settings that it found on held-out images: six candidates for each method, chosen by the book's rule (`python -m companion search-labels`). In profile `laptop` all have the same budget of gradient evaluations, and what comes before the first update counts: BlindSpot's teacher takes half of it, Selective Amnesia's Fisher information and SalUn's mask a twelfth. Selective Amnesia rehearses real images here, while its paper samples them from the model.
+# Each method has its published settings, and a second row, if a search was made for the base model, with the settings that it found: six candidates for each method, chosen by the book's rule (`python -m companion search-labels`). In profile `laptop` all have the same budget of gradient evaluations, and what comes before the first update counts: BlindSpot's teacher takes half of it, Selective Amnesia's Fisher information and SalUn's mask a twelfth. Selective Amnesia rehearses real images here, while its paper samples them from the model.
 
 # %%
 from companion.models import base

@@ -17,7 +17,7 @@ from companion.comparison.courses import Course, begin
 from companion.machine import pick_device
 from companion.settings import Settings
 from companion.store import Entry, Store
-from paperlib.data.splits import split, validation
+from paperlib.data.splits import split
 from paperlib.unlearning.methods import METHODS
 
 __all__ = ["Unlearning", "cost", "unlearned"]
@@ -50,8 +50,6 @@ def cost(entry: Entry) -> dict[str, Any]:
 def _run(folder: Path, wanted: Unlearning) -> None:
     asked, kind, device = wanted.run, bases.BASES[wanted.run.base], pick_device()
     train = bases.images(kind.dataset, "train")
-    if asked.held_out:
-        train, _ = validation(train)
     sides = split(train, asked.forget)
     forgotten = _first(sides.forget, wanted.images)
     data = [bases.examples(kind, side.to(device)) for side in (forgotten, sides.retain, train)]

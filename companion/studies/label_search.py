@@ -3,13 +3,15 @@
 
 The search of the comparison pages (:mod:`companion.comparison.search`): every method has six candidates, each a whole
 run with the budget that Table 1 has at ``laptop``, and the book's rule (:func:`paperlib.metrics.rule.score`) chooses.
-Nothing that Table 1 reports is used: the runs learn from four fifths of the training images, the distance is from
-the fifth one, and the noise has another seed. Results are in ``results/search/labels/``.
+Nothing that Table 1 reports is used: the noise has another seed, and the distance is from images that the base model
+draws of the retained classes. Held-out training images would not do: the classifier has learnt them, so its features of
+them are not those of new images. On digits, real test images are farther from them than the base model's samples are.
+Results are in ``results/search/labels/``.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import cycle, islice
 from pathlib import Path
@@ -32,7 +34,8 @@ from companion.provenance import Origin
 from companion.settings import Settings as Checked
 from companion.store import Store
 from companion.studies.erasediff_amounts import amounts
-from paperlib.data.splits import validation
+from paperlib.data.images import Images
+from paperlib.denoiser import Denoiser
 from paperlib.guidance import Guided
 from paperlib.metrics.rule import score
 
@@ -40,6 +43,7 @@ __all__ = ["ENTRANTS", "SEED", "budget_of", "look", "main", "search", "settings_
 
 SEED = 1000  # of the runs and their noise; none of the page's
 OTHERS = 3  # images of the retained classes for each one of the forgotten
+REFERENCE = 1000  # images of the base model, of the retained classes
 CODE = {"K": 2}  # the public code's inner steps
 
 #: Table 1's methods; those that the comparison pages have too are tried at the same values.
@@ -95,14 +99,13 @@ def candidate(base: str, forget: str, budget: Budget, name: str, settings: Setti
         n=budget.n,
         evaluations=budget.sampler,
         seed=SEED,
-        held_out=True,
     )
 
 
 def look(store: Store, base: str, forget: str, budget: Budget, run: Course | None = None) -> dict[str, float]:
     """Return ``ur``, the percentage of images conditioned on the forgotten classes that show one of them, and
-    ``distance``, that of images conditioned on the other classes from real held-out ones; of the base model without a
-    ``run``."""
+    ``distance``, that of images conditioned on the other classes from the base model's. Without a ``run``, both are the
+    base model's own."""
     made = unlearned(store, run) if run else None
     facts = {"base": base, "forget": forget, "n": budget.n, "steps": budget.sampler}
     facts |= {"guidance": amounts(bases.BASES[base].dataset)["laptop"]["guidance"]}
@@ -112,31 +115,40 @@ def look(store: Store, base: str, forget: str, budget: Budget, run: Course | Non
 
 
 def _look(folder: Path, wanted: Looking) -> None:
-    kind, device = bases.BASES[wanted.base], pick_device()
     model = bases.load(wanted.base)
     if wanted.model:
+        kind = bases.BASES[wanted.base]
         model = checkpoints.load(bases.architecture(kind), wanted.model.stem, wanted.model.parent)
-    observer = _observer(wanted.base, wanted.forget, wanted.n, wanted.steps)
-    labels = _labels(observer, wanted.n).to(device)
-    images = observer.draw(Guided(model.to(device), wanted.guidance) if wanted.guidance else model.to(device), labels)
+    observer = _observer(wanted.base, wanted.forget, wanted.n, wanted.steps, wanted.guidance)
+    own, kept = _labels(observer)
+    images = _draw(observer, model, [*islice(own, wanted.n), *islice(kept, OTHERS * wanted.n)], wanted.guidance)
     shown = observer.shown(images[: wanted.n]).double().mean()
     distance = observer.distance(images[wanted.n :]).value
     (folder / "look.json").write_text(json.dumps({"ur": 100 * float(shown), "distance": distance}), encoding="utf-8")
 
 
 @lru_cache(maxsize=1)
-def _observer(base: str, forget: str, n: int, steps: int) -> SameNoise:
-    """Return the observer that all candidates share."""
-    kind = bases.BASES[base]
-    real = validation(bases.images(kind.dataset, "train"))[1]
-    settings = {"n": (1 + OTHERS) * n, "evaluations": steps, "seed": SEED, "stream": "look/held-out"}
-    return SameNoise(bases.load(base).to(pick_device()), kind, forget, real=real, **settings)
+def _observer(base: str, forget: str, n: int, steps: int, guidance: float) -> SameNoise:
+    """Return the observer that all candidates share, which knows the base model's images in place of real ones."""
+    kind, model = bases.BASES[base], bases.load(base)
+    settings = {"kind": kind, "forget": forget, "evaluations": steps, "stream": "look"}
+    first = SameNoise(model, n=REFERENCE, seed=SEED + 1, **settings)
+    labels = list(islice(_labels(first)[1], REFERENCE))
+    images = _draw(first, model, labels, guidance)
+    own = Images(f"{base}'s samples", images, classes=first.real.classes, labels=torch.tensor(labels))
+    return SameNoise(model, n=(1 + OTHERS) * n, seed=SEED, real=own, **settings)
 
 
-def _labels(observer: SameNoise, n: int) -> Tensor:
-    """Return ``n`` labels of the forgotten classes and three times as many of the others, each in turn."""
+def _labels(observer: SameNoise) -> tuple[Iterator[int], Iterator[int]]:
+    """Return the labels of the forgotten classes and those of the others, each in turn and without end."""
     kept = [k for k in range(len(observer.real.classes)) if k not in observer.classes]
-    return torch.tensor([*islice(cycle(observer.classes), n), *islice(cycle(kept), OTHERS * n)])
+    return cycle(observer.classes), cycle(kept)
+
+
+def _draw(observer: SameNoise, model: Denoiser, labels: Sequence[int], guidance: float) -> Tensor:
+    model = model.to(pick_device())
+    guided = Guided(model, guidance) if guidance else model
+    return observer.draw(guided, torch.tensor(labels, device=pick_device()))
 
 
 def search(

@@ -1,4 +1,4 @@
-"""The search for models with labels: equal candidates, none of Table 1's data or noise, the rule's winner."""
+"""The search for models with labels: equal candidates, none of Table 1's images or noise, the rule's winner."""
 
 import dataclasses
 from collections import Counter
@@ -6,15 +6,13 @@ from collections import Counter
 import pytest
 import torch
 
-from companion import bases
-from companion.comparison.unlearned import unlearned
 from companion.evaluation.observer import SameNoise
 from companion.models import base
 from companion.store import Store
 from companion.studies import label_search as module
 from companion.studies.erasediff_amounts import PUBLISHED, amounts
-from paperlib.data.splits import validation
 from paperlib.guidance import Guided
+from tests.oracles import seeded
 
 BASE = "digits-ddpm-labels"
 BUDGET = module.budget_of(BASE).model_copy(update={"n": 20, "sampler": 4, "evaluations": 8, "batch_size": 4})
@@ -48,43 +46,36 @@ def test_a_variant_of_erasediff_keeps_its_target_whatever_is_tried():
         assert published["eta"] in module.ENTRANTS[name].values
 
 
-def test_every_run_learns_from_the_same_part_under_its_own_seed_and_the_rule_chooses(tried):
+def test_every_run_has_the_search_s_seed_and_the_rule_chooses(tried):
     found = module.search(None, BASE, "3", ["neggrad", "erasediff_rl"], lambda text: None)
     before, *runs = tried
-    assert before is None and {one.seed for one in runs} == {1000} and all(one.held_out for one in runs)
+    assert before is None and {one.seed for one in runs} == {1000}
     assert [one.lr for one in runs[:6]] == list(module.ENTRANTS["neggrad"].rates)
     assert all(one.settings["target"] == "rl" and one.unit == "evaluations" for one in runs[6:])
     assert found.best("erasediff_rl").settings == {"lr": 5e-4, "eta": 0.1}
     assert found.best("erasediff_rl").score == pytest.approx(3 * 85 / 90)
 
 
-def test_a_held_out_run_never_sees_every_fifth_image(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "companion.comparison.unlearned.begin", lambda run, model, *sides: seen.extend(map(len, sides)) or 1 / 0
-    )
-    run = module.candidate(BASE, "3", BUDGET, "finetune", {"lr": 1e-4})
-    with pytest.raises(ZeroDivisionError):
-        unlearned(Store(tmp_path), run)
-    labels = validation(bases.images("digits", "train"))[0].labels
-    assert seen == [int((labels == 3).sum()), int((labels != 3).sum()), len(labels)]
-
-
 def test_a_look_asks_for_the_forgotten_class_and_for_the_others_in_turn(tmp_path, monkeypatch):
-    asked = {}
+    asked = []
 
     def draw(self, model, labels):
-        asked.update(model=model, labels=labels.tolist(), real=self.real)
-        return torch.zeros(80, 1, 8, 8, dtype=torch.uint8)
+        asked.append((self, model, labels.tolist()))
+        return torch.randint(0, 256, (len(labels), 1, 8, 8), generator=seeded(len(asked)), dtype=torch.uint8)
 
+    monkeypatch.setattr(module, "REFERENCE", 27)
     monkeypatch.setattr(SameNoise, "draw", draw)
     monkeypatch.setattr(SameNoise, "shown", lambda self, images: torch.arange(len(images)) < 5)
+    module._observer.cache_clear()
     found = module.look(Store(tmp_path), BASE, "3", BUDGET)
-    assert found["ur"] == 25 and found["distance"] > 0
-    assert asked["labels"][:20] == [3] * 20 and not isinstance(asked["model"], Guided)
-    assert max(Counter(asked["labels"][20:]).values()) == 7 and set(asked["labels"][20:]) == set(range(10)) - {3}
-    train = bases.images("digits", "train")
-    assert torch.equal(asked["real"].images, train.images[4::5])
+    (first, _, before), (observer, model, labels) = asked
+    assert found["ur"] == 25 and found["distance"] > 0 and not isinstance(model, Guided)
+    assert before == [0, 1, 2, 4, 5, 6, 7, 8, 9] * 3 and labels[:20] == [3] * 20
+    assert max(Counter(labels[20:]).values()) == 7 and set(labels[20:]) == set(range(10)) - {3}
+    drawn = torch.randint(0, 256, (27, 1, 8, 8), generator=seeded(1), dtype=torch.uint8)
+    assert torch.equal(observer.retained.images, drawn)  # the reference is what the base model drew
+    assert observer.seed != first.seed and not torch.equal(observer.noise[:27], first.noise)
+    module._observer.cache_clear()
 
 
 def test_a_look_at_a_run_is_at_its_model(tmp_path):
