@@ -3,10 +3,11 @@
 
 The search of the comparison pages (:mod:`companion.comparison.search`): every method has six candidates, each a whole
 run with the budget that Table 1 has at ``laptop``, and the book's rule (:func:`paperlib.metrics.rule.score`) chooses.
-Nothing that Table 1 reports is used: the noise has another seed, and the distance is from images that the base model
-draws of the retained classes. Held-out training images would not do: the classifier has learnt them, so its features of
-them are not those of new images. On digits, real test images are farther from them than the base model's samples are.
-Results are in ``results/search/labels/``.
+Nothing that Table 1 reports of a candidate is used: the noise has another seed, and its distance is from images that
+the base model draws of the retained classes. Held-out training images would not do, because the classifier has learnt
+them, and its features of them are not those of new images: on digits, real test images are farther from them than the
+base model's samples are. The rule then says how far a model may move: at most 1.5 times as far from the base model's
+images as these are from real test images. Results are in ``results/search/labels/``.
 """
 
 import argparse
@@ -27,10 +28,11 @@ from companion.comparison.entrants import ENTRANTS as UNCONDITIONAL
 from companion.comparison.entrants import RATES, Entrant, Settings
 from companion.comparison.search import FOLDER, Budget, Candidate, Search, committed, write
 from companion.comparison.unlearned import unlearned
-from companion.evaluation.observer import SameNoise
+from companion.evaluation.observer import Observer, SameNoise
 from companion.folders import page_store
 from companion.machine import pick_device
 from companion.provenance import Origin
+from companion.seeds import generator
 from companion.settings import Settings as Checked
 from companion.store import Store
 from companion.studies.erasediff_amounts import amounts
@@ -104,8 +106,8 @@ def candidate(base: str, forget: str, budget: Budget, name: str, settings: Setti
 
 def look(store: Store, base: str, forget: str, budget: Budget, run: Course | None = None) -> dict[str, float]:
     """Return ``ur``, the percentage of images conditioned on the forgotten classes that show one of them, and
-    ``distance``, that of images conditioned on the other classes from the base model's. Without a ``run``, both are the
-    base model's own."""
+    ``distance``, that of images conditioned on the other classes from the base model's. Without a ``run``, ``ur`` is
+    the base model's, and ``distance`` that of its images from real test images."""
     made = unlearned(store, run) if run else None
     facts = {"base": base, "forget": forget, "n": budget.n, "steps": budget.sampler}
     facts |= {"guidance": amounts(bases.BASES[base].dataset)["laptop"]["guidance"]}
@@ -123,7 +125,8 @@ def _look(folder: Path, wanted: Looking) -> None:
     own, kept = _labels(observer)
     images = _draw(observer, model, [*islice(own, wanted.n), *islice(kept, OTHERS * wanted.n)], wanted.guidance)
     shown = observer.shown(images[: wanted.n]).double().mean()
-    distance = observer.distance(images[wanted.n :]).value
+    reference = observer if wanted.model else Observer(observer.dataset, wanted.forget)
+    distance = reference.distance(images[wanted.n :], generator(SEED, "look", "evaluation")).value
     (folder / "look.json").write_text(json.dumps({"ur": 100 * float(shown), "distance": distance}), encoding="utf-8")
 
 

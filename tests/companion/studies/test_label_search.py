@@ -6,12 +6,14 @@ from collections import Counter
 import pytest
 import torch
 
-from companion.evaluation.observer import SameNoise
+from companion.evaluation.observer import Observer, SameNoise
 from companion.models import base
 from companion.store import Store
 from companion.studies import label_search as module
 from companion.studies.erasediff_amounts import PUBLISHED, amounts
 from paperlib.guidance import Guided
+from paperlib.metrics.features import features
+from paperlib.metrics.frechet import Statistics, frechet
 from tests.oracles import seeded
 
 BASE = "digits-ddpm-labels"
@@ -56,34 +58,48 @@ def test_every_run_has_the_search_s_seed_and_the_rule_chooses(tried):
     assert found.best("erasediff_rl").score == pytest.approx(3 * 85 / 90)
 
 
-def test_a_look_asks_for_the_forgotten_class_and_for_the_others_in_turn(tmp_path, monkeypatch):
-    asked = []
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the observers draw: noise, in place of samples. Every draw is (observer, model, labels, images)."""
+    every = []
 
     def draw(self, model, labels):
-        asked.append((self, model, labels.tolist()))
-        return torch.randint(0, 256, (len(labels), 1, 8, 8), generator=seeded(len(asked)), dtype=torch.uint8)
+        images = torch.randint(0, 256, (len(labels), 1, 8, 8), generator=seeded(len(every)), dtype=torch.uint8)
+        every.append((self, model, labels.tolist(), images))
+        return images
 
     monkeypatch.setattr(module, "REFERENCE", 27)
     monkeypatch.setattr(SameNoise, "draw", draw)
     monkeypatch.setattr(SameNoise, "shown", lambda self, images: torch.arange(len(images)) < 5)
     module._observer.cache_clear()
-    found = module.look(Store(tmp_path), BASE, "3", BUDGET)
-    (first, _, before), (observer, model, labels) = asked
-    assert found["ur"] == 25 and found["distance"] > 0 and not isinstance(model, Guided)
-    assert before == [0, 1, 2, 4, 5, 6, 7, 8, 9] * 3 and labels[:20] == [3] * 20
-    assert max(Counter(labels[20:]).values()) == 7 and set(labels[20:]) == set(range(10)) - {3}
-    drawn = torch.randint(0, 256, (27, 1, 8, 8), generator=seeded(1), dtype=torch.uint8)
-    assert torch.equal(observer.retained.images, drawn)  # the reference is what the base model drew
-    assert observer.seed != first.seed and not torch.equal(observer.noise[:27], first.noise)
+    yield every
     module._observer.cache_clear()
 
 
+def test_a_look_asks_for_the_forgotten_class_and_for_the_others_in_turn(tmp_path, drawn):
+    found = module.look(Store(tmp_path), BASE, "3", BUDGET)
+    (first, _, before, _), (observer, model, labels, _) = drawn
+    assert found["ur"] == 25 and not isinstance(model, Guided)
+    assert before == [0, 1, 2, 4, 5, 6, 7, 8, 9] * 3 and labels[:20] == [3] * 20
+    assert max(Counter(labels[20:]).values()) == 7 and set(labels[20:]) == set(range(10)) - {3}
+    assert observer.seed != first.seed and not torch.equal(observer.noise[:27], first.noise)
+
+
+def test_the_base_model_is_compared_with_real_images_and_a_run_with_the_base_model(tmp_path, drawn):
+    run = module.candidate(BASE, "3", BUDGET, "neggrad", {"lr": 1e-4})
+    before, after = (module.look(Store(tmp_path), BASE, "3", BUDGET, one) for one in (None, run))
+    (_, _, _, own), (_, _, _, base_s), (observer, _, _, run_s) = drawn
+    assert before["distance"] == pytest.approx(Observer("digits", "3").distance(base_s[20:], seeded()).value)
+    statistics = Statistics.of(features(own, observer.network, 100), observer.network.name)
+    theirs = features(run_s[20:], observer.network, 100)
+    assert after["distance"] == pytest.approx(frechet(theirs, statistics, network=observer.network.name).value)
+
+
 def test_a_look_at_a_run_is_at_its_model(tmp_path):
-    store = Store(tmp_path)
-    run = module.candidate(BASE, "3", BUDGET, "neggrad", {"lr": 1e-2})
-    before, after = module.look(store, BASE, "3", BUDGET), module.look(store, BASE, "3", BUDGET, run)
-    assert after["distance"] > before["distance"]
-    assert module.look(store, BASE, "3", BUDGET, run) == after  # from the store
+    store, looks = Store(tmp_path), []
+    for lr in (1e-9, 1e-2):
+        looks.append(module.look(store, BASE, "3", BUDGET, module.candidate(BASE, "3", BUDGET, "neggrad", {"lr": lr})))
+    assert looks[1]["distance"] > 2 * looks[0]["distance"]  # the first is the base model, but for rounding
 
 
 def test_without_a_search_for_the_base_model_there_are_no_settings():
