@@ -181,7 +181,7 @@ result = page.measure(rows, series=curves, images=sheets, by=["w"])
 # %% [markdown]
 # ## Results
 #
-# A model *reaches* its task if both classifiers see the forgotten digits in at most 1 % of its samples, and its other samples are at most 1.1 times as far from real ones as the base model's.
+# A model *reaches* its task if both classifiers see the forgotten digits in no more of its samples than in those of the retrained model, or in at most 1 %, and if its other samples are at most 1.1 times as far from real ones as the base model's. Both classifiers are *sure* of a sample if each gives the forgotten digits a probability over 0.9.
 
 # %% tags=["key"]
 page.show(plots.negation_tasks)

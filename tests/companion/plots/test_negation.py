@@ -60,6 +60,17 @@ def test_it_is_reached_only_if_both_judges_and_the_distance_agree(change):
     assert most.reached and not most._replace(**change).reached
 
 
+def test_what_retraining_leaves_counts_as_forgotten(record):
+    found = outcomes(record, "ve", "3,7")
+    assert found["standard", None].most == (1.0, 1.0)  # this one leaves less than 1 %
+    values = [
+        one.model_copy(update={"value": 2.5, "ci95": None}) if one.method == "unseen" else one for one in record.values
+    ]
+    again = outcomes(record.model_copy(update={"values": values}), "ve", "3,7")
+    assert again["without", 1.0].most == (2.5, 2.5) and again["without", 1.0].reached
+    assert not found["without", 1.0].reached
+
+
 def test_every_task_has_a_column_with_its_own_models_and_bold_where_it_is_reached(record):
     cells = plots.negation_tasks(record).data
     assert list(cells.columns) == ["DDPM, 1", "VE, 3 and 7"]
