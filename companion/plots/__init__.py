@@ -21,7 +21,7 @@ from companion.plots.latent import cast_table, latent_cost_table, prompts_plane,
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.negation import negation_plane, negation_table, negation_tasks, pull_table, pull_weights
-from companion.plots.posteriors import posterior_courses, posterior_runs_table
+from companion.plots.posteriors import gammas, posterior_courses, posterior_ends, posterior_runs_table
 from companion.plots.reconstruction import reconstruction_curves, reconstruction_table, returned_images
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves, trace_curves
 from companion.plots.sgu import finetuning_courses, side_histograms
@@ -103,7 +103,9 @@ __all__ = [
     "pull_weights",
     "nll_histograms",
     "picture",
+    "gammas",
     "posterior_courses",
+    "posterior_ends",
     "posterior_runs_table",
     "posterior_table",
     "posterior_widths",

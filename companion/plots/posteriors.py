@@ -10,10 +10,20 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["posterior_courses", "posterior_runs_table"]
+__all__ = ["gammas", "posterior_courses", "posterior_ends", "posterior_runs_table"]
 
 LINES = {"diagonal": "--", "low rank": "-", "halved": ":"}
 SHADES = [COLOURS[name] for name in ("unseen", "standard", "redirect")]  # from few snapshots to many
+
+
+def gammas(runs: list[dict[str, Any]]) -> list[float]:
+    """Return the runs' values of gamma, ascending."""
+    return sorted({one["gamma"] for one in runs})
+
+
+def posterior_ends(record: Any) -> dict[tuple[float, int, str], dict[str, Any]]:
+    """Return every run's last look by (gamma, number of snapshots, kind)."""
+    return {(one["gamma"], one["count"], one["kind"]): one["looks"][-1] for one in record.series["runs"]}
 
 
 def posterior_courses(record: Any, *, title: str) -> Figure | None:
@@ -25,7 +35,7 @@ def posterior_courses(record: Any, *, title: str) -> Figure | None:
     use_style()
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.6))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    gamma = max(one["gamma"] for one in runs)
+    gamma = gammas(runs)[-1]
     counts = sorted({one["count"] for one in runs})
     for one in (one for one in runs if one["gamma"] == gamma):
         own = {"color": SHADES[counts.index(one["count"]) % len(SHADES)], "ls": LINES[one["kind"]], "ms": 4}
