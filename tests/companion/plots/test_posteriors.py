@@ -11,7 +11,7 @@ RUNS = [
         "looks": [
             {
                 **{"update": update, "pul": 10.0 * update, "pul_interval": [0, 90], "distance": 2.0 + update},
-                **{"distance_interval": [1, 9], "L_f": 0.05, "L_g": 0.06},
+                **{"distance_interval": [1, 9], "L_f": 0.05 + 1e-5 * update, "L_g": 0.06},
             }
             for update in (0, 5)
         ],
@@ -26,22 +26,25 @@ def record():
     return recorded("vdu_tab2_gamma_sweep").model_copy(update={"series": {"runs": RUNS}})
 
 
-def test_the_curves_are_those_of_the_largest_gamma(record):
-    left, right = plots.posterior_courses(record, title="Runs").axes
-    drawn = [line for line in left.lines if line.get_label().split()[0].isdigit()]
-    assert [line.get_label() for line in drawn] == [
-        "2 snapshots, diagonal",
-        "4 snapshots, low rank",
-        "4 snapshots, halved",
+def test_every_run_has_a_line_in_each_panel(record):
+    left, middle, right = plots.posterior_courses(record, title="Runs").axes
+    drawn = [line for line in left.lines if "snapshots" in line.get_label()]
+    assert [line.get_label().partition("= ")[2] for line in drawn] == [
+        "0.9, 2 snapshots, diagonal",
+        "0.9, 4 snapshots, low rank",
+        "0.9, 4 snapshots, halved",
+        "0.1, 4 snapshots, diagonal",
     ]
     assert all(list(line.get_ydata()) == [0.0, 50.0] for line in drawn)
-    assert list(right.lines[0].get_ydata()) == [2.0, 7.0]
+    assert list(middle.lines[0].get_ydata()) == [2.0, 7.0]
+    assert list(right.lines[0].get_ydata()) == pytest.approx([0.0, 5.0])
 
 
 def test_only_a_low_rank_explains_anything(record):
     cells = plots.posterior_runs_table(record, title="Runs").data
     assert list(cells["of it explained"]) == ["", "", "50.0 %", ""]
     assert cells["of the move explained"].iloc[2] == "0.10 %" and "50" in cells["PUL, %"].iloc[0]
+    assert cells["loss on D<sub>f</sub>"].iloc[0] == "+5.0e-5" and cells["loss on D<sub>g</sub>"].iloc[0] == "+0.0e-5"
 
 
 def test_a_run_without_results_has_nothing_to_draw(record):
