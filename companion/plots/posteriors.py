@@ -51,7 +51,9 @@ def posterior_courses(record: Any, *, title: str) -> Figure | None:
     left.set(xlabel="updates", ylabel="PUL, %")
     middle.set(xlabel="updates", ylabel="distance of other samples")
     right.set(xlabel="updates", ylabel=r"rise of the loss on $D_f$, $10^{-5}$")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8.5, handlelength=3.5)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8.5, handlelength=3.5
+    )
     return figure
 
 
