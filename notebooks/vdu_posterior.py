@@ -228,6 +228,7 @@ page.say(
 # ````
 
 # %% tags=["solution"]
+from companion import bases
 from paperlib.unlearning.swag import LowRank
 
 n, K = 10_000, 20
@@ -237,10 +238,11 @@ both = LowRank(*by_name, 0, 0.0, {"weight": U})
 net = torch.nn.Module()
 net.weight = torch.nn.Parameter(torch.randn(n, generator=draws))
 share = 1 - (both.stability(net) / (net.weight.square().sum() / 2)).item()
-print(f"explained: {share:.4f}; K / n: {K / n:.4f}; for this page {20 / 1_045_729:.6f}")
+weights = sum(p.numel() for p in bases.architecture(start.kind).parameters())
+print(f"explained: {share:.4f}; K / n: {K / n:.4f}; for {weights:,} weights {K / weights:.6f}")
 
 # %% [markdown] tags=["solution"]
-# The columns span $K$ of $n$ directions, and each direction has the same share of the price on average: $K / n$, about two in a hundred thousand here. What the columns explain beyond that is not chance.
+# The columns span $K$ of $n$ directions, and each direction has the same share of the price on average: $K / n$, about two in a hundred thousand for MNIST's network. What the columns explain beyond that is not chance.
 #
 # ````{solution-end}
 # ````
