@@ -36,6 +36,8 @@ budget = page.budget(**amounts(dataset))  # the paper's, each with its source
 
 
 # %% tags=["hide-input", "key"]
+from companion.claims.verdicts import ordering
+
 if page.recorded:
     METRICS = ("p_forget", "rest-frechet")
     left, far = ({v.method: v.value for v in page.recorded.all(metric=m)} for m in METRICS)
@@ -43,20 +45,19 @@ if page.recorded:
     times = {name: value / far["unscrubbed"] for name, value in far.items()}
     rivals = ("selective_amnesia_searched", "salun_searched", "negate_searched")
     amnesia, salun, exact = (f"{left[name]:.2f} at {times[name]:.1f}" for name in rivals)
-    span = {(one.method, one.protocol["metric"]): one.interval for one in page.recorded.all()}
-    ours = [span["erasediff_rl", metric] for metric in METRICS]
+    distance = {v.method: v for v in page.recorded.all(metric="rest-frechet")}
+    nearer = [str(ordering(distance[name], distance["erasediff_rl"])) for name in rivals]
 page.verdict(
     claim="EraseDiff forgets (0.24 with other labels as targets, 0.22 with noise, from 0.97), with noise at the best FID (7.61; with labels 8.66, before 9.63); Fine-tune and BlindSpot forget too little, NegGrad ruins the model.",
     found=f"At equal cost, on digits. *Published settings*: Fine-tune leaves {left['finetune']:.2f}, BlindSpot {left['blindspot']:.2f}, Selective Amnesia {left['selective_amnesia']:.2f}; NegGrad, SalUn and EraseDiff with noise ruin the model; EraseDiff with other labels (rl) leaves {left['erasediff_rl']:.2f} at {times['erasediff_rl']:.1f} times the distance before. *Searched settings*: Selective Amnesia {amnesia} times, SalUn {salun}, exact negation {exact}; for EraseDiff (rl) the search chose the published ones.",
-    verdict="With published settings the results for Fine-tune, BlindSpot, NegGrad and EraseDiff (rl) are confirmed. *EraseDiff's lead is not*: it rests on the settings of its rivals. With equal effort for each, Selective Amnesia, SalUn and exact negation forget more than EraseDiff, at distances that cannot be told apart from its own.",
+    verdict="With published settings the results for Fine-tune, BlindSpot, NegGrad and EraseDiff (rl) are confirmed. *EraseDiff's lead is not*: it rests on the settings of its rivals. With equal effort for each, Selective Amnesia and exact negation keep the rest better, judged by paired seeds; they also leave less, but by no more than seeds differ.",
     rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each; six candidates per method. MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
     holds=[
         left["finetune"] > 0.9 and left["blindspot"] > 0.7 and left["selective_amnesia"] > 0.9,
         min(times[name] for name in ("neggrad", "salun", "erasediff_noise")) > 50,
         left["selective_amnesia_searched"] < 0.1 < left["erasediff_rl"] < 0.3,
         max(left[name] for name in rivals) < 0.1,
-        all(span[name, "p_forget"][1] < ours[0][0] for name in rivals),
-        all(a < ours[1][1] and b > ours[1][0] for a, b in (span[n, METRICS[1]] for n in rivals)),
+        nearer == ["reproduced", "inconclusive", "reproduced"],
         "erasediff_rl_searched" not in left,
     ],
 )
@@ -207,7 +208,7 @@ page.say(
         far["erasediff_noise"].value > 10 * far["erasediff_rl"].value,
         left["erasediff_noise_searched"].value > 0.5,
         max(far["negate"].value, far["negate_searched"].value) < far["erasediff_rl"].value,
-        unsure["neggrad"].value > 3 * unsure["erasediff_rl"].value,
+        unsure["neggrad"].value > 2 * unsure["erasediff_rl"].value,
         coarse > 50 * usual and guided > 2 * usual and fewer > 2 * usual,
     ],
 )
