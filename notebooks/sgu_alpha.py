@@ -138,7 +138,7 @@ def measured():
 
 
 # %% [markdown]
-# {ref}`sgu-tab2` and {ref}`sgu-fig3` use the best weight of each loss by the rule's score; the records of {ref}`sgu-tab4` and {ref}`sgu-tab5` come from an earlier, shorter search.
+# {ref}`sgu-tab2`, {ref}`sgu-tab4` and {ref}`sgu-fig3` use the best weight of each loss by the rule's score; the record of {ref}`sgu-tab5` comes from an earlier, shorter search.
 
 # %%
 from companion.rows import row

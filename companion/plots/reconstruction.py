@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from companion.claims import load, split
 from companion.claims.names import data_title, method_title
@@ -47,8 +48,8 @@ def reconstruction_table(record: Any) -> Any:
 
 
 def reconstruction_curves(record: Any, *, title: str) -> Figure:
-    """Accuracy (top) and feature distance (bottom) against t on the first data set: one column per side, one line per
-    model."""
+    """Accuracy (top) and feature distance (bottom) against t on the first data set, with their intervals: one column
+    per side, one line per model, broken for exact negation, which may lie on Unseen's."""
     use_style()
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 5.6), sharex=True, sharey="row")
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -59,9 +60,16 @@ def reconstruction_curves(record: Any, *, title: str) -> Figure:
                 own = record.all(way="image", test=side, method=method, dataset=first, unit=unit)
                 points = sorted((one.protocol["t"], one.value) for one in own)
                 if points:
-                    axis.plot(*zip(*points), "o-", color=COLOURS[colour], ms=4, label=method_title(method))
+                    told = dict(color=COLOURS[colour], ls="--" if method == "negate" else "-")
+                    axis.plot(*zip(*points), marker="o", ms=4, label=method_title(method), **told)
+                for one in own:
+                    if one.interval:
+                        axis.vlines(one.protocol["t"], *one.interval, color=COLOURS[colour], lw=1)
             axis.axvline(record.parameters["t"], color="#999999", ls=":", lw=1)
             axis.set(xscale="log")
+            axis.xaxis.set_major_locator(FixedLocator(sorted({one.protocol["t"] for one in record.all(way="image")})))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+            axis.xaxis.set_minor_locator(NullLocator())
             axis.set_title(f"{head}, ${side}$", loc="left", fontsize=10)
     for axis in axes[1]:
         axis.set_xlabel("$t$ of VP with the same $\\sigma / \\alpha$", fontsize=9.5)
