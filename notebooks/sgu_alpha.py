@@ -111,7 +111,7 @@ for name, (loss, variant) in READINGS.items():
 #
 # ## The search
 #
-# Every loss is tried at the same values of $c$ on the training images, with every fifth held out; the book's rule selects on the held-out images and fresh noise ({py:mod}`companion.studies.sgu_search`, the same rule as on all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), with as many tries of its weight $w$. The record has the printed losses; `python -m companion search-alpha` without `--only` also tries the code's element-wise loss and the corrected ones.
+# Every loss is tried at the same values of $c$ on the training images, with every fifth held out; the book's rule selects on the held-out images and fresh noise ({py:mod}`companion.studies.sgu_search`, the same rule as on all comparison pages). Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control. *Exact negation* is ours ({ref}`ours-negation`), with as many tries of its weight $w$. The record has the printed losses; `python -m companion search-alpha` adds the code's element-wise loss and the corrected ones, one by one with `--only`.
 
 # %%
 from companion.plots.sgu_sweep import best
@@ -172,7 +172,7 @@ page.figure(plots.alpha_sweep)
 page.show(plots.alpha_table)
 
 # %% [markdown]
-# The search behind it, with every reading of both losses:
+# The committed search behind it, one row per reading that was searched:
 
 # %%
 from companion.plots.sgu_sweep import searched_table
