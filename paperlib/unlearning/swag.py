@@ -67,7 +67,7 @@ class LowRank(Posterior):
     def stability(self, model: nn.Module) -> Tensor:
         """Return d^T (diag(variance) + U U^T)^-1 d / 2 with d = theta - mean, a scalar: the second term of VDU's loss.
 
-        By Woodbury's identity, with a = variance,
+        By Woodbury's identity, with a = variance::
 
             z = (I + U^T a^-1 U)^-1 U^T a^-1 d,    B = sum_i (d - U z)_i^2 / (2 a_i) + |z|^2 / 2
 
