@@ -97,7 +97,8 @@ def negation_plane(record: Any, *, title: str) -> Figure:
     for k, task in enumerate(rest):
         _plane(figure.add_subplot(grid[1 + k // 3, k % 3]), record, *task)
     _same_limits(figure.axes[1:])
-    signs = top.get_legend_handles_labels()
+    known = {label: sign for axes in figure.axes for sign, label in zip(*axes.get_legend_handles_labels())}
+    signs = known.values(), known.keys()  # a model may be of some tasks only
     if rest:
         corner = figure.add_subplot(grid[rows, 2])
         corner.axis("off")

@@ -91,6 +91,8 @@ def test_other_methods_stand_only_in_the_panel_of_their_task(record):
     crosses = [[line for line in axes.lines if line.get_marker() == "x"] for axes in figure.axes]
     assert [len(found) for found in crosses] == [1, 0, 0]  # the last place is the legend's
     assert [axes.get_title() for axes in figure.axes[:2]] == ["DDPM, forgetting 1", "VE, forgetting 3 and 7"]
+    words = {text.get_text() for text in figure.axes[2].get_legend().get_texts()}
+    assert "retrained in full" in words  # of the second task alone
 
 
 def test_a_single_task_has_a_single_panel(record):
