@@ -65,7 +65,7 @@ page.verdict(
     claim="Ours: with a classifier of noisy images a model forgets a class as if it had never seen it, during sampling or permanently, without a step that breaks anything.",
     found=f"MNIST's digit 1, DDPM; before: UR {before.ur:.1f} %. *During sampling*, w = 1: {first.ur:.1f} %, and the other digits at {first.rest:.2f} times the distance before; retrained in full, {wide.ur:.1f} % and {wide.rest:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {plain.ur:.1f} % and {plain.rest:.2f} times at w = 1, {own.ur:.1f} % and {own.rest:.2f} at w = 2. With real data and the base model's predictions as targets for the rest: {answered.ur:.1f} % and {answered.rest:.2f}; with denoising for the rest: {denoised.ur:.1f} %, but {denoised.rest:.2f} times.",
     verdict="Confirmed on this class: it forgets like retraining, without data, and keeps the others as they were. Full retraining brings them even nearer to real ones.",
-    rests="One class, one learning rate. A second classifier (the judge) agrees. The classifier's training is not counted.",
+    rests="One class, one learning rate; for other classes, and VE, see {ref}`ours-negation-tasks`. A second classifier (the judge) agrees. The classifier's training is not counted.",
     holds=[
         max(one.ur for one in (first, own, plain, answered, denoised)) < 1,
         max(first.judge, own.judge, plain.judge) < 1,

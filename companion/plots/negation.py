@@ -1,6 +1,7 @@
 """Figures and tables of the page on exact negation."""
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -51,11 +52,13 @@ def models(record: Any, process: str, forget: str) -> Iterable[tuple[Any, dict[s
 def outcomes(record: Any, process: str, forget: str) -> dict[tuple[str, float | None], Outcome]:
     """Return the outcome of each model of a task, by method and weight. If a model was retrained without the classes,
     its UR counts as forgotten too: a model that has never seen a class still draws strokes that look like it."""
-    before = record.find(metric="rest-frechet", method="standard", process=process, forget=forget).value
+    before = record.find(metric="rest-frechet", method="standard", process=process, forget=forget)
+    by_seed = dict(zip(before.seeds, before.per_seed))
     found = {}
     for ur, facts in models(record, process, forget):
-        judge, rest = (record.find(metric=metric, **facts).value for metric in ("ur by the judge", "rest-frechet"))
-        found[ur.method, facts.get("w")] = Outcome(ur.value, judge, rest / before)
+        judge, rest = (record.find(metric=metric, **facts) for metric in ("ur by the judge", "rest-frechet"))
+        start = fmean(by_seed[seed] for seed in rest.seeds)  # a model may have some of the seeds only
+        found[ur.method, facts.get("w")] = Outcome(ur.value, judge.value, rest.value / start)
     twin = found.get(("unseen", None), Outcome(0, 0, 0))
     most = max(UR, twin.ur), max(UR, twin.judge)
     return {model: one._replace(most=most) for model, one in found.items()}

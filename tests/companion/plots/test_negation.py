@@ -54,6 +54,17 @@ def test_an_outcome_is_relative_to_its_own_tasks_base_model(record):
     assert outcomes(record, "ve", "3,7")["unseen", None].rest == 0.75
 
 
+def test_a_model_of_one_seed_is_compared_with_that_seed(record):
+    def several(one):
+        if one.protocol["metric"] == "rest-frechet" and one.method == "standard":
+            return one.model_copy(update={"seeds": [0, 1], "per_seed": [2.0, 4.0], "value": 3.0})
+        return one
+
+    again = record.model_copy(update={"values": [several(one) for one in record.values]})
+    found = outcomes(again, "ddpm", "1")
+    assert found["without", 4.0].rest == 1.0 and found["standard", None].rest == 1.0
+
+
 @pytest.mark.parametrize("change", [{"ur": 1.01}, {"judge": 1.01}, {"rest": 1.11}])
 def test_it_is_reached_only_if_both_judges_and_the_distance_agree(change):
     most = Outcome(1.0, 1.0, 1.1)
