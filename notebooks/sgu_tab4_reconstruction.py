@@ -231,7 +231,7 @@ grid("forget", "digits to forget")
 # %% tags=["hide-input"]
 from paperlib.processes import VE
 
-points = sorted({t, *budget.times})
+points = sorted({one.protocol["t"] for one in result.all(unit="percent")})
 back = {time: by_model(result, "accuracy", time) for time in points}
 away = {time: by_model(result, "feature distance", time) for time in points}
 low, last = (0.1, 0.5) if len(points) > 2 else (points[-1],) * 2  # smoke has only two times
