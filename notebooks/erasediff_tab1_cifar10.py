@@ -53,7 +53,8 @@ page.verdict(
     verdict="With published settings the results for Fine-tune, BlindSpot, NegGrad and EraseDiff (rl) are confirmed. *EraseDiff's lead is not*: it rests on the settings of its rivals. With equal effort for each, Selective Amnesia and exact negation keep the rest better, judged by paired seeds; they also leave less, but by no more than seeds differ.",
     rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each; six candidates per method. MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
     holds=[
-        left["finetune"] > 0.9 and left["blindspot"] > 0.7 and left["selective_amnesia"] > 0.9,
+        3 * min(left[n] for n in ("finetune", "blindspot", "selective_amnesia"))
+        > left["unscrubbed"],
         min(times[name] for name in ("neggrad", "salun", "erasediff_noise")) > 50,
         left["selective_amnesia_searched"] < 0.1 < left["erasediff_rl"] < 0.3,
         max(left[name] for name in rivals) < 0.1,
@@ -198,7 +199,7 @@ page.say(
     f"**rl and noise are two methods.** With the predictions of other labels as targets and the published settings the other classes are {far['erasediff_rl'].value:.1f} from real ones. With uniform noise as target the distance is {far['erasediff_noise'].value:.0f}: what is learnt under one label spreads to all. No candidate of it both forgets and keeps the rest; the one with the best score hardly forgets ({both('erasediff_noise_searched')}). In the paper's Table 1 noise has the better FID and the worse recall.",
     f"**Exact negation forgets and keeps**: {both('negate')}, and {both('negate_searched')} at the searched rate. Its target for the forgotten label is the mixture of the other classes. The classifier of noisy images that it needs was trained beforehand and is not part of its cost ({{ref}}`ours-negation`).",
     f"**A published setting belongs to its data set.** SalUn's code weights a sum over pixels by 0.001 against a mean: about 3 per pixel for CIFAR-10's 3,072 values, and 0.06 for the 64 here (distance {far['salun'].value:.0f}). The search chose {found['salun']['alpha']:g} per pixel.",
-    f"**Forgotten, into what?** Images asked for a 3 have an entropy of {unsure['erasediff_rl'].value:.2f} nats after rl and {unsure['negate'].value:.2f} after negation, where NegGrad's have {unsure['neggrad'].value:.2f}: the first two show digits, the last one shows nothing. None of NegGrad's six candidates forgets and keeps the rest.",
+    f"**Forgotten, into what?** Images asked for a 3 have an entropy of {unsure['erasediff_rl'].value:.2f} nats after rl and {unsure['negate'].value:.2f} after negation, where NegGrad's have {unsure['neggrad'].value:.2f}: the classifier is surer of the first two on average; the seeds recorded do not settle by how much. None of NegGrad's six candidates forgets and keeps the rest.",
     f"**The protocol moves more than the methods.** The same model has {coarse:.0f} at five steps and {usual:.2f} at ten; guidance 2 makes that {guided:.1f}; a quarter of the images makes it {fewer:.1f}. From ten to twenty steps it moves by {abs(finer - usual):.2f}. Tenths of an FID separate methods only if sampler, guidance and n are the same, and then only beyond their intervals, which Table 1 does not print.",
     holds=[
         left["selective_amnesia_searched"].value < 0.1 < left["erasediff_rl"].value,
@@ -208,7 +209,7 @@ page.say(
         far["erasediff_noise"].value > 10 * far["erasediff_rl"].value,
         left["erasediff_noise_searched"].value > 0.5,
         max(far["negate"].value, far["negate_searched"].value) < far["erasediff_rl"].value,
-        unsure["neggrad"].value > 2 * unsure["erasediff_rl"].value,
+        unsure["neggrad"].value > max(unsure[n].value for n in ("erasediff_rl", "negate")),
         coarse > 50 * usual and guided > 2 * usual and fewer > 2 * usual,
     ],
 )
