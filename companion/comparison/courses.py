@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from companion import bases, checkpoints
+from companion.comparison import held_out
 from companion.comparison.probes import Probe
 from companion.comparison.schedule import Looks
 from companion.evaluation.observer import SameNoise
@@ -23,8 +24,8 @@ from companion.machine import pick_device
 from companion.noisy_classifiers import noisy_classifier
 from companion.seeds import generator
 from companion.store import Entry, Store
-from paperlib.data.images import Examples, Images
-from paperlib.data.splits import forgotten_parts, split, validation
+from paperlib.data.images import Examples
+from paperlib.data.splits import forgotten_parts, split
 from paperlib.denoiser import Denoiser
 from paperlib.losses import batch_loss
 from paperlib.training import Training
@@ -52,7 +53,7 @@ class Course(Looks):
     unit: Literal["updates", "evaluations"] = "updates"  # of looks; evaluations include those before the first update
     probes: int = Field(0, ge=0)  # largest number of updates, evenly spread, compared with both gradients
     apart: int = Field(0, ge=0)  # updates between the snapshots for VDU's posterior; 0: a sixtieth of the run
-    held_out: bool = False  # look with held-out training images, as a search for settings does
+    held_out: bool = False  # look as a search for settings does (:mod:`companion.comparison.held_out`)
 
     @field_validator("method")
     @classmethod
@@ -87,7 +88,8 @@ def _run(folder: Path, wanted: Course) -> None:
     if kind.labels:
         raise ValueError(f"base={wanted.base!r} is conditional; a course is of an unconditional model")
     device = pick_device()
-    model, train = bases.load(wanted.base).to(device), _parts(wanted.base, wanted.held_out)[0].to(device)
+    images = held_out.parts(wanted.base)[0] if wanted.held_out else bases.images(kind.dataset, "train")
+    model, train = bases.load(wanted.base).to(device), images.to(device)
     retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
     observer, (first, drawn) = _before(
         wanted.base, wanted.forget, wanted.n, wanted.evaluations, wanted.seed, wanted.held_out
@@ -123,22 +125,21 @@ def _run(folder: Path, wanted: Course) -> None:
     checkpoints.save(run.model, "model", facts, folder, precise=True)
 
 
-def _parts(base: str, held_out: bool) -> tuple[Images, Images]:
-    """Return images to unlearn on and real ones to look with: training and test part, or two training parts."""
-    dataset = bases.BASES[base].dataset
-    train = bases.images(dataset, "train")
-    return validation(train) if held_out else (train, bases.images(dataset, "test"))
-
-
 @lru_cache(maxsize=2)
 def _before(
-    base: str, forget: str, n: int, evaluations: int, seed: int, held_out: bool
+    base: str, forget: str, n: int, evaluations: int, seed: int, aside: bool
 ) -> tuple[SameNoise, tuple[dict[str, Any], Tensor]]:
-    """Return the observer that runs with the same looks share, and its look at the base model, taken only once."""
-    model, stream = bases.load(base).to(pick_device()), "course/held-out" if held_out else "course"
-    settings = {"n": n, "evaluations": evaluations, "seed": seed, "stream": stream}
-    observer = SameNoise(model, bases.BASES[base], forget, real=_parts(base, held_out)[1], **settings)
-    return observer, _look(observer, model, n, seed)
+    """Return the observer that runs with the same looks share, and its look at the base model, taken only once;
+    ``aside`` for the runs of a search."""
+    model, settings = bases.load(base).to(pick_device()), {"n": n, "evaluations": evaluations, "seed": seed}
+    if not aside:
+        observer = SameNoise(model, bases.BASES[base], forget, stream="course", **settings)
+        return observer, _look(observer, model, n, seed)
+    observer = held_out.observer(model, base, forget, **settings)
+    found, images = _look(observer, model, n, seed)
+    if found["distance"] is not None:
+        found["distance"], found["distance_interval"] = held_out.from_real(observer, images)
+    return observer, (found, images)
 
 
 def _preparation(wanted: Course) -> dict[str, int]:

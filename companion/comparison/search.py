@@ -1,10 +1,11 @@
 """Search the settings of every entrant by one rule: ``python -m companion search mnist-ddpm --forget 1``.
 
 Each entrant has six candidates (``companion.comparison.entrants.ENTRANTS``). Each candidate is a full run with the
-comparison's budget on training images, of which every fifth is held out. The held-out images, with different noise,
-give the score of the book's rule (:func:`paperlib.metrics.rule.score`), and the smallest score wins. Test images are
-not used. The result is committed with all candidates, as ``results/search/<base>-forget-<classes>.json``. Runs are
-stored: an interrupted search resumes, and several processes can share the work with ``--only``.
+comparison's budget on training images, of which every fifth is held out. Its samples, from noise of their own, give
+the score of the book's rule (:func:`paperlib.metrics.rule.score`), and the smallest score wins. No candidate is
+compared with test images (:mod:`companion.comparison.held_out`). The result is committed with all candidates, as
+``results/search/<base>-forget-<classes>.json``. Runs are stored: an interrupted search resumes, and several processes
+can share the work with ``--only``.
 """
 
 import argparse
@@ -53,7 +54,7 @@ BUDGETS = {
 
 
 class Candidate(Settings):
-    """One run of the search, and its result on the held-out images."""
+    """One run of the search, and its result."""
 
     entrant: str
     settings: dict[str, int | float | str]  # including ``lr``
@@ -100,7 +101,8 @@ class Search(Settings):
 
 
 def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings: Mapping[str, int | float]) -> Course:
-    """Return the run of one candidate: the whole budget, with a look at held-out images."""
+    """Return the run of one candidate: the whole budget, looked at as :mod:`companion.comparison.held_out`
+    describes."""
     own = {key: value for key, value in settings.items() if key != "lr"}
     return Course.checked(
         base=base,

@@ -37,6 +37,7 @@ class Observer:
         forget: classes or attributes, named as in a page's parameter.
         judge: the name of the classifier; by default the set's own.
         real: real images instead of the test part.
+        near: uint8 images [m, C, H, W] from which distances are measured instead of the real retained ones.
         device: the classifier's device; by default the one that pages use.
     """
 
@@ -47,11 +48,13 @@ class Observer:
         *,
         judge: str = "",
         real: Images | None = None,
+        near: Tensor | None = None,
         device: torch.device | None = None,
     ):
         self.dataset, self.forget, self.judge = dataset, forget, judge or dataset
         self.device = device or pick_device()
         self.real: Images = images(dataset, "test") if real is None else real
+        self.near = near
         self._is_test = real is None
 
     @property
@@ -109,12 +112,13 @@ class Observer:
 
     @cached_property
     def reference(self) -> Statistics:
-        """The feature statistics of the real retained images."""
-        return Statistics.of(features(self.retained.images, self.network, BATCH), self.network.name)
+        """The feature statistics of the images from which distances are measured."""
+        images = self.retained.images if self.near is None else self.near
+        return Statistics.of(features(images, self.network, BATCH), self.network.name)
 
     def distance(self, images: Tensor, draws: torch.Generator) -> Frechet:
-        """Return the distance of images from real retained ones in the classifier's features; the bootstrap uses
-        ``draws``."""
+        """Return the distance of images from real retained ones, or from those given as ``near``, in the classifier's
+        features; the bootstrap uses ``draws``."""
         return frechet(
             features(images, self.network, BATCH), self.reference, network=self.network.name, generator=draws
         )
@@ -135,7 +139,7 @@ class SameNoise(Observer):
         n: the number of images per look.
         evaluations: network evaluations per image, by iPNDM.
         seed: the seed of the noise and of the bootstrap, together with ``stream``.
-        real: real images instead of the set's test part.
+        real, near: as in :class:`Observer`.
     """
 
     def __init__(
@@ -149,10 +153,11 @@ class SameNoise(Observer):
         seed: int,
         stream: str,
         real: Images | None = None,
+        near: Tensor | None = None,
     ):
         if n < 20:
             raise ValueError(f"n={n} is below 20")
-        super().__init__(kind.dataset, forget, real=real)
+        super().__init__(kind.dataset, forget, real=real, near=near)
         self.kind, self.evaluations, self.seed, self.stream = kind, evaluations, seed, stream
         self.noise = prior(model, (n, *model.net.shape), generator(seed, stream, "noise"))
 
