@@ -31,7 +31,8 @@ def parts(base: str) -> tuple[Images, Images]:
 
 
 def observer(model: Denoiser, base: str, forget: str, **settings: Any) -> SameNoise:
-    """Return the observer of a search's runs of this base model; ``settings`` are those of :class:`SameNoise`."""
+    """Return the observer of a search's runs of this base model; ``settings`` are those of
+    :class:`~companion.evaluation.observer.SameNoise`."""
     kind, real = bases.BASES[base], parts(base)[1]
     near = None if kind.dataset in ALIKE else _own(model, base, forget, **settings)
     return SameNoise(model, kind, forget, real=real, near=near, stream="course/held-out", **settings)
