@@ -1,10 +1,11 @@
 """The book's page about the committed models, generated from their cards."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from companion import checkpoints
+from companion.bases import BASES as BASE_MODELS
 from paperlib.data import captions, shapes
 
 __all__ = ["models_page"]
@@ -44,9 +45,19 @@ BASES = """\
 ## Base models
 
 These are the models that forget, and their twins, which were trained without the data to forget. As a first check, the
-classifier's look at {n} samples: its confidence, and the smallest and largest share of a class. This says little about
-quality and nothing about variety. Hours are wall-clock time on busy machines; `--plan` estimates them for an idle one.
+last two columns say what the classifier sees in {n} samples: its mean confidence, and the smallest and largest share of
+a class. This says little about quality and nothing about variety. Hours are wall-clock time on busy machines, which the
+card names; `--plan` estimates them for an idle one.
 
+"""
+
+TRAINING = """
+Still in training, and not used by any page: {found}.
+"""
+
+FACES = """
+`cifar10-vp-labels` is one network for all of CIFAR-10's pages. Without labels it is `cifar10-vp`; on DDPM's grid,
+matched by signal-to-noise ratio, it is `cifar10-ddpm-labels` and `cifar10-ddpm`. Its twins have the same faces.
 """
 
 CLASSES = """
@@ -87,7 +98,7 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
     """Return MyST Markdown about every checkpoint in ``folder``; links to grids of samples point to ``pictures``."""
     cards = {file.stem: checkpoints.card(file.stem, folder) for file in sorted(folder.glob("*.json"))}
     classifiers = {name: card for name, card in cards.items() if card and "accuracy" in card}
-    bases = {name: card for name, card in cards.items() if card and "base" in card}
+    bases = {name: card for name, card in _in_order(cards) if card and "base" in card}
     text = INTRODUCTION
     if classifiers:
         head = ("data set", "network", "parameters", "images seen", "accuracy")
@@ -97,8 +108,11 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
         text += NOISY + _table(head, (_noisy(name, card) for name, card in noisy.items())) + "\n"
     if bases:
         n = max(card.get("samples", {}).get("n", 0) for card in bases.values())
-        head = ("model", "network", "parameters", "images seen", "hours", "device", "confidence", "shares")
+        head = ("model", "network", "parameters", "images seen", "hours", "confidence", "class shares")
         text += "\n" + BASES.format(n=f"{n:,}") + _table(head, (_base(name, card) for name, card in bases.items()))
+        text += FACES * ("cifar10-vp-labels" in bases)
+        if begun := ", ".join(_begun(folder / "unfinished")):
+            text += TRAINING.format(found=begun)
         if asked := {name: card["classes"] for name, card in bases.items() if _current(card, "classes")}:
             head = ("model", "samples of each", "guidance", "as asked", "there", "not there")
             text += CLASSES + _table(head, (row for name, found in asked.items() for row in _classes(name, found)))
@@ -114,6 +128,20 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
     if measured:
         text += EVALUATIONS.format(protocol=_protocol(measured)) + _measures(measured)
     return text
+
+
+def _in_order(cards: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the cards of base models by data set, each model before its twins, and then all others."""
+    known = {name: k for k, name in enumerate(BASE_MODELS)}
+    return sorted(cards.items(), key=lambda item: (known.get(item[0], len(known)), item[0]))
+
+
+def _begun(folder: Path) -> Iterator[str]:
+    """Yield, for each model with unfinished weights, how far its training is."""
+    for file in sorted(folder.glob("*.json")):
+        card = checkpoints.card(file.stem, folder)
+        whole = card["budget"]["steps"] * card["budget"]["batch_size"]
+        yield f"`{file.stem}`, {card['samples_seen']:,} of {whole:,} images"
 
 
 def _current(card: dict[str, Any], what: str = "evaluation") -> bool:
@@ -183,13 +211,12 @@ def _classes(name: str, found: dict[str, Any]) -> Iterable[list[str]]:
 
 def _text_to_image(name: str, card: dict[str, Any]) -> str:
     words = card["words"]
-    head = ("model", "network", "parameters", "images seen", "minutes", "device", *words["shown"])
+    head = ("model", "network", "parameters", "images seen", "minutes", *words["shown"])
     numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", f"{card['seconds'] / 60:.0f}"
     row = [
         f"`{name}`",
         card["network"],
         *numbers,
-        card["device"],
         *(f"{share:.1%}" for share in words["shown"].values()),
     ]
     return WORDS.format(n=len(shapes.CLASSES) * len(captions.COLOURS) * words["each"], **words) + _table(head, [row])
@@ -201,4 +228,4 @@ def _base(name: str, card: dict[str, Any]) -> list[str]:
     if samples:
         seen = [f"{samples['confidence']:.3f}", f"{min(samples['shares']):.1%} to {max(samples['shares']):.1%}"]
     numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", f"{card['seconds'] / 3600:.1f}"
-    return [f"`{name}`", card["network"], *numbers, card["device"], *seen]
+    return [f"`{name}`", card["network"], *numbers, *seen]

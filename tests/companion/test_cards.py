@@ -15,7 +15,7 @@ def test_the_page_says_what_the_cards_say(tmp_path):
     page = models_page(tmp_path)
     assert "| tiny | SmallCNN, width 4 | " in page and "| 1,000 | 90.00% to 98.50% |" in page
     assert "| `tiny-ve` | small-8 |" in page and "| 512,000 | 1.5 |" in page and "| 0.987 | 7.0% to 93.0% |" in page
-    assert "look at 1,000 samples" in page and "_models/tiny-ve.png" in page
+    assert "sees in 1,000 samples" in page and "_models/tiny-ve.png" in page
 
 
 def test_a_conditional_model_says_which_classes_are_there(tmp_path):
@@ -33,6 +33,17 @@ def test_models_that_nobody_has_looked_at_yet_have_empty_cells(tmp_path):
     checkpoints.save(SmallCNN(1, 3, width=4), "tiny-ve", BASE, tmp_path)
     page = models_page(tmp_path)
     assert page.rstrip().endswith("|  |  |") and "figure" not in page and "## Classifiers" not in page
+
+
+def test_a_base_model_comes_before_its_twin_and_unfinished_ones_say_how_far_they_are(tmp_path):
+    for name in ("mnist-ve-unseen-3-7", "mnist-ve", "digits-ve"):
+        checkpoints.save(SmallCNN(1, 3, width=4), name, BASE, tmp_path)
+    begun = BASE | {"budget": {"steps": 100, "batch_size": 64}, "samples_seen": 3200}
+    checkpoints.save(SmallCNN(1, 3, width=4), "mnist-vp-labels", begun, tmp_path / "unfinished")
+    page = models_page(tmp_path)
+    order = [page.index(f"| `{name}` |") for name in ("digits-ve", "mnist-ve", "mnist-ve-unseen-3-7")]
+    assert order == sorted(order)
+    assert "`mnist-vp-labels`, 3,200 of 6,400 images" in page and "| `mnist-vp-labels`" not in page
 
 
 def test_the_committed_models_are_on_the_page():
