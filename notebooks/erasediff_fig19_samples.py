@@ -26,7 +26,7 @@ dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the 
 forget = ""  # such as "airplane" or "3,7"; empty: the profile's
 methods = "erasediff_rl,erasediff_noise"  # among those of Table 1
 guidance = 0.0  # w of (1 + w) c - w u, in place of the profile's
-columns = 6  # images of each class and model
+columns = 5  # images of each class and model
 
 # %%
 from companion.page import Page

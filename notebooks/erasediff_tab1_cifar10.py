@@ -118,7 +118,8 @@ from companion.studies import erasediff_measures
 
 drawing = dict(n=budget.n, forget_n=budget.asked, sampler=budget.sampler, guidance=budget.guidance)
 drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
-drawing |= dict(features=budget.features, reference_n=budget.reference_n)
+drawing |= dict(features=budget.features)
+drawing |= dict(reference=budget.reference, reference_n=budget.reference_n)
 
 
 def rows():
@@ -133,6 +134,7 @@ def curves():
     if start.missing:
         return {}
     told = dict(features=budget.features, sampler=budget.sampler, seed=page.seeds[0])
+    told |= dict(reference=budget.reference, reference_n=budget.reference_n)
     found = erasediff_measures.moves(start, budget.forget, **budget.moves, **told)
     return dict(moves=found, no_twin=start.retrained(without=budget.forget).missing)
 
@@ -140,6 +142,8 @@ def curves():
 def missing(claim):
     """Say why a printed cell was not run."""
     theirs = base("erasediff-cifar10-ddpm-labels").missing
+    if budget.features != "inception" and claim.metric != "p_forget":
+        theirs = "in Inception's features; here the distance is in those of our classifier"
     return start.missing or theirs or f"this run forgets {budget.forget} of {budget.dataset}"
 
 
@@ -179,7 +183,7 @@ left, far, unsure = (
     for metric in ("p_forget", "rest-frechet", "entropy")
 )
 found = {
-    name: settings_of(start.name, budget.forget, name) for name in ("selective_amnesia", "salun")
+    name: settings_of("digits-ddpm-labels", "3", name) for name in ("selective_amnesia", "salun")
 }
 told = {
     (one["steps"], one["guidance"], one["n"]): one for one in result.series["moves"]

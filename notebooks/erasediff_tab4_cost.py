@@ -30,15 +30,18 @@ from companion.page import Page
 
 page = Page("erasediff_tab4_cost", vars())
 small = dict(of="", dataset="digits", forget="3", most=8, each=4, batch_size=8, n=30)
-small |= dict(steps=8, fisher=dict(fisher_samples=2, fisher_times=8), whole={})
+small |= dict(steps=8, guidance=0.0, whole={}, mask={})
+small |= dict(fisher=dict(fisher_samples=2, fisher_times=8))
+digits = small | dict(most=60, each=6, batch_size=32, n=60, steps=10, seeds=3)
+digits |= dict(fisher=dict(fisher_samples=50, fisher_times=32))
+cifar10 = digits | dict(dataset="cifar10", forget="airplane", batch_size=16, each=10, guidance=2.0)
+cifar10 |= dict(mask=dict(mask_rows=512))  # the code's is a pass over all of D_f
 budget = page.budget(
     smoke=small,
-    laptop=small
-    | dict(most=60, each=6, batch_size=32, n=60, steps=10, seeds=3)
-    | dict(fisher=dict(fisher_samples=50, fisher_times=32)),
+    laptop=digits if dataset in ("digits", "mnist") else cifar10,
     paper=small  # the published updates whole; a look every 20 updates is ours
     | dict(of="erasediff-", dataset="cifar10", forget="airplane", most=20_000, each=20)
-    | dict(batch_size=128, n=500, steps=50, seeds=3)
+    | dict(batch_size=128, n=500, steps=50, guidance=2.0, seeds=3)
     | dict(whole=dict(selective_amnesia=20_000, salun=1000, erasediff=288))
     | dict(fisher=dict(fisher_samples=5000, fisher_times=1000)),  # Heng and Soh's
 )
@@ -98,7 +101,7 @@ from companion.models import base
 
 SETTINGS = dict(
     selective_amnesia=dict(lam=10.0) | budget.fisher,
-    salun=dict(alpha=1e-3, variant="code"),
+    salun=dict(alpha=1e-3, variant="code") | budget.mask,
     erasediff=dict(eta=0.1, K=2, target="rl"),
 )
 start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
@@ -122,7 +125,7 @@ def rows():
     for seed in page.seeds if not start.missing else []:
         for method, settings in SETTINGS.items():
             asked = course(method, seed)
-            told = dict(each=budget.each, n=budget.n, steps=budget.steps)
+            told = dict(each=budget.each, n=budget.n, steps=budget.steps, guidance=budget.guidance)
             found = until(page.store, Until(run=asked, **told))
             facts = start.facts | dict(method=method, forget=budget.forget, lr=1e-4, **settings)
             facts |= dict(seed=seed, n=1, batch_size=budget.batch_size)

@@ -21,6 +21,7 @@ from companion.settings import Settings
 from companion.store import Entry, Store
 from paperlib.data.splits import split
 from paperlib.denoiser import Denoiser
+from paperlib.guidance import Guided
 from paperlib.unlearning.methods import METHODS
 
 __all__ = ["Run", "apart", "conflict", "follow", "look", "updates"]
@@ -41,7 +42,8 @@ class Run(Settings):
     batch_size: int = Field(gt=0)
     lr: float = Field(gt=0)
     n: int = Field(gt=19)  # images conditioned on the forgotten class, and as many on the other classes
-    evaluations: int = Field(gt=0)  # network evaluations for each of them, by iPNDM
+    evaluations: int = Field(gt=0)  # steps of iPNDM for each of them
+    guidance: float = Field(0.0, ge=0)  # of these images; doubles a step's network evaluations
     variant: Literal["paper", "code", "corrected"] = "paper"
     K: int = Field(2, ge=0)  # inner steps
     lam: float = Field(0.1, ge=0)  # of the plain sum and of "code"
@@ -174,10 +176,11 @@ def _observer(name: str, forget: str, **settings: Any) -> SameNoise:
 
 def _look(run: Run, model: Denoiser) -> dict[str, Any]:
     observer = _observer(run.base, run.forget, n=run.n, evaluations=run.evaluations, seed=run.seed)
+    guided = Guided(model.eval(), run.guidance) if run.guidance else model.eval()
     classes = torch.tensor(observer.classes)
-    asked = observer.ratio(observer.shown(observer.draw(model.eval(), classes[torch.arange(run.n) % len(classes)])))
+    asked = observer.ratio(observer.shown(observer.draw(guided, classes[torch.arange(run.n) % len(classes)])))
     others = torch.tensor([k for k in range(len(observer.real.classes)) if k not in observer.classes])
-    distance = observer.distance(observer.draw(model, others[torch.arange(run.n) % len(others)]))
+    distance = observer.distance(observer.draw(guided, others[torch.arange(run.n) % len(others)]))
     found = {"asked": asked.value, "asked_interval": list(asked.interval)}
     return found | {"distance": distance.value, "distance_interval": list(distance.interval)}
 

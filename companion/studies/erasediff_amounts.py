@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from companion import rehearsal
+from companion import checkpoints, rehearsal
 
 __all__ = ["PUBLISHED", "amounts", "recipe"]
 
@@ -32,19 +32,29 @@ def recipe(name: str, budget: Any, own: Mapping[str, Any] | None = None) -> dict
 
 
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
-    """Return the amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the published
-    updates. ``moves``: steps and guidances with which the distance of the model before is measured again. ``before``:
-    the preparation before the first update; by default a share of the budget (:mod:`companion.comparison.courses`)."""
+    """Return the amounts by profile; ``laptop`` has CIFAR-10 unless ``dataset`` is digits or mnist.
+
+    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: steps and guidances
+    with which the distance of the model before is measured again. ``before``: the preparation before the first update;
+    by default a share of the budget (:mod:`companion.comparison.courses`).
+    """
     everyone = ",".join(PUBLISHED)
+    if dataset not in ("digits", "mnist") and checkpoints.card("noisy-classifier-cifar10") is None:
+        everyone = ",".join(name for name in PUBLISHED if name != "negate")  # which needs it
     few = "selective_amnesia,erasediff_rl,negate"
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
     smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "features": "classifier"}
-    smoke |= {"reference_n": 0, "moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
+    smoke |= {"reference": "train", "reference_n": 0}
+    smoke |= {"moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
     smoke |= {"before": {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}}}
-    laptop = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
-    laptop |= {"n": 180, "asked": 100, "steps": 10, "seeds": 3}
-    laptop |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
-    paper = laptop | {
+    digits = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
+    digits |= {"n": 180, "asked": 100, "steps": 10, "seeds": 3}
+    digits |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
+    cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "evaluations": 240, "batch_size": 16}
+    cifar10 |= {"n": 270, "guidance": 2.0}
+    cifar10 |= {"reference": "test", "reference_n": 0}  # the classifier has learnt the training images
+    cifar10 |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [90, 180, 270]}}
+    paper = digits | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
         "dataset": "cifar10",
         "forget": "airplane",
@@ -56,14 +66,10 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
         "steps": 1000,
         "guidance": 2.0,
         "features": "inception",
-        "reference_n": 0,
-        "methods": ",".join(name for name in PUBLISHED if name != "negate"),  # no noisy classifier of CIFAR-10 yet
         "moves": {"steps": [50, 250, 1000], "guidances": [0.0, 2.0], "ns": [5000, 20_000, 45_000]},
         "before": {
             "selective_amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # Heng and Soh
             "blindspot": {"teacher_steps": 500},  # ours; Tarun et al. have 2 epochs of 100
         },
     }
-    if dataset == "cifar10":
-        laptop |= {"methods": paper["methods"], "forget": "airplane", "reference_n": 10_000}
-    return {"smoke": smoke, "laptop": laptop, "paper": paper}
+    return {"smoke": smoke, "laptop": digits if dataset in ("digits", "mnist") else cifar10, "paper": paper}

@@ -15,6 +15,7 @@ from companion.machine import pick_device
 from companion.settings import Settings
 from companion.store import Store
 from paperlib.data.splits import split
+from paperlib.guidance import Guided
 from paperlib.metrics.rule import FEWER
 
 __all__ = ["COUNTS", "Until", "passes", "until"]
@@ -49,6 +50,7 @@ class Until(Settings):
     each: int = Field(gt=0)  # updates between looks
     n: int = Field(gt=19)  # images per look, conditioned on the forgotten class
     steps: int = Field(gt=0)  # of iPNDM
+    guidance: float = Field(0.0, ge=0)  # of these images
 
 
 def until(store: Store, wanted: Until) -> dict[str, Any]:
@@ -70,7 +72,8 @@ def _run(folder: Path, wanted: Until) -> None:
     labels = torch.tensor(observer.classes)[torch.arange(wanted.n) % len(observer.classes)]
 
     def share(model: Any) -> float:
-        return observer.ratio(observer.shown(observer.draw(model.eval(), labels))).value
+        guided = Guided(model.eval(), wanted.guidance) if wanted.guidance else model.eval()
+        return observer.ratio(observer.shown(observer.draw(guided, labels))).value
 
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     before, mark = share(model), clock()

@@ -73,6 +73,8 @@ def moves(
     forget: str,
     *,
     features: str,
+    reference: str,
+    reference_n: int,
     steps: Sequence[int],
     guidances: Sequence[float],
     ns: Sequence[int],
@@ -85,12 +87,13 @@ def moves(
     for guidance in guidances:
         for count in steps:
             told = {"n": max(ns), "evaluations": count * (2 if guidance else 1), "guidance": guidance}
+            told |= {"reference": reference, "reference_n": reference_n}
             subject = kept(model, forget, ("u-frechet",), sampler=sampler, seed=seed, **told)
             name, own, real = subject.features("inception" if features == "inception" else "classifier")
-            reference = Statistics.of(subject.kept(real, True)[0], name)
+            statistics = Statistics.of(subject.kept(real, True)[0], name)
             for n in ns:
                 draws = torch.Generator().manual_seed(seed)
-                one = frechet(own[:n], reference, network=name, generator=draws, resamples=40)
+                one = frechet(own[:n], statistics, network=name, generator=draws, resamples=40)
                 low, high = one.interval
                 found.append(
                     {"steps": count, "guidance": guidance, "n": n, "value": one.value, "low": low, "high": high}

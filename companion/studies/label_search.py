@@ -181,7 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--forget", required=True, help="3, or 3,7, or airplane")
     options = parser.parse_args(arguments)
     try:
-        found = search(page_store(), options.base, options.forget, say=lambda text: print(text, flush=True))
+        names = amounts(bases.BASES[options.base].dataset)["laptop"]["methods"].split(",")
+        found = search(page_store(), options.base, options.forget, names, lambda text: print(text, flush=True))
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(f"error: {error}") from None
     print(write(found, FOLDER / "labels"))

@@ -40,9 +40,8 @@ def test_what_is_not_inception_s_has_other_names(model):
 
 
 def test_the_protocol_s_moves_share_their_images(model):
-    found = moves(
-        model, "3", features="classifier", steps=[8], guidances=[0.0, 1.0], ns=[18, 27], sampler="iPNDM", seed=0
-    )
+    told = {"features": "classifier", "reference": "test", "reference_n": 0, "sampler": "iPNDM", "seed": 0}
+    found = moves(model, "3", steps=[8], guidances=[0.0, 1.0], ns=[18, 27], **told)
     assert [(one["guidance"], one["n"]) for one in found] == [(0, 18), (0, 27), (1, 18), (1, 27)]
     assert all(one["low"] <= one["value"] <= one["high"] for one in found)
 
