@@ -50,10 +50,8 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     digits = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
     digits |= {"n": 180, "asked": 100, "steps": 10, "seeds": 3}
     digits |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
-    cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "batch_size": 16}
-    cifar10 |= {"guidance": 2.0}
-    cifar10 |= {"reference": "test", "reference_n": 0}  # the classifier has learnt the training images
-
+    cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "batch_size": 16, "guidance": 2.0}
+    cifar10 |= {"reference": "test"}  # the classifier has learnt the training images
     paper = digits | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
         "dataset": "cifar10",
