@@ -47,7 +47,7 @@ BASES = """\
 These are the models that forget, and their twins, which were trained without the data to forget. As a first check, the
 last two columns say what the classifier sees in {n} samples: its mean confidence, and the smallest and largest share of
 a class. This says little about quality and nothing about variety. Hours are wall-clock time on busy machines, which the
-card names; `--plan` estimates them for an idle one.
+card names (*and earlier*: only the last of several machines is counted); `--plan` estimates them for an idle one.
 
 """
 
@@ -227,5 +227,6 @@ def _base(name: str, card: dict[str, Any]) -> list[str]:
     seen = ["", ""]
     if samples:
         seen = [f"{samples['confidence']:.3f}", f"{min(samples['shares']):.1%} to {max(samples['shares']):.1%}"]
-    numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", f"{card['seconds'] / 3600:.1f}"
+    hours = f"{card['seconds'] / 3600:.1f}" + " and earlier" * (len(card.get("machines", [])) > 1)
+    numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", hours
     return [f"`{name}`", card["network"], *numbers, *seen]
