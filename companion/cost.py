@@ -126,7 +126,8 @@ def _vdu(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
     draws = (count + 1) * amounts.n * amounts.sampler
     yield Work(base, count * updates, draws, amounts.batch_size, models=count, images=count * amounts.n)
     study = amounts.study
-    yield Work(study["base"], study["models"] * study["steps"] * 64, 0, 64, models=study["models"])
+    if study["base"] == base:  # one for all data sets
+        yield Work(base, study["models"] * study["steps"] * 64, 0, 64, models=study["models"])
 
 
 def _erasediff(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
@@ -195,7 +196,8 @@ def works(page: str) -> list[Work]:
                 names["profile"] = "paper"
         if "budget" in names:
             break
-    return list(WORKS[page](names["budget"], names["page"].parameters))
+    several = names.get("budgets", [names["budget"]])  # one for each data set
+    return [work for one in several for work in WORKS[page](one, names["page"].parameters)]
 
 
 def _from_record(page: str) -> float:

@@ -22,17 +22,18 @@
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
-dataset = ""  # mnist, cifar10, digits: any with a DDPM; empty: as the profile has it
+dataset = ""  # mnist, cifar10 or both, or digits; empty: as the profile has it
 forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
 methods = ""  # among vdu, selective_amnesia, neggrad, finetune; empty: the profile's
 columns = 14  # of the grid
 
 # %%
 from companion.page import Page
-from companion.studies.vdu_amounts import rivals
+from companion.studies.vdu_amounts import each, rivals
 
 page = Page("vdu_fig1_same_noise", vars())
-budget = page.budget(**rivals(dataset))  # the same as in Table 1
+budget = page.budget(**rivals())  # the same as in Table 1
+budgets = each(budget, page)  # one for each data set
 
 # %% tags=["hide-input", "key"]
 if page.recorded:
@@ -72,17 +73,24 @@ from companion.studies.vdu_rivals import length, named_settings
 from paperlib.unlearning.methods import METHODS
 
 PAPERS = dict(vdu=dict(lr=1e-6, gamma=0.1), selective_amnesia=dict(lr=1e-4, lam=10.0))
-start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
-classes = [] if start.missing else budget.forget.split(";")
 
 
-def models(D_f, seed):
+def started(one):
+    """Return the base model of a data set."""
+    return base(f"{one.of}{one.dataset}-ddpm", called="pretrained")
+
+
+def models(one, D_f, seed):
     """Yield the model of each method, with its paper's settings."""
-    for name in budget.methods.split(","):
+    start = started(one)
+    for name in one.methods.split(","):
         called, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
-        run = length(budget, name, D_f) | dict(called=called, seed=seed)
+        run = length(one, name, D_f) | dict(called=called, seed=seed)
         yield start.unlearn(METHODS[name].call, D_f, **run, **own)
 
+
+present = [one for one in budgets if not started(one).missing]
+tasks = [(one, D_f) for one in present for D_f in one.forget.split(";")]
 
 # %% [markdown]
 # ## What is counted
@@ -94,22 +102,35 @@ from companion.measures import ur
 from companion.rows import row
 from companion.studies.vdu_noise import changes, sheet_rows, words
 
-drawing = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
+
+def drawing(one, seed):
+    """Return how samples are drawn: with the same noise for every model."""
+    return dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
 
 
+def counted(one, D_f, seed):
+    """Yield each unlearned model and what changed in its samples."""
+    draw = drawing(one, seed)
+    before = words(started(one), D_f, **draw)
+    for model in models(one, D_f, seed):
+        yield model, changes(before, words(model, D_f, **draw), D_f)
+
+
+# %%
 def rows():
-    """Yield UR before and after, and the shares of samples that changed."""
-    for seed in page.seeds:
-        draw = drawing | dict(seed=seed)
-        for D_f in classes:
-            yield ur(start, D_f, **draw)
-            before = words(start, D_f, **draw)
-            for model in models(D_f, seed):
-                yield ur(model, D_f, **draw)
-                found = changes(before, words(model, D_f, **draw), D_f)
+    """Yield UR before and after, and the shares of samples that changed, of at least ``n`` samples for any seed."""
+    for one, D_f in tasks:
+        found = {seed: list(counted(one, D_f, seed)) for seed in one.seeds}
+        fewest = {
+            key: min(its[key] for pairs in found.values() for _, its in pairs) for key in "mn"
+        }
+        for seed, pairs in found.items():
+            yield ur(started(one), D_f, **drawing(one, seed))
+            for model, its in pairs:
+                yield ur(model, D_f, **drawing(one, seed))
                 facts = model.facts | dict(forget=D_f, unit="%", seed=seed)
-                yield row(found["left"], metric="left", n=found["m"], **facts)
-                yield row(found["others"], metric="others changed", n=found["n"], **facts)
+                yield row(its["left"], metric="left", n=fewest["m"], **facts)
+                yield row(its["others"], metric="others changed", n=fewest["n"], **facts)
 
 
 # %%
@@ -118,39 +139,55 @@ from companion import plots
 
 def curves():
     """Count what became of the samples that showed the class, for the first seed."""
-    seed, found = page.seeds[0], {}
-    draw = drawing | dict(seed=seed)
-    for D_f in classes:
-        before = words(start, D_f, **draw)
-        pairs = ((model.method, words(model, D_f, **draw)) for model in models(D_f, seed))
-        found[D_f] = {method: changes(before, after, D_f) for method, after in pairs}
-    return dict(went=found, order=classes, methods=budget.methods.split(","))
+    went = {
+        D_f: {model.method: found for model, found in counted(one, D_f, one.seeds[0])}
+        for one, D_f in tasks
+    }
+    found = dict(went=went, methods=budget.methods.split(","))
+    return found | {f"order of {sheet_of(one)}": one.forget.split(";") for one in present}
+
+
+# %%
+def sheet_of(one):
+    """Return the name of the sheet of a data set's images."""
+    return "objects" if one.dataset == "cifar10" else "grid"
 
 
 def sheets():
     """Lay out, for each class, the samples before and after and the training images nearest to the first method's."""
-    draw, found = drawing | dict(seed=page.seeds[0]), {}
-    for D_f in classes:
-        several = list(models(D_f, page.seeds[0]))
-        found |= sheet_rows(start, several, D_f, columns, **draw)
-    scale = 4 if budget.dataset == "digits" else 2
-    return dict(grid=plots.contact_sheet(found, columns=columns, scale=scale)) if found else {}
+    found, scales = {}, {"digits": 4, "mnist": 2}
+    for one in present:
+        lines, seed = {}, one.seeds[0]
+        for D_f in one.forget.split(";"):
+            several = list(models(one, D_f, seed))
+            lines |= sheet_rows(started(one), several, D_f, columns, **drawing(one, seed))
+        scale = scales.get(one.dataset, 1)
+        found[sheet_of(one)] = plots.contact_sheet(lines, columns=columns, scale=scale)
+    return found
 
 
 result = page.measure(rows, series=curves, images=sheets, by=["lr"])
 
 # %% [markdown]
-# ## The grid
+# ## The grids
 
 
-# %% mystnb={"figure": {"caption": "Samples from the same noise, the first ones that showed the class before unlearning: before, after, and the training images nearest to VDU's samples in pixels. {run}.", "name": "fig-vdu-noise"}, "image": {"alt": "Samples before and after unlearning from the same noise, and nearest training images", "width": "680px"}} tags=["key"]
-def names(record):
-    """Name the rows of the grid."""
-    kinds = ["before", *map(plots.short_title, record.series["methods"]), "nearest"]
-    return [f"{D_f}, {kind}" for D_f in record.series["order"] for kind in kinds]
+# %% mystnb={"figure": {"caption": "Digits. Samples from the same noise, the first ones that showed the class before unlearning: before, after, and the training images nearest to VDU's samples in pixels. {run}.", "name": "fig-vdu-noise"}, "image": {"alt": "Samples of digits before and after unlearning from the same noise, and nearest training images", "width": "680px"}} tags=["key"]
+def names(sheet):
+    """Return what names the rows of a sheet: the class, and the model or "nearest"."""
+
+    def of(record):
+        kinds = ["before", *map(plots.short_title, record.series["methods"]), "nearest"]
+        order = record.series.get(f"order of {sheet}", record.series.get("order"))
+        return [f"{D_f}, {kind}" for D_f in order for kind in kinds]
+
+    return of
 
 
-page.picture("grid", names)
+page.picture("grid", names("grid"), missing="This run has no digits.")
+
+# %% mystnb={"figure": {"caption": "CIFAR-10, laid out in the same way. {run}.", "name": "fig-vdu-noise-cifar10"}, "image": {"alt": "Samples of CIFAR-10 before and after unlearning from the same noise, and nearest training images", "width": "680px"}}
+page.picture("objects", names("objects"), missing="CIFAR-10 is not recorded.")
 
 # %% [markdown]
 # ## In numbers

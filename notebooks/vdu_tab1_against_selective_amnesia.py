@@ -22,16 +22,17 @@
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
-dataset = ""  # mnist, cifar10, digits: any with a DDPM; empty: as the profile has it
+dataset = ""  # mnist, cifar10 or both, or digits; empty: as the profile has it
 forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
 methods = ""  # among vdu, selective_amnesia, neggrad, finetune, negate_own; empty: the profile's
 
 # %%
 from companion.page import Page
-from companion.studies.vdu_amounts import rivals
+from companion.studies.vdu_amounts import each, rivals
 
 page = Page("vdu_tab1_against_selective_amnesia", vars())
-budget = page.budget(**rivals(dataset))  # the paper's, each with its source
+budget = page.budget(**rivals())  # the paper's, each with its source
+budgets = each(budget, page)  # one for each data set
 
 # %% tags=["hide-input", "key"]
 from companion import plots
@@ -77,18 +78,22 @@ from companion.models import base
 from companion.studies.vdu_rivals import length, named_settings
 from paperlib.unlearning.methods import METHODS
 
-start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
 PAPERS = dict(  # VDU, App. 6.2.3, and the gamma of Table 2 that has Table 1's numbers; Heng and Soh, 2023
     vdu=dict(lr=1e-6, gamma=0.1), selective_amnesia=dict(lr=1e-4, lam=10.0)
 )
 NEGATE = dict(points="own", w=2.0, lr=2e-4)  # trains on the model's own samples, no data
 
 
-def models(D_f, seed):
+def started(one):
+    """Return the base model of a data set."""
+    return base(f"{one.of}{one.dataset}-ddpm", called="pretrained")
+
+
+def models(one, D_f, seed):
     """Yield the model that each method makes of the base model."""
-    also = budget.also if D_f == budget.full else ""
-    for name in filter(None, f"{budget.methods},{also}".split(",")):
-        run = dict(seed=seed) | length(budget, name, D_f)
+    also, start = one.also if D_f == one.full else "", started(one)
+    for name in filter(None, f"{one.methods},{also}".split(",")):
+        run = dict(seed=seed) | length(one, name, D_f)
         if name == "negate_own":
             yield start.unlearn(METHODS["negate"].call, D_f, called=name, **run, **NEGATE)
             continue
@@ -101,14 +106,14 @@ def models(D_f, seed):
 
 
 # %%
-def few(seed):
+def few(one, seed):
     """Yield the models that saw only the first images of D_f."""
-    D_f = budget.full
-    for name, counts in budget.few.items():
+    D_f, start = one.full, started(one)
+    for name, counts in one.few.items():
         _, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
         for count in counts:
             run = dict(seed=seed, images=count, called=f"{name}_few")
-            run |= length(budget, name, D_f)
+            run |= length(one, name, D_f)
             yield start.unlearn(METHODS[name].call, D_f, **run, **own)
 
 
@@ -118,30 +123,31 @@ def few(seed):
 # The *distance of all* is u-FID in the features of our classifier; the distance *of the rest* leaves out the samples that show the class, so it shows what became of the others. All models sample from the same noise.
 
 # %%
+import itertools
+
 from companion.measures import distance, pul, ufid
 
 
-def measured(model, D_f, draw):
+def measured(one, model, D_f, seed):
     """Yield PUL and both distances of a model."""
-    if model is not start:
-        yield pul(model, start, D_f, **draw)
-    for features in budget.features:
+    draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
+    if model.run or model.forgot:
+        yield pul(model, started(one), D_f, **draw)
+    for features in one.features:
         yield ufid(model, D_f, features=features, **draw)
     yield distance(model, D_f, **draw)
 
 
 def rows():
-    """Measure every model, and the retrained one if it exists; yield nothing without a base model."""
-    draw = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
-    for seed in page.seeds if not start.missing else []:
-        draw |= dict(seed=seed)
-        for D_f in budget.forget.split(";"):
-            twin = start.retrained(without=D_f)
-            given = [start] if twin.missing else [start, twin]
-            for model in [*given, *models(D_f, seed)]:
-                yield from measured(model, D_f, draw)
-        for model in few(seed):
-            yield from measured(model, budget.full, draw)
+    """Measure every model of the data sets with a base model, and the retrained one if it exists."""
+    for one in filter(lambda one: not started(one).missing, budgets):
+        for seed, D_f in itertools.product(one.seeds, one.forget.split(";")):
+            twin = started(one).retrained(without=D_f)
+            given = [started(one)] + ([] if twin.missing else [twin])
+            for model in [*given, *models(one, D_f, seed)]:
+                yield from measured(one, model, D_f, seed)
+        for model in itertools.chain.from_iterable(few(one, seed) for seed in one.seeds):
+            yield from measured(one, model, one.full, model.run.seed)
 
 
 # %%
@@ -149,16 +155,21 @@ from companion.studies.vdu_rivals import beside, tries, ways
 
 
 def curves():
-    """Read, for the comparison page's class, the search's candidates, its runs over time and their results."""
-    asked = (start.name, budget.full)
-    found = dict(tries=tries(*asked, ("vdu", "selective_amnesia")), beside=beside(*asked))
-    found |= dict(ways=ways(*asked, ("vdu", "selective_amnesia", "neggrad", "finetune")))
-    return found | dict(of=budget.full)
+    """Read, where the comparison page has the class, the search's candidates, its runs over time and their results."""
+    asked = [(started(one).name, one.full) for one in budgets if not started(one).missing]
+    base_and_class = next((one for one in asked if beside(*one)), ("", ""))
+    if not base_and_class[0]:
+        return dict(tries=[], ways={}, beside=[], of="")
+    found = dict(tries=tries(*base_and_class, ("vdu", "selective_amnesia")))
+    names = ("vdu", "selective_amnesia", "neggrad", "finetune")
+    found |= dict(ways=ways(*base_and_class, names), beside=beside(*base_and_class))
+    return found | dict(of=base_and_class[1])
 
 
 def missing(claim):
     """Say why a printed cell was not run."""
-    why = f"this run forgets {budget.forget.replace(';', ' and ')} of {budget.dataset}"
+    ran = "; ".join(f"{one.forget.replace(';', ', ')} of {one.dataset}" for one in budgets)
+    why = f"this run forgets {ran}"
     if claim.metric == "ufid" and "inception" not in budget.features:
         why = "u-FID takes Inception's features; profile paper has them"
     return base(f"{budget.of}{claim.dataset}-ddpm").missing or why

@@ -22,7 +22,7 @@
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
-dataset = ""  # mnist, cifar10, digits, ...: any with a DDPM; empty: as the profile has it
+dataset = ""  # mnist, cifar10 or both, or digits; empty: as the profile has it
 forget = ""  # such as "3,7"; empty: the paper's, "ship" of cifar10, else "1"
 gamma = ""  # such as "0.1,0.8", between 0 and 1; empty: as many as the profile has
 lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
@@ -30,10 +30,11 @@ normalised = False  # means in place of Eq. 3's sums
 
 # %%
 from companion.page import Page
-from companion.studies.vdu_amounts import amounts
+from companion.studies.vdu_amounts import amounts, each
 
 page = Page("vdu_tab2_gamma_sweep", vars())
-budget = page.budget(**amounts(dataset))  # the paper's, each with its source
+budget = page.budget(**amounts())  # the paper's, each with its source
+budgets = each(budget, page)  # one for each data set
 
 # %% tags=["hide-input", "key"]
 from companion import plots
@@ -94,48 +95,48 @@ from paperlib.data.splits import forgotten
 from paperlib.unlearning.vdu import vdu
 
 PAPER_LR = 1e-6  # App. 6.2.3
-start = base(f"{budget.of}{budget.dataset}-ddpm", called="pretrained")
-D_f = forget or {"cifar10": "ship"}.get(budget.dataset, "1")
-print(start.missing or f"{start.name} forgets {D_f}")
 
 
-def passes(epochs):
-    """Return the number of updates in so many epochs over D_f."""
-    images = int(forgotten(bases.images(budget.dataset, "train"), D_f).sum())
-    return epochs * math.ceil(images / budget.batch_size)
+def started(one):
+    """Return the base model of a data set."""
+    return base(f"{one.of}{one.dataset}-ddpm", called="pretrained")
 
 
-def unlearned(gamma, rate, seed):
+def passes(one):
+    """Return the number of updates in the epochs over D_f."""
+    images = int(forgotten(bases.images(one.dataset, "train"), one.forget).sum())
+    return one.epochs * math.ceil(images / one.batch_size)
+
+
+def unlearned(one, gamma, rate, seed):
     """Unlearn D_f with VDU. Only runs with the paper's loss and rate carry its method's name."""
     called = "vdu" if rate == PAPER_LR and not normalised else "vdu_ours"
-    run = dict(updates=passes(budget.epochs), lr=rate, seed=seed)
-    run |= dict(batch_size=budget.batch_size, apart=budget.apart, looks=budget.looks)
-    return start.unlearn(vdu, D_f, called=called, gamma=gamma, normalised=float(normalised), **run)
+    run = dict(updates=passes(one), lr=rate, seed=seed)
+    run |= dict(batch_size=one.batch_size, apart=one.apart, looks=one.looks)
+    settings = dict(gamma=gamma, normalised=float(normalised))
+    return started(one).unlearn(vdu, one.forget, called=called, **run, **settings)
 
 
 # %% [markdown]
 # A rate of 1e-6 belongs to the paper's network and training, not to ours. So we also use a rate chosen at $\gamma = 0.1$: the one with the lowest score ({eq}`eq-compare-score`) on held-out training images.
 
 # %%
-from functools import cache
-
 from companion.studies.vdu_runs import held_out_score
 
 
-@cache
-def tried():
+def tried(one):
     """Score each candidate rate; nothing is tried if ``lr`` is given."""
-    runs = {rate: unlearned(0.1, rate, seed=0) for rate in ([] if lr else budget.rates)}
-    found = {rate: held_out_score(run, n=budget.held_out) for rate, run in runs.items()}
+    runs = {rate: unlearned(one, 0.1, rate, seed=0) for rate in ([] if lr else one.rates)}
+    found = {rate: held_out_score(run, n=one.held_out) for rate, run in runs.items()}
     return {rate: score for rate, score in found.items() if score is not None}
 
 
-def sweep():
+def sweep(one):
     """Run VDU with every gamma, at the paper's rate and at the chosen one."""
-    gammas = sorted(float(word) for word in budget.gamma.split(","))
-    rates = [PAPER_LR, lr or min(tried(), key=tried().get)]
-    for rate, one, seed in itertools.product(dict.fromkeys(rates), gammas, page.seeds):
-        yield unlearned(one, rate, seed), seed
+    gammas, scores = sorted(float(word) for word in one.gamma.split(",")), tried(one)
+    rates = dict.fromkeys([PAPER_LR, lr or min(scores, key=scores.get)])
+    for rate, gamma, seed in itertools.product(rates, gammas, one.seeds):
+        yield unlearned(one, gamma, rate, seed), seed
 
 
 # %% [markdown]
@@ -148,24 +149,33 @@ from companion.measures import distance, fid, pul, ufid
 from companion.studies.posteriors import Study, study
 from companion.studies.vdu_runs import both_terms, moved
 
+present = [one for one in budgets if not started(one).missing]
 
+
+def measured(one, model, seed):
+    """Yield PUL, unless it is the model before, and both distances of a model."""
+    draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
+    if model.run:
+        yield pul(model, started(one), one.forget, **draw)
+    for features in one.features:
+        yield ufid(model, one.forget, features=features, **draw)
+    yield distance(model, one.forget, **draw)
+
+
+# %%
 def rows():
-    """Yield PUL and both distances of every model; nothing without a base model."""
-    draw = dict(n=budget.n, evaluations=budget.sampler, sampler=budget.by)
-    runs = [] if start.missing else list(sweep())
-    if runs and "inception" in budget.features:
-        yield fid(start, seed=page.seeds[0], **draw)
-    for model, seed in runs:
-        draw |= dict(seed=seed)
-        yield pul(model, start, D_f, **draw)
-        for features in budget.features:
-            yield ufid(model, D_f, features=features, **draw)
-        yield distance(model, D_f, **draw)
+    """Yield both distances of each base model, and PUL and both distances of what VDU makes of it."""
+    for one in present:
+        if "inception" in one.features:
+            draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=one.seeds[0])
+            yield fid(started(one), **draw)
+        for model, seed in [*((started(one), seed) for seed in one.seeds), *sweep(one)]:
+            yield from measured(one, model, seed)
 
 
 def missing(claim):
     """Say why a printed cell was not run."""
-    why = f"this run forgets {D_f} of {budget.dataset}"
+    why = f"this run forgets {', '.join(f'{one.forget} of {one.dataset}' for one in budgets)}"
     if claim.metric == "ufid" and "inception" not in budget.features:
         why = "u-FID takes Inception's features; profile paper has them"
     return base(f"{budget.of}{claim.dataset}-ddpm").missing or why
@@ -173,20 +183,22 @@ def missing(claim):
 
 # %%
 def curves():
-    """Measure the base model's distances, how far weights move, both posteriors and the two terms."""
-    if start.missing:
-        return {}
-    seed = page.seeds[0]
-    draw = dict(n=budget.n, evaluations=budget.sampler, seed=seed, sampler=budget.by)
-    found = dict(start=ufid(start, D_f, features="classifier", **draw).value)
-    found |= dict(start_rest=distance(start, D_f, **draw).value)
-    facts = [(m.facts, moved(m)) for m, its_seed in sweep() if its_seed == seed]
-    found |= dict(sweep=[dict(rate=f["lr"], gamma=f["gamma"], moved=far) for f, far in facts])
-    found |= dict(tried={f"{rate:g}": score for rate, score in tried().items()})
-    asked = budget.study | dict(forget="1", sampler=budget.sampler)
-    asked |= dict(apart=budget.apart, batch_size=budget.batch_size)
-    found |= dict(ways=study(page.store, Study.checked(**asked)), ways_of=budget.study["base"])
-    return found | dict(terms=both_terms(start, D_f, seed=seed))
+    """Measure, by data set, how far weights move and both terms, and, for the first one, both posteriors."""
+    found = dict(sweep=[], tried={}, terms={})
+    for one in present:
+        runs = [model for model, seed in sweep(one) if seed == one.seeds[0]]
+        facts = [(model.facts, moved(model)) for model in runs]
+        found["sweep"] += [
+            dict(dataset=one.dataset, rate=f["lr"], gamma=f["gamma"], moved=far) for f, far in facts
+        ]
+        found["tried"][one.dataset] = {f"{rate:g}": score for rate, score in tried(one).items()}
+    if not present:
+        return found
+    one = present[0]
+    asked = one.study | dict(forget="1", sampler=one.sampler)
+    asked |= dict(apart=one.apart, batch_size=one.batch_size)
+    found |= dict(ways=study(page.store, Study.checked(**asked)), ways_of=one.study["base"])
+    return found | dict(terms=both_terms(started(one), one.forget, seed=one.seeds[0]))
 
 
 TABLES = ["vdu.tab2", "vdu.pretrained_fid"]

@@ -32,14 +32,29 @@ class Cell:
     rule: str
 
 
-def gamma_cells(record: Any) -> dict[tuple[float, float], Cell]:
-    """Return a record's sweep by rate and gamma, with rates in the record's order and gamma ascending."""
-    cells, rates = {}, list(dict.fromkeys(value.protocol["lr"] for value in record.all(metric="pul")))
-    for pul in record.all(metric="pul"):
+def sweeps(record: Any) -> list[str]:
+    """Return the data sets of a record's sweeps."""
+    return list(dict.fromkeys(pul.dataset for pul in record.all(metric="pul")))
+
+
+def before(record: Any, metric: str, dataset: str) -> float:
+    """Return a distance before unlearning, "u-frechet" or "rest-frechet"; a record of one data set may have it in the
+    series ``start`` or ``start_rest`` instead."""
+    found = record.all(metric=metric, method="pretrained", dataset=dataset)
+    return found[0].value if found else record.series[{"u-frechet": "start", "rest-frechet": "start_rest"}[metric]]
+
+
+def gamma_cells(record: Any, dataset: str = "") -> dict[tuple[float, float], Cell]:
+    """Return the sweep of a data set, by default the record's first one, by rate and gamma, with rates in the record's
+    order and gamma ascending."""
+    dataset = dataset or next(iter(sweeps(record)), "")
+    cells, puls = {}, record.all(metric="pul", dataset=dataset)
+    rates = list(dict.fromkeys(value.protocol["lr"] for value in puls))
+    for pul in puls:
         facts = {name: pul.protocol[name] for name in ("lr", "gamma")}
-        whole, rest = (record.find(metric=metric, **facts) for metric in ("u-frechet", "rest-frechet"))
-        before = {"ur": 100.0, "distance": record.series["start_rest"]}  # PUL is relative to the base model's samples
-        rule = verdict(100 - pul.value, rest.value, before)
+        whole, rest = (record.find(metric=m, dataset=dataset, **facts) for m in ("u-frechet", "rest-frechet"))
+        start = {"ur": 100.0, "distance": before(record, "rest-frechet", dataset)}  # PUL is relative to that before
+        rule = verdict(100 - pul.value, rest.value, start)
         cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule)
     return dict(sorted(cells.items(), key=lambda one: (rates.index(one[0][0]), one[0][1])))
 
@@ -49,26 +64,31 @@ def _short(number: float) -> str:
     return f"{number:g}".replace("e-0", "e-")
 
 
-def _printed(record: Any) -> dict[float, float]:
-    """Return the paper's PULs, if a row of its table is about the same data set and classes as the record."""
-    own = record.all(metric="pul")[0]
+def _printed(record: Any, dataset: str) -> dict[float, float]:
+    """Return the paper's PULs, if a row of its table is about this data set and the record's classes of it."""
+    own = record.all(metric="pul", dataset=dataset)[0]
     cells = (claim for claim in claims.load().values() if claims.split(claim.id)[0] == "vdu.tab2")
-    alike = {"dataset": own.dataset, "forget": own.protocol["forget"], "metric": "pul"}
+    alike = {"dataset": dataset, "forget": own.protocol["forget"], "metric": "pul"}
     return {float(cell.gamma): cell.value for cell in cells if alike.items() <= cell.model_dump().items()}
 
 
 def gamma_sweep(record: Any, *, title: str) -> Figure | None:
-    """PUL and both distances against gamma, and PUL against the distance of the rest with the rule's bounds; one colour
-    per rate, 95 % intervals. Nothing if the record has no sweep.
-
-    The series ``start`` and ``start_rest`` are both distances before unlearning.
-    """
-    cells = gamma_cells(record)
-    if not cells:
+    """PUL and both distances against gamma, and PUL against the distance of the rest with the rule's bounds; one row
+    per data set, one colour per rate, 95 % intervals. Nothing if the record has no sweep."""
+    if not (datasets := sweeps(record)):
         return None
     use_style()
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8.6, 3.3))
+    figure, axes = plt.subplots(len(datasets), 3, figsize=(8.6, 0.6 + 2.7 * len(datasets)), squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for row, dataset in zip(axes, datasets):
+        _sweep(row, record, dataset)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _sweep(row: Sequence[Any], record: Any, dataset: str) -> None:
+    """Plot the sweep of one data set into three axes."""
+    (left, middle, right), cells = row, gamma_cells(record, dataset)
     rates = dict.fromkeys(rate for rate, _ in cells)
     for rate, colour, side in zip(rates, (SLOW, CHOSEN), ("right", "left")):
         found = [cell for cell in cells.values() if cell.rate == rate]
@@ -81,17 +101,15 @@ def gamma_sweep(record: Any, *, title: str) -> Figure | None:
         _label(right, rest, puls, gammas, side)
     right.set_xlim(left=0)
     right.axhline(100 - 100 / FEWER, color=COLOURS["exact"], ls=":", lw=1.2)
-    right.axvline(FARTHER * record.series["start_rest"], color=COLOURS["exact"], ls=":", lw=1.2)
-    middle.axhline(record.series["start"], color=COLOURS["exact"], ls=":", lw=1.2)
-    if printed := _printed(record):
+    right.axvline(FARTHER * before(record, "rest-frechet", dataset), color=COLOURS["exact"], ls=":", lw=1.2)
+    middle.axhline(before(record, "u-frechet", dataset), color=COLOURS["exact"], ls=":", lw=1.2)
+    if printed := _printed(record, dataset):
         own = {"ms": 7, "mew": 1.8, "color": COLOURS["paper"], "label": "printed"}
         left.plot(list(printed), list(printed.values()), "x", **own)
-    left.set(xlabel=r"$\gamma$", ylabel="PUL, %")
+    left.set(xlabel=r"$\gamma$", ylabel=f"{data_title(dataset)}: PUL, %")
     left.set_ylim(bottom=max(left.get_ylim()[0], -100))
     middle.set(xlabel=r"$\gamma$", ylabel="distance")
     right.set(xlabel="distance of other samples", ylabel="PUL, %")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return figure
 
 
 def _bars(values: list[Any]) -> list[list[float]]:
@@ -111,14 +129,16 @@ def _label(axes: Any, xs: Sequence[float], ys: Sequence[float], names: Sequence[
 
 
 def sweep_table(record: Any, *, title: str) -> Any:
-    """One row per gamma: PUL, the distance of the rest and the rule's verdict at each rate; nothing without a sweep."""
+    """One row per gamma: PUL, the distance of the rest and the rule's verdict at the paper's rate and at the one chosen
+    for the data set; nothing without a sweep."""
     rows: dict[str, dict[str, str]] = {}
-    for (rate, gamma), cell in gamma_cells(record).items():
-        cells = rows.setdefault(f"γ = {gamma:g}", {})
-        for head, one, decimals in (("PUL, %", cell.pul, 1), ("distance", cell.rest, 2)):
-            ends = one.interval or (one.value, one.value)
-            cells[f"{head} (rate {_short(rate)})"] = over_interval(one.value, *ends, decimals)
-        cells[f"rule (rate {_short(rate)})"] = cell.rule
+    for dataset in (datasets := sweeps(record)):
+        for (rate, gamma), cell in gamma_cells(record, dataset).items():
+            cells = rows.setdefault(f"{data_title(dataset) + ', ' if len(datasets) > 1 else ''}γ = {gamma:g}", {})
+            for head, one, decimals in (("PUL, %", cell.pul, 1), ("distance", cell.rest, 2)):
+                ends = one.interval or (one.value, one.value)
+                cells[f"{head} (rate {_short(rate)})"] = over_interval(one.value, *ends, decimals)
+            cells[f"rule (rate {_short(rate)})"] = cell.rule
     return table(rows, title, size=0.72) if rows else None
 
 

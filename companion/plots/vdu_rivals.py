@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from companion import claims
-from companion.claims.names import method_title
+from companion.claims.names import data_title, method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
@@ -73,57 +73,80 @@ def rivals_table(record: Any) -> Any:
     return table(dict(sorted(lines.items(), key=lambda one: one[0][0])), f"{record.title}.", size=0.75)
 
 
-def rivals_plane(record: Any, *, title: str) -> Figure:
-    """Printed and measured pairs of every class, and the courses of the comparison page's runs, if there are any.
+def rivals_plane(record: Any, *, title: str) -> Figure | None:
+    """Printed and measured pairs of every class, one panel for each data set, and the courses of the comparison page's
+    runs, if there are any. Nothing if nothing was measured.
 
     Reads the series ``ways`` and ``tries`` (:mod:`companion.studies.vdu_rivals`).
     """
+    datasets = list(dict.fromkeys(pul.dataset for pul in record.all(metric="pul")))
+    if not datasets:
+        return None
     use_style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.8, 4.3), sharey=True)
+    wide = len(datasets) + bool(record.series["ways"])
+    figure, axes = plt.subplots(1, wide, figsize=(min(4.4 * wide, 11), 4.3), sharey=True, squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    pairs: dict[str, list[tuple[float, float]]] = {}
-    for pul, whole, _, before in ends(record):
-        if pul.method not in LOOKS:
-            continue
-        (colour, marker), x = LOOKS[pul.method], whole.value / before["all"]
-        left.plot(x, pul.value, marker, color=colour, ms=11 if marker == "*" else 8, label=_title(pul.method))
-        left.annotate(pul.protocol["forget"], (x, pul.value), (5, 4), textcoords="offset points", fontsize=8)
-        if pul.method in ("vdu", "selective_amnesia"):
-            pairs.setdefault(pul.protocol["forget"], []).append((x, pul.value))
-    for points in pairs.values():
-        left.plot(*zip(*points), color="#aaaaaa", lw=1)
-    _printed(left, record)
-    for name, seeds in record.series["ways"].items():
-        for k, way in enumerate(seeds):
-            xs, ys = zip(*((one["rest"], one["pul"]) for one in way))
-            right.plot(xs, ys, "o-", ms=2.5, lw=1.2, color=LOOKS[name][0], label=None if k else _title(name))
-    for one in record.series["tries"]:
-        right.plot(one["rest"], one["pul"], LOOKS[one["method"]][1], ms=5, mfc="none", mec=LOOKS[one["method"]][0])
-    low = 100 - 100 / FEWER
-    right.add_patch(Rectangle((0.1, low), FARTHER - 0.1, 105 - low, fc="#009E73", alpha=0.1, lw=0))
-    for axes, what in ((left, "of all samples"), (right, "of other samples")):
-        axes.set(xscale="log", xlabel=f"relative distance {what}")
-        axes.xaxis.set_major_locator(FixedLocator(TICKS))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    right.set_xlim(0.5, 60)
-    left.set(ylabel="PUL, % (high: forgotten)", ylim=(-60, 105))
+    for panel, dataset in zip(axes[0], datasets):
+        _measured(panel, record, dataset)
+        _printed(panel, dataset)
+        panel.set(title=data_title(dataset), xlabel="relative distance of all samples")
+    if record.series["ways"]:
+        _courses(axes[0, -1], record)
+    for panel in axes[0]:
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(FixedLocator(TICKS))
+        panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.tick_params(axis="x", labelsize=9)
+    axes[0, 0].set(ylabel="PUL, % (high: forgotten)", ylim=(-60, 105))
     known = {}
-    for axes in (right, left):
-        handles, labels = axes.get_legend_handles_labels()
+    for panel in axes[0, ::-1]:
+        handles, labels = panel.get_legend_handles_labels()
         known |= dict(zip(labels, handles))
     figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4, fontsize=9)
     return figure
+
+
+def _measured(axes: Any, record: Any, dataset: str) -> None:
+    """Plot the pairs of one data set, with a line from Selective Amnesia's to VDU's of the same class."""
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for pul, whole, _, before in ends(record):
+        if pul.method not in LOOKS or pul.dataset != dataset:
+            continue
+        (colour, marker), x = LOOKS[pul.method], whole.value / before["all"]
+        axes.plot(x, pul.value, marker, color=colour, ms=11 if marker == "*" else 8, label=_title(pul.method))
+        axes.annotate(pul.protocol["forget"], (x, pul.value), (5, 4), textcoords="offset points", fontsize=8)
+        if pul.method in ("vdu", "selective_amnesia"):
+            pairs.setdefault(pul.protocol["forget"], []).append((x, pul.value))
+    for points in pairs.values():
+        axes.plot(*zip(*points), color="#aaaaaa", lw=1)
+
+
+def _courses(axes: Any, record: Any) -> None:
+    """Plot the comparison page's runs, the search's candidates as small open markers, and the rule's corner."""
+    for name, seeds in record.series["ways"].items():
+        for k, way in enumerate(seeds):
+            xs, ys = zip(*((one["rest"], one["pul"]) for one in way))
+            axes.plot(xs, ys, "o-", ms=2.5, lw=1.2, color=LOOKS[name][0], label=None if k else _title(name))
+    for one in record.series["tries"]:
+        axes.plot(one["rest"], one["pul"], LOOKS[one["method"]][1], ms=5, mfc="none", mec=LOOKS[one["method"]][0])
+    low = 100 - 100 / FEWER
+    axes.add_patch(Rectangle((0.1, low), FARTHER - 0.1, 105 - low, fc="#009E73", alpha=0.1, lw=0))
+    axes.set(
+        title=f"during the run, class {record.series['of']}",
+        xlabel="relative distance of other samples",
+        xlim=(0.5, 60),
+    )
 
 
 def _title(method: str) -> str:
     return {"unseen": "retrained"}.get(method, method_title(method))
 
 
-def _printed(axes: Any, record: Any) -> None:
-    """Plot the paper's pairs for the record's data set, with u-FID relative to the printed FID of the model before."""
-    cells, dataset = claims.load(), record.all(metric="pul")[0].dataset
+def _printed(axes: Any, dataset: str) -> None:
+    """Plot the paper's pairs for a data set, with u-FID relative to the printed FID of the model before."""
+    cells = claims.load()
     if f"vdu.pretrained_fid/{dataset}/pretrained" not in cells:
         return
     before = cells[f"vdu.pretrained_fid/{dataset}/pretrained"].value

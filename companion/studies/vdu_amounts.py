@@ -1,64 +1,103 @@
-"""The amounts of each profile for VDU's tables; for ``paper``, with their place in the paper."""
+"""The amounts of each profile for VDU's tables; for ``paper``, with their place in the paper.
 
-from typing import Any
+A profile's amounts hold for all data sets of a table, except for those in ``sets``, by data set; :func:`each` joins
+them.
+"""
 
-__all__ = ["amounts", "rivals"]
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from companion.page import Page
+
+__all__ = ["amounts", "each", "rivals"]
 
 # The section on the posterior: both ways of getting five models, on a base model's data.
 FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
 MANY = FEW | {"models": 5, "steps": 1500, "n": 500, "images": 300}
 THEIRS = MANY | {"base": "vdu-mnist-ddpm", "steps": 37_500, "lr": 1e-4}  # App. 6.2.2: 5 models of 40 epochs each
 
+SETS = ("digits", "mnist", "cifar10")  # those with a DDPM
+BOTH = "mnist,cifar10"  # the paper's
+LEAST = {"n": 60, "sampler": 6, "epochs": 1}
+# App. 6.2.3: T, with all steps sampled, and epochs of unlearning
+LENGTHS = {name: {"sampler": 1000, "epochs": 1} for name in SETS} | {"cifar10": {"sampler": 500, "epochs": 4}}
+
+# Table 2
+CLASSES = {"digits": {"forget": "1"}, "mnist": {"forget": "1"}, "cifar10": {"forget": "ship"}}
+GAMMAS = "0.1,0.3,0.6,0.8"
+OURS = {"n": 2000, "sampler": 10, "epochs": 1, "gamma": GAMMAS}
+OURS = {name: OURS | CLASSES[name] for name in SETS}
+OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"}
+OURS["cifar10"] |= {"n": 1000}
+
 SMOKE = {
-    **{"of": "", "dataset": "digits", "gamma": "0.1,0.8", "rates": [1e-4], "looks": 20, "held_out": 60, "study": FEW},
-    **{"n": 60, "sampler": 6, "by": "iPNDM", "batch_size": 40, "epochs": 1, "apart": 1, "features": ["classifier"]},
-    "amnesia": {"replays": 4, "fisher_samples": 3, "fisher_times": 4},
+    **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "rates": [1e-4], "looks": 20, "held_out": 60},
+    **{"sets": {name: LEAST | CLASSES[name] | {"gamma": "0.1,0.8"} for name in SETS}, "study": FEW},
+    **{"by": "iPNDM", "batch_size": 40, "apart": 1, "features": ["classifier"]},
 }
-LAPTOP = {
-    **{"of": "", "dataset": "mnist", "gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"},
-    **{"rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "study": MANY},
-    **{"n": 2000, "sampler": 10, "by": "iPNDM", "batch_size": 128, "epochs": 1, "apart": 10},
-    **{"features": ["classifier"], "amnesia": {"fisher_samples": 500, "fisher_times": 100}},
+LAPTOP = SMOKE | {
+    **{"dataset": BOTH, "rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "sets": OURS, "study": MANY},
+    **{"batch_size": 128, "apart": 10},
 }
 
 
-def amounts(dataset: str) -> dict[str, dict[str, Any]]:
-    """Return the amounts by profile; the paper uses other epochs and steps for CIFAR-10 than for MNIST."""
-    cifar = dataset == "cifar10"
+def amounts() -> dict[str, dict[str, Any]]:
+    """Return Table 2's amounts by profile."""
     paper = LAPTOP | {
         "of": "vdu-",  # its networks and their training: App. 6.2.1, 6.2.2
-        "gamma": "0.1,0.3,0.6,0.8",  # Table 2
         "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's features are ours
-        "n": 5000,  # Sec. 4.3
-        "sampler": 500 if cifar else 1000,  # App. 6.2.3: T, with all steps sampled
-        "by": "DDPM",
+        "sets": {name: {"n": 5000, "gamma": GAMMAS} | CLASSES[name] | LENGTHS[name] for name in SETS},  # Sec. 4.3
         "batch_size": 128,  # App. 6.2.3
-        "epochs": 4 if cifar else 1,  # App. 6.2.3
+        "by": "DDPM",  # App. 6.2.3
         "study": THEIRS,
-        "amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # SA's own
         "seeds": 3,  # ours
     }
     return {"smoke": SMOKE, "laptop": LAPTOP, "paper": paper}
 
 
-def rivals(dataset: str) -> dict[str, dict[str, Any]]:
+def rivals() -> dict[str, dict[str, Any]]:
     """Return Table 1's amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's
     passes over D_f, ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only;
-    ``few``: methods that run with only so many of its images. ``own``: the number of the model's own samples that
+    ``few``: methods that run with only so many of its images; ``own``: the number of the model's own samples that
     negation without data learns from."""
-    small = {"dataset": "digits", "forget": "0;1", "evaluations": 12, "epochs": 1, "batch_size": 8}
+    classes = {name: {"forget": "0;1;8", "full": "1"} for name in SETS}  # Table 1
+    classes["cifar10"] = {"forget": "automobile;frog;ship", "full": "ship"}
+    ours = {"n": 500, "sampler": 10, "epochs": 1, "also": "neggrad,finetune,negate_own"}
+    ours = {name: ours | classes[name] for name in SETS}
+    ours["digits"] |= {"forget": "0;1"}
+    ours["cifar10"] |= {"n": 1000, "also": "neggrad,finetune"}
+    least = {name: one | LEAST | {"also": ""} for name, one in ours.items()}
+    small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}
     small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
-    small |= {"of": "", "methods": "vdu,selective_amnesia", "full": "1", "also": ""}
-    small |= {"few": {"vdu": [10]}, "n": 60, "sampler": 6, "by": "iPNDM", "features": ["classifier"], "apart": 0}
-    laptop = small | {"dataset": "mnist", "forget": "0;1;8", "evaluations": 120, "batch_size": 32, "n": 500}
-    laptop |= {"sampler": 10, "fisher": {}, "own": 500, "seeds": 3, "also": "neggrad,finetune,negate_own"}
-    laptop |= {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
-    given = amounts(dataset)["paper"]
-    same = ("of", "n", "sampler", "by", "batch_size", "epochs", "features", "apart", "seeds")
-    paper = laptop | {name: given[name] for name in same} | {"evaluations": 0, "fisher": given["amnesia"]}
-    paper |= {"methods": "vdu,selective_amnesia,neggrad", "also": "finetune,negate_own"}
-    if dataset == "cifar10":
-        theirs = {"forget": "automobile;frog;ship", "full": "ship"}  # Table 1
-        laptop |= theirs | {"also": "neggrad,finetune"}
-        return {"smoke": small, "laptop": laptop, "paper": paper | theirs | {"also": "finetune"}}
+    small |= {"sets": least, "features": ["classifier"], "apart": 0}
+    small |= {"methods": "vdu,selective_amnesia", "few": {"vdu": [10]}}
+    laptop = small | {"dataset": BOTH, "sets": ours, "evaluations": 120, "batch_size": 32, "fisher": {}, "own": 500}
+    laptop |= {"seeds": 3, "few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
+    theirs = amounts()["paper"]
+    paper = laptop | {name: theirs[name] for name in ("of", "by", "batch_size", "features", "apart", "seeds")}
+    paper |= {"fisher": {"fisher_samples": 5000, "fisher_times": 1000}, "evaluations": 0}  # SA's own
+    paper |= {"methods": "vdu,selective_amnesia,neggrad"}
+    also = {name: {"n": 5000, "also": "finetune,negate_own"} | classes[name] | LENGTHS[name] for name in SETS}
+    also["cifar10"] |= {"also": "finetune"}
+    paper |= {"sets": also}
     return {"smoke": small, "laptop": laptop, "paper": paper}
+
+
+def each(budget: SimpleNamespace, page: "Page") -> list[SimpleNamespace]:
+    """Return the amounts of each data set of a page's budget. A parameter that is given replaces what is in ``sets``;
+    ``seeds`` are the page's or, if none are given, the first of them if a set has fewer.
+
+    Raises:
+        ValueError: for an unknown data set, or two whose classes have the same names.
+    """
+    names, found = budget.dataset.split(","), []
+    if unknown := [name for name in names if name not in SETS]:
+        raise ValueError(f"dataset={unknown[0]!r} is not one of {', '.join(SETS)}")
+    if {"digits", "mnist"} <= set(names):
+        raise ValueError("digits and MNIST have classes of the same names: run them one at a time")
+    for name in names:
+        own = {key: value for key, value in budget.sets[name].items() if not getattr(budget, key, None)}
+        seeds = page.seeds if page.parameters["seeds"] else page.seeds[: own.get("seeds")]
+        found.append(SimpleNamespace(**vars(budget) | own | {"dataset": name, "seeds": seeds}))
+    return found

@@ -13,16 +13,19 @@ from paperlib.data.splits import forgotten
 __all__ = ["beside", "length", "named_settings", "tries", "ways"]
 
 Settings = Mapping[str, Any]
+ELSEWHERE = ("mnist-ddpm", "1")  # the search used for base models without one
 
 
 def named_settings(base: str, forget: str, name: str, papers: Settings | None = None) -> Iterator[tuple[str, Settings]]:
     """Yield a method's name and settings: the paper's, if given, and, if different, those chosen by the committed
-    search for this base model. Without a search, they are the first candidate's."""
+    search for this base model. Without a search for it, a method whose paper's settings are not given has those chosen
+    on MNIST, untested here."""
     entrant, found = ENTRANTS[name], committed(base, forget)
-    searched = found.best(name).settings if found and name in found.entrants else entrant.candidates()[0]
     if papers:
         yield name, entrant.settings() | papers
-    if not papers or papers != searched:
+    if found is None and not papers:
+        found = committed(*ELSEWHERE)
+    if found and papers != (searched := found.best(name).settings):
         yield (f"{name}_ours" if papers else name), entrant.settings() | searched
 
 

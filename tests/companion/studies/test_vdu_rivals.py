@@ -22,6 +22,12 @@ def test_other_settings_have_a_row_of_their_own():
     assert list(dict(named_settings("mnist-ddpm", "1", "neggrad"))) == ["neggrad"]
 
 
+def test_without_a_search_the_papers_settings_stay_alone_and_others_come_from_mnist():
+    papers = {"lr": 1e-4, "lam": 10.0}
+    assert dict(named_settings("cifar10-ddpm", "ship", "selective_amnesia", papers)) == {"selective_amnesia": papers}
+    assert list(named_settings("cifar10-ddpm", "ship", "neggrad")) == list(named_settings("mnist-ddpm", "1", "neggrad"))
+
+
 def test_both_methods_had_as_many_tries():
     found = committed("mnist-ddpm", "1")
     assert len(found.of("vdu")) == len(found.of("selective_amnesia")) == 6
