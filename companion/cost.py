@@ -203,7 +203,8 @@ def works(page: str) -> list[Work]:
 def _from_record(page: str) -> float:
     """Return hours: the record's seconds, times the largest ratio of ``paper``'s amounts to the record's."""
     record = recorded(page)
-    return record.provenance.seconds / 3600 if record else math.nan
+    runs = {one.date: one.seconds for one in (record.provenance, *record.earlier.values())} if record else {}
+    return sum(runs.values()) / 3600 if record else math.nan
 
 
 def plan(device: torch.device | None = None) -> str:

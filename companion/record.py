@@ -1,10 +1,11 @@
 """Copy a record to ``results/``, ready to commit: ``python -m companion record PAGE --profile laptop``.
 
 ``make record PAGE=...`` does the same. A record is made with the page's default parameters; ``--seeds 0,1,2`` takes the
-run with ``-p seeds 0,1,2`` and defaults for the rest. The page's record and the images it names are copied from the
-build folder to ``results/<profile>/``, after checks that the scorecard relies on. Refused, each with one sentence: a
-missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a duplicate id), an id that another
-page has recorded, code that has changed since the run, and a run with uncommitted changes.
+run with ``-p seeds 0,1,2`` and defaults for the rest. ``--dataset cifar10`` takes the run with ``-p dataset cifar10``
+and keeps what the committed record has of other data sets (:mod:`companion.joined`). The page's record and the images
+it names are copied from the build folder to ``results/<profile>/``, after checks that the scorecard relies on. Refused,
+each with one sentence: a missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a duplicate
+id), an id that another page has recorded, code that has changed since the run, and a run with uncommitted changes.
 
 A run on a copy without git cannot name its commit. Its record is accepted if its ``source_sha256`` is that of a
 checkout without uncommitted changes: the code that ran is then the code of that commit, and the copied record names it.
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 from companion.folders import build_folder, run_folder
+from companion.joined import joined
 from companion.parameters import defaults, normalised
 from companion.provenance import CHECKOUT, git_state, page_sha256
 from companion.records import Record, RecordError
@@ -26,18 +28,20 @@ __all__ = ["record"]
 RECORDED = ("laptop", "paper")
 
 
-def record(page: str, profile: str, seeds: str = "") -> Path:
-    """Copy a page's record to ``results/`` and return its new path; ``seeds`` selects a run with other seeds.
+def record(page: str, profile: str, **others: str) -> Path:
+    """Copy a page's record to ``results/`` and return its new path; ``others`` selects a run with other seeds, or on
+    some data sets alone.
 
     Raises a :class:`~companion.records.RecordError` if the record is refused.
     """
-    others = f' ARGS="-p seeds {seeds}"' if seeds else ""
-    again = f"run `make page PAGE={page} PROFILE={profile}{others}` again"
+    others = {name: value for name, value in others.items() if value}
+    told = " ".join(f"-p {name} {value}" for name, value in others.items())
+    again = f"run `make page PAGE={page} PROFILE={profile}" + (f' ARGS="{told}"' if told else "") + "` again"
     if profile == "smoke":
         raise RecordError("smoke is never recorded: it only shows that the page works")
     if profile not in RECORDED:
         raise RecordError(f"profile={profile!r} is not one of {', '.join(RECORDED)}")
-    source = _source(page, profile, seeds)
+    source = _source(page, profile, others)
     if not source.is_file():
         raise RecordError(f"there is no record {source}: {again}")
     made = Record.read(source)
@@ -52,6 +56,8 @@ def record(page: str, profile: str, seeds: str = "") -> Path:
     for image in images:
         if not image.is_file():
             raise RecordError(f"the record names an image that is not there, {image}: {again}")
+    if others.get("dataset") and (folder / f"{page}.json").is_file():
+        made = joined(made, Record.read(folder / f"{page}.json"))
 
     folder.mkdir(parents=True, exist_ok=True)
     for name in set(_images_before(folder / f"{page}.json")) - set(made.images):
@@ -62,22 +68,23 @@ def record(page: str, profile: str, seeds: str = "") -> Path:
     return folder / f"{page}.json"
 
 
-def _source(page: str, profile: str, seeds: str) -> Path:
+def _source(page: str, profile: str, others: dict[str, str]) -> Path:
     """Return where the run wrote its record."""
-    if not seeds:
+    if not others:
         return build_folder() / "records" / profile / f"{page}.json"
     try:
         own = defaults(page)
     except FileNotFoundError:
         raise RecordError(f"there is no page {page}") from None
-    if "seeds" not in own:
-        raise RecordError(f"seeds={seeds!r}: {page} has no parameter seeds")
+    for name, value in others.items():
+        if name not in own:
+            raise RecordError(f"{name}={value!r}: {page} has no parameter {name}")
     try:
-        parameters = normalised(own, {"profile": profile, "seeds": seeds})
+        parameters = normalised(own, {"profile": profile} | others)
     except ValueError as error:
         raise RecordError(f"{page}: {error}") from None
     if parameters == own | {"profile": profile}:
-        return _source(page, profile, "")
+        return _source(page, profile, {})
     return run_folder(build_folder(), page, parameters) / "record.json"
 
 
@@ -117,9 +124,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seeds", default="", help="take a run with these seeds instead of the page's own, such as 0,1,2"
     )
+    parser.add_argument(
+        "--dataset", default="", help="take a run on some of the page's data sets and keep the record of the others"
+    )
     options = parser.parse_args(arguments)
+    others = {"seeds": options.seeds, "dataset": options.dataset}
     try:
-        print(f"recorded: {os.path.relpath(record(options.page, options.profile, options.seeds))}")
+        print(f"recorded: {os.path.relpath(record(options.page, options.profile, **others))}")
     except RecordError as error:
         print(f"{options.page} was not recorded: {error}", file=sys.stderr)
         return 1

@@ -41,10 +41,11 @@ budget = page.budget(
 )
 
 # %% tags=["hide-input", "key"]
+from companion.studies.sgu_samples import counts
+
 if page.recorded:
-    left = {v.method: v.value for v in page.recorded.all(metric="ur")}
-    moved = {v.method: v.value for v in page.recorded.all(metric="changed class")}
-    seen = page.recorded.find(metric="ur", method="sgu_obtuse")
+    left, moved = counts(page.recorded, "mnist")
+    seen = page.recorded.find(metric="ur", method="sgu_obtuse", dataset="mnist")
 page.verdict(
     claim="Figure 3: samples of MNIST and CelebA from which the forgotten class, or feature, is gone.",
     found=f"3 and 7 go from {left['standard']:.0f} to {left['sgu_orthogonal']:.1f} % (Orthogonal) and {left['sgu_obtuse']:.1f} % (Obtuse). Of the other images {100 - moved['sgu_orthogonal']:.0f} and {100 - moved['sgu_obtuse']:.0f} % keep their class ({100 - moved['finetune']:.0f} % after fine-tuning alone). Where there was a 3 or a 7, there are specks or a broken shape. Exact negation leaves {left['negate']:.1f} % and Unseen {left['unseen']:.1f} %, and both generate another clean digit there.",
@@ -186,8 +187,7 @@ page.show(plots.sample_counts)
 # ## What to notice
 
 # %% tags=["hide-input"]
-count = {v.method: v.value for v in result.all(metric="ur")}
-other = {v.method: v.value for v in result.all(metric="changed class")}
+count, other = counts(result, "mnist")
 page.say(
     f"**Look at the specks.** They are where a 3 or a 7 was, and the classifier finds no 3 in them: UR is {count['sgu_orthogonal']:.1f} and {count['sgu_obtuse']:.1f} %. The losses say what the output should not be, but not what it should be instead.",
     f"**Unseen and exact negation have about the same UR** ({count['unseen']:.1f} and {count['negate']:.1f} %), with clean digits. Where Standard generates a 3 or a 7, both generate another digit that reuses as many of its strokes as possible.",

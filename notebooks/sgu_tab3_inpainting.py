@@ -164,7 +164,8 @@ def missing(claim):
 # %%
 from companion import plots
 
-SHOWN = {"mnist": "replacement", "celeba": "RePaint"}  # replacement leaves noise on faces
+# replacement leaves noise on faces
+SHOWN = {"mnist": "replacement", "cifar10": "replacement", "celeba": "RePaint"}
 
 
 def sheets():

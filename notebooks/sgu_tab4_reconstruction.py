@@ -50,9 +50,11 @@ budget = page.budget(
 from companion.studies.reconstruction import by_model
 
 if page.recorded:
-    part, deep, plain = (by_model(page.recorded, "accuracy", time) for time in (0.2, 0.5, 0.02))
+    part, deep, plain = (
+        by_model(page.recorded, "accuracy", time, dataset="mnist") for time in (0.2, 0.5, 0.02)
+    )
     run, *rest = [
-        page.recorded.find(unit="percent", t=0.2, test="D_f", method=name)
+        page.recorded.find(unit="percent", t=0.2, test="D_f", method=name, dataset="mnist")
         for name in ("sgu_obtuse", "sgu_orthogonal", "unseen")
     ]
     kept = min(value for (_, side), value in part.items() if side == "D_g")
@@ -123,14 +125,14 @@ def models(row, seed):
     """Standard, the unlearned models, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(
-        alpha=alpha, variant=variant, evaluations=budget.evaluations, others=row == chosen[0]
+        alpha=alpha, variant=variant, evaluations=budget.evaluations, others=row in chosen[:2]
     )
     return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
 
 
-def present():
+def present(rows=chosen):
     """(model, what it was to forget, seed) for every available model."""
-    for row in chosen:
+    for row in rows:
         for seed in page.seeds:
             for model, D_f in models(row, seed):
                 if not model.missing and model.method != "sgu_code":
@@ -170,15 +172,15 @@ from companion.studies.reconstruction import Reconstruction, originals, returned
 
 
 def sheets():
-    """Figure 5: originals of both sides and their reconstructions by every model, for the first row and seed."""
+    """Figure 5: originals of both sides and their reconstructions by every model, for the first seed."""
     found = {}
-    for model, D_f, seed in present():
-        if seed == page.seeds[0] and model.kind.dataset in ("mnist", "digits"):
-            for side, word in {"D_g": "retain", "D_f": "forget"}.items():
+    for row in [row for row in ("mnist", "cifar10") if row in chosen]:
+        for model, D_f, seed in present([row]):
+            for word in ("retain", "forget") if seed == page.seeds[0] else ():
                 wanted = Reconstruction(forget=D_f, side=word, seed=seed, **ASKED[0])
-                sheet = found.setdefault(
-                    word, {"original": originals(model.kind.dataset, wanted).images}
-                )
+                name = word if row == "mnist" else f"{row}-{word}"
+                first = originals(model.kind.dataset, wanted).images
+                sheet = found.setdefault(name, {"original": first})
                 sheet[model.method] = returned(model, wanted)
     return {word: plots.contact_sheet(sheet, scale=2) for word, sheet in found.items()}
 
@@ -231,12 +233,13 @@ grid("forget", "digits to forget")
 # %% tags=["hide-input"]
 from paperlib.processes import VE
 
-points = sorted({one.protocol["t"] for one in result.all(unit="percent")})
-back = {time: by_model(result, "accuracy", time) for time in points}
-away = {time: by_model(result, "feature distance", time) for time in points}
+own = dict(dataset="mnist")
+points = sorted({one.protocol["t"] for one in result.all(unit="percent", **own)})
+back = {time: by_model(result, "accuracy", time, **own) for time in points}
+away = {time: by_model(result, "feature distance", time, **own) for time in points}
 low, last = (0.1, 0.5) if len(points) > 2 else (points[-1],) * 2  # smoke has only two times
 mid = points[-2]
-through = by_model(result, "accuracy", t, way="latent")
+through = by_model(result, "accuracy", t, way="latent", **own)
 
 
 def times(one, side, time):
@@ -246,7 +249,7 @@ def times(one, side, time):
 
 def found(method):
     """The interval of an accuracy on D_f where the curve ends."""
-    facts = dict(way="image", t=last, test="D_f", method=method)
+    facts = dict(way="image", t=last, test="D_f", method=method, **own)
     one = result.find(unit="percent", **facts)
     return one.interval or [one.value] * 2
 

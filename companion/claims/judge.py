@@ -79,8 +79,8 @@ def cost(value: Any, record: Any) -> float | None:
     """Return the distance from real images of the samples that do not show D_f, as a multiple of that of the model
     before; None if the record does not have it."""
     far = [one for one in record.values if hasattr(one, "value") and one.protocol.get("metric") == "rest-frechet"]
-    same = [value.dataset, value.protocol.get("forget")]  # the classes that a distance leaves out
-    far = [one for one in far if [one.dataset, one.protocol.get("forget")] == same]
+    same = [value.dataset, *map(value.protocol.get, ("forget", "process"))]  # the classes that a distance leaves out
+    far = [one for one in far if [one.dataset, *map(one.protocol.get, ("forget", "process"))] == same]
     own = [one for one in far if one.method == value.method and _model(one) == _model(value)]
     start = [one.value for one in far if one.method in BEFORE] or [record.series.get("start_rest")]
     return own[0].value / start[0] if own and start[0] else None

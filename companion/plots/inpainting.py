@@ -12,7 +12,8 @@ __all__ = ["inpainting_table", "restored_images"]
 
 WAYS = {"replacement": "replacement", "repaint": "RePaint"}
 COLUMNS = [f"{way}, {side}, %" for way in WAYS.values() for side in ("D_g", "D_f")]
-DATA = {"mnist": ("mnist", "digits"), "celeba": ("celeba", "avatars")}  # a setting's own data, and its stand-in
+DATA = {"mnist": ("mnist", "digits"), "cifar10": ("cifar10", "shapes")}  # a setting's own data, and its stand-in
+DATA |= {"celeba": ("celeba", "avatars")}
 
 
 def inpainting_table(record: Any) -> Any:

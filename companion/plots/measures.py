@@ -25,10 +25,18 @@ def measures_table(
         more: (record, facts of the model) -> further cells by heading.
     """
     columns = {head: facts for head, facts in columns.items() if record.all(metric=facts["metric"])}
-    models = dict.fromkeys((one.dataset, one.protocol["forget"], one.method) for one in record.all(metric=WHOLE))
+    whole = record.all(metric=WHOLE)
+    several = {
+        one.dataset: len({other.protocol.get("process") for other in record.all(dataset=one.dataset)}) > 1
+        for one in whole
+    }
+    models = dict.fromkeys(
+        (one.dataset, one.protocol["forget"], one.method, one.protocol.get("process")) for one in whole
+    )
     lines = {}
-    for dataset, forget, method in models:
+    for dataset, forget, method, process in models:
         model, cells = {"dataset": dataset, "forget": forget, "method": method}, {}
+        model |= {"process": process} if several[dataset] else {}
         for head, facts in columns.items():
             facts = dict(facts)
             decimals, some = facts.pop("decimals", 1), facts.pop("some", False)
@@ -37,6 +45,7 @@ def measures_table(
                 continue
             value = record.find(**model, **facts)
             cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
-        row = f"{data_title(dataset)}<br><small>{forget.replace(',', ' and ')}</small>", method_title(method)
+        words = ", ".join(filter(None, [process.upper() if several[dataset] else "", forget.replace(",", " and ")]))
+        row = f"{data_title(dataset)}<br><small>{words}</small>", method_title(method)
         lines[row] = cells | (more(record, model) if more else {})
     return table(lines, title, size=0.72)

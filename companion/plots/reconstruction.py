@@ -18,6 +18,7 @@ __all__ = ["reconstruction_curves", "reconstruction_table", "returned_images"]
 KINDS = {"accuracy": ("percent", "accuracy, %", 0), "feature distance": ("distance of features", "feature distance", 1)}
 MODELS = {"standard": "standard", "unseen": "unseen", "sgu_orthogonal": "orthogonal", "sgu_obtuse": "obtuse"}
 MODELS |= {"negate": "negate"}
+DATA = {"mnist": ("mnist", "digits"), "cifar10": ("cifar10", "shapes")}  # a row's own data, and its stand-in
 
 
 def _kind(value: Any) -> str:
@@ -47,13 +48,16 @@ def reconstruction_table(record: Any) -> Any:
     )
 
 
-def reconstruction_curves(record: Any, *, title: str) -> Figure:
-    """Accuracy (top) and feature distance (bottom) against t on the first data set, with their intervals: one column
-    per side, one line per model, broken for exact negation, which may lie on Unseen's."""
+def reconstruction_curves(record: Any, *, title: str, dataset: str = "") -> Figure | None:
+    """Accuracy (top) and feature distance (bottom) against t on a data set, by default the record's first, with their
+    intervals: one column per side, one line per model, broken for exact negation, which may lie on Unseen's. Nothing if
+    the record lacks the data set."""
+    first = dataset or record.all(way="image")[0].dataset
+    if not record.all(way="image", dataset=first):
+        return None
     use_style()
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 5.6), sharex=True, sharey="row")
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
-    first = record.all(way="image")[0].dataset
     for line, (kind, (unit, head, _)) in zip(axes, KINDS.items()):
         for axis, side in zip(line, ("D_g", "D_f")):
             for method, colour in MODELS.items():
@@ -67,7 +71,9 @@ def reconstruction_curves(record: Any, *, title: str) -> Figure:
                         axis.vlines(one.protocol["t"], *one.interval, color=COLOURS[colour], lw=1)
             axis.axvline(record.parameters["t"], color="#999999", ls=":", lw=1)
             axis.set(xscale="log")
-            axis.xaxis.set_major_locator(FixedLocator(sorted({one.protocol["t"] for one in record.all(way="image")})))
+            axis.xaxis.set_major_locator(
+                FixedLocator(sorted({one.protocol["t"] for one in record.all(way="image", dataset=first)}))
+            )
             axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
             axis.xaxis.set_minor_locator(NullLocator())
             axis.set_title(f"{head}, ${side}$", loc="left", fontsize=10)
@@ -78,10 +84,11 @@ def reconstruction_curves(record: Any, *, title: str) -> Figure:
 
 
 def returned_images(record: Any, file: Path, words: str) -> Any:
-    """One side's images, one row per model below the originals; nothing if the record has none."""
+    """One side's images of a data set, one row per model below the originals; nothing if the record has none."""
     if file.name not in record.images:
         return None
-    values = [one for one in record.all(way="image", t=record.parameters["t"]) if one.dataset in ("mnist", "digits")]
+    data = next((DATA[word] for word in file.stem.split("-") if word in DATA), DATA["mnist"])
+    values = [one for one in record.all(way="image", t=record.parameters["t"]) if one.dataset in data]
     names = ["original", *dict.fromkeys(method_title(one.method) for one in values)]
     title = f"{data_title(values[0].dataset)}, {words}: seed {values[0].seeds[0]}, profile {record.profile}"
     return picture(file, names=names, title=title)

@@ -51,10 +51,12 @@ def side_histograms(record: Any, *, title: str) -> Figure:
     return figure
 
 
-def finetuning_courses(record: Any, *, title: str) -> Figure:
-    """UR, distance and bits per dimension of both sides against updates, one line per loss."""
+def finetuning_courses(record: Any, *, title: str) -> Figure | None:
+    """UR, distance and bits per dimension of both sides against updates, one line per loss; nothing if the record has
+    no courses."""
+    if not (found := record.series.get("courses")):
+        return None
     use_style()
-    found = record.series["courses"]
     figure, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     (start,) = found["standard"]

@@ -159,8 +159,9 @@ def _named(metric: str, wanted: Reconstruction) -> str:
     return metric if printed else f"{metric}, {wanted.way} at {wanted.t:g}"
 
 
-def by_model(record: Any, metric: str, t: float, way: str = "image") -> dict[tuple[str, str], float]:
-    """Return a record's values of a metric at t for its first data set: (method, side) -> value."""
+def by_model(record: Any, metric: str, t: float, way: str = "image", dataset: str = "") -> dict[tuple[str, str], float]:
+    """Return a record's values of a metric at t for a data set, by default its first: (method, side) -> value."""
     unit = {"accuracy": "percent", "feature distance": "distance of features"}[metric]
     found = record.all(unit=unit, t=t, way=way)
-    return {(one.method, one.protocol["test"]): one.value for one in found if one.dataset == found[0].dataset}
+    asked = dataset or (found[0].dataset if found else "")
+    return {(one.method, one.protocol["test"]): one.value for one in found if one.dataset == asked}

@@ -11,7 +11,7 @@ from companion.models import Model
 from companion.rows import Row, row
 from paperlib.metrics.intervals import share
 
-__all__ = ["changed", "drawn_by"]
+__all__ = ["changed", "counts", "drawn_by"]
 
 
 def drawn_by(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Tensor:
@@ -38,3 +38,9 @@ def changed(before: Model, model: Model, forget: str, **drawing: Any) -> Row:
     }
     told = {"n": drawing["n"], "seed": drawing["seed"], "interval": [100 * end for end in found.interval]}
     return row(100 * found.value, metric="changed class", unit="percent", **told, **facts)
+
+
+def counts(record: Any, dataset: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Return a record's UR and :func:`changed` on a data set, by method."""
+    ur, moved = (record.all(metric=metric, dataset=dataset) for metric in ("ur", "changed class"))
+    return {one.method: one.value for one in ur}, {one.method: one.value for one in moved}

@@ -72,7 +72,9 @@ def searched(base: str, forget: str) -> Search | None:
 
 
 def _best(base: str, forget: str, name: str) -> tuple[str, dict[str, float]] | None:
-    for model, classes in ((base, forget), KNOWN):
+    """Return the winner of the base model's search, else of another face of its network, else of MNIST's."""
+    alike = [one for one, kind in bases.BASES.items() if kind.network == bases.BASES[base].network and one != base]
+    for model, classes in (*((one, forget) for one in (base, *alike)), KNOWN):
         found = searched(model, classes)
         if found and name in found.entrants:
             return model, found.best(name).settings
@@ -80,11 +82,15 @@ def _best(base: str, forget: str, name: str) -> tuple[str, dict[str, float]] | N
 
 
 def alpha_of(base: str, forget: str, loss: str, variant: str) -> float:
-    """Return the alpha found for a base model; without a search, the one with the c found on MNIST."""
+    """Return the alpha found for a base model; without a search, the one with the c found for another face of its
+    network, else on MNIST."""
     reading, known = {"loss": loss, "variant": variant}, _best(base, forget, f"sgu_{loss}_{variant}")
     if known and known[0] == base:
         return known[1]["alpha"]
-    c = shrinkage(known[1]["alpha"], dims=KNOWN_DIMS, **reading) if known else SUPPOSED
+    found = (
+        KNOWN_DIMS if known and known[0] == KNOWN[0] else dims(base)
+    )  # the faces of a network share the images' size
+    c = shrinkage(known[1]["alpha"], dims=found, **reading) if known else SUPPOSED
     return _rounded(weight_of(2 - c if (loss, variant) == ("obtuse", "code") else c, dims=dims(base), **reading))
 
 

@@ -201,6 +201,24 @@ def test_seeds_of_a_page_that_has_none_are_refused(checkout, capsys):
     assert "seeds='0,1' is not allowed: an integer expected" in refused(capsys, "first", "--seeds", "0,1")
 
 
+def test_a_run_on_one_data_set_joins_the_record_of_the_others(checkout, capsys):
+    script = SCRIPT.replace("forget = ", 'dataset = "all"\nforget = ')
+    (checkout / "notebooks" / "first.py").write_text(script)
+    git(checkout, "commit", "-qam", "data sets")
+    before = Page("first", {"profile": "laptop", "forget": "1"})
+    before.write(values=[value()])
+    assert main(["first"]) == 0
+    other = measured("ours.first/cifar10/nll", [3.0], seeds=[0], protocol=KNOWN, **FACTS | {"dataset": "cifar10"})
+    page = Page("first", {"profile": "laptop", "dataset": "cifar10", "forget": "1"})
+    page.image_path("grid").write_bytes(b"grid")
+    page.write(values=[other], images=[page.image_path("grid")])
+    assert main(["first", "--dataset", "cifar10"]) == 0
+    made = Record.read(checkout / "results" / "laptop" / "first.json")
+    assert [one.dataset for one in made.values] == ["mixture", "cifar10"] and made.parameters["dataset"] == "all"
+    assert made.provenance == page.run.provenance and made.earlier == {"mixture": before.run.provenance}
+    assert (checkout / "results" / "laptop" / "first-grid.png").read_bytes() == b"grid"
+
+
 CHECKOUT = Path(__file__).parents[2]
 PAGES = sorted(path.stem for path in (CHECKOUT / "notebooks").glob("*.py"))
 
@@ -213,4 +231,5 @@ def test_make_record_looks_where_the_page_s_own_run_with_these_seeds_writes(name
     for seeds in ("0,1,2", "4"):
         run = Page(name, parameters.defaults(name) | {"profile": "laptop", "seeds": seeds})
         assert run.seeds == [int(seed) for seed in seeds.split(",")]
-        assert module._source(name, "laptop", seeds) == run.record_path != module._source(name, "laptop", "")
+        asked = module._source(name, "laptop", {"seeds": seeds})
+        assert asked == run.record_path != module._source(name, "laptop", {})

@@ -115,3 +115,12 @@ def test_a_sweep_has_every_run_of_the_readings_that_were_searched(known, tmp_pat
     assert [one["c"] for one in found["runs"][:2]] == pytest.approx([ANSWERS[-1]] * 2, abs=0.01)
     assert found["runs"][2]["alpha"] == 1.0 and {"ur", "distance", "D_g", "D_f"} <= found["before"].keys()
     assert (found["dataset"], found["process"], found["forget"]) == ("digits", "ve", "3,7")
+
+
+def test_a_face_without_a_search_takes_that_of_its_network(known, monkeypatch):
+    """CIFAR-10's DDPM has the weights of its VP model: the c that was found on one is taken for the other."""
+    search = searched("digits-ve", "3,7")
+    monkeypatch.setattr(sgu_search, "dims", lambda name: 64)
+    monkeypatch.setattr(sgu_search, "searched", lambda base, forget: search if base == "cifar10-vp" else None)
+    tried = entrants("digits-ve")["sgu_orthogonal_paper"].candidates()[1]["alpha"]
+    assert alpha_of("cifar10-ddpm", "dog", "orthogonal", "paper") == tried

@@ -1,0 +1,42 @@
+"""Join a run on some of a page's data sets with the page's record, which keeps the others and their provenance."""
+
+from companion import claims
+from companion.records import NotRun, Record, RecordError, Value
+
+__all__ = ["joined"]
+
+FREE = ("dataset", "seeds")  # parameters in which a run on some data sets may differ from the record
+
+
+def joined(now: Record, before: Record) -> Record:
+    """Return a record with the values of ``now`` and, for the data sets that ``now`` lacks, those of ``before``.
+
+    A series whose parts are named after rows is joined part by part. What was not run is that of ``now`` for its own
+    data sets. Raises a :class:`~companion.records.RecordError` if the two differ in profile or in another parameter.
+    """
+    names = [name for name in now.parameters | before.parameters if name not in FREE]
+    differs = [name for name in names if now.parameters.get(name) != before.parameters.get(name)]
+    if differs or now.profile != before.profile:
+        raise RecordError(f"the record to join differs in {', '.join(differs) or 'its profile'}")
+    own = {one.dataset for one in now.values if isinstance(one, Value)}
+    kept = [one for one in before.values if _dataset(one) not in own]
+    have = {one.claim for one in kept}
+    values = kept + [one for one in now.values if one.claim not in have]
+    others = dict.fromkeys(one.dataset for one in kept if isinstance(one, Value))
+    told = {
+        "parameters": now.parameters | {name: before.parameters[name] for name in FREE if name in before.parameters},
+        "values": values,
+        "series": before.series | {name: _parts(before.series.get(name), one) for name, one in now.series.items()},
+        "images": [*dict.fromkeys([*before.images, *now.images])],
+        "earlier": {name: before.earlier.get(name, before.provenance) for name in others},
+    }
+    return Record.checked(**{name: getattr(now, name) for name in ("page", "profile", "provenance")} | told)
+
+
+def _dataset(one: Value | NotRun) -> str:
+    claim = claims.load().get(one.claim)
+    return one.dataset if isinstance(one, Value) else claim.dataset if claim else ""
+
+
+def _parts(before: object, now: object) -> object:
+    return before | now if isinstance(before, dict) and isinstance(now, dict) else now

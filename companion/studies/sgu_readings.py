@@ -1,0 +1,53 @@
+"""What the sentences of SGU's pages read from a record: the numbers of one data set and process, by method."""
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Readings", "readings"]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Numbers of one row of a table, relative to Standard where that is what a sentence says.
+
+    Args:
+        ur: percentage of samples that show any of what is forgotten, by method.
+        within: its 95 % interval, by method.
+        floor: the percentage of real retained images that the classifier takes for what is forgotten.
+        times: distance of the other samples from real images, divided by Standard's, by method.
+        rise: increase of bits per dimension over Standard's, by (method, side); of "noised nll" where the record has
+            it, else of "nll".
+        steep: the same by "nll".
+        spread: the seeds' UR, by method.
+    """
+
+    ur: dict[str, float]
+    within: dict[str, tuple[float, float]]
+    floor: float
+    times: dict[str, float]
+    rise: dict[tuple[str, str], float]
+    steep: dict[tuple[str, str], float]
+    spread: dict[str, list[float]]
+
+
+def readings(record: Any, dataset: str, process: str = "") -> Readings:
+    """Return the numbers of a data set; ``process`` distinguishes rows on the same data."""
+    own = {"dataset": dataset} | ({"process": process} if process else {})
+    far = {one.method: one for one in record.all(metric="rest-frechet", **own)}
+    forgotten = {one.protocol["forget"] for one in record.all(metric="ur", **own)}
+    whole = max(forgotten, key=lambda words: words.count(","), default="")
+    shown = {one.method: one for one in record.all(metric="ur", forget=whole, **own)}
+    return Readings(
+        ur={name: one.value for name, one in shown.items()},
+        within={name: one.interval or (one.value, one.value) for name, one in shown.items()},
+        floor=next((100 * one.protocol["floor"] for one in shown.values() if "floor" in one.protocol), 0.0),
+        times={name: one.value / far["standard"].value for name, one in far.items()},
+        rise=_rise(record, "noised nll", own) or _rise(record, "nll", own),
+        steep=_rise(record, "nll", own),
+        spread={name: list(one.per_seed) for name, one in shown.items()},
+    )
+
+
+def _rise(record: Any, metric: str, own: dict[str, str]) -> dict[tuple[str, str], float]:
+    bits = {(one.method, one.protocol["test"]): one.value for one in record.all(metric=metric, **own)}
+    return {key: value - bits["standard", key[1]] for key, value in bits.items()}

@@ -1,0 +1,50 @@
+"""The sentences' numbers are those of one data set and process, relative to its own Standard."""
+
+import pytest
+
+from companion.records import Record, measured
+from companion.studies.sgu_readings import readings
+from tests.companion.test_records import SOURCE
+
+LATER = {"standard": 1.0, "sgu_obtuse": 3.0}
+
+
+def rows(dataset, process, scale):
+    return [one for method in LATER for one in model(dataset, process, method, scale)]
+
+
+def model(dataset, process, method, scale):
+    times, own = LATER[method], {"dataset": dataset, "method": method, "seeds": [0], "n": 9}
+
+    def made(number, unit, **told):
+        claim = f"ours.example/{dataset}/{process}/{method}/{'-'.join(map(str, told.values()))}"
+        facts = {"process": process, "forget": "dog,cat"} | told
+        return measured(claim, [number], unit=unit, protocol=facts, **own)
+
+    yield made(scale * times, "percent", metric="ur", floor=0.07)
+    yield made(1.0, "percent", metric="ur", forget="dog")
+    yield made(scale * times, "squared distance", metric="rest-frechet")
+    for side, more in {"D_g": 0.5, "D_f": 2.0}.items():
+        yield made(scale + more * (times - 1), "bits/dim", metric="nll", test=side)
+
+
+@pytest.fixture(scope="module")
+def record():
+    values = rows("mnist", "ve", 10.0) + rows("cifar10", "vp", 20.0) + rows("cifar10", "ddpm", 4.0)
+    return Record.checked(page="example", profile="laptop", parameters={}, provenance=SOURCE, values=values)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "process", "scale"), [("mnist", "", 10.0), ("cifar10", "vp", 20.0), ("cifar10", "ddpm", 4.0)]
+)
+def test_a_row_s_numbers_are_its_own(record, dataset, process, scale):
+    found = readings(record, dataset, process)
+    assert found.ur == {"standard": scale, "sgu_obtuse": 3 * scale} and found.floor == pytest.approx(7.0)
+    assert found.times == pytest.approx({"standard": 1.0, "sgu_obtuse": 3.0})
+    assert found.rise["sgu_obtuse", "D_g"] == pytest.approx(1.0) and found.rise["standard", "D_f"] == 0
+    assert found.rise["sgu_obtuse", "D_f"] == pytest.approx(4.0) == found.steep["sgu_obtuse", "D_f"]
+
+
+def test_a_data_set_that_was_not_measured_has_no_numbers(record):
+    found = readings(record, "stl10")
+    assert not (found.ur or found.times or found.rise)

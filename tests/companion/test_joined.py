@@ -1,0 +1,46 @@
+"""A run on one data set joins the record of the others: values, series part by part, and each one's provenance."""
+
+import pytest
+
+from companion.joined import joined
+from companion.records import NotRun, Record, RecordError, measured
+from tests.companion.test_records import SOURCE
+
+LATER = SOURCE.model_copy(update={"commit": "1" * 40})
+CELLS = {"mnist": "sgu.tab2_ur/mnist/vesde/3/unseen", "cifar10": "sgu.tab2_ur/cifar10/vpsde/dog/unseen"}
+
+
+def value(dataset, number=1.0):
+    told = {"unit": "nats", "n": 9, "method": "standard", "protocol": {"metric": "nll"}}
+    return measured(f"ours.example/{dataset}/nll", [number], seeds=[0], dataset=dataset, **told)
+
+
+def record(*values, provenance=SOURCE, parameters=(), **told):
+    own = {"dataset": "all", "alpha": 0.0} | dict(parameters)
+    told |= {"page": "example", "profile": told.get("profile", "laptop"), "parameters": own}
+    return Record.checked(values=[*values], provenance=provenance, **told)
+
+
+def test_other_data_sets_keep_values_series_images_and_provenance():
+    before = record(value("mnist"), series={"rows": {"mnist": [1]}, "steps": 9}, images=["example-a.png"])
+    told = dict(provenance=LATER, parameters={"dataset": "cifar10"}, images=["example-b.png"])
+    made = joined(record(value("cifar10"), series={"rows": {"cifar10": [2]}, "steps": 5}, **told), before)
+    assert [one.dataset for one in made.values] == ["mnist", "cifar10"]
+    assert made.series == {"rows": {"mnist": [1], "cifar10": [2]}, "steps": 5}
+    assert (made.provenance, made.earlier) == (LATER, {"mnist": SOURCE})
+    assert made.parameters == before.parameters and made.images == ["example-a.png", "example-b.png"]
+    again = joined(record(value("cifar10", 2.0), provenance=SOURCE), made)
+    assert [one.value for one in again.values] == [1.0, 2.0] and again.earlier == {"mnist": SOURCE}
+
+
+def test_what_was_not_run_is_the_new_run_s_for_its_own_data_set_alone():
+    before = record(value("mnist"), *(NotRun(claim=one, reason="before") for one in CELLS.values()))
+    made = joined(record(value("cifar10"), *(NotRun(claim=one, reason="now") for one in CELLS.values())), before)
+    told = {one.claim: one.reason for one in made.values if isinstance(one, NotRun)}
+    assert told == {CELLS["mnist"]: "before", CELLS["cifar10"]: "now"}
+
+
+@pytest.mark.parametrize("change", [{"parameters": {"alpha": 0.9}}, {"profile": "paper"}])
+def test_a_record_with_other_settings_is_refused(change):
+    with pytest.raises(RecordError, match="differs in"):
+        joined(record(value("cifar10")), record(value("mnist"), **change))
