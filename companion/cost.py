@@ -203,8 +203,10 @@ def works(page: str) -> list[Work]:
 def _from_record(page: str) -> float:
     """Return hours: the record's seconds, times the largest ratio of ``paper``'s amounts to the record's."""
     record = recorded(page)
-    runs = {one.date: one.seconds for one in (record.provenance, *record.earlier.values())} if record else {}
-    return sum(runs.values()) / 3600 if record else math.nan
+    if record is None:
+        return math.nan
+    earlier = {one["date"]: one["seconds"] for one in record.series.get("earlier", {}).values()}
+    return (record.provenance.seconds + sum(earlier.values())) / 3600
 
 
 def plan(device: torch.device | None = None) -> str:

@@ -1,7 +1,10 @@
-"""Join a run on some of a page's data sets with the page's record, which keeps the others and their provenance."""
+"""Join a run on some of a page's data sets with the page's record, which keeps the others and their provenance.
+
+The provenance of what an earlier run measured is the record's series ``earlier``, by data set.
+"""
 
 from companion import claims
-from companion.records import NotRun, Record, RecordError, Value
+from companion.records import NotRun, Record, RecordError, Value, plain
 
 __all__ = ["joined"]
 
@@ -22,13 +25,18 @@ def joined(now: Record, before: Record) -> Record:
     kept = [one for one in before.values if _dataset(one) not in own]
     have = {one.claim for one in kept}
     values = kept + [one for one in now.values if one.claim not in have]
-    others = dict.fromkeys(one.dataset for one in kept if isinstance(one, Value))
+    others, known = (
+        dict.fromkeys(one.dataset for one in kept if isinstance(one, Value)),
+        before.series.get("earlier", {}),
+    )
+    earlier = {name: known.get(name, plain(before.provenance)) for name in others}
     told = {
         "parameters": now.parameters | {name: before.parameters[name] for name in FREE if name in before.parameters},
         "values": values,
-        "series": before.series | {name: _parts(before.series.get(name), one) for name, one in now.series.items()},
+        "series": before.series
+        | {name: _parts(before.series.get(name), one) for name, one in now.series.items()}
+        | {"earlier": earlier},
         "images": [*dict.fromkeys([*before.images, *now.images])],
-        "earlier": {name: before.earlier.get(name, before.provenance) for name in others},
     }
     return Record.checked(**{name: getattr(now, name) for name in ("page", "profile", "provenance")} | told)
 

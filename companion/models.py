@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from companion import bases, checkpoints
+from companion import bases
 from companion.bases import BASES
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import SNAPSHOTS, Course, course
@@ -159,9 +159,6 @@ def base(name: str, called: str = "standard") -> Model:
     if bases.card(name) is None:
         network = BASES[name].network.name
         why = f"{network} has not been trained: python -m companion campaign --only {network}"
-        if begun := checkpoints.card(network, BASES[name].folder / "unfinished"):
-            whole = begun["budget"]["steps"] * begun["budget"]["batch_size"]
-            why = f"{network} is in training: {begun['samples_seen']:,} of {whole:,} images"
         if BASES[name].paper:
             why += f", or, with weights of others, python -m companion weights {network} SOURCE"
         return Model(name, called, missing=why)

@@ -114,7 +114,6 @@ class Record(_Strict, populate_by_name=True):
     ]
     series: dict[str, Any] = {}
     images: list[str] = []
-    earlier: dict[str, Provenance] = {}  # of the data sets whose values an earlier run measured (companion.joined)
 
     @pydantic.model_validator(mode="after")
     def _is_sound(self) -> Self:

@@ -86,7 +86,7 @@ def unlearnt(
     if others:
         yield standard.unlearn(sgu, D_f, called="sgu_code", **CODE, **anew, **run)
         yield standard.unlearn(finetune, D_f, **run)
-    yield standard.retrained(without=D_f)
+    yield _unseen(standard, D_f)
     yield _negated(standard, D_f, **run)
 
 
@@ -101,7 +101,7 @@ def found(standard: Model, D_f: str) -> Iterator[Model]:
             best, among = search.best(entrant).settings, entrants(standard.name)[entrant]
             run = candidate(standard.name, D_f, search.budget, among, best)
             yield replace(standard, method=name, forgot=D_f, run=run)
-    yield standard.retrained(without=D_f)
+    yield _unseen(standard, D_f)
 
 
 def weighted(standard: Model, D_f: str, **run: int | float | str) -> Iterator[Model]:
@@ -112,6 +112,18 @@ def weighted(standard: Model, D_f: str, **run: int | float | str) -> Iterator[Mo
     for loss, equation in (("orthogonal", 13), ("obtuse", 14)):
         settings = {"loss": loss, "alpha": alpha_of(standard.name, D_f, loss, "paper"), "weighting": "bound"}
         yield standard.unlearn(sgu, D_f, called=f"SGU {loss}, weights of Eq. {equation}", **settings, **run)
+
+
+def _unseen(standard: Model, D_f: str) -> Model:
+    """Return the model that never saw D_f; while it is in training, ``missing`` says how far that is."""
+    found = standard.retrained(without=D_f)
+    if not found.missing or not found.name:
+        return found
+    network = found.kind.network
+    if begun := checkpoints.card(network.name, network.folder / "unfinished"):
+        whole = begun["budget"]["steps"] * begun["budget"]["batch_size"]
+        return replace(found, missing=f"{network.name} is in training: {begun['samples_seen']:,} of {whole:,} images")
+    return found
 
 
 def _negated(standard: Model, D_f: str, **run: int | float | str) -> Model:

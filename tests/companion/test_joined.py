@@ -3,7 +3,7 @@
 import pytest
 
 from companion.joined import joined
-from companion.records import NotRun, Record, RecordError, measured
+from companion.records import NotRun, Record, RecordError, measured, plain
 from tests.companion.test_records import SOURCE
 
 LATER = SOURCE.model_copy(update={"commit": "1" * 40})
@@ -26,11 +26,12 @@ def test_other_data_sets_keep_values_series_images_and_provenance():
     told = dict(provenance=LATER, parameters={"dataset": "cifar10"}, images=["example-b.png"])
     made = joined(record(value("cifar10"), series={"rows": {"cifar10": [2]}, "steps": 5}, **told), before)
     assert [one.dataset for one in made.values] == ["mnist", "cifar10"]
-    assert made.series == {"rows": {"mnist": [1], "cifar10": [2]}, "steps": 5}
-    assert (made.provenance, made.earlier) == (LATER, {"mnist": SOURCE})
+    earlier = {"mnist": plain(SOURCE)}
+    assert made.series == {"rows": {"mnist": [1], "cifar10": [2]}, "steps": 5, "earlier": earlier}
+    assert made.provenance == LATER
     assert made.parameters == before.parameters and made.images == ["example-a.png", "example-b.png"]
     again = joined(record(value("cifar10", 2.0), provenance=SOURCE), made)
-    assert [one.value for one in again.values] == [1.0, 2.0] and again.earlier == {"mnist": SOURCE}
+    assert [one.value for one in again.values] == [1.0, 2.0] and again.series["earlier"] == earlier
 
 
 def test_what_was_not_run_is_the_new_run_s_for_its_own_data_set_alone():

@@ -133,8 +133,7 @@ def test_the_file_has_the_contract_s_fields(tmp_path):
     made.write(tmp_path / "record.json")
     text = (tmp_path / "record.json").read_text()
     facts = json.loads(text)
-    names = {"schema", "page", "profile", "parameters", "provenance", "values", "series", "images", "earlier"}
-    assert set(facts) == names
+    assert set(facts) == {"schema", "page", "profile", "parameters", "provenance", "values", "series", "images"}
     assert facts["schema"] == 1
     assert set(facts["values"][0]) == {
         "claim", "value", "unit", "n", "ci95", "seeds", "per_seed", "dataset", "method", "protocol",

@@ -124,3 +124,14 @@ def test_a_face_without_a_search_takes_that_of_its_network(known, monkeypatch):
     monkeypatch.setattr(sgu_search, "searched", lambda base, forget: search if base == "cifar10-vp" else None)
     tried = entrants("digits-ve")["sgu_orthogonal_paper"].candidates()[1]["alpha"]
     assert alpha_of("cifar10-ddpm", "dog", "orthogonal", "paper") == tried
+
+
+def test_an_unseen_model_in_training_says_how_far_it_is(monkeypatch):
+    standard = base("digits-ve")
+    card = {"budget": {"steps": 10, "batch_size": 4}, "samples_seen": 12}
+    lacking = dataclasses.replace(standard, method="unseen", missing="not trained")
+    monkeypatch.setattr(type(standard), "retrained", lambda self, without: lacking)
+    monkeypatch.setattr(sgu_models.checkpoints, "card", lambda name, folder=None: card)
+    assert sgu_models._unseen(standard, "3,7").missing == "digits-ve is in training: 12 of 40 images"
+    monkeypatch.setattr(sgu_models.checkpoints, "card", lambda name, folder=None: None)
+    assert sgu_models._unseen(standard, "3,7").missing == "not trained"
