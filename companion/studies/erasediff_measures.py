@@ -10,7 +10,7 @@ from torch import Tensor
 
 from companion.evaluation.features import real_images
 from companion.evaluation.measures import METRICS, Result
-from companion.evaluation.samples import Checkpoint
+from companion.evaluation.samples import Checkpoint, drawn
 from companion.evaluation.subject import Subject
 from companion.measures import subject_of
 from companion.models import Model
@@ -82,7 +82,8 @@ def moves(
     seed: int,
 ) -> list[dict[str, float]]:
     """Return how the distance of one model's images of the retained classes changes with sampler ``steps``, guidance
-    and the number of images. Guidance doubles a step's evaluations, so they are counted separately."""
+    and the number of images, and the share of the images that ``shows`` the requested class according to the
+    classifier. Guidance doubles a step's evaluations, so they are counted separately."""
     found = []
     for guidance in guidances:
         for count in steps:
@@ -91,11 +92,13 @@ def moves(
             subject = kept(model, forget, ("u-frechet",), sampler=sampler, seed=seed, **told)
             name, own, real = subject.features("inception" if features == "inception" else "classifier")
             statistics = Statistics.of(subject.kept(real, True)[0], name)
+            classes = torch.tensor(subject.all_classes(subject.checkpoint))
+            asked = classes[torch.arange(max(ns)) % len(classes)]
+            shows = subject.observer.logits(drawn(subject.samples)).argmax(1) == asked
             for n in ns:
                 draws = torch.Generator().manual_seed(seed)
                 one = frechet(own[:n], statistics, network=name, generator=draws, resamples=40)
                 low, high = one.interval
-                found.append(
-                    {"steps": count, "guidance": guidance, "n": n, "value": one.value, "low": low, "high": high}
-                )
+                protocol = {"steps": count, "guidance": guidance, "n": n, "shows": shows[:n].double().mean().item()}
+                found.append(protocol | {"value": one.value, "low": low, "high": high})
     return found

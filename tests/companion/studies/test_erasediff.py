@@ -43,7 +43,7 @@ def test_the_protocol_s_moves_share_their_images(model):
     told = {"features": "classifier", "reference": "test", "reference_n": 0, "sampler": "iPNDM", "seed": 0}
     found = moves(model, "3", steps=[8], guidances=[0.0, 1.0], ns=[18, 27], **told)
     assert [(one["guidance"], one["n"]) for one in found] == [(0, 18), (0, 27), (1, 18), (1, 27)]
-    assert all(one["low"] <= one["value"] <= one["high"] for one in found)
+    assert all(one["low"] <= one["value"] <= one["high"] and 0.5 < one["shows"] <= 1 for one in found)
 
 
 def test_the_grid_has_a_row_a_class_and_the_share_is_of_its_images(model):
