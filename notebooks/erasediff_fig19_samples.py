@@ -142,8 +142,11 @@ result = page.measure(rows, series=curves, images=sheets, by=["asked"])
 # %% [markdown]
 # ## The grid
 
+# %%
+from companion.claims.names import method_title
 
-# %% mystnb={"figure": {"caption": "One row per requested class; blocks of columns from the left: Unscrubbed, then each method, from the same noise. {run}.", "name": "fig-erasediff-grid"}, "image": {"alt": "Samples of every class before and after unlearning", "width": "720px"}} tags=["key"]
+
+# %% mystnb={"figure": {"caption": "One row per requested class, one block of columns per model, from the same noise. {run}.", "name": "fig-erasediff-grid"}, "image": {"alt": "Samples of every class before and after unlearning", "width": "720px"}} tags=["key"]
 def names(record):
     """Name the rows of the grid and mark what was forgotten."""
     classes = record.series["words"]["unscrubbed"]
@@ -151,7 +154,12 @@ def names(record):
     return [f"{name}, forgotten" if name in forgotten else name for name in classes]
 
 
-page.picture("grid", names)
+def blocks(record):
+    """Name the models, one block of columns each."""
+    return [method_title(name) for name in record.series["words"]]
+
+
+page.picture("grid", names, columns=blocks)
 
 # %% [markdown]
 # ## The classifier's labels
