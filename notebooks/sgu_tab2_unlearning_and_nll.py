@@ -178,7 +178,7 @@ result = page.measure(rows, series=curves, tables=TABLES, missing=missing)
 page.compare(*TABLES)
 
 # %% [markdown]
-# All measurements. *Rule*: forgotten if UR is at most a third of Standard's; kept if the distance is at most 1.5 times Standard's.
+# All measurements. *Floor*: the share of real retained images that the classifier takes for what is forgotten, below which UR says nothing. *Rule*: forgotten if UR is at most a third of Standard's; kept if the distance is at most 1.5 times Standard's.
 
 # %%
 from companion import plots
@@ -195,7 +195,7 @@ COLUMNS = {
 
 
 def ruled(record, model):
-    """What the rule says about one model."""
+    """The floor of UR, and what the rule says about one model."""
     before = model | {"method": "standard"}
     now, start = (
         {
@@ -204,7 +204,9 @@ def ruled(record, model):
         }
         for one in (model, before)
     )
-    return {"rule": "" if model == before else verdict(now["ur"], now["distance"], start)}
+    said = "" if model == before else verdict(now["ur"], now["distance"], start)
+    floor = record.find(metric="ur", **model).protocol["floor"]
+    return {"floor, %": f"{100 * floor:.1f}", "rule": said}
 
 
 page.show(lambda record: plots.measures_table(record, COLUMNS, title=record.caption, more=ruled))

@@ -211,6 +211,9 @@ page.compare(*TABLES)
 # %% mystnb={"figure": {"caption": "Accuracy, and distance in the classifier's features, of images restored from $t$, by the image, on both sides. Dotted: the paper's $t$; vertical: 95 % intervals over the images. {run}.", "name": "fig-sgu-tab4-curve"}, "image": {"alt": "Accuracy and feature distance against t", "width": "720px"}} tags=["key"]
 page.figure(plots.reconstruction_curves)
 
+# %% mystnb={"figure": {"caption": "The same on CIFAR-10, whose model is a VP: here $t$ is its own time. {run}.", "name": "fig-sgu-tab4-curve-cifar10"}, "image": {"alt": "Accuracy and feature distance against t, CIFAR-10", "width": "720px"}} tags=["key"]
+page.figure(plots.reconstruction_curves, dataset="cifar10")
+
 # %% [markdown]
 # ## Figure 5: the images
 
@@ -226,6 +229,9 @@ grid("retain", "retained digits")
 
 # %% mystnb={"figure": {"caption": "Digits to forget: the originals, and as restored from $t$ = 0.02. First seed, not selected. {run}.", "name": "fig-sgu-tab4-forget"}, "image": {"alt": "Restored digits to forget", "width": "640px"}}
 grid("forget", "digits to forget")
+
+# %% mystnb={"figure": {"caption": "CIFAR-10's dogs and automobiles: the originals, and as restored from $t$ = 0.02. First seed, not selected. {run}.", "name": "fig-sgu-tab4-cifar10"}, "image": {"alt": "Restored dogs and automobiles", "width": "640px"}}
+grid("cifar10-forget", "dogs and automobiles, to be forgotten")
 
 # %% [markdown]
 # ## What to notice
