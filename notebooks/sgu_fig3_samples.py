@@ -170,7 +170,7 @@ def grid(row):
 # %% mystnb={"figure": {"caption": "MNIST, forgetting 3 and 7: the first sixteen samples of every model, from the same noise, not selected; under each name the share of all its samples that show a 3 or a 7. {run}.", "name": "fig-sgu-fig3-mnist"}, "image": {"alt": "Samples of every model from the same noise", "width": "720px"}} tags=["key"]
 grid("mnist")
 
-# %% mystnb={"figure": {"caption": "CIFAR-10, forgetting dogs and automobiles: the same.", "name": "fig-sgu-fig3-cifar10"}, "image": {"alt": "Samples of every model from the same noise, CIFAR-10", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "CIFAR-10, forgetting dogs and automobiles: the same. {run}.", "name": "fig-sgu-fig3-cifar10"}, "image": {"alt": "Samples of every model from the same noise, CIFAR-10", "width": "720px"}} tags=["key"]
 grid("cifar10")
 
 # %% [markdown]
