@@ -41,7 +41,8 @@ budget = page.budget(
     | dict(rows=["mnist", "stl10"]),
     # the search's budget: its alphas are the best for runs of this length
     laptop=both
-    | dict(steps=120, batch_size=32, n=1000, sampler=10, images=32, tolerance=1e-3, seeds=3),
+    | dict(steps=120, batch_size=32, n=1000, sampler=10, images=32, tolerance=1e-3, seeds=3)
+    | dict(cifar10=dict(steps=0, images=16)),  # steps 0: the search's own runs, of the same length
     # updates, batches, sampler: each row's own (below); n: text; images: the whole test set,
     # tolerance: score_sde's, on whose code the public one rests
     paper=both | dict(steps=0, batch_size=0, n=10_000, sampler=1000, images=10_000, tolerance=1e-5),
@@ -103,14 +104,15 @@ page.verdict(
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
-from companion.studies.sgu_rows import drawing
+from companion.studies.sgu_rows import amounts, drawing
 
 chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
     """Standard, the unlearned models, and Unseen, which never saw D_f."""
-    run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
+    own = amounts(budget, row, steps=steps)
+    run = dict(updates=own.steps, batch_size=own.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler)
     run |= dict(process=process, start=start)
     return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
@@ -130,8 +132,9 @@ from companion.measures import distance, nll, nll_per_image, ur
 def rows():
     """Every number of the table."""
     for row in chosen:
+        own = amounts(budget, row)
         for seed in page.seeds:
-            solve = dict(images=budget.images, tolerance=budget.tolerance, seed=seed)
+            solve = dict(images=own.images, tolerance=own.tolerance, seed=seed)
             for model, D_f in models(row, seed):
                 if model.missing:
                     continue
@@ -148,9 +151,10 @@ def rows():
 # %%
 def curves():
     """Bits per dimension of every test image for the first seed."""
-    solve = dict(images=budget.images, tolerance=budget.tolerance, seed=page.seeds[0])
     found = {}
     for row in chosen:
+        own = amounts(budget, row)
+        solve = dict(images=own.images, tolerance=own.tolerance, seed=page.seeds[0])
         for model, D_f in models(row, page.seeds[0]):
             if not model.missing:
                 bits = nll_per_image(model, D_f, **solve)

@@ -40,7 +40,7 @@ budget = page.budget(
     | dict(rows=["mnist"]),
     # runs as on Table 2's page: one of each, half of the cost, and many images; latents: images by the latent
     laptop=dict(steps=120, batch_size=32, evaluations=10, n=120, latents=20, stops=10)
-    | dict(times=(0.1, 0.2, 0.5)),
+    | dict(times=(0.1, 0.2, 0.5), cifar10=dict(steps=0)),  # steps 0: the search's own runs
     # n: the whole test set; stops: score_sde's N; times: the curve beside t
     paper=dict(steps=0, batch_size=0, evaluations=1000, n=10_000, latents=10_000, stops=1000)
     | dict(times=(0.005, 0.05, 0.1, 0.2, 0.5)),
@@ -117,13 +117,15 @@ for time in (0.02, 0.5):
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
+from companion.studies.sgu_rows import amounts
 
 chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
     """Standard, the unlearned models, and Unseen, which never saw D_f."""
-    run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
+    own = amounts(budget, row, steps=steps)
+    run = dict(updates=own.steps, batch_size=own.batch_size, lr=lr, seed=seed)
     run |= dict(
         alpha=alpha, variant=variant, evaluations=budget.evaluations, others=row in chosen[:2]
     )

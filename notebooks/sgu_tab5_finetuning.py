@@ -101,23 +101,15 @@ for time, w in zip(t, weight(grid, t, "bound")):
 # Each row starts from its own trained model. The weight $\alpha$ corresponds to the $c$ that the search found on MNIST's VE model ({ref}`sgu-alpha`; the record comes from an earlier, shorter search): one axis for all. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name. The MNIST row, where 1 is forgotten, is ours: it has a DDPM and its Unseen. Fine-tuning on $D_g$ alone, $\alpha$ = 1, is the control.
 
 # %%
-from types import SimpleNamespace
-
 from companion.studies.sgu_models import FINETUNED, sgu_models, weighted
-from companion.studies.sgu_rows import drawing
+from companion.studies.sgu_rows import amounts, drawing
 
 chosen = page.chosen("dataset", FINETUNED)
 
 
-def amounts(row):
-    """The profile's budget for a row."""
-    own = getattr(budget, row.partition("-")[0], {})
-    return SimpleNamespace(**vars(budget) | own | ({"steps": steps} if steps else {}))
-
-
 def models(row, seed, updates=0):
     """Standard, the fine-tuned models (for a DDPM with both weights), and Unseen, which never saw D_f."""
-    own = amounts(row)
+    own = amounts(budget, row, steps=steps)
     run = dict(updates=updates or own.steps, batch_size=own.batch_size, lr=lr, seed=seed)
     run |= dict(evaluations=budget.sampler)
     both = profile != "paper" or row == chosen[0]
@@ -143,7 +135,7 @@ from companion.studies.sgu_finetuning import courses
 def rows():
     """Every number of the table."""
     for row in chosen:
-        own = amounts(row)
+        own = amounts(budget, row, steps=steps)
         solve = dict(images=own.images, tolerance=own.tolerance)
         for seed in page.seeds:
             for model, D_f in models(row, seed):
@@ -162,7 +154,7 @@ def rows():
 def curves():
     """Both losses against updates, for the first row and seed, if the row has marks."""
     row, seed = chosen[0], page.seeds[0]
-    own, path = amounts(row), []
+    own, path = amounts(budget, row, steps=steps), []
     solve = dict(images=own.images, tolerance=own.tolerance, seed=seed)
     for updates in (*own.marks, own.steps):
         found = [(model, updates) for model, _ in models(row, seed, updates) if not model.missing]

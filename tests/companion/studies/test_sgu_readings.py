@@ -1,9 +1,12 @@
 """The sentences' numbers are those of one data set and process, relative to its own Standard."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from companion.records import Record, measured
 from companion.studies.sgu_readings import readings
+from companion.studies.sgu_rows import amounts
 from tests.companion.test_records import SOURCE
 
 LATER = {"standard": 1.0, "sgu_obtuse": 3.0}
@@ -48,3 +51,10 @@ def test_a_row_s_numbers_are_its_own(record, dataset, process, scale):
 def test_a_data_set_that_was_not_measured_has_no_numbers(record):
     found = readings(record, "stl10")
     assert not (found.ur or found.times or found.rise)
+
+
+def test_a_row_s_budget_is_the_page_s_but_for_what_its_data_set_has():
+    budget = SimpleNamespace(steps=120, n=9, cifar10={"steps": 0})
+    assert (amounts(budget, "mnist").steps, amounts(budget, "cifar10-vp").steps) == (120, 0)
+    assert amounts(budget, "cifar10").n == 9 and amounts(budget, "cifar10", steps=7).steps == 7
+    assert amounts(budget, "cifar10", steps=0).steps == 0 and amounts(budget, "mnist", steps=7).steps == 7
