@@ -39,9 +39,12 @@ some = dict(steps=20, marks=(5,), batch_size=16, n=100, sampler=10, images=4, st
 theirs = dict(steps=0, marks=(), batch_size=0, n=10_000, sampler=1000, images=10_000, strata=0)
 budget = page.budget(
     smoke=small,
-    laptop=some  # marks: updates at which the run is measured on its way; on CIFAR-10 Table 2's runs, in full
+    laptop=some  # marks: updates at which the run is measured on its way
     | dict(tolerance=1e-3, seeds=3)
-    | dict(cifar10=dict(steps=120, marks=(), batch_size=32, n=1000, images=32)),
+    | dict(
+        cifar10=dict(steps=120, marks=(), batch_size=32, n=500, images=16)
+    )  # as long as the search's
+    | {"cifar10-vp": dict(steps=0)},  # the search's own runs, as in Table 2
     # updates: Sec. 4.4 (80,000 and 30,000); batches, sampler: each row's own; n: text;
     # images: the whole test set; strata 0: every step of the bound; tolerance: score_sde's
     paper=theirs | dict(tolerance=1e-5),

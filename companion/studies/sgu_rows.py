@@ -38,9 +38,9 @@ def row_of(name: str, profile: str, process: str = "") -> tuple[str, str]:
 
 
 def amounts(budget: SimpleNamespace, row: str, **given: Any) -> SimpleNamespace:
-    """Return a page's budget for a row: what the budget has under the name of the row's data set counts there instead,
-    and ``given`` parameters that are set count before both."""
-    own = getattr(budget, row.partition("-")[0], {})
+    """Return a page's budget for a row: what the budget has under the name of the row's data set, or of the row, counts
+    there instead, and ``given`` parameters that are set count before both."""
+    own = getattr(budget, row.partition("-")[0], {}) | getattr(budget, row, {})
     return SimpleNamespace(**vars(budget) | own | {name: value for name, value in given.items() if value})
 
 

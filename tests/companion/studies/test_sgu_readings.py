@@ -57,4 +57,6 @@ def test_a_row_s_budget_is_the_page_s_but_for_what_its_data_set_has():
     budget = SimpleNamespace(steps=120, n=9, cifar10={"steps": 0})
     assert (amounts(budget, "mnist").steps, amounts(budget, "cifar10-vp").steps) == (120, 0)
     assert amounts(budget, "cifar10").n == 9 and amounts(budget, "cifar10", steps=7).steps == 7
+    setattr(budget, "cifar10-ddpm", {"steps": 5})
+    assert amounts(budget, "cifar10-ddpm").steps == 5 and amounts(budget, "cifar10-vp").steps == 0
     assert amounts(budget, "cifar10", steps=0).steps == 0 and amounts(budget, "mnist", steps=7).steps == 7
