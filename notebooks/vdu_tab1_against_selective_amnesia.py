@@ -91,8 +91,8 @@ def started(one):
 
 def models(one, D_f, seed):
     """Yield the model that each method makes of the base model."""
-    also, start = one.also if D_f == one.full else "", started(one)
-    for name in filter(None, f"{one.methods},{also}".split(",")):
+    start, extra = started(one), D_f == one.full and seed in one.seeds[: one.extra]
+    for name in filter(None, f"{one.methods},{one.also if extra else ''}".split(",")):
         run = dict(seed=seed) | length(one, name, D_f)
         if name == "negate_own":
             yield start.unlearn(METHODS["negate"].call, D_f, called=name, **run, **NEGATE)
@@ -146,7 +146,9 @@ def rows():
             given = [started(one)] + ([] if twin.missing else [twin])
             for model in [*given, *models(one, D_f, seed)]:
                 yield from measured(one, model, D_f, seed)
-        for model in itertools.chain.from_iterable(few(one, seed) for seed in one.seeds):
+        for model in itertools.chain.from_iterable(
+            few(one, seed) for seed in one.seeds[: one.extra]
+        ):
             yield from measured(one, model, one.full, model.run.seed)
 
 
@@ -157,13 +159,12 @@ from companion.studies.vdu_rivals import beside, tries, ways
 def curves():
     """Read, where the comparison page has the class, the search's candidates, its runs over time and their results."""
     asked = [(started(one).name, one.full) for one in budgets if not started(one).missing]
-    base_and_class = next((one for one in asked if beside(*one)), ("", ""))
-    if not base_and_class[0]:
-        return dict(tries=[], ways={}, beside=[], of="")
-    found = dict(tries=tries(*base_and_class, ("vdu", "selective_amnesia")))
+    task = next((one for one in asked if beside(*one)), None)
+    if task is None:
+        return {}
     names = ("vdu", "selective_amnesia", "neggrad", "finetune")
-    found |= dict(ways=ways(*base_and_class, names), beside=beside(*base_and_class))
-    return found | dict(of=base_and_class[1])
+    found = dict(tries=tries(*task, names[:2]), ways=ways(*task, names), beside=beside(*task))
+    return found | dict(of=task[1])
 
 
 def missing(claim):

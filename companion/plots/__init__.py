@@ -37,7 +37,15 @@ from companion.plots.vdu import (
     sweep_table,
     terms_table,
 )
-from companion.plots.vdu_rivals import rival_pairs, rivals_plane, rivals_table, same_noise_table, short_title, ways_at
+from companion.plots.vdu_rivals import (
+    few_pairs,
+    rival_pairs,
+    rivals_plane,
+    rivals_table,
+    same_noise_table,
+    short_title,
+    ways_at,
+)
 
 __all__ = [
     "ablated",
@@ -103,6 +111,7 @@ __all__ = [
     "pull_weights",
     "nll_histograms",
     "picture",
+    "few_pairs",
     "gammas",
     "posterior_courses",
     "posterior_ends",
