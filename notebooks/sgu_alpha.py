@@ -36,7 +36,8 @@ budget = page.budget(
     smoke=dict(updates=4, batch_size=4, n=60, sampler=6, tries=2, images=2, tolerance=5.0),
     # the search's own budget; tries: all of its values of c
     laptop=BUDGET.model_dump(include={"batch_size", "n", "sampler"})
-    | dict(updates=BUDGET.evaluations // 2, tries=len(ANSWERS), images=4, tolerance=1e-3),
+    | dict(updates=BUDGET.evaluations // 2, tries=len(ANSWERS), images=4, tolerance=1e-3)
+    | dict(cifar10=dict(images=16)),
     # the papers have no such search; this is ours, with more of everything that makes it sharper
     paper=dict(
         updates=2000, batch_size=128, n=2000, sampler=50, tries=3, images=200, tolerance=1e-5
@@ -115,18 +116,17 @@ for name, (loss, variant) in READINGS.items():
 
 # %%
 from companion.plots.sgu_sweep import best
-from companion.studies.sgu_rows import row_of
+from companion.studies.sgu_rows import amounts, row_of
 from companion.studies.sgu_search import LOSSES
 from companion.studies.sgu_sweep import sweep
 
-base, own = row_of(
-    page.chosen("dataset", ["mnist", "cifar10", "stl10", "celeba"])[0], profile, process
-)
+(name,) = page.chosen("dataset", ["mnist", "cifar10", "stl10", "celeba"])
+base, own = row_of(name, profile, process)
 spend = Budget(
     evaluations=max(8, 2 * budget.updates),  # one SGU update costs two
     **dict(batch_size=budget.batch_size, n=budget.n, sampler=budget.sampler),
 )
-solve = dict(images=budget.images, tolerance=budget.tolerance)
+solve = dict(images=amounts(budget, name).images, tolerance=budget.tolerance)
 swept = {}
 
 
@@ -158,7 +158,8 @@ def rows():
             yield row(one[what], metric=metric, unit=unit, n=spend.n, method=method, **told)
 
 
-result = page.measure(rows, series=lambda: {"sweep": measured()})
+series = "sweep" if name == "mnist" else f"sweep, {name}"
+result = page.measure(rows, series=lambda: {series: measured()})
 
 # %% [markdown]
 # ## Is there an $\alpha$ that gives both printed numbers?
@@ -168,8 +169,12 @@ from companion import plots
 
 page.figure(plots.alpha_sweep)
 
+# %% mystnb={"figure": {"caption": "The same on CIFAR-10, dogs and automobiles to forget. Distances are from the base model's own samples, relative to its distance from real images. {run}.", "name": "fig-sgu-alpha-cifar10"}, "image": {"alt": "Four rows of panels against 1 - c, one column per loss, CIFAR-10", "width": "720px"}} tags=["key"]
+page.figure(plots.alpha_sweep, series="sweep, cifar10")
+
 # %%
 page.show(plots.alpha_table)
+page.show(lambda record: plots.alpha_table(record, series="sweep, cifar10"))
 
 # %% [markdown]
 # The committed search behind it, one row per reading that was searched:

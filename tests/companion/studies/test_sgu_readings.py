@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from companion.records import Record, measured
-from companion.studies.sgu_readings import readings
+from companion.studies.sgu_readings import gap, readings
 from companion.studies.sgu_rows import amounts
 from tests.companion.test_records import SOURCE
 
@@ -60,3 +60,12 @@ def test_a_row_s_budget_is_the_page_s_but_for_what_its_data_set_has():
     setattr(budget, "cifar10-ddpm", {"steps": 5})
     assert amounts(budget, "cifar10-ddpm").steps == 5 and amounts(budget, "cifar10-vp").steps == 0
     assert amounts(budget, "cifar10", steps=0).steps == 0 and amounts(budget, "mnist", steps=7).steps == 7
+
+
+def test_the_gap_compares_every_image_with_itself():
+    """Images differ by far more than the step; their own steps are 1 on D_g and 3 on D_f, but for a spread on D_f."""
+    row = {"standard": {"bits": {"D_g": [1.0, 9.0], "D_f": [2.0, 8.0]}}}
+    row["sgu_obtuse"] = {"bits": {"D_g": [2.0, 10.0], "D_f": [4.9, 11.1]}}
+    value, low, high = gap(row, "sgu_obtuse")
+    assert value == pytest.approx(2.0) and value - low == pytest.approx(high - value)
+    assert high - value == pytest.approx(12.7062 * 0.1)  # t of one degree of freedom times the standard error
