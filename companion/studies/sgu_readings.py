@@ -45,7 +45,7 @@ def readings(record: Any, dataset: str, process: str = "") -> Readings:
     return Readings(
         ur={name: one.value for name, one in shown.items()},
         within={name: one.interval or (one.value, one.value) for name, one in shown.items()},
-        floor=next((100 * one.protocol["floor"] for one in shown.values() if "floor" in one.protocol), 0.0),
+        floor=next((one.protocol["floor"] for one in shown.values() if "floor" in one.protocol), 0.0),
         times={name: one.value / far["standard"].value for name, one in far.items()},
         rise=_rise(record, "noised nll", own) or _rise(record, "nll", own),
         steep=_rise(record, "nll", own),

@@ -24,7 +24,7 @@ def model(dataset, process, method, scale):
         facts = {"process": process, "forget": "dog,cat"} | told
         return measured(claim, [number], unit=unit, protocol=facts, **own)
 
-    yield made(scale * times, "percent", metric="ur", floor=0.07)
+    yield made(scale * times, "percent", metric="ur", floor=7.0)
     yield made(1.0, "percent", metric="ur", forget="dog")
     yield made(scale * times, "squared distance", metric="rest-frechet")
     for side, more in {"D_g": 0.5, "D_f": 2.0}.items():
