@@ -126,7 +126,7 @@ for time in (0.02, 0.5):
 # %% [markdown]
 # ## The models
 #
-# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
+# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search; on CIFAR-10 the search's own runs. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
