@@ -71,7 +71,9 @@ page.verdict(
 # %% [markdown]
 # ## The models
 #
-# In profile `laptop` every run has the same budget of gradient evaluations, snapshots and Fisher information included. VDU and Selective Amnesia use their papers' own settings; the others use those that a search on held-out images chose ({ref}`compare-all-methods`). The same search, with six candidates for each method, chose the papers' settings for these two as well, so each has one row.
+# In profile `laptop` every run has the same budget of gradient evaluations, snapshots and Fisher information included. VDU and Selective Amnesia use their papers' own settings; the others use those that a search on held-out images chose ({ref}`compare-all-methods`). The same search, with six candidates for each method, chose the papers' settings for these two as well, so each has one row. On CIFAR-10 nothing was searched: VDU and Selective Amnesia have their papers' settings, the others the ones chosen on MNIST, which may be wrong there and are not held against a method.
+#
+# The two methods run with every seed of the profile; the others, and the runs with a part of $D_f$, only with the first one at `laptop`.
 
 # %%
 from companion.models import base
@@ -195,9 +197,9 @@ page.show(plots.rivals_table)
 # %% [markdown]
 # ## Two numbers at once
 #
-# "Superior to comparable" is a statement about pairs: a method that forgets more may have paid more. The left panel has the printed pairs and ours, with each distance relative to the base model's (the paper prints an FID of 5.12 for its base model, and no u-FID). The right panel follows each run: PUL and the distance of the rest at every measurement, for the class and the runs of {ref}`compare-all-methods`.
+# "Superior to comparable" is a statement about pairs: a method that forgets more may have paid more. Each data set has a panel with the printed pairs and ours. A distance is relative to the base model's; the paper prints an FID of its base models (5.12 and 7.96), and no u-FID. The last panel follows each run: PUL and the distance of the rest at every measurement, for the class and the runs of {ref}`compare-all-methods`.
 
-# %% mystnb={"figure": {"caption": "Left: PUL against the distance of all samples from real images of the other classes, relative to the base model's; lines join VDU and Selective Amnesia for one class, dashed as printed. Right: PUL against the distance of the rest during the run, one line per seed; small markers are the search's candidates for either method, and the shaded corner is the rule. {run}.", "name": "fig-vdu-tradeoff"}, "image": {"alt": "PUL against distance for VDU, Selective Amnesia and NegGrad", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "By data set: PUL against the distance of all samples from real images of the other classes, relative to the base model's; lines join VDU and Selective Amnesia for one class, dashed as printed. Last panel: PUL against the distance of the rest during the run, one line per seed; small markers are the search's candidates for either method, and the shaded corner is the rule. {run}.", "name": "fig-vdu-tradeoff"}, "image": {"alt": "PUL against distance for VDU, Selective Amnesia and NegGrad", "width": "720px"}} tags=["key"]
 page.figure(plots.rivals_plane)
 
 # %% [markdown]
