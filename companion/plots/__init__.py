@@ -20,7 +20,14 @@ from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.latent import cast_table, latent_cost_table, prompts_plane, prompts_search_table, prompts_table
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
-from companion.plots.negation import negation_plane, negation_table, negation_tasks, pull_table, pull_weights
+from companion.plots.negation import (
+    negation_plane,
+    negation_table,
+    negation_tasks,
+    pull_table,
+    pull_weights,
+    recognised_table,
+)
 from companion.plots.posteriors import gammas, posterior_courses, posterior_ends, posterior_runs_table
 from companion.plots.reconstruction import reconstruction_curves, reconstruction_table, returned_images
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves, trace_curves
@@ -118,6 +125,7 @@ __all__ = [
     "posterior_runs_table",
     "posterior_table",
     "posterior_widths",
+    "recognised_table",
     "reconstruction_curves",
     "reconstruction_table",
     "relearning_grid",
