@@ -95,7 +95,7 @@ def rivals_plane(record: Any, *, title: str) -> Figure | None:
 
     Reads the series ``ways`` and ``tries`` (:mod:`companion.studies.vdu_rivals`).
     """
-    datasets = list(dict.fromkeys(pul.dataset for pul in record.all(metric="pul")))
+    datasets = sorted({pul.dataset for pul in record.all(metric="pul")}, reverse=True)  # MNIST before CIFAR-10
     if not datasets:
         return None
     use_style()
