@@ -67,6 +67,7 @@ RECIPES = {
     ),
     "digits-judge": Recipe(size=8, steps=1500, network="CifarResNet", depth=8, shift=1, statistics=100),
     "mnist-judge": Recipe(size=28, steps=2500, network="CifarResNet", depth=8, shift=2, statistics=100),
+    "cifar10-judge": Recipe(size=32, steps=6000, shift=4, each=True, flip=True),
 }
 # Our choice, as for CIFAR-10: SGU uses "external classifiers or CLIP" without saying which. STL-10 has 5,000 labelled
 # images.

@@ -209,6 +209,9 @@ grid("mnist-retain", "retained digits")
 # %% mystnb={"figure": {"caption": "Digits to forget: the original, and what each model fills in for the hidden half, by replacement. First seed, not selected. {run}.", "name": "fig-sgu-tab3-forget"}, "image": {"alt": "Restored digits to forget", "width": "640px"}} tags=["key"]
 grid("mnist-forget", "digits to forget")
 
+# %% mystnb={"figure": {"caption": "CIFAR-10's dogs and automobiles: the original, and what each model fills in for the hidden half, by replacement. First seed, not selected. {run}.", "name": "fig-sgu-tab3-cifar10"}, "image": {"alt": "Restored dogs and automobiles", "width": "640px"}}
+grid("cifar10-forget", "dogs and automobiles, to be forgotten")
+
 # %% [markdown]
 # Avatars with and without bangs replace the faces of Figure 4, inpainted by RePaint; no weights trained on CelebA are kept here because of its licence. They are computed in `smoke` only and shown in the fold at the end of the page.
 

@@ -20,7 +20,14 @@ from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.latent import cast_table, latent_cost_table, prompts_plane, prompts_search_table, prompts_table
 from companion.plots.measures import measures_table
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
-from companion.plots.negation import negation_plane, negation_table, negation_tasks, pull_table, pull_weights
+from companion.plots.negation import (
+    negation_plane,
+    negation_table,
+    negation_tasks,
+    pull_table,
+    pull_weights,
+    recognised_table,
+)
 from companion.plots.posteriors import gammas, posterior_courses, posterior_ends, posterior_runs_table
 from companion.plots.reconstruction import reconstruction_curves, reconstruction_table, returned_images
 from companion.plots.sampling import bound_terms, likelihood_table, nll_histograms, sampler_curves, trace_curves
@@ -37,7 +44,15 @@ from companion.plots.vdu import (
     sweep_table,
     terms_table,
 )
-from companion.plots.vdu_rivals import rival_pairs, rivals_plane, rivals_table, same_noise_table, short_title, ways_at
+from companion.plots.vdu_rivals import (
+    few_pairs,
+    rival_pairs,
+    rivals_plane,
+    rivals_table,
+    same_noise_table,
+    short_title,
+    ways_at,
+)
 
 __all__ = [
     "ablated",
@@ -103,12 +118,14 @@ __all__ = [
     "pull_weights",
     "nll_histograms",
     "picture",
+    "few_pairs",
     "gammas",
     "posterior_courses",
     "posterior_ends",
     "posterior_runs_table",
     "posterior_table",
     "posterior_widths",
+    "recognised_table",
     "reconstruction_curves",
     "reconstruction_table",
     "relearning_grid",

@@ -13,7 +13,16 @@ from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
-__all__ = ["Outcome", "negation_plane", "negation_table", "negation_tasks", "outcomes", "pull_table", "pull_weights"]
+__all__ = [
+    "Outcome",
+    "negation_plane",
+    "negation_table",
+    "negation_tasks",
+    "outcomes",
+    "pull_table",
+    "pull_weights",
+    "recognised_table",
+]
 
 LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["negate"], "s")}
 LOOKS |= {"negate_answers": (COLOURS["obtuse"], "D"), "negate_own": (COLOURS["optimum"], "^")}
@@ -213,6 +222,17 @@ def pull_table(record: Any) -> Any:
     how = "Forgotten images at several sigma / alpha: recognised by the classifier; the cosine of its pull with the"
     how += " training set's and its best multiple; the model's error in units of the pull"
     return table(lines, f"{how}.", size=0.75)
+
+
+def recognised_table(record: Any) -> Any:
+    """One row per choice of classes: at each noise level, the share of their noisy test images that the classifier
+    recognises, and that of the others that it takes for them."""
+    lines = {}
+    for forget, rows in record.series["recognised"].items():
+        lines[forget.replace(",", " and ")] = {
+            f"at {one['sigma_over_alpha']:g}": f"{100 * one['hit']:.0f} % ({100 * one['false']:.1f} %)" for one in rows
+        }
+    return table(lines, "Recognised at several sigma / alpha; in brackets, others taken for them.", size=0.75)
 
 
 def pull_weights(record: Any, *, title: str) -> Figure:

@@ -26,12 +26,14 @@ TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1)
 STYLES = {"paper": ("o", "-"), "code": ("s", "--"), "corrected": ("^", ":")}
 
 
-def alpha_sweep(record: Any, *, title: str) -> Figure:
+def alpha_sweep(record: Any, *, title: str, series: str = "sweep") -> Figure | None:
     """UR, distance and the rise of both NLLs against 1 - c, one row each; one column per loss, one line per reading of
     it. Thin lines are the printed values of the loss; broken lines are fine-tuning alone, exact negation at its best w,
-    and the rule's bounds."""
+    and the rule's bounds. Nothing if the record lacks the ``series``."""
+    if series not in record.series:
+        return None
     use_style()
-    found = rises(record.series["sweep"])
+    found = rises(record.series[series])
     losses = list(dict.fromkeys(loss for loss, _, _ in _lines(found)))
     figure, axes = plt.subplots(4, len(losses), figsize=(8.6, 9.6), sharex=True, sharey="row", squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -119,9 +121,11 @@ def printed_steps(found: dict[str, Any], what: str) -> dict[str, float]:
     return {loss: cells[f"sgu_{loss}"] - start for loss in ("orthogonal", "obtuse") if f"sgu_{loss}" in cells}
 
 
-def alpha_table(record: Any) -> Any:
+def alpha_table(record: Any, series: str = "sweep") -> Any:
     """The same as numbers, one row per run."""
-    found, lines = rises(record.series["sweep"]), {}
+    if series not in record.series:
+        return None
+    found, lines = rises(record.series[series]), {}
     before = found["before"]
     for one in found["runs"]:
         name = NAMES.get(one["entrant"], one["entrant"].removeprefix("sgu_").replace("_", ", "))

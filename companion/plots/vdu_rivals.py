@@ -15,7 +15,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
-__all__ = ["rival_pairs", "rivals_plane", "rivals_table", "same_noise_table", "short_title", "ways_at"]
+__all__ = ["few_pairs", "rival_pairs", "rivals_plane", "rivals_table", "same_noise_table", "short_title", "ways_at"]
 
 LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
 LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
@@ -25,14 +25,20 @@ TICKS = [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
 
 
 def ends(record: Any) -> Iterator[tuple[Any, Any, Any, dict[str, float]]]:
-    """Yield, for every unlearned model, PUL, both distances, and the distances "all" and "rest" of the model before."""
+    """Yield, for every unlearned model, PUL, both distances, and the distances "all" and "rest" of the model before,
+    for the same seeds."""
     for pul in record.all(metric="pul"):
-        facts = {"method": pul.method, "forget": pul.protocol["forget"]}
+        facts = {"dataset": pul.dataset, "method": pul.method, "forget": pul.protocol["forget"]}
         facts |= {key: pul.protocol[key] for key in ("images",) if key in pul.protocol}
-        of = {"method": "pretrained", "forget": pul.protocol["forget"]}
-        before = {name: record.find(metric=m, **of).value for name, m in METRIC.items()}
+        of = {"dataset": pul.dataset, "method": "pretrained", "forget": pul.protocol["forget"]}
+        before = {name: _over(record.find(metric=m, **of), pul.seeds) for name, m in METRIC.items()}
         found = [_one(record.all(metric=m, **facts), "images" in facts) for m in METRIC.values()]
         yield pul, *found, before
+
+
+def _over(value: Any, seeds: list[int]) -> float:
+    """Return a value's mean over some of its seeds."""
+    return fmean(one for seed, one in zip(value.seeds, value.per_seed, strict=True) if seed in seeds)
 
 
 def _one(values: list[Any], few: bool) -> Any:
@@ -45,6 +51,16 @@ def rival_pairs(record: Any) -> dict[tuple[str, str], tuple[float, float, float]
         (pul.protocol["forget"], pul.method): (pul.value, whole.value / before["all"], rest.value / before["rest"])
         for pul, whole, rest, before in ends(record)
         if "images" not in pul.protocol
+    }
+
+
+def few_pairs(record: Any) -> dict[tuple[str, str, int], tuple[Any, float]]:
+    """Return PUL, with its interval, and the relative distance of the rest for the runs that saw only some images of
+    D_f, by data set, method and number of images."""
+    return {
+        (pul.dataset, pul.method.removesuffix("_few"), pul.protocol["images"]): (pul, rest.value / before["rest"])
+        for pul, _, rest, before in ends(record)
+        if "images" in pul.protocol
     }
 
 
@@ -79,18 +95,18 @@ def rivals_plane(record: Any, *, title: str) -> Figure | None:
 
     Reads the series ``ways`` and ``tries`` (:mod:`companion.studies.vdu_rivals`).
     """
-    datasets = list(dict.fromkeys(pul.dataset for pul in record.all(metric="pul")))
+    datasets = sorted({pul.dataset for pul in record.all(metric="pul")}, reverse=True)  # MNIST before CIFAR-10
     if not datasets:
         return None
     use_style()
-    wide = len(datasets) + bool(record.series["ways"])
+    wide = len(datasets) + bool(record.series.get("ways"))
     figure, axes = plt.subplots(1, wide, figsize=(min(4.4 * wide, 11), 4.3), sharey=True, squeeze=False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for panel, dataset in zip(axes[0], datasets):
         _measured(panel, record, dataset)
         _printed(panel, dataset)
         panel.set(title=data_title(dataset), xlabel="relative distance of all samples")
-    if record.series["ways"]:
+    if record.series.get("ways"):
         _courses(axes[0, -1], record)
     for panel in axes[0]:
         panel.set_xscale("log")

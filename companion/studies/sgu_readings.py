@@ -1,9 +1,14 @@
 """What the sentences of SGU's pages read from a record: the numbers of one data set and process, by method."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-__all__ = ["Readings", "readings"]
+from paperlib.intervals import t_interval
+
+__all__ = ["Readings", "gap", "readings"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ def readings(record: Any, dataset: str, process: str = "") -> Readings:
     return Readings(
         ur={name: one.value for name, one in shown.items()},
         within={name: one.interval or (one.value, one.value) for name, one in shown.items()},
-        floor=next((100 * one.protocol["floor"] for one in shown.values() if "floor" in one.protocol), 0.0),
+        floor=next((one.protocol["floor"] for one in shown.values() if "floor" in one.protocol), 0.0),
         times={name: one.value / far["standard"].value for name, one in far.items()},
         rise=_rise(record, "noised nll", own) or _rise(record, "nll", own),
         steep=_rise(record, "nll", own),
@@ -51,3 +56,19 @@ def readings(record: Any, dataset: str, process: str = "") -> Readings:
 def _rise(record: Any, metric: str, own: dict[str, str]) -> dict[tuple[str, str], float]:
     bits = {(one.method, one.protocol["test"]): one.value for one in record.all(metric=metric, **own)}
     return {key: value - bits["standard", key[1]] for key, value in bits.items()}
+
+
+def gap(row: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], method: str) -> tuple[float, float, float]:
+    """Return how much more the bits of D_f rise over Standard's than those of D_g, with its 95 % interval over the
+    images: each image is compared with itself under Standard, and both sides' t intervals are added in squares.
+
+    ``row`` is a part of Table 2's series: method -> {"bits": {side: bits of every test image}}.
+    """
+    mean, half = {}, {}
+    for side in ("D_g", "D_f"):
+        before, after = (row[name]["bits"][side] for name in ("standard", method))
+        steps = [b - a for a, b in zip(before, after, strict=True)]
+        mean[side], (low, high) = fmean(steps), t_interval(steps)
+        half[side] = (high - low) / 2
+    value, spread = mean["D_f"] - mean["D_g"], math.hypot(*half.values())
+    return value, value - spread, value + spread

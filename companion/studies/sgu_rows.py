@@ -1,11 +1,12 @@
 """The rows of SGU's tables: their base models and D_f and, at ``paper``, the settings of its text and public code."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from companion import bases
 from companion.models import Model
 
-__all__ = ["FINETUNED", "ROWS", "drawing", "row_of", "training"]
+__all__ = ["FINETUNED", "ROWS", "amounts", "drawing", "row_of", "training"]
 
 ROWS = {  # data set of the tables -> base model and D_f: on real data, with the paper's network, and on synthetic data
     "mnist": {"real": ("mnist-ve", "3,7"), "drawn": ("digits-ve", "3,7")},
@@ -34,6 +35,13 @@ def row_of(name: str, profile: str, process: str = "") -> tuple[str, str]:
     if process:
         base = f"{base.partition('-')[0]}-{process}"
     return (f"sgu-{base}" if profile == "paper" else base), forget
+
+
+def amounts(budget: SimpleNamespace, row: str, **given: Any) -> SimpleNamespace:
+    """Return a page's budget for a row: what the budget has under the name of the row's data set, or of the row, counts
+    there instead, and ``given`` parameters that are set count before both."""
+    own = getattr(budget, row.partition("-")[0], {}) | getattr(budget, row, {})
+    return SimpleNamespace(**vars(budget) | own | {name: value for name, value in given.items() if value})
 
 
 def training(model: Model, start: str, updates: int = 0) -> dict[str, Any]:

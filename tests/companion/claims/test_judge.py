@@ -50,6 +50,8 @@ def test_the_cost_is_that_of_the_same_model():
     assert cost(AS_PRINTED, record(BEFORE, *others)) is None
     assert cost(AS_PRINTED, record(BEFORE, *others, far(4.0, **RUN))) == 2
     assert cost(AS_PRINTED, record(far(4.0, **RUN), start_rest=8.0)) == 0.5
+    other = [far(9.0, method="standard", process="ddpm"), far(99.0, process="ddpm", **RUN)]
+    assert cost(AS_PRINTED, record(*other, BEFORE, far(4.0, **RUN))) == 2
 
 
 def test_settings_that_are_not_the_paper_s_are_another_protocol_with_their_cost():

@@ -9,11 +9,11 @@ from companion.records import Record
 from companion.rows import gather, row
 
 
-def record():
+def record(things=(("square,disc", 20.0), ("arrow", 40.0)), **facts):
     rows = [
-        row(value, metric=metric, n=10, seed=seed, unit="%", dataset="shapes", method=method, forget=forget)
+        row(value, metric=metric, n=10, seed=seed, unit="%", dataset="shapes", method=method, forget=forget, **facts)
         for method in ("standard", "redirect")
-        for forget, value in (("square,disc", 20.0), ("arrow", 40.0))
+        for forget, value in things
         for metric in ("ur", "rest-frechet")
         for seed in (0, 1)
     ]
@@ -30,6 +30,17 @@ def test_two_things_forgotten_of_one_set_have_rows_of_their_own():
     page = measures_table(record(), columns, title="t", more=lambda record, model: {"of": model["forget"]}).to_html()
     assert page.count("20.0") == 2 and page.count("40.0") == 2  # a value in each of four rows; intervals do not count
     assert page.count("square and disc") >= 1 and "Redirect" in page
+
+
+def test_a_network_on_two_processes_has_rows_for_each():
+    both = record()
+    both.values = [
+        one for process, number in {"vp": 20.0, "ddpm": 40.0}.items()
+        for one in record((("square", number),), process=process).values
+    ]  # fmt: skip
+    page = measures_table(both, {"UR": {"metric": "ur"}}, title="t").to_html()
+    assert page.count("VP, square") >= 1 and page.count("DDPM, square") >= 1
+    assert page.count("20.0") == 2 and page.count("40.0") == 2
 
 
 def test_a_model_that_lacks_a_measure_is_an_error_that_names_it():

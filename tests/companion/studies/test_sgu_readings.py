@@ -1,9 +1,12 @@
 """The sentences' numbers are those of one data set and process, relative to its own Standard."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from companion.records import Record, measured
-from companion.studies.sgu_readings import readings
+from companion.studies.sgu_readings import gap, readings
+from companion.studies.sgu_rows import amounts
 from tests.companion.test_records import SOURCE
 
 LATER = {"standard": 1.0, "sgu_obtuse": 3.0}
@@ -21,7 +24,7 @@ def model(dataset, process, method, scale):
         facts = {"process": process, "forget": "dog,cat"} | told
         return measured(claim, [number], unit=unit, protocol=facts, **own)
 
-    yield made(scale * times, "percent", metric="ur", floor=0.07)
+    yield made(scale * times, "percent", metric="ur", floor=7.0)
     yield made(1.0, "percent", metric="ur", forget="dog")
     yield made(scale * times, "squared distance", metric="rest-frechet")
     for side, more in {"D_g": 0.5, "D_f": 2.0}.items():
@@ -48,3 +51,21 @@ def test_a_row_s_numbers_are_its_own(record, dataset, process, scale):
 def test_a_data_set_that_was_not_measured_has_no_numbers(record):
     found = readings(record, "stl10")
     assert not (found.ur or found.times or found.rise)
+
+
+def test_a_row_s_budget_is_the_page_s_but_for_what_its_data_set_has():
+    budget = SimpleNamespace(steps=120, n=9, cifar10={"steps": 0})
+    assert (amounts(budget, "mnist").steps, amounts(budget, "cifar10-vp").steps) == (120, 0)
+    assert amounts(budget, "cifar10").n == 9 and amounts(budget, "cifar10", steps=7).steps == 7
+    setattr(budget, "cifar10-ddpm", {"steps": 5})
+    assert amounts(budget, "cifar10-ddpm").steps == 5 and amounts(budget, "cifar10-vp").steps == 0
+    assert amounts(budget, "cifar10", steps=0).steps == 0 and amounts(budget, "mnist", steps=7).steps == 7
+
+
+def test_the_gap_compares_every_image_with_itself():
+    """Images differ by far more than the step; their own steps are 1 on D_g and 3 on D_f, but for a spread on D_f."""
+    row = {"standard": {"bits": {"D_g": [1.0, 9.0], "D_f": [2.0, 8.0]}}}
+    row["sgu_obtuse"] = {"bits": {"D_g": [2.0, 10.0], "D_f": [4.9, 11.1]}}
+    value, low, high = gap(row, "sgu_obtuse")
+    assert value == pytest.approx(2.0) and value - low == pytest.approx(high - value)
+    assert high - value == pytest.approx(12.7062 * 0.1)  # t of one degree of freedom times the standard error

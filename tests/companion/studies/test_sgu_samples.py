@@ -7,8 +7,9 @@ import torch
 
 from companion.evaluation.observer import Observer
 from companion.models import base
+from companion.page import recorded
 from companion.store import Store
-from companion.studies.sgu_samples import changed, drawn_by
+from companion.studies.sgu_samples import changed, counts, drawn_by
 
 DRAW = {"n": 30, "evaluations": 4, "seed": 0}
 
@@ -29,3 +30,10 @@ def test_images_that_showed_it_do_not_count(standard, monkeypatch):
     seen = iter([torch.eye(10)[[3, 1, 2, 5]], torch.eye(10)[[8, 1, 0, 5]]])
     monkeypatch.setattr(Observer, "logits", lambda *_: next(seen))
     assert changed(standard, standard, "3,7", **DRAW).value == pytest.approx(100 / 3)
+
+
+def test_counts_are_those_of_one_data_set():
+    record = recorded("sgu_fig3_samples")
+    ur, moved = counts(record, "mnist")
+    assert ur["standard"] == record.find(metric="ur", method="standard", dataset="mnist").value
+    assert "standard" not in moved and moved.keys() < ur.keys() and counts(record, "stl10") == ({}, {})
