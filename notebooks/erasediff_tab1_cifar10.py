@@ -40,26 +40,23 @@ from companion.claims.verdicts import ordering
 
 if page.recorded:
     METRICS = ("p_forget", "rest-frechet")
-    left, far = ({v.method: v.value for v in page.recorded.all(metric=m)} for m in METRICS)
+    left, far = ({v.method: v for v in page.recorded.all(metric=m)} for m in METRICS)
     run = page.recorded.find(metric="p_forget", method="erasediff_rl").protocol
-    times = {name: value / far["unscrubbed"] for name, value in far.items()}
-    rivals = ("selective_amnesia_searched", "salun_searched", "negate_searched")
-    amnesia, salun, exact = (f"{left[name]:.2f} at {times[name]:.1f}" for name in rivals)
-    distance = {v.method: v for v in page.recorded.all(metric="rest-frechet")}
-    nearer = [str(ordering(distance[name], distance["erasediff_rl"])) for name in rivals]
+    times = {name: one.value / far["unscrubbed"].value for name, one in far.items()}
+    pair = {name: f"{left[name].value:.2f} at {times[name]:.1f} times" for name in left}
+    fewer = {name: str(ordering(left["erasediff_rl"], left[name])) for name in left}
 page.verdict(
     claim="EraseDiff forgets (0.24 with other labels as targets, 0.22 with noise, from 0.97), with noise at the best FID (7.61; with labels 8.66, before 9.63); Fine-tune and BlindSpot forget too little, NegGrad ruins the model.",
-    found=f"At equal cost, on digits. *Published settings*: Fine-tune leaves {left['finetune']:.2f}, BlindSpot {left['blindspot']:.2f}, Selective Amnesia {left['selective_amnesia']:.2f}; NegGrad, SalUn and EraseDiff with noise ruin the model; EraseDiff with other labels (rl) leaves {left['erasediff_rl']:.2f} at {times['erasediff_rl']:.1f} times the distance before. *Searched settings*: Selective Amnesia {amnesia} times, SalUn {salun}, exact negation {exact}; for EraseDiff (rl) the search chose the published ones.",
-    verdict="With published settings the results for Fine-tune, BlindSpot, NegGrad and EraseDiff (rl) are confirmed. *EraseDiff's lead is not*: it rests on the settings of its rivals. With equal effort for each, Selective Amnesia and exact negation keep the rest better, judged by paired seeds; they also leave less, but by no more than seeds differ.",
-    rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each; six candidates per method. MNIST and CIFAR-10 are not recorded, and there is no retrained model.",
+    found=f"CIFAR-10, airplane, published settings at equal cost; before: $P(c_f \\mid x_f)$ = {left['unscrubbed'].value:.2f}. Left, and the distance of the other classes: Fine-tune {pair['finetune']} the one before, Selective Amnesia {pair['selective_amnesia']}, SalUn {pair['salun']}, *EraseDiff with other labels (rl) {pair['erasediff_rl']}*, BlindSpot {pair['blindspot']}, *EraseDiff with noise {pair['erasediff_noise']}*, NegGrad {pair['neggrad']}.",
+    verdict="EraseDiff (rl) forgets more than Fine-tune and Selective Amnesia, judged by paired seeds; between it, SalUn and BlindSpot three seeds do not decide. NegGrad ruins the model, as printed. Noise as target forgets most, and *not* at the best distance but at the worst of what is not a ruin.",
+    rests=f"{run['evaluations']} gradient evaluations of {run['batch_size']} images each, a network of a fifteenth of the paper's size, a sampler of ten steps. On CIFAR-10 no rival's settings were searched; on digits a search changed the order (below). The distance is in our classifier's features. There is no retrained model.",
     holds=[
-        3 * min(left[n] for n in ("finetune", "blindspot", "selective_amnesia"))
-        > left["unscrubbed"],
-        min(times[name] for name in ("neggrad", "salun", "erasediff_noise")) > 50,
-        left["selective_amnesia_searched"] < 0.1 < left["erasediff_rl"] < 0.3,
-        max(left[name] for name in rivals) < 0.1,
-        nearer == ["reproduced", "inconclusive", "reproduced"],
-        "erasediff_rl_searched" not in left,
+        [fewer[name] for name in ("finetune", "selective_amnesia", "salun")]
+        == ["reproduced", "reproduced", "inconclusive"],
+        str(ordering(left["blindspot"], left["erasediff_rl"])) == "inconclusive",
+        str(ordering(left["erasediff_noise"], left["erasediff_rl"])) == "reproduced",
+        times["neggrad"] > 8 and 3 < times["erasediff_noise"] < 8,
+        max(times[name] for name in ("finetune", "salun", "erasediff_rl", "blindspot")) < 1.5,
     ],
 )
 
@@ -178,18 +175,18 @@ page.figure(plots.protocol_moves)
 # ## What to notice
 
 # %% tags=["hide-input"]
-left, far, unsure = (
+from companion.comparison.search import FOLDER, committed
+
+left, far, unsure, recall = (
     {one.method: one for one in result.all(metric=metric)}
-    for metric in ("p_forget", "rest-frechet", "entropy")
+    for metric in ("p_forget", "rest-frechet", "entropy", "classifier recall")
 )
-found = {
-    name: settings_of("digits-ddpm-labels", "3", name) for name in ("selective_amnesia", "salun")
-}
 told = {
-    (one["steps"], one["guidance"], one["n"]): one for one in result.series["moves"]
+    (one["steps"], one["guidance"], one["n"]): one["value"] for one in result.series["moves"]
 }  # the distance of one model by protocol
-coarse, usual, finer = (told[steps, 0.0, 180]["value"] for steps in (5, 10, 20))
-guided, fewer = told[10, 2.0, 180]["value"], told[10, 0.0, 45]["value"]
+small = committed("digits-ddpm-labels", "3", FOLDER / "labels")
+best = {name: small.best(name) for name in ("selective_amnesia", "salun", "erasediff_rl")}
+scale = {name: f"{one.ur:.0f} % at {one.distance:.1f}" for name, one in best.items()}
 
 
 def both(name):
@@ -199,22 +196,21 @@ def both(name):
 
 # %% tags=["hide-input"]
 page.say(
-    f"**Settings decide the ranking.** Selective Amnesia leaves {both('selective_amnesia')} with its paper's $\\lambda$ = {PUBLISHED['selective_amnesia'][1]['lam']:g}, whose Fisher term holds the weights in place as on MNIST ({{ref}}`vdu-tab1`), and {both('selective_amnesia_searched')} with {found['selective_amnesia']['lam']:g} and a higher rate (before: {both('unscrubbed')}). SalUn goes from a ruined model to {both('salun_searched')}, BlindSpot from {both('blindspot')} to {both('blindspot_searched')}. EraseDiff (rl) has {both('erasediff_rl')}: none of its six candidates scores better than the published one. The paper prints 0.06 for Selective Amnesia, with a network sixty times as large, and does not say after how many updates (its own paper has 20,000, EraseDiff's code 50).",
-    f"**rl and noise are two methods.** With the predictions of other labels as targets and the published settings the other classes are {far['erasediff_rl'].value:.1f} from real ones. With uniform noise as target the distance is {far['erasediff_noise'].value:.0f}: what is learnt under one label spreads to all. No candidate of it both forgets and keeps the rest; the one with the best score hardly forgets ({both('erasediff_noise_searched')}). In the paper's Table 1 noise has the better FID and the worse recall.",
-    f"**Exact negation forgets and keeps**: {both('negate')}, and {both('negate_searched')} at the searched rate. Its target for the forgotten label is the mixture of the other classes. The classifier of noisy images that it needs was trained beforehand and is not part of its cost ({{ref}}`ours-negation`).",
-    f"**A published setting belongs to its data set.** SalUn's code weights a sum over pixels by 0.001 against a mean: about 3 per pixel for CIFAR-10's 3,072 values, and 0.06 for the 64 here (distance {far['salun'].value:.0f}). The search chose {found['salun']['alpha']:g} per pixel.",
-    f"**Forgotten, into what?** Images asked for a 3 have an entropy of {unsure['erasediff_rl'].value:.2f} nats after rl and {unsure['negate'].value:.2f} after negation, where NegGrad's have {unsure['neggrad'].value:.2f}: the classifier is surer of the first two on average; the seeds recorded do not settle by how much. None of NegGrad's six candidates forgets and keeps the rest.",
-    f"**The protocol moves more than the methods.** The same model has {coarse:.0f} at five steps and {usual:.2f} at ten; guidance 2 makes that {guided:.1f}; a quarter of the images makes it {fewer:.1f}. From ten to twenty steps it moves by {abs(finer - usual):.2f}. Tenths of an FID separate methods only if sampler, guidance and n are the same, and then only beyond their intervals, which Table 1 does not print.",
+    f"**Read every number against {left['unscrubbed'].value:.2f}.** That is what the base model's own airplanes get; the paper's have 0.97. The classifier grows unsure of them with forgetting: entropy {unsure['unscrubbed'].value:.2f} nats before, {unsure['erasediff_rl'].value:.2f} after rl, {unsure['erasediff_noise'].value:.2f} after noise.",
+    f"**rl and noise are two methods.** With the predictions of other labels as targets, {both('erasediff_rl')} (before: {both('unscrubbed')}); with uniform noise, {both('erasediff_noise')}, and recall falls from {recall['unscrubbed'].value:.2f} to {recall['erasediff_noise'].value:.2f}: what is learnt under one label spreads to the others. In the paper's Table 1 noise has the better FID, and the worse recall.",
+    f"**Selective Amnesia does not move** with its paper's $\\lambda$ = {PUBLISHED['selective_amnesia'][1]['lam']:g} ({both('selective_amnesia')}), as on MNIST ({{ref}}`vdu-tab1`): its Fisher term holds the weights in place. The paper prints 0.06 for it and does not say after how many updates (its own paper has 20,000, EraseDiff's code 50).",
+    f"**BlindSpot is not behind.** The paper prints 0.90 for it; here it leaves {both('blindspot')}, half of its cost being the teacher's. SalUn's published weight was made for CIFAR-10's 3,072 values, and does little harm ({both('salun')}).",
+    f"**Settings decide the ranking.** On digits, where six settings of each method were tried (`results/search/labels`), the best of Selective Amnesia leaves {scale['selective_amnesia']}, of SalUn {scale['salun']}, of EraseDiff (rl) {scale['erasediff_rl']}, in percent of the images asked for and distance from the base model's. So this table, at published settings, says little about methods.",
+    f"**The protocol moves more than most methods.** The same model has {told[5, 2.0, 180]:.1f} at five steps and {told[10, 2.0, 180]:.1f} at ten; without guidance {told[10, 0.0, 180]:.1f}; from a quarter of the images {told[10, 2.0, 45]:.1f}. Fine-tune's {far['finetune'].value:.1f} and Selective Amnesia's {far['selective_amnesia'].value:.1f} lie within that. Tenths of an FID separate methods only if sampler, guidance and n are the same, and then only beyond their intervals, which Table 1 does not print.",
     holds=[
-        left["selective_amnesia_searched"].value < 0.1 < left["erasediff_rl"].value,
-        left["salun_searched"].value < 0.1
-        and far["salun"].value > 10 * far["salun_searched"].value,
-        left["blindspot_searched"].value < left["blindspot"].value / 2,
-        far["erasediff_noise"].value > 10 * far["erasediff_rl"].value,
-        left["erasediff_noise_searched"].value > 0.5,
-        max(far["negate"].value, far["negate_searched"].value) < far["erasediff_rl"].value,
-        unsure["neggrad"].value > max(unsure[n].value for n in ("erasediff_rl", "negate")),
-        coarse > 50 * usual and guided > 2 * usual and fewer > 2 * usual,
+        unsure["unscrubbed"].value < unsure["erasediff_rl"].value < unsure["erasediff_noise"].value,
+        far["erasediff_noise"].value > 3 * far["erasediff_rl"].value,
+        recall["erasediff_noise"].value < recall["unscrubbed"].value / 3,
+        abs(left["selective_amnesia"].value - left["unscrubbed"].value) < 0.05,
+        left["blindspot"].value < 0.5 and far["blindspot"].value < 1.5 * far["unscrubbed"].value,
+        best["selective_amnesia"].ur < best["erasediff_rl"].ur,
+        told[5, 2.0, 180]
+        > told[10, 2.0, 180] + abs(far["finetune"].value - far["unscrubbed"].value),
     ],
 )
 
