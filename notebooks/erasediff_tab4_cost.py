@@ -52,15 +52,18 @@ if page.recorded:
     counted = {k: sum(v.values()) for k, v in page.recorded.series["counts"].items()}
     sa, salun = (counted[name] / counted["erasediff"] for name in ("selective_amnesia", "salun"))
     there = {one.method: one.value for one in page.recorded.all(metric="reached")}
-    less = spent["erasediff"].value / spent["salun"].value
+    left = {one.method: one.value for one in page.recorded.all(metric="left")}
+    repeats = len(spent["erasediff"].per_seed)
+    most = max(one.value for one in page.recorded.all(metric="updates until"))
 page.verdict(
     claim="Selective Amnesia 140.00 minutes, SalUn 28.17, EraseDiff 12.70: EraseDiff is 11 and 2 times faster.",
-    found=f"Counting everything that passes through the network in the three public codes, it is {sa:.0f} and {salun:.1f} times. But these runs forget different amounts. To remove two thirds of the class on digits, EraseDiff takes {spent['erasediff'].value:.0f} gradient evaluations and SalUn {spent['salun'].value:.0f}, its mask included; Selective Amnesia has not got there after {spent['selective_amnesia'].value:.0f}.",
-    verdict=f"EraseDiff's runs are the shortest because their number of updates is the smallest. At equal forgetting SalUn is {less:.0f} times cheaper here, but with its published weight it ruins the other classes of such small images ({{ref}}`erasediff-tab1`): cost, forgetting and harm are three numbers. *Another protocol*.",
-    rests="A small conditional DDPM for images of 64 pixels.",
+    found=f"Counting everything that passes through the network in the three public codes, it is {sa:.0f} and {salun:.1f} times. But these runs forget different amounts. On CIFAR-10, within {most:.0f} updates at published settings, EraseDiff removes two thirds of the airplanes in {round(repeats * there['erasediff'])} of {repeats} runs, after {spent['erasediff'].value:.0f} gradient evaluations on average, and leaves {left['erasediff']:.0f} %. SalUn leaves {left['salun']:.0f} % after {spent['salun'].value:.0f}, its mask included, and Selective Amnesia {left['selective_amnesia']:.0f} % after {spent['selective_amnesia'].value:.0f}.",
+    verdict="EraseDiff's printed runs are the shortest because their number of updates is the smallest. At equally many updates it also forgets the most here; how much longer the other two would take to the same point is not known. Their settings were not searched on CIFAR-10. *Another protocol*.",
+    rests="A conditional DDPM of CIFAR-10, a fifteenth of the paper's size, asked for airplanes.",
     holds=[
-        there == {"selective_amnesia": 0, "salun": 1, "erasediff": 1},
-        less > 4 and 50 < sa < 80 and 1.4 < salun < 1.8,
+        there["selective_amnesia"] == there["salun"] == 0 < there["erasediff"] < 1,
+        left["erasediff"] < left["salun"] < left["selective_amnesia"],
+        50 < sa < 80 and 1.4 < salun < 1.8,
     ],
 )
 
@@ -211,22 +214,20 @@ spent, seconds, left, memory = (
     {one.method: one for one in result.all(metric=metric)}
     for metric in ("evaluations until", "seconds until", "left", "memory")
 )
-fewer = plots.ratio(spent["erasediff"].per_seed, spent["salun"].per_seed)
-faster = plots.ratio(seconds["erasediff"].per_seed, seconds["salun"].per_seed)
+slower = plots.ratio(seconds["erasediff"].per_seed, seconds["salun"].per_seed)
 bare = counts["salun"]["updates"] / counts["erasediff"]["updates"]
 
 # %% tags=["hide-input"]
 page.say(
     f"**Eleven and two do not follow from counting.** All that passes through the network is {total['selective_amnesia'] / total['erasediff']:.0f} and {total['salun'] / total['erasediff']:.1f} times EraseDiff's; by updates alone SalUn has {bare:.1f} times as much. The printed 2.2 lies in between. At EraseDiff's pace, less than half of Selective Amnesia's published run fits into its 140 minutes (see the exercise).",
     f"**The overhead is small for one method only.** SalUn's mask is {share['salun', 'mask']:.0f} % of its run. EraseDiff's inner loop is {share['erasediff', 'inner loop']:.0f} % of its own, and Selective Amnesia's Fisher information and replay are {share['selective_amnesia', 'Fisher information'] + share['selective_amnesia', 'replay']:.0f} %.",
-    f"**At equal forgetting the order reverses.** SalUn needs {fewer[0]:.1f} [{fewer[1]:.1f}, {fewer[2]:.1f}] times fewer gradient evaluations than EraseDiff, and {faster[0]:.1f} [{faster[1]:.1f}, {faster[2]:.1f}] times fewer seconds. It is there at the first measurement, after six updates, so it may need even fewer. What it does to the other classes by then is not part of this count, nor of Table 4.",
-    f"**The inner loop is half of EraseDiff's cost**, and in the printed algorithm no weight depends on it ({{ref}}`erasediff-fig2`): without it the same run costs {spent['erasediff'].value / 2:.0f} evaluations.",
-    f"**Selective Amnesia does not move.** With $\\lambda = 10$ on a network of some 0.6 million weights the Fisher term keeps everything in place: {left['selective_amnesia'].value:.0f} % of the images still show what was asked. Its cost for the same forgetting is not known, only that it is higher.",
+    f"**At equal forgetting nobody's cost is known but EraseDiff's.** It gets there after {min(spent['erasediff'].per_seed):.0f} to {max(spent['erasediff'].per_seed):.0f} gradient evaluations, or not within them; SalUn, whose {spent['salun'].value:.0f} evaluations take {slower[0]:.1f} [{slower[1]:.1f}, {slower[2]:.1f}] times less time, has by then removed a quarter of the airplanes. Its runs scatter: they leave {min(left['salun'].per_seed):.0f} to {max(left['salun'].per_seed):.0f} %. What either does to the other classes is not part of this count, nor of Table 4 ({{ref}}`erasediff-tab1` has it).",
+    f"**The inner loop is half of EraseDiff's cost**, and in the printed algorithm no weight depends on it ({{ref}}`erasediff-fig2`): without it the same run would cost {spent['erasediff'].value / 2:.0f} evaluations.",
+    f"**Selective Amnesia does not move.** With $\\lambda = 10$ on this network the Fisher term keeps everything in place: {left['selective_amnesia'].value:.0f} % of the images still show an airplane when asked. Its cost for the same forgetting is not known, only that it is higher.",
     f"**Memory.** At their peak, two updates need {memory['selective_amnesia'].value:.0f}, {memory['salun'].value:.0f} and {memory['erasediff'].value:.0f} MiB besides model and data (Selective Amnesia, SalUn, EraseDiff). The paper prints 3,352, 4,336 and 3,360, so SalUn, the most frugal here, is the largest there.",
     holds=[
-        fewer[1] > 3 and faster[1] > 3,
-        set(spent["salun"].per_seed) == {17},
-        left["selective_amnesia"].value > 90,
+        slower[1] > 1 and max(left["salun"].per_seed) > 1.5 * min(left["salun"].per_seed),
+        left["salun"].value > 40 and left["selective_amnesia"].value > 60,
         memory["salun"].value == min(one.value for one in memory.values()),
     ],
 )
