@@ -28,6 +28,7 @@ lr = 2e-4  # Adam's, for negation in the weights
 
 # %%
 from companion.page import Page
+from companion.plots import negation
 
 page = Page("ours_exact_negation_cifar10", vars())
 ours = dict(dataset="cifar10", tasks="vp:automobile;vp:dog,automobile;ddpm:airplane")
@@ -44,8 +45,6 @@ budget = page.budget(  # taught: tasks with training and, from fid test images, 
 lr = page.parameters["lr"]
 
 # %% tags=["hide-input"]
-from companion.plots import negation
-
 CAR, BOTH, PLANE = ("vp", "automobile"), ("vp", "dog,automobile"), ("ddpm", "airplane")
 
 
