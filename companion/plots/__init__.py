@@ -18,7 +18,7 @@ from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, 
 from companion.plots.images import before_and_after, contact_sheet, picture, save_sheet
 from companion.plots.inpainting import inpainting_table, restored_images
 from companion.plots.latent import cast_table, latent_cost_table, prompts_plane, prompts_search_table, prompts_table
-from companion.plots.measures import measures_table
+from companion.plots.measures import measures_table, ruled
 from companion.plots.mixture import frontier_plane, likelihoods, sample_panels, score_errors, score_fields
 from companion.plots.negation import (
     negation_plane,
@@ -130,6 +130,7 @@ __all__ = [
     "reconstruction_table",
     "relearning_grid",
     "returned_images",
+    "ruled",
     "sample_counts",
     "sample_grid",
     "sample_panels",

@@ -5,8 +5,9 @@ from typing import Any
 
 from companion.claims.names import data_title, method_title
 from companion.plots.tables import over_interval, table
+from paperlib.metrics.rule import verdict
 
-__all__ = ["measures_table"]
+__all__ = ["measures_table", "ruled"]
 
 WHOLE = "rest-frechet"  # every model has this measure once
 
@@ -49,3 +50,18 @@ def measures_table(
         row = f"{data_title(dataset)}<br><small>{words}</small>", method_title(method)
         lines[row] = cells | (more(record, model) if more else {})
     return table(lines, title, size=0.72)
+
+
+def ruled(record: Any, model: dict[str, Any]) -> dict[str, str]:
+    """The floor of a model's UR, and what the book's rule says about it, as cells of :func:`measures_table`."""
+    before = model | {"method": "standard"}
+    now, start = (
+        {
+            "ur": record.find(metric="ur", **one).value,
+            "distance": record.find(metric="rest-frechet", **one).value,
+        }
+        for one in (model, before)
+    )
+    said = "" if model == before else verdict(now["ur"], now["distance"], start)
+    floor = record.find(metric="ur", **model).protocol["floor"]
+    return {"floor, %": f"{floor:.1f}", "rule": said}
