@@ -53,6 +53,8 @@ def word(cell, value, near):
     mixture, given = value["dataset"] == "mixture", value["method"] in NOT_UNLEARNED
     if not mixture and (value["unit"] in NETWORKS or (not given and value["profile"] != "paper")):
         return "another protocol"
+    if value["unit"] == "probability" and value["profile"] != "paper":  # of the base model: another network's
+        return "another protocol"
     if value["ci95"] is None:
         return "inconclusive"
     number, widest = printed()[cell][0], {"bits/dim + 8": 0.05, "percent": 5 if "pul" in cell else 2}[value["unit"]]
