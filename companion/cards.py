@@ -108,7 +108,7 @@ def models_page(folder: Path = checkpoints.FOLDER, pictures: str = "_models") ->
         text += NOISY + _table(head, (_noisy(name, card) for name, card in noisy.items())) + "\n"
     if bases:
         n = max(card.get("samples", {}).get("n", 0) for card in bases.values())
-        head = ("model", "network", "parameters", "images seen", "hours", "confidence", "class shares")
+        head = ("model", "parameters", "images seen", "hours", "confidence", "class shares")
         text += "\n" + BASES.format(n=f"{n:,}") + _table(head, (_base(name, card) for name, card in bases.items()))
         text += FACES * ("cifar10-vp-labels" in bases)
         if begun := ", ".join(_begun(folder / "unfinished")):
@@ -226,7 +226,7 @@ def _base(name: str, card: dict[str, Any]) -> list[str]:
     samples = card.get("samples")
     seen = ["", ""]
     if samples:
-        seen = [f"{samples['confidence']:.3f}", f"{min(samples['shares']):.1%} to {max(samples['shares']):.1%}"]
+        seen = [f"{samples['confidence']:.3f}", f"{100 * min(samples['shares']):.1f}–{max(samples['shares']):.1%}"]
     hours = f"{card['seconds'] / 3600:.1f}" + " and earlier" * (len(card.get("machines", [])) > 1)
     numbers = f"{card['parameters']:,}", f"{card['samples_seen']:,}", hours
-    return [f"`{name}`", card["network"], *numbers, *seen]
+    return [f"`{name}`", *numbers, *seen]
