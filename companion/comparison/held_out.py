@@ -1,11 +1,12 @@
 """What a search for settings looks with: images and noise that no report uses.
 
 A run of a search learns from four fifths of the training images. Its losses are those of the other fifth, and on MNIST
-its distance is from that fifth, too. On other sets that would not do: their classifiers have learnt the training
-images, so its features of the held-out ones are not those of new images. On digits, real test images are farther from
-the held-out ones than the base model's samples are. There, distances are measured from the base model's own samples of
-what is to be kept, and compared with the base model's distance from real test images: a model passes the book's rule
+its distance is from that fifth, too. On digits that would not do: the classifier has learnt the training images, so its
+features of the held-out ones are not those of new images; real test images are farther from them than the base model's
+samples are from test images. There, distances are measured from the base model's own samples of what is to be kept, and
+compared with the base model's distance from real test images: a model passes the book's rule
 (:func:`paperlib.metrics.rule.score`) if unlearning moves it by no more than 1.5 times the distance at which it started.
+This needs nothing of the classifier, so all other sets have it, CIFAR-10 too, whose held-out images would have served.
 """
 
 from typing import Any

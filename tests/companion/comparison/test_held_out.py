@@ -49,12 +49,10 @@ def test_the_rule_allows_a_multiple_of_the_distance_from_real_test_images(monkey
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("base, forget", [("mnist-ddpm", "1"), ("digits-ddpm", "1"), ("cifar10-ddpm", "airplane")])
+@pytest.mark.parametrize("base, forget", [("mnist-ddpm", "1"), ("digits-ddpm", "1")])
 def test_held_out_images_serve_where_the_classifier_sees_them_as_new_ones(base, forget):
     """``ALIKE`` are the sets on which real test images are much nearer to the held-out training images than the base
     model's samples are to test images."""
-    if bases.card(base) is None:
-        pytest.skip("the base model is not trained yet")
     model, kind = bases.load(base), bases.BASES[base]
     observer = Observer(kind.dataset, forget, real=held_out.parts(base)[1])
     new = Observer(kind.dataset, forget).retained.images[:400]
