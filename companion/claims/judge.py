@@ -65,8 +65,6 @@ def another_protocol(claim: Claim, value: Any, profile: str) -> str:
     said = []
     if metrics()[claim.metric].compared == "differences":
         said.append(f"{metrics()[claim.metric].label} of another network")
-    if claim.metric == "p_forget" and value.method in GIVEN and profile != "paper":
-        said.append("a smaller network, which draws fewer of the images asked for")
     if value.method not in GIVEN and profile != "paper":
         words = {"updates": "{} updates", "evaluations": "{} gradient evaluations", "batch_size": "(batch size {})"}
         amounts = (word.format(value.protocol[key]) for key, word in words.items() if key in value.protocol)

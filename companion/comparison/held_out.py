@@ -22,7 +22,7 @@ from paperlib.denoiser import Denoiser
 
 __all__ = ["ALIKE", "from_real", "observer", "parts"]
 
-ALIKE = ("mnist",)  # sets on which held-out training images serve: test images are as near to them as samples are
+ALIKE = ("mnist",)  # sets whose searches measure from held-out images, which serve there
 OWN = 1000  # samples of the base model from which distances are measured
 
 
