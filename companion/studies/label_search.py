@@ -53,8 +53,8 @@ ENTRANTS: dict[str, Entrant] = {
     name: UNCONDITIONAL[name]
     for name in ("finetune", "neggrad", "blindspot", "selective_amnesia", "salun")
 } | {
-    "erasediff_rl": Entrant("erasediff", RATES, "eta", (0.1, 1e-4), CODE | {"target": "rl"}),
-    "erasediff_noise": Entrant("erasediff", RATES, "eta", (0.1, 1e-4), CODE | {"target": "noise"}),
+    "erasediff_rl": Entrant("erasediff", RATES, "eta", (0.1, 1e-4), fixed=CODE | {"target": "rl"}),
+    "erasediff_noise": Entrant("erasediff", RATES, "eta", (0.1, 1e-4), fixed=CODE | {"target": "noise"}),
     "negate": UNCONDITIONAL["negate"],
 }  # fmt: skip
 

@@ -64,8 +64,8 @@ def entrants(base: str, answers: Sequence[float] = ANSWERS, pulls: Sequence[floa
     found, D = {}, dims(base)
     for name, reading in LOSSES.items():
         alphas = tuple(_rounded(weight_of(c, dims=D, **reading)) for c in answers)
-        found[name] = Entrant("sgu", (LR,), "alpha", alphas, reading)
-    control = Entrant("sgu", (LR,), "alpha", (1.0,), {"loss": "obtuse"})
+        found[name] = Entrant("sgu", (LR,), "alpha", alphas, fixed=reading)
+    control = Entrant("sgu", (LR,), "alpha", (1.0,), fixed={"loss": "obtuse"})
     return found | {"control": control, "negate": Entrant("negate", (LR,), "w", tuple(pulls))}
 
 
