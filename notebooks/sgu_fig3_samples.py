@@ -36,7 +36,8 @@ from companion.page import Page
 page = Page("sgu_fig3_samples", vars())
 budget = page.budget(
     smoke=dict(steps=2, batch_size=4, n=40, sampler=4, rows=["mnist"]),
-    laptop=dict(steps=0, batch_size=16, n=200, sampler=10),  # steps 0: the runs of the search
+    # the models of Table 2's page; on CIFAR-10 its samples, too
+    laptop=dict(steps=120, batch_size=32, n=200, sampler=10) | dict(cifar10=dict(n=1000)),
     paper=dict(steps=0, batch_size=0, n=10_000, sampler=1000),  # as Table 2
 )
 
@@ -110,7 +111,7 @@ for digit in (3, 7):
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
-from companion.studies.sgu_rows import drawing
+from companion.studies.sgu_rows import amounts, drawing
 from companion.studies.sgu_samples import changed, drawn_by
 
 chosen = page.chosen("dataset", ROWS)
@@ -120,9 +121,15 @@ def models(row, seed):
     """Standard, the unlearned models and Unseen, each with what was forgotten; only those available."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
     run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler, process=process)
-    run |= dict(others=row == chosen[0])
+    run |= dict(others=row in chosen[:2])
     found = sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
-    return [(model, D_f) for model, D_f in found if not model.missing]
+    return [one for one in found if not one[0].missing and one[0].method != "sgu_code"]
+
+
+def sampling(row, model, seed):
+    """How a model of a row is sampled."""
+    n = amounts(budget, row).n
+    return drawing(model, budget.sampler, profile) | dict(n=n, seed=seed)
 
 
 # %% [markdown]
@@ -140,7 +147,7 @@ def rows():
         for seed in page.seeds:
             found = models(row, seed)
             for model, D_f in found:
-                draw = drawing(model, budget.sampler, profile) | dict(n=budget.n, seed=seed)
+                draw = sampling(row, model, seed)
                 yield ur(model, D_f, **draw)
                 if model.method != "standard":
                     yield changed(found[0][0], model, D_f, **draw)
@@ -156,8 +163,7 @@ def sheets():
     for row in chosen:
         sheet = {}
         for model, _ in models(row, page.seeds[0]):
-            draw = drawing(model, budget.sampler, profile) | dict(n=budget.n, seed=page.seeds[0])
-            sheet[model.method] = drawn_by(model, **draw)
+            sheet[model.method] = drawn_by(model, **sampling(row, model, page.seeds[0]))
         if sheet:
             found[row] = plots.contact_sheet(sheet, columns=16, scale=2)
     return found

@@ -42,7 +42,7 @@ budget = page.budget(
     # the search's budget: its alphas are the best for runs of this length
     laptop=both
     | dict(steps=120, batch_size=32, n=1000, sampler=10, images=32, tolerance=1e-3, seeds=3)
-    | dict(cifar10=dict(steps=0, images=16)),  # steps 0: the search's own runs, of the same length
+    | dict(cifar10=dict(images=16)),
     # updates, batches, sampler: each row's own (below); n: text; images: the whole test set,
     # tolerance: score_sde's, on whose code the public one rests
     paper=both | dict(steps=0, batch_size=0, n=10_000, sampler=1000, images=10_000, tolerance=1e-5),
@@ -112,7 +112,7 @@ page.verdict(
 #
 # ## The models
 #
-# A row is a data set and what is forgotten from it. At `paper` each row uses the network, training and sampler of the text and the public code (`companion/studies/sgu_rows.py`). CIFAR-10's recorded models are the best runs of the search itself, which learnt from four fifths of the training images. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
+# A row is a data set and what is forgotten from it. At `paper` each row uses the network, training and sampler of the text and the public code (`companion/studies/sgu_rows.py`). Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
@@ -169,7 +169,7 @@ def curves():
         for model, D_f in models(row, page.seeds[0]):
             if not model.missing:
                 bits = nll_per_image(model, D_f, **solve)
-                found.setdefault(row, {})[model.method] = {"bits": bits}
+                found.setdefault(model.kind.dataset, {})[model.method] = {"bits": bits}
     return {"rows": found, "steps": budget.steps}
 
 

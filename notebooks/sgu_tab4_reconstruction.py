@@ -22,7 +22,7 @@
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the noise, such as "0,1,2"
-dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: rows of Table 2 whose models are tested
+dataset = "all"  # all | mnist | cifar10 | stl10 | celeba, or several: rows of Table 2
 forget = ""  # classes other than the row's own; needs a single dataset
 t = 0.02  # of VP; models of other processes use the same sigma / alpha
 alpha = 0.0  # weight of L_g; 0: for each loss the one that the search found
@@ -38,9 +38,9 @@ page = Page("sgu_tab4_reconstruction", vars())
 budget = page.budget(
     smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, latents=4, stops=4, times=(0.1,))
     | dict(rows=["mnist"]),
-    # runs as on Table 2's page: one of each, half of the cost, and many images; latents: images by the latent
+    # the models of Table 2's page; latents: images by the latent
     laptop=dict(steps=120, batch_size=32, evaluations=10, n=120, latents=20, stops=10)
-    | dict(times=(0.1, 0.2, 0.5), cifar10=dict(steps=0)),  # steps 0: the search's own runs
+    | dict(times=(0.1, 0.2, 0.5)),
     # n: the whole test set; stops: score_sde's N; times: the curve beside t
     paper=dict(steps=0, batch_size=0, evaluations=1000, n=10_000, latents=10_000, stops=1000)
     | dict(times=(0.005, 0.05, 0.1, 0.2, 0.5)),
@@ -126,7 +126,7 @@ for time in (0.02, 0.5):
 # %% [markdown]
 # ## The models
 #
-# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search; on CIFAR-10 the search's own runs. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
+# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models
