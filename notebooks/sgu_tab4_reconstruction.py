@@ -111,17 +111,12 @@ draws = torch.Generator().manual_seed(page.seeds[0])
 x0 = model_input(digits.images[:40], draws, dequantise=True)  # [40, 1, 8, 8]
 for time in (0.02, 0.5):
     s = torch.tensor(level(time), dtype=torch.float64)
+    start = model.process.time_of(s.log()).item()  # its own time with the same noise
     for way in WAYS:
-        last = reconstruct(
-            model, x0, model.process.time_of(s.log()).item(), generator=draws, way=way, steps=6
-        )
-        kept = (
-            predict(classifier("digits"), to_uint8(last.x, dequantised=True)).argmax(1)
-            == digits.labels[:40]
-        )
-        print(
-            f"t = {time:4}, sigma/alpha = {s:.2f}, {way:6}: {int(kept.sum())} of 40 keep their class"
-        )
+        last = reconstruct(model, x0, start, generator=draws, way=way, steps=6)
+        seen = predict(classifier("digits"), to_uint8(last.x, dequantised=True)).argmax(1)
+        kept = int((seen == digits.labels[:40]).sum())
+        print(f"t = {time:4}, sigma/alpha = {s:.2f}, {way:6}: {kept} of 40 keep their class")
 
 # %% [markdown]
 # ## The models
@@ -139,9 +134,8 @@ def models(row, seed):
     """Standard, the unlearned models, and Unseen, which never saw D_f."""
     own = amounts(budget, row, steps=steps)
     run = dict(updates=own.steps, batch_size=own.batch_size, lr=lr, seed=seed)
-    run |= dict(
-        alpha=alpha, variant=variant, evaluations=budget.evaluations, others=row in chosen[:2]
-    )
+    run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations)
+    run |= dict(others=row in chosen[:2])
     return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
 
 

@@ -34,6 +34,13 @@ class Readings:
     steep: dict[tuple[str, str], float]
     spread: dict[str, list[float]]
 
+    def against(self, method: str, other: str) -> tuple[float, float, float]:
+        """Return by how many points the UR of ``method`` exceeds that of ``other``, with its 95 % t interval over the
+        paired seeds; without a second seed, its ends are infinite."""
+        gaps = [a - b for a, b in zip(self.spread[method], self.spread[other], strict=True)]
+        low, high = t_interval(gaps) or (-math.inf, math.inf)
+        return fmean(gaps), low, high
+
 
 def readings(record: Any, dataset: str, process: str = "") -> Readings:
     """Return the numbers of a data set; ``process`` distinguishes rows on the same data."""
