@@ -37,7 +37,7 @@ page = Page("sgu_fig3_samples", vars())
 budget = page.budget(
     smoke=dict(steps=2, batch_size=4, n=40, sampler=4, rows=["mnist"]),
     # the models of Table 2's page; on CIFAR-10 its samples, too
-    laptop=dict(steps=120, batch_size=32, n=200, sampler=10) | dict(cifar10=dict(n=1000)),
+    laptop=dict(steps=120, batch_size=32, n=200, sampler=10) | dict(cifar10=dict(n=500)),
     paper=dict(steps=0, batch_size=0, n=10_000, sampler=1000),  # as Table 2
 )
 

@@ -42,7 +42,7 @@ budget = page.budget(
     # the search's budget: its alphas are the best for runs of this length
     laptop=both
     | dict(steps=120, batch_size=32, n=1000, sampler=10, images=32, tolerance=1e-3, seeds=3)
-    | dict(cifar10=dict(images=16)),
+    | dict(cifar10=dict(n=500, images=16, recipes=["flow"])),  # for each of its seeds
     # updates, batches, sampler: each row's own (below); n: text; images: the whole test set,
     # tolerance: score_sde's, on whose code the public one rests
     paper=both | dict(steps=0, batch_size=0, n=10_000, sampler=1000, images=10_000, tolerance=1e-5),
@@ -124,10 +124,10 @@ chosen = page.chosen("dataset", ROWS)
 def models(row, seed):
     """Standard, the unlearned models, and Unseen, which never saw D_f."""
     own = amounts(budget, row, steps=steps)
-    run = dict(updates=own.steps, batch_size=own.batch_size, lr=lr, seed=seed)
-    run |= dict(alpha=alpha, variant=variant, evaluations=budget.sampler)
-    run |= dict(process=process, start=start)
-    return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
+    given = ("forget", "process", "start", "alpha", "variant", "lr")
+    run = {name: page.parameters[name] for name in given}
+    run |= dict(updates=own.steps, batch_size=own.batch_size, evaluations=budget.sampler)
+    return sgu_models(row, profile=profile, seed=seed, **run)
 
 
 # %% [markdown]
@@ -151,11 +151,11 @@ def rows():
                 if model.missing:
                     continue
                 words = D_f.split(",")
-                draw = drawing(model, budget.sampler, profile) | dict(n=budget.n, seed=seed)
+                draw = drawing(model, budget.sampler, profile) | dict(n=own.n, seed=seed)
                 for word in dict.fromkeys([*words, D_f]):  # 3, then 7, then 3,7
                     yield ur(model, word, **draw)
                 yield distance(model, D_f, **draw)
-                for recipe in budget.recipes:
+                for recipe in own.recipes:
                     yield from nll(model, D_f, recipe=recipe, **solve)
 
 
@@ -199,12 +199,11 @@ page.compare(*TABLES)
 from companion import plots
 
 SIDES = ("D_g", "D_f")
-COLUMNS = {
-    "UR, %": dict(metric="ur"),
-    **{f"NLL {side}": dict(metric="nll", test=side, decimals=2) for side in SIDES},
-    **{f"noised {side}": dict(metric="noised nll", test=side, decimals=2) for side in SIDES},
-    "distance": dict(metric="rest-frechet"),
-}
+told = {"NLL": dict(metric="nll"), "noised": dict(metric="noised nll", some=True)}
+COLUMNS = {"UR, %": dict(metric="ur")}
+for name, facts in told.items():
+    COLUMNS |= {f"{name} {side}": dict(test=side, decimals=2) | facts for side in SIDES}
+COLUMNS |= {"distance": dict(metric="rest-frechet")}
 page.show(
     lambda record: plots.measures_table(record, COLUMNS, title=record.caption, more=plots.ruled)
 )

@@ -39,7 +39,7 @@ budget = page.budget(
     smoke=dict(steps=2, batch_size=4, evaluations=4, n=4, stops=2, resamples=2)
     | dict(rows=["mnist", "celeba"]),
     # the models of Table 2's page, to the bit
-    laptop=dict(steps=120, batch_size=32, evaluations=10, n=100, stops=50, resamples=2),
+    laptop=dict(steps=120, batch_size=32, evaluations=10, n=60, stops=50, resamples=2),
     # updates, batches: each row's own, as in Table 2, whose models these are; images: Table 3;
     # stops: score_sde's N; resamples: RePaint's own r
     paper=dict(steps=0, batch_size=0, evaluations=1000, n=5000, stops=1000, resamples=10),

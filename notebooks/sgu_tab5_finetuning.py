@@ -42,7 +42,7 @@ budget = page.budget(
     laptop=some  # marks: updates at which the run is measured on its way
     | dict(tolerance=1e-3, seeds=3)
     # as long as the search's runs; on VP the models, samples and images of Table 2's page
-    | dict(cifar10=dict(steps=120, marks=(), batch_size=32, n=1000, images=16)),
+    | dict(cifar10=dict(steps=120, marks=(), batch_size=32, n=500, images=16)),
     # updates: Sec. 4.4 (80,000 and 30,000); batches, sampler: each row's own; n: text;
     # images: the whole test set; strata 0: every step of the bound; tolerance: score_sde's
     paper=theirs | dict(tolerance=1e-5),
