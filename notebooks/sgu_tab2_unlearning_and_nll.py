@@ -122,12 +122,12 @@ chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
-    """Standard, the unlearned models, and Unseen, which never saw D_f."""
+    """Standard, the unlearned models, and Unseen, which never saw D_f; the first seed also has the others."""
     own = amounts(budget, row, steps=steps)
     given = ("forget", "process", "start", "alpha", "variant", "lr")
     run = {name: page.parameters[name] for name in given}
     run |= dict(updates=own.steps, batch_size=own.batch_size, evaluations=budget.sampler)
-    return sgu_models(row, profile=profile, seed=seed, **run)
+    return sgu_models(row, profile=profile, seed=seed, others=seed == page.seeds[0], **run)
 
 
 # %% [markdown]

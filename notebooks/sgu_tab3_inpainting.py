@@ -89,11 +89,10 @@ chosen = page.chosen("dataset", ROWS)
 
 
 def models(row, seed):
-    """Standard, the unlearned models, and Unseen, which never saw D_f."""
-    run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
-    run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations)
-    run |= dict(others=row != "celeba")
-    return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
+    """Standard, the unlearned models, and Unseen, which never saw D_f; the first seed also has the others."""
+    run = {name: page.parameters[name] for name in ("forget", "alpha", "variant", "lr")}
+    run |= dict(updates=budget.steps, batch_size=budget.batch_size, evaluations=budget.evaluations)
+    return sgu_models(row, profile=profile, seed=seed, others=seed == page.seeds[0], **run)
 
 
 # %% [markdown]

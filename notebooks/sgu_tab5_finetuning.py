@@ -130,7 +130,7 @@ def models(row, seed, updates=0):
     own = amounts(budget, row, steps=steps)
     run = dict(updates=updates or own.steps, batch_size=own.batch_size, lr=lr, seed=seed)
     run |= dict(evaluations=budget.sampler)
-    both = profile != "paper" or row == chosen[0]
+    both = (profile != "paper" or row == chosen[0]) and seed == page.seeds[0]
     told = run | dict(alpha=alpha, variant=variant, start="finetune", others=both)
     made = sgu_models(row, profile=profile, forget=page.parameters["forget"], **told)
     found = [one for one in made if one[0].method not in ("sgu_code", "negate")]
