@@ -155,7 +155,7 @@ def rows():
                 for word in dict.fromkeys([*words, D_f]):  # 3, then 7, then 3,7
                     yield ur(model, word, **draw)
                 yield distance(model, D_f, **draw)
-                for recipe in own.recipes:
+                for recipe in own.recipes if seed == page.seeds[0] else ():
                     yield from nll(model, D_f, recipe=recipe, **solve)
 
 
