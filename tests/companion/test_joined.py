@@ -10,9 +10,10 @@ LATER = SOURCE.model_copy(update={"commit": "1" * 40})
 CELLS = {"mnist": "sgu.tab2_ur/mnist/vesde/3/unseen", "cifar10": "sgu.tab2_ur/cifar10/vpsde/dog/unseen"}
 
 
-def value(dataset, number=1.0):
-    told = {"unit": "nats", "n": 9, "method": "standard", "protocol": {"metric": "nll"}}
-    return measured(f"ours.example/{dataset}/nll", [number], seeds=[0], dataset=dataset, **told)
+def value(dataset, number=1.0, **facts):
+    told = {"unit": "nats", "n": 9, "method": "standard", "protocol": {"metric": "nll"} | facts}
+    row = "/".join([dataset, *facts.values()])
+    return measured(f"ours.example/{row}/nll", [number], seeds=[0], dataset=dataset, **told)
 
 
 def record(*values, provenance=SOURCE, parameters=(), **told):
@@ -39,6 +40,19 @@ def test_what_was_not_run_is_the_new_run_s_for_its_own_data_set_alone():
     made = joined(record(value("cifar10"), *(NotRun(claim=one, reason="now") for one in CELLS.values())), before)
     told = {one.claim: one.reason for one in made.values if isinstance(one, NotRun)}
     assert told == {CELLS["mnist"]: "before", CELLS["cifar10"]: "now"}
+
+
+def test_a_run_on_one_process_keeps_the_same_data_under_another():
+    cells = [f"sgu.tab5_ur/cifar10/{process}/dog+automobile/unseen" for process in ("vpsde", "ddpm")]
+    told = [NotRun(claim=one, reason="before") for one in cells]
+    before = record(value("mnist"), *(value("cifar10", process=one) for one in ("vp", "ddpm")), *told)
+    now = record(value("cifar10", 2.0, process="vp"), *(NotRun(claim=one, reason="now") for one in cells))
+    made = joined(now.model_copy(update={"provenance": LATER}), before)
+    assert [one.value for one in made.values if not isinstance(one, NotRun)] == [1.0, 1.0, 2.0]
+    assert {one.claim: one.reason for one in made.values if isinstance(one, NotRun)} == dict(
+        zip(cells, ["now", "before"])
+    )
+    assert made.series["earlier"] == {"mnist": plain(SOURCE), "cifar10, DDPM": plain(SOURCE)}
 
 
 @pytest.mark.parametrize("change", [{"parameters": {"alpha": 0.9}}, {"profile": "paper"}])
