@@ -210,12 +210,16 @@ page.show(
 
 # %% [markdown]
 # ## The likelihoods, image by image
+#
+# The figure is at the top of the page.
 
 # %% mystnb={"figure": {"caption": "Bits per dimension of every test image from both sides; a row per data set, a column per model; first seed. {run}.", "name": "fig-sgu-tab2-bits"}, "image": {"alt": "Histograms of bits per dimension", "width": "720px"}} tags=["key"]
 page.figure(plots.side_histograms)
 
 # %% [markdown]
 # ## What to notice
+#
+# ### On MNIST
 
 # %% tags=["hide-input"]
 from paperlib.unlearning.shrinkage import shrinkage
@@ -237,6 +241,9 @@ page.say(
         max(rest["unseen"], rest["negate"]) < 1.5,
     ],
 )
+
+# %% [markdown]
+# ### On CIFAR-10
 
 # %% tags=["hide-input"]
 ten = readings(result, "cifar10")

@@ -244,6 +244,8 @@ grid("cifar10-forget", "dogs and automobiles, to be forgotten")
 
 # %% [markdown]
 # ## What to notice
+#
+# ### On MNIST
 
 # %% tags=["hide-input"]
 from paperlib.processes import VE
@@ -293,6 +295,9 @@ page.say(
         min(through.values()) >= 85,
     ],
 )
+
+# %% [markdown]
+# ### On CIFAR-10
 
 # %% tags=["hide-input"]
 cifar = {

@@ -242,6 +242,8 @@ for side in ("D_g", "D_f"):
 
 # %% [markdown]
 # ## What to notice
+#
+# ### On MNIST
 
 # %% tags=["hide-input"]
 own = dict(dataset="mnist")
@@ -267,6 +269,9 @@ page.say(
         share["finetune"] >= share["standard"],
     ],
 )
+
+# %% [markdown]
+# ### On CIFAR-10
 
 # %% tags=["hide-input"]
 ten = readings(result, "cifar10", "ddpm")
