@@ -17,8 +17,8 @@ DATA |= {"celeba": ("celeba", "avatars")}
 
 
 def inpainting_table(record: Any) -> Any:
-    """Return a table of the share of restored images that keep their class: one row per model, one column per inpainter
-    and side. Below each value is the one printed in SGU's Table 3."""
+    """Return a table of the share of restored images that keep their class: one row per model, one column per side and
+    inpainter in the record. The values printed in SGU's Table 3 are below."""
     lines = {}
     for value in record.all(unit="percent"):
         facts = value.protocol
@@ -30,7 +30,8 @@ def inpainting_table(record: Any) -> Any:
         if split(claim.id)[0] == "sgu.tab3_accuracy" and claim.method != "clean":
             name = of(f"printed: {data_title(claim.dataset)}", claim.forget), method_title(claim.method)
             lines.setdefault(name, dict.fromkeys(COLUMNS, ""))[f"replacement, {claim.test}, %"] = f"{claim.value:.1f}"
-    return table(lines, record.caption)
+    heads = [head for head in COLUMNS if any(cells[head] for cells in lines.values())]
+    return table({name: {head: cells[head] for head in heads} for name, cells in lines.items()}, record.caption)
 
 
 def restored_images(record: Any, file: Path, words: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from paperlib.intervals import t_interval
 
-__all__ = ["Readings", "gap", "readings"]
+__all__ = ["Readings", "gap", "readings", "said"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ def readings(record: Any, dataset: str, process: str = "") -> Readings:
 def _rise(record: Any, metric: str, own: dict[str, str]) -> dict[tuple[str, str], float]:
     bits = {(one.method, one.protocol["test"]): one.value for one in record.all(metric=metric, **own)}
     return {key: value - bits["standard", key[1]] for key, value in bits.items()}
+
+
+def said(found: tuple[float, float, float], decimals: int) -> str:
+    """Write a value with its interval: "1.5 [0.3, 2.7]"."""
+    value, low, high = (f"{one:.{decimals}f}" for one in found)
+    return f"{value} [{low}, {high}]"
 
 
 def gap(row: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], method: str) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from companion.records import Record, measured
-from companion.studies.sgu_readings import gap, readings
+from companion.studies.sgu_readings import gap, readings, said
 from companion.studies.sgu_rows import amounts
 from tests.companion.test_records import SOURCE
 
@@ -54,6 +54,7 @@ def test_seeds_are_compared_in_pairs(record):
     found.spread.update(unseen=[1.0, 5.0, 3.0], sgu_obtuse=[2.0, 7.0, 4.5])
     half = 4.3027 * 0.5 / 3**0.5  # t of two degrees of freedom times the standard error
     assert found.against("sgu_obtuse", "unseen") == pytest.approx((1.5, 1.5 - half, 1.5 + half), abs=1e-4)
+    assert said(found.against("sgu_obtuse", "unseen"), 1) == "1.5 [0.3, 2.7]"
     assert found.against("standard", "standard") == (0.0, -math.inf, math.inf)  # a single seed
 
 
