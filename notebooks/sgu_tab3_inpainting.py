@@ -58,13 +58,11 @@ if page.recorded:
 page.verdict(
     claim="Of CIFAR-10's dogs and automobiles 75.0 % keep their class with Standard, 59.7 % with Unseen, 57.2 % with Orthogonal, 49.6 % with Obtuse; of $D_g$ some 75 % with all. So SGU would be harder to lead back to the class than a model that never saw it; for STL-10's airplanes this holds only for Obtuse (50.3, Unseen 54.9, Orthogonal 59.5 %).",
     found=f"On CIFAR-10 Standard restores {d_f['standard']:.0f} % of $D_f$, Unseen {d_f['unseen']:.0f} % [{within[0]:.0f}, {within[1]:.0f}], Orthogonal {d_f['sgu_orthogonal']:.0f} %, Obtuse {d_f['sgu_obtuse']:.0f} %; of $D_g$ {d_g['standard']:.0f}, {d_g['unseen']:.0f}, {d_g['sgu_orthogonal']:.0f} and {d_g['sgu_obtuse']:.0f} %. Fine-tuning alone restores {d_f['finetune']:.0f} % of $D_f$, exact negation {d_f['negate']:.0f} %.",
-    verdict="*Another protocol*, so no number of SGU is judged. SGU's models, which generate few dogs and automobiles of their own ({ref}`sgu-tab2`), complete half of one about as well as Standard does: the printed drop of 18 and 25 points does not appear.",
-    rests=f"{run.n} test images per side, the same for all; the models of {{ref}}`sgu-tab2`: {run.protocol['updates']} updates of {run.protocol['batch_size']} images per side from the trained model. So few images cannot tell models apart that differ by less than some fifteen points.",
+    verdict="*Another protocol*, so no number of SGU is judged. The printed drop of 18 and 25 points does not appear: SGU's models, which generate few dogs and automobiles of their own ({ref}`sgu-tab2`), complete half of one about as often as Standard does. So does Unseen, which never saw either: here this measure tells nothing about what a model knows.",
+    rests=f"{run.n} test images per side, the same for all; the models of {{ref}}`sgu-tab2`: {run.protocol['updates']} updates of {run.protocol['batch_size']} images per side from the trained model. An interval is some {within[1] - within[0]:.0f} points wide, so smaller differences between models cannot be seen. The network is small; MNIST is not recorded at these weights.",
     holds=[
-        all(
-            ten[name, "D_f"].interval[1] > d_f["standard"] - 5
-            for name in ("sgu_orthogonal", "sgu_obtuse")
-        )
+        max(d_f[name] for name in ("unseen", "sgu_orthogonal", "sgu_obtuse")) < d_f["standard"] + 5,
+        min(d_f[name] for name in ("unseen", "sgu_orthogonal", "sgu_obtuse")) > d_f["standard"] - 5,
     ],
 )
 
@@ -232,11 +230,11 @@ grid("celeba-forget", "with bangs, to be forgotten")
 # %% tags=["hide-input"]
 back = {key: one.value for key, one in restored_by(result, "cifar10").items()}
 page.say(
-    f"**Much of the class is in the given half.** Unseen restores {back['unseen', 'D_f']:.0f} % of dogs and automobiles without ever having seen one; Standard restores {back['standard', 'D_f']:.0f} %. Only the difference is memory of the class; in the paper it is 15 of 75 points.",
+    f"**The class is in the given half.** Unseen restores {back['unseen', 'D_f']:.0f} % of dogs and automobiles without ever having seen one; Standard restores {back['standard', 'D_f']:.0f} %, and of the originals the classifier recognises {back['clean', 'D_f']:.0f} %. Only the difference between the two models could be memory of the class; in the paper it is 15 of 75 points.",
     f"**Not to generate is not the same as not to complete.** Orthogonal and Obtuse restore {back['sgu_orthogonal', 'D_f']:.0f} and {back['sgu_obtuse', 'D_f']:.0f} % of $D_f$. A sampler that starts from noise decides on the class early, where the image is hardly visible; here half of the image has decided it.",
     f"**An accuracy on $D_f$ needs the one on $D_g$ beside it**: {back['sgu_orthogonal', 'D_g']:.0f} and {back['sgu_obtuse', 'D_g']:.0f} %, Standard's {back['standard', 'D_g']:.0f} %. A model that fills the half with noise would have the lowest number on both.",
     holds=[
-        back["unseen", "D_f"] > 20,
+        back["unseen", "D_f"] > back["standard", "D_f"] - 5,
         min(back[name, "D_f"] for name in ("sgu_orthogonal", "sgu_obtuse")) > 40,
         back["sgu_obtuse", "D_g"] > back["standard", "D_g"] - 15,
     ],

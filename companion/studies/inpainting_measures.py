@@ -61,9 +61,9 @@ def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **sett
 
 
 def restored_by(record: Any, dataset: str, way: str = "replacement") -> dict[tuple[str, str], Value]:
-    """Return a record's accuracies on a data set by (method, side)."""
-    found = record.all(dataset=dataset, way=way, unit="percent")
-    return {(one.method, one.protocol["test"]): one for one in found}
+    """Return a record's accuracies on a data set by (method, side), those of the originals included."""
+    found = record.all(dataset=dataset, unit="percent")
+    return {(one.method, one.protocol["test"]): one for one in found if one.protocol.get("way", way) == way}
 
 
 def drawn(model: Model, forget: str, side: str, **settings: Any) -> tuple[torch.Tensor, torch.Tensor]:
