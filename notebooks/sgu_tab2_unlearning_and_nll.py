@@ -66,18 +66,18 @@ if page.recorded:
 # %% tags=["hide-input", "key"]
 page.verdict(
     claim='SGU "achieves the lowest unlearning rate compared to Unseen" and, unlike Unseen, makes the forgotten data unlikely: on MNIST from 2.78 to 13.23 bits per dimension (Unseen: 3.01), on CIFAR-10 from 3.20 to 5.94 (Unseen: 3.21).',
-    found=f"*MNIST*: with $\\alpha$ found by search, Orthogonal and Obtuse leave {mnist.ur['sgu_orthogonal']:.1f} and {mnist.ur['sgu_obtuse']:.1f} % of 3 and 7 (before {mnist.ur['standard']:.1f} %, Unseen {mnist.ur['unseen']:.1f} %). By the noised flow, $D_f$ becomes {mnist.rise['sgu_orthogonal', 'D_f']:.1f} and {mnist.rise['sgu_obtuse', 'D_f']:.1f} bits less likely (Unseen: {mnist.rise['unseen', 'D_f']:.2f}), at a cost of {mnist.rise['sgu_orthogonal', 'D_g']:.2f} and {mnist.rise['sgu_obtuse', 'D_g']:.2f} bits on $D_g$. *CIFAR-10*: they leave {ten.ur['sgu_orthogonal']:.1f} and {ten.ur['sgu_obtuse']:.1f} % of dogs and automobiles (before {ten.ur['standard']:.1f} %, Unseen {ten.ur['unseen']:.1f} %; of real retained images the classifier takes {ten.floor:.1f} % for them); against Unseen that is {said(below[0], 1)} and {said(below[1], 1)} points over paired seeds. But $D_f$ becomes only {ten.rise['sgu_orthogonal', 'D_f']:.2f} and {ten.rise['sgu_obtuse', 'D_f']:.2f} bits less likely, and $D_g$ {ten.rise['sgu_orthogonal', 'D_g']:.2f} and {ten.rise['sgu_obtuse', 'D_g']:.2f}.",
-    verdict=f"*Reproduced in kind on MNIST, with a cost that the paper does not print. On CIFAR-10 SGU is below Unseen, but the likelihoods do not part.* The other samples are {mnist.times['sgu_orthogonal']:.1f} and {mnist.times['sgu_obtuse']:.1f} times as far from real ones as before on MNIST, {ten.times['sgu_orthogonal']:.1f} and {ten.times['sgu_obtuse']:.1f} on CIFAR-10 (Unseen: {ten.times['unseen']:.2f}). There, the rise on $D_f$ exceeds that on $D_g$ by {said(gaps[0], 2)} and {said(gaps[1], 2)} bits, where the paper has {printed[0]:.1f} and {printed[1]:.1f}. In so short a run the public code's own setting forgets no more than fine-tuning alone.",
-    rests=f"{run.protocol['updates']} updates of {run.protocol['batch_size']} images per side from the trained model, where the paper trains from scratch. MNIST: seed 0 alone, {run.n:,} samples. CIFAR-10: {there.n} samples for each of {len(there.seeds)} seeds, of which the first also has likelihoods ({fewer} test images per side) and the controls; a small network, one Unseen.",
+    found=f"*MNIST*: with $\\alpha$ found by search, Orthogonal and Obtuse leave {mnist.ur['sgu_orthogonal']:.1f} and {mnist.ur['sgu_obtuse']:.1f} % of 3 and 7 (before {mnist.ur['standard']:.1f} %, Unseen {mnist.ur['unseen']:.1f} %). By the noised flow, $D_f$ becomes {mnist.rise['sgu_orthogonal', 'D_f']:.1f} and {mnist.rise['sgu_obtuse', 'D_f']:.1f} bits less likely (Unseen: {mnist.rise['unseen', 'D_f']:.2f}), at a cost of {mnist.rise['sgu_orthogonal', 'D_g']:.2f} and {mnist.rise['sgu_obtuse', 'D_g']:.2f} bits on $D_g$. *CIFAR-10*: they leave {ten.ur['sgu_orthogonal']:.1f} and {ten.ur['sgu_obtuse']:.1f} % of dogs and automobiles (before {ten.ur['standard']:.1f} %, Unseen {ten.ur['unseen']:.1f} %; of real retained images the classifier takes {ten.floor:.1f} % for them); against Unseen that is {said(below[0], 1)} and {said(below[1], 1)} points over paired seeds. $D_f$ becomes {ten.rise['sgu_orthogonal', 'D_f']:.2f} and {ten.rise['sgu_obtuse', 'D_f']:.2f} bits less likely, and $D_g$ {ten.rise['sgu_orthogonal', 'D_g']:.2f} and {ten.rise['sgu_obtuse', 'D_g']:.2f}.",
+    verdict=f"*Reproduced in kind on MNIST, with a cost that the paper does not print. On CIFAR-10 SGU halves UR, three seeds do not place it below Unseen, and the likelihoods do not part.* The other samples are {mnist.times['sgu_orthogonal']:.1f} and {mnist.times['sgu_obtuse']:.1f} times as far from real ones as before on MNIST, {ten.times['sgu_orthogonal']:.1f} and {ten.times['sgu_obtuse']:.1f} on CIFAR-10 (Unseen: {ten.times['unseen']:.1f}). There, the rise on $D_f$ exceeds that on $D_g$ by {said(gaps[0], 2)} and {said(gaps[1], 2)} bits, where the paper has {printed[0]:.1f} and {printed[1]:.1f}. In so short a run the public code's own setting hardly forgets MNIST ({mnist.ur['sgu_code']:.1f} %).",
+    rests=f"{run.protocol['updates']} updates of {run.protocol['batch_size']} images per side from the trained model, where the paper trains from scratch. MNIST: seed 0 alone, {run.n:,} samples. CIFAR-10: {there.n} samples for each of {len(there.seeds)} seeds; only the first has likelihoods ({fewer} test images per side) and the controls. Its network is small, and its Unseen is a single model.",
     holds=[
         max(mnist.ur[name] for name in both) < mnist.ur["unseen"] and len(run.seeds) == 1,
         min(mnist.rise[name, "D_f"] for name in both) > 3 > 30 * mnist.rise["unseen", "D_f"],
         max(mnist.rise[name, "D_g"] for name in both) < 0.1 and mnist.times["sgu_orthogonal"] > 1.9,
-        max(high for _, _, high in below) < 0,
+        mnist.ur["sgu_code"] > mnist.ur["standard"] / 2,
+        all(0.4 < ten.ur[name] / ten.ur["standard"] < 0.55 for name in both),
+        all(value < 0 < high for value, _, high in below),
         all(low < 0 < high < min(printed) / 2 for _, low, high in gaps),
-        min(ten.times[name] for name in both) > 1.5,
-        mnist.ur["sgu_code"] > mnist.ur["finetune"] - 5,
-        ten.ur["sgu_code"] > ten.ur["finetune"] - 5,
+        ten.times["unseen"] < min(ten.times[name] for name in both) < 1.5,
     ],
 )
 
@@ -251,21 +251,20 @@ dog, car = (
 )
 sides = [(ten.rise["finetune", side], ten.rise["negate", side]) for side in SIDES]
 page.say(
-    f"**On CIFAR-10 both sides become less likely together.** Half of the rise or more is that of fine-tuning alone with such small batches ({sides[0][0]:.2f} on $D_g$, {sides[1][0]:.2f} on $D_f$), and the sides' difference cannot be told from zero. A likely reason: with noise, a dog looks much like other animals, so the losses move the output on both sides; {{ref}}`sgu-alpha` shows all weights.",
-    f"**UR has a floor, and it belongs beside it.** Dogs: {dog['standard'].value:.1f} % before, {dog['finetune'].value:.1f} after fine-tuning alone, {dog['sgu_orthogonal'].value:.1f} and {dog['sgu_obtuse'].value:.1f} with SGU; of real retained images {dog['standard'].protocol['floor']:.1f} % are taken for dogs, so Obtuse has reached the floor. Automobiles cannot be judged: our base model shows them in {car['standard'].value:.1f} % of its samples (floor {car['standard'].protocol['floor']:.1f} %; the paper's: 11.2 %).",
-    f"**The cost is larger than the numbers say.** The other samples are {ten.times['sgu_orthogonal']:.2f} and {ten.times['sgu_obtuse']:.2f} times as far from real ones (fine-tuning alone: {ten.times['finetune']:.2f}): both forget by the book's rule, and neither keeps the rest by it. {{ref}}`sgu-fig3` shows coloured noise on every image.",
-    f"**Exact negation (ours)** leaves {ten.ur['negate']:.1f} % at {ten.times['negate']:.2f} times the distance and passes the rule, but its interval [{ten.within['negate'][0]:.1f}, {ten.within['negate'][1]:.1f}] includes the rule's bound; both likelihoods move little ({sides[0][1]:+.2f} and {sides[1][1]:+.2f}).",
+    f"**Below Unseen?** In three runs Orthogonal leaves {ten.runs('sgu_orthogonal')} %, Obtuse {ten.runs('sgu_obtuse')} %; Unseen, one model with the noise of each seed, {ten.runs('unseen')} %. Both are above it in the first run and below it in the others. The search's own runs at these weights left less ({{ref}}`sgu-alpha`): so near the cliff, a run's chance decides as much as the weight.",
+    f"**Both sides become less likely together**, as with fine-tuning alone in such small batches ({sides[0][0]:.2f} on $D_g$, {sides[1][0]:.2f} on $D_f$), and the sides' difference cannot be told from zero. A likely reason: with noise, a dog looks much like other animals, so the losses move the output on both sides; {{ref}}`sgu-alpha` shows all weights.",
+    f"**UR has a floor, and it belongs beside it.** Dogs: {dog['standard'].value:.1f} % before, {dog['finetune'].value:.1f} after fine-tuning alone, {dog['sgu_orthogonal'].value:.1f} and {dog['sgu_obtuse'].value:.1f} with SGU, {dog['unseen'].value:.1f} by Unseen, which never saw one; of real retained images {dog['standard'].protocol['floor']:.1f} % are taken for dogs. Automobiles cannot be judged: our base model shows them in {car['standard'].value:.1f} % of its samples (floor {car['standard'].protocol['floor']:.1f} %; the paper's: 11.2 %).",
+    f"**Nobody passes the book's rule**, a third of {ten.ur['standard']:.1f} %: SGU keeps the rest ({ten.times['sgu_orthogonal']:.2f} and {ten.times['sgu_obtuse']:.2f} times the distance), and so does exact negation (ours), which leaves {ten.ur['negate']:.1f} % at {ten.times['negate']:.2f} times. The public code's setting leaves {ten.ur['sgu_code']:.1f} %, fine-tuning alone {ten.ur['finetune']:.1f} %, one run of each.",
     holds=[
-        all(abs(side[0]) > 3 * abs(side[1]) for side in sides)
-        and 2 * sides[0][0] > ten.rise["sgu_obtuse", "D_g"] > ten.rise["sgu_orthogonal", "D_g"]
-        and 2 * sides[1][0] > ten.rise["sgu_obtuse", "D_f"],
-        dog["sgu_obtuse"].interval[0]
-        < dog["standard"].protocol["floor"]
-        < dog["finetune"].value / 3
+        all(
+            [a > b for a, b in zip(ten.spread[name], ten.spread["unseen"])] == [True, False, False]
+            for name in ("sgu_orthogonal", "sgu_obtuse")
+        ),
+        abs(ten.rise["sgu_orthogonal", "D_f"] - sides[1][0]) < 0.1
+        and abs(ten.rise["sgu_obtuse", "D_f"] - sides[1][0]) < 0.1,
+        dog["unseen"].value > dog["sgu_orthogonal"].value > 2 * dog["standard"].protocol["floor"]
         and car["standard"].value < 3,
-        ten.times["finetune"] < 1.5 < ten.times["sgu_orthogonal"] < ten.times["sgu_obtuse"],
-        ten.ur["negate"] < ten.ur["standard"] / 3 < ten.within["negate"][1]
-        and ten.times["negate"] < 1.5,
+        min(ten.ur.values()) > ten.ur["standard"] / 3 and max(ten.times.values()) < 1.5,
     ],
 )
 

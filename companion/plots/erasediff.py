@@ -27,20 +27,25 @@ def _value(record: Any, metric: str, method: str) -> Any:
 def erased_table(record: Any) -> Any:
     """The quality of the retained classes and what is left of the forgotten one, one row per model."""
     rows: dict[str, dict[str, str]] = {}
-    for one in record.all(metric="p_forget"):
+    for one in record.all(metric="p_forget") or record.all(metric="fid"):
         cells = {}
         for head, (metric, decimals) in COLUMNS.items():
             if value := _value(record, metric, one.method):
                 cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
         rows[method_title(one.method)] = cells
-    return table(rows, f"{record.title}.", size=0.75)
+    fid = next(iter(record.all(metric="fid")), None)
+    note = f" FID, precision and recall: {fid.n:,} images, seed {fid.seeds[0]}." if fid else ""
+    return table(rows, f"{record.title}.{note}", size=0.75)
 
 
-def erased_plane(record: Any, *, title: str) -> Figure:
+def erased_plane(record: Any, *, title: str) -> Figure | None:
     """What is left of the forgotten class against the distance of the retained classes, with 95 % intervals.
 
-    A dotted line leads from a method's published settings (filled) to its searched ones (open).
+    A dotted line leads from a method's published settings (filled) to its searched ones (open). None for a run of FID
+    alone.
     """
+    if not record.all(metric="p_forget"):
+        return None
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -68,11 +73,15 @@ def _bar(value: Any) -> list[list[float]]:
     return [[value.value - low], [high - value.value]]
 
 
-def protocol_moves(record: Any, *, title: str) -> Figure:
-    """The distance of one model against sampler steps, one line per guidance and number of images (dotted: the fewest).
+def protocol_moves(record: Any, *, title: str) -> Figure | None:
+    """FID or the distance of one model against sampler steps, one line per guidance and number of images (dotted: the
+    fewest).
 
-    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`).
+    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`) and ``moved``, its name; None for a
+    run of some measures, which has no such series.
     """
+    if "moves" not in record.series:
+        return None
     use_style()
     moves = record.series["moves"]
     figure, axes = plt.subplots(figsize=(7.2, 3.9))
@@ -88,7 +97,12 @@ def protocol_moves(record: Any, *, title: str) -> Figure:
                 axes.fill_between(
                     xs, [one["low"] for one in line], [one["high"] for one in line], color=colour, alpha=0.12
                 )
-    axes.set(xscale="log", yscale="log", xlabel="sampler steps", ylabel="distance of the retained classes")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="sampler steps",
+        ylabel=f"{record.series.get('moved', 'distance')} of the retained classes",
+    )
     axes.set_xticks(sorted({one["steps"] for one in moves}), sorted({one["steps"] for one in moves}), minor=False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(lambda value, _: "")
@@ -99,12 +113,13 @@ def protocol_moves(record: Any, *, title: str) -> Figure:
 
 
 def obeyed_table(record: Any) -> Any:
-    """The share of images that show the requested class, and the classifier's most frequent answer: one row per class,
-    one column per model."""
+    """The share of images that show the requested class, and the classifier's most frequent answer for the first seed:
+    one row per class, one column per model."""
     rows: dict[str, dict[str, str]] = {}
     for one in record.all(metric="obeyed"):
         asked = one.protocol["asked"]
         word = record.series["words"][one.method][asked]
         note = "" if word == asked else f", mostly {word}"
-        rows.setdefault(asked, {})[method_title(one.method)] = f"{one.value:.0f} %{note}<br><small>of {one.n}</small>"
-    return table(rows, f"{record.title}.", size=0.78)
+        cell = f"{one.value:.0f} %{note}<br><small>of {len(one.seeds)} × {one.n}</small>"
+        rows.setdefault(asked, {})[method_title(one.method)] = cell
+    return table(rows, f"{record.title}. Mostly: the classifier's most frequent label, seed {one.seeds[0]}.", size=0.78)

@@ -7,14 +7,13 @@ import torch
 from companion.classifiers import classifier, predict
 from companion.evaluation.judge import right
 from companion.models import Model
-from companion.records import Value
 from companion.rows import Row, row
 from companion.seeds import generator
 from companion.studies.inpainting import Inpainting, inpaint, originals, restored, results
 from paperlib.metrics import clip
 from paperlib.metrics.intervals import share
 
-__all__ = ["accuracy", "clean", "clip_distance", "drawn", "restored_by"]
+__all__ = ["accuracy", "clean", "clip_distance", "drawn"]
 
 SIDES = {"D_g": "retain", "D_f": "forget"}
 
@@ -58,12 +57,6 @@ def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **sett
     facts |= {"shared": "test images"}
     told = {"n": found.n, "seed": asked.seed, "interval": found.interval}
     return row(found.value, metric="clip_distance", **told, **facts)
-
-
-def restored_by(record: Any, dataset: str, way: str = "replacement") -> dict[tuple[str, str], Value]:
-    """Return a record's accuracies on a data set by (method, side), those of the originals included."""
-    found = record.all(dataset=dataset, unit="percent")
-    return {(one.method, one.protocol["test"]): one for one in found if one.protocol.get("way", way) == way}
 
 
 def drawn(model: Model, forget: str, side: str, **settings: Any) -> tuple[torch.Tensor, torch.Tensor]:

@@ -34,6 +34,10 @@ class Readings:
     steep: dict[tuple[str, str], float]
     spread: dict[str, list[float]]
 
+    def runs(self, method: str) -> str:
+        """Write every seed's UR: "10.0, 6.4, 9.0"."""
+        return ", ".join(f"{one:.1f}" for one in self.spread[method])
+
     def against(self, method: str, other: str) -> tuple[float, float, float]:
         """Return by how many points the UR of ``method`` exceeds that of ``other``, with its 95 % t interval over the
         paired seeds; without a second seed, its ends are infinite."""

@@ -52,6 +52,7 @@ def test_a_row_s_numbers_are_its_own(record, dataset, process, scale):
 def test_seeds_are_compared_in_pairs(record):
     found = readings(record, "mnist")
     found.spread.update(unseen=[1.0, 5.0, 3.0], sgu_obtuse=[2.0, 7.0, 4.5])
+    assert found.runs("unseen") == "1.0, 5.0, 3.0"
     half = 4.3027 * 0.5 / 3**0.5  # t of two degrees of freedom times the standard error
     assert found.against("sgu_obtuse", "unseen") == pytest.approx((1.5, 1.5 - half, 1.5 + half), abs=1e-4)
     assert said(found.against("sgu_obtuse", "unseen"), 1) == "1.5 [0.3, 2.7]"
