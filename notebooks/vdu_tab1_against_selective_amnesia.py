@@ -126,15 +126,17 @@ def models(one, D_f, seed):
 
 
 # %%
-def few(one, seed):
-    """Yield the models that saw only the first images of D_f."""
+def variations(one, seed):
+    """Yield the models that saw only the first images of D_f, and those that ran longer."""
     D_f, start = one.full, started(one)
-    for name, counts in one.few.items():
+    asked = [
+        (name, dict(images=n, called=f"{name}_few")) for name in one.few for n in one.few[name]
+    ]
+    asked += [(name, dict(updates=n, called=f"{name}_longer")) for name, n in one.longer.items()]
+    for name, changed in asked:
         _, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
-        for count in counts:
-            run = dict(seed=seed, images=count, called=f"{name}_few")
-            run |= length(one, name, D_f)
-            yield start.unlearn(METHODS[name].call, D_f, **run, **own)
+        run = length(one, name, D_f) | dict(seed=seed) | changed
+        yield start.unlearn(METHODS[name].call, D_f, **run, **own)
 
 
 # %% [markdown]
@@ -149,11 +151,11 @@ from companion.measures import distance, pul, ufid
 
 
 def measured(one, model, D_f, seed):
-    """Yield PUL and both distances of a model."""
+    """Yield PUL, u-FID and both distances of a model; no u-FID of one that saw a part of D_f."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     if model.run or model.forgot:
         yield pul(model, started(one), D_f, **draw)
-    for features in one.features:
+    for features in one.features if not model.images else ["classifier"]:
         yield ufid(model, D_f, features=features, **draw)
     yield distance(model, D_f, **draw)
 
@@ -167,7 +169,7 @@ def rows():
             for model in [*given, *models(one, D_f, seed)]:
                 yield from measured(one, model, D_f, seed)
         for model in itertools.chain.from_iterable(
-            few(one, seed) for seed in one.seeds[: one.extra]
+            variations(one, seed) for seed in one.seeds[: one.extra]
         ):
             yield from measured(one, model, one.full, model.run.seed)
 

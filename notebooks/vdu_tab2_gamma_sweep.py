@@ -153,11 +153,11 @@ present = [one for one in budgets if not started(one).missing]
 
 
 def measured(one, model, seed):
-    """Yield PUL, unless it is the model before, and both distances of a model."""
+    """Yield a model's PUL, both distances and, at the paper's rate and before, its u-FID."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     if model.run:
         yield pul(model, started(one), one.forget, **draw)
-    for features in one.features:
+    for features in one.features if model.method != "vdu_ours" else ["classifier"]:
         yield ufid(model, one.forget, features=features, **draw)
     yield distance(model, one.forget, **draw)
 

@@ -26,10 +26,9 @@ LENGTHS = {name: {"sampler": 1000, "epochs": 1} for name in SETS} | {"cifar10": 
 # Table 2
 CLASSES = {"digits": {"forget": "1"}, "mnist": {"forget": "1"}, "cifar10": {"forget": "ship"}}
 GAMMAS = "0.1,0.3,0.6,0.8"
-OURS = {"n": 2000, "sampler": 10, "epochs": 1, "gamma": GAMMAS}
+OURS = {"n": 1000, "sampler": 10, "epochs": 1, "gamma": GAMMAS, "seeds": 1}
 OURS = {name: OURS | CLASSES[name] for name in SETS}
-OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"}
-OURS["cifar10"] |= {"n": 1000}
+OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.6,0.8,0.9,0.99"}
 
 SMOKE = {
     **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "rates": [1e-4], "looks": 20, "held_out": 60},
@@ -38,7 +37,7 @@ SMOKE = {
 }
 LAPTOP = SMOKE | {
     **{"dataset": BOTH, "rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "sets": OURS, "study": MANY},
-    **{"batch_size": 128, "apart": 10},
+    **{"batch_size": 128, "apart": 10, "features": ["inception", "classifier"]},
 }
 
 
@@ -59,27 +58,30 @@ def amounts() -> dict[str, dict[str, Any]]:
 def rivals() -> dict[str, dict[str, Any]]:
     """Return Table 1's amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's
     passes over D_f, ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only;
-    ``few``: methods that run with only so many of its images; both for the first ``extra`` seeds. ``own``: the number
-    of the model's own samples that negation without data learns from."""
+    ``few``: methods that run with only so many of its images, ``longer``: those that run once more with so many
+    evaluations; all for the first ``extra`` seeds. ``own``: the number of the model's own samples that negation without
+    data learns from."""
     classes = {name: {"forget": "0;1;8", "full": "1"} for name in SETS}  # Table 1
     classes["cifar10"] = {"forget": "automobile;frog;ship", "full": "ship"}
     ours = {"n": 500, "sampler": 10, "epochs": 1, "also": "neggrad,finetune,negate_own"}
-    ours |= {"few": {"vdu": [1000, 100, 10]}}
+    ours |= {"few": {"vdu": [1000, 100, 10]}, "longer": {}}
     ours = {name: ours | classes[name] for name in SETS}
     ours["digits"] |= {"forget": "0;1"}
-    ours["cifar10"] |= {"n": 1000, "also": "neggrad,finetune", "few": {}, "seeds": 1}
-    least = {name: one | LEAST | {"also": "", "few": {"vdu": [10]}, "seeds": 1} for name, one in ours.items()}
+    ours["cifar10"] |= {"n": 1000, "few": {}, "longer": {"vdu": 480, "neggrad": 480}, "seeds": 1}
+    less = LEAST | {"also": "", "few": {"vdu": [10]}, "longer": {}, "seeds": 1}
+    least = {name: one | less for name, one in ours.items()}
     small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}
     small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
     small |= {"sets": least, "features": ["classifier"], "apart": 0}
     small |= {"methods": "vdu,selective_amnesia", "extra": 1}
     laptop = small | {"dataset": BOTH, "sets": ours, "evaluations": 120, "batch_size": 32, "fisher": {}, "own": 500}
-    laptop |= {"seeds": 3}
+    laptop |= {"seeds": 3, "features": ["inception", "classifier"]}
     theirs = amounts()["paper"]
     paper = laptop | {name: theirs[name] for name in ("of", "by", "batch_size", "features", "apart", "seeds")}
     paper |= {"fisher": {"fisher_samples": 5000, "fisher_times": 1000}, "evaluations": 0}  # SA's own
     paper |= {"methods": "vdu,selective_amnesia,neggrad", "extra": 3}
     theirs = {"n": 5000, "also": "finetune,negate_own"} | {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
+    theirs |= {"longer": {}}
     paper |= {"sets": {name: theirs | classes[name] | LENGTHS[name] for name in SETS}}
     return {"smoke": small, "laptop": laptop, "paper": paper}
 
