@@ -103,13 +103,15 @@ def ufid(
     seen = {"inception": ("u-fid", "ufid", ""), "classifier": ("u-frechet", "u-frechet", "squared distance")}
     asked, metric, unit = seen[features]
     (found,) = measured(model, (asked,), forget, **_drawing(n, evaluations, seed, sampler)).values()
-    return _row(model, found, metric, forget, seed, unit, sampler=sampler, sampler_evaluations=evaluations)
+    told = {"sampler": sampler, "sampler_evaluations": evaluations, "reference": found.details["reference"]}
+    return _row(model, found, metric, forget, seed, unit, **told)
 
 
 def fid(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM") -> Row:
     """Return FID of ``n`` samples, with nothing to forget."""
     (found,) = measured(model, ("fid",), "", **_drawing(n, evaluations, seed, sampler)).values()
-    return _row(model, found, "fid", "", seed, sampler=sampler, sampler_evaluations=evaluations)
+    told = {"sampler": sampler, "sampler_evaluations": evaluations, "reference": found.details["reference"]}
+    return _row(model, found, "fid", "", seed, **told)
 
 
 #: recipe -> the metric's name in ``companion.evaluate`` and in a record, and the name of its results.

@@ -151,11 +151,12 @@ from companion.measures import distance, pul, ufid
 
 
 def measured(one, model, D_f, seed):
-    """Yield PUL, u-FID and both distances of a model; no u-FID of one that saw a part of D_f."""
+    """Yield PUL and both distances of a model; u-FID of the table's methods and of models that were only trained."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     if model.run or model.forgot:
         yield pul(model, started(one), D_f, **draw)
-    for features in one.features if not model.images else ["classifier"]:
+    asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
+    for features in one.features if asked else ["classifier"]:
         yield ufid(model, D_f, features=features, **draw)
     yield distance(model, D_f, **draw)
 

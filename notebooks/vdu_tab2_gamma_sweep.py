@@ -183,22 +183,20 @@ def missing(claim):
 
 # %%
 def curves():
-    """Measure, by data set, how far weights move and both terms, and, for the first one, both posteriors."""
-    found = dict(sweep=[], tried={}, terms={})
+    """Measure, by data set, how far weights move; for the first one, both terms; and both posteriors."""
+    found = dict(sweep={}, tried={})
     for one in present:
         runs = [model for model, seed in sweep(one) if seed == one.seeds[0]]
-        facts = [(model.facts, moved(model)) for model in runs]
-        found["sweep"] += [
-            dict(dataset=one.dataset, rate=f["lr"], gamma=f["gamma"], moved=far) for f, far in facts
+        found["sweep"][one.dataset] = [
+            dict(rate=run.facts["lr"], gamma=run.facts["gamma"], moved=moved(run)) for run in runs
         ]
         found["tried"][one.dataset] = {f"{rate:g}": score for rate, score in tried(one).items()}
-    if not present:
-        return found
-    one = present[0]
-    asked = one.study | dict(forget="1", sampler=one.sampler)
-    asked |= dict(apart=one.apart, batch_size=one.batch_size)
-    found |= dict(ways=study(page.store, Study.checked(**asked)), ways_of=one.study["base"])
-    return found | dict(terms=both_terms(started(one), one.forget, seed=one.seeds[0]))
+    for one in present[:1]:
+        asked = dict(forget="1", sampler=one.sampler, apart=one.apart, batch_size=one.batch_size)
+        found["ways"] = study(page.store, Study.checked(**one.study, **asked))
+        found["terms"] = both_terms(started(one), one.forget, seed=one.seeds[0])
+        found["ways_of"] = one.study["base"]
+    return found
 
 
 TABLES = ["vdu.tab2", "vdu.pretrained_fid"]

@@ -14,7 +14,7 @@ __all__ = ["amounts", "each", "rivals"]
 
 # The section on the posterior: both ways of getting five models, on a base model's data.
 FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
-MANY = FEW | {"models": 5, "steps": 1500, "n": 500, "images": 300}
+MANY = FEW | {"models": 5, "steps": 500, "n": 500, "images": 300}
 THEIRS = MANY | {"base": "vdu-mnist-ddpm", "steps": 37_500, "lr": 1e-4}  # App. 6.2.2: 5 models of 40 epochs each
 
 SETS = ("digits", "mnist", "cifar10")  # those with a DDPM
@@ -67,7 +67,7 @@ def rivals() -> dict[str, dict[str, Any]]:
     ours |= {"few": {"vdu": [1000, 100, 10]}, "longer": {}}
     ours = {name: ours | classes[name] for name in SETS}
     ours["digits"] |= {"forget": "0;1"}
-    ours["cifar10"] |= {"n": 1000, "few": {}, "longer": {"vdu": 480, "neggrad": 480}, "seeds": 1}
+    ours["cifar10"] |= {"n": 1000, "few": {}, "longer": {"vdu": 480}, "seeds": 1}
     less = LEAST | {"also": "", "few": {"vdu": [10]}, "longer": {}, "seeds": 1}
     least = {name: one | less for name, one in ours.items()}
     small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}
