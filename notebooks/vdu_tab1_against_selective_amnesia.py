@@ -157,7 +157,7 @@ def measured(one, model, D_f, seed):
         yield pul(model, started(one), D_f, **draw)
     asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
     for features in one.features if asked else ["classifier"]:
-        yield ufid(model, D_f, features=features, **draw)
+        yield ufid(model, D_f, features=features, real=one.real, **draw)
     yield distance(model, D_f, **draw)
 
 

@@ -158,7 +158,7 @@ def measured(one, model, seed):
     if model.run:
         yield pul(model, started(one), one.forget, **draw)
     for features in one.features if model.method != "vdu_ours" else ["classifier"]:
-        yield ufid(model, one.forget, features=features, **draw)
+        yield ufid(model, one.forget, features=features, real=one.real, **draw)
     yield distance(model, one.forget, **draw)
 
 
@@ -168,7 +168,7 @@ def rows():
     for one in present:
         if "inception" in one.features:
             draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=one.seeds[0])
-            yield fid(started(one), **draw)
+            yield fid(started(one), real=one.real, **draw)
         for model, seed in [*((started(one), seed) for seed in one.seeds), *sweep(one)]:
             yield from measured(one, model, seed)
 
