@@ -153,10 +153,12 @@ present = [one for one in budgets if not started(one).missing]
 
 
 def measured(one, model, seed):
-    """Yield a model's PUL, both distances and, at the paper's rate and before, its u-FID."""
+    """Yield a model's PUL, or the base model's FID, both distances, and u-FID at the paper's rate and before."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     if model.run:
         yield pul(model, started(one), one.forget, **draw)
+    elif "inception" in one.features:
+        yield fid(model, real=one.real, **draw)
     for features in one.features if model.method != "vdu_ours" else ["classifier"]:
         yield ufid(model, one.forget, features=features, real=one.real, **draw)
     yield distance(model, one.forget, **draw)
@@ -164,21 +166,16 @@ def measured(one, model, seed):
 
 # %%
 def rows():
-    """Yield both distances of each base model, and PUL and both distances of what VDU makes of it."""
+    """Measure each base model and what VDU makes of it."""
     for one in present:
-        if "inception" in one.features:
-            draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=one.seeds[0])
-            yield fid(started(one), real=one.real, **draw)
         for model, seed in [*((started(one), seed) for seed in one.seeds), *sweep(one)]:
             yield from measured(one, model, seed)
 
 
 def missing(claim):
     """Say why a printed cell was not run."""
-    why = f"this run forgets {', '.join(f'{one.forget} of {one.dataset}' for one in budgets)}"
-    if claim.metric == "ufid" and "inception" not in budget.features:
-        why = "u-FID takes Inception's features; profile paper has them"
-    return base(f"{budget.of}{claim.dataset}-ddpm").missing or why
+    ran = ", ".join(f"{one.forget} of {one.dataset}" for one in budgets)
+    return base(f"{budget.of}{claim.dataset}-ddpm").missing or f"this run forgets {ran}"
 
 
 # %%
