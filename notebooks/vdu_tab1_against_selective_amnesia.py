@@ -157,7 +157,8 @@ def measured(one, model, D_f, seed):
         yield pul(model, started(one), D_f, **draw)
     asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
     for features in one.features if asked else ["classifier"]:
-        yield ufid(model, D_f, features=features, real=one.real, **draw)
+        fewer = dict(n=one.seen, real=one.real) if features == "inception" else {}
+        yield ufid(model, D_f, features=features, **draw | fewer)
     yield distance(model, D_f, **draw)
 
 

@@ -155,12 +155,14 @@ present = [one for one in budgets if not started(one).missing]
 def measured(one, model, seed):
     """Yield a model's PUL, or the base model's FID, both distances, and u-FID at the paper's rate and before."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
+    fewer = draw | dict(n=one.seen, real=one.real)  # Inception is slow
     if model.run:
         yield pul(model, started(one), one.forget, **draw)
     elif "inception" in one.features:
-        yield fid(model, real=one.real, **draw)
+        yield fid(model, **fewer)
     for features in one.features if model.method != "vdu_ours" else ["classifier"]:
-        yield ufid(model, one.forget, features=features, real=one.real, **draw)
+        asked = fewer if features == "inception" else draw
+        yield ufid(model, one.forget, features=features, **asked)
     yield distance(model, one.forget, **draw)
 
 

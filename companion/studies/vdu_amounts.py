@@ -33,11 +33,12 @@ OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.6,0.8,0.99"}
 SMOKE = {
     **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "rates": [1e-4], "looks": 20, "held_out": 60},
     **{"sets": {name: LEAST | CLASSES[name] | {"gamma": "0.1,0.8"} for name in SETS}, "study": FEW},
-    **{"by": "iPNDM", "batch_size": 40, "apart": 1, "features": ["classifier"], "real": 2500},
+    **{"by": "iPNDM", "batch_size": 40, "apart": 1, "features": ["classifier"], "seen": 60, "real": 200},
 }
 LAPTOP = SMOKE | {
     **{"dataset": BOTH, "rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "sets": OURS, "study": MANY},
     **{"batch_size": 128, "apart": 10, "features": ["inception", "classifier"]},
+    **{"seen": 250, "real": 1000},  # samples and real images that Inception sees, at four a second
 }
 
 
@@ -46,6 +47,7 @@ def amounts() -> dict[str, dict[str, Any]]:
     paper = LAPTOP | {
         "of": "vdu-",  # its networks and their training: App. 6.2.1, 6.2.2
         "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's features are ours
+        "seen": 5000,  # Sec. 4.3
         "real": 10_000,  # training images that u-FID compares with; the paper does not say how many
         "sets": {name: {"n": 5000, "gamma": GAMMAS} | CLASSES[name] | LENGTHS[name] for name in SETS},  # Sec. 4.3
         "batch_size": 128,  # App. 6.2.3
@@ -73,12 +75,13 @@ def rivals() -> dict[str, dict[str, Any]]:
     least = {name: one | less for name, one in ours.items()}
     small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}
     small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
-    small |= {"sets": least, "features": ["classifier"], "real": 2500, "apart": 0}
+    small |= {"sets": least, "features": ["classifier"], "seen": 60, "real": 200, "apart": 0}
     small |= {"methods": "vdu,selective_amnesia", "extra": 1}
     laptop = small | {"dataset": BOTH, "sets": ours, "evaluations": 120, "batch_size": 32, "fisher": {}, "own": 500}
-    laptop |= {"seeds": 3, "features": ["inception", "classifier"]}
+    laptop |= {"seeds": 3} | {name: LAPTOP[name] for name in ("features", "seen", "real")}
     theirs = amounts()["paper"]
-    paper = laptop | {name: theirs[name] for name in ("of", "by", "batch_size", "features", "real", "apart", "seeds")}
+    names = ("of", "by", "batch_size", "features", "seen", "real", "apart", "seeds")
+    paper = laptop | {name: theirs[name] for name in names}
     paper |= {"fisher": {"fisher_samples": 5000, "fisher_times": 1000}, "evaluations": 0}  # SA's own
     paper |= {"methods": "vdu,selective_amnesia,neggrad", "extra": 3}
     theirs = {"n": 5000, "also": "finetune,negate_own"} | {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
