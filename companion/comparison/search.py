@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -103,14 +104,23 @@ class Search(Settings):
         return {one.entrant for one in self.candidates}
 
 
-def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings: Mapping[str, int | float]) -> Course:
-    """Return the run of one candidate: the whole budget, looked at as :mod:`companion.comparison.held_out`
-    describes."""
+def candidate(
+    base: str,
+    forget: str,
+    budget: Budget,
+    entrant: Entrant,
+    settings: Mapping[str, int | float | str],
+    *,
+    conditional: bool = False,
+    **how: Any,
+) -> Course:
+    """Return the run of one candidate, with the whole budget; ``settings`` include ``lr``, ``how`` is more of the
+    :class:`Course`."""
     own = {key: value for key, value in settings.items() if key != "lr"}
     return Course.checked(
         base=base,
         method=entrant.method,
-        settings=entrant.settings() | own,
+        settings=entrant.settings(conditional) | own,
         lr=settings["lr"],
         forget=forget,
         looks=(budget.evaluations,),
@@ -118,7 +128,7 @@ def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings
         batch_size=budget.batch_size,
         n=budget.n,
         evaluations=budget.sampler,
-        held_out=True,
+        **how,
     )
 
 
@@ -139,7 +149,8 @@ def search(
         grid = entrant.candidates()
         while len(tried) < len(grid) + more:
             one = grid[len(tried)] if len(tried) < len(grid) else next_settings(tried, entrant)
-            before, *rest = looks(course(store, candidate(base, forget, budget, entrant, one)))
+            wanted = candidate(base, forget, budget, entrant, one, held_out=True)
+            before, *rest = looks(course(store, wanted))
             last = rest[-1] if rest else {"ur": None, "distance": None}
             told = {"ur": last["ur"], "distance": last["distance"]}
             result = Candidate(entrant=name, settings=one, **told, score=score(**told, before=before))
