@@ -146,6 +146,7 @@ pd.DataFrame(card["levels"]).round(3)
 # %%
 from companion.models import base
 from companion.studies.negation import look
+from companion.studies.negation_tasks import tasks_in, untaught
 
 drawing = dict(n=budget.n, evaluations=budget.sampler)
 
@@ -153,21 +154,16 @@ drawing = dict(n=budget.n, evaluations=budget.sampler)
 def sampled(process, forget, seed):
     """Yield facts and samples of the models that learn nothing: base, retrained, negated in sampling."""
     standard = base(f"{budget.dataset}-{process}")
-    at = dict(forget=forget, seed=seed, **drawing)
-    for model in (standard, standard.retrained(without=forget)):
-        if not model.missing:
-            yield model.facts, look(model, **at)
-    for w in map(float, budget.sampling.split(",")):
-        yield standard.facts | dict(method="without", w=w), look(standard, **at, w=w)
+    yield from untaught(standard, forget, budget.sampling, seed=seed, **drawing)
     if budget.finer and seed == page.seeds[0]:
-        at |= dict(evaluations=budget.finer)
-        yield standard.facts | dict(method="without_finer", w=1.0), look(standard, **at, w=1.0)
+        finer = dict(n=budget.n, evaluations=budget.finer, seed=seed, w=1.0)
+        yield standard.facts | dict(method="without_finer", w=1.0), look(standard, forget, **finer)
 
 
 # %%
 from paperlib.unlearning.negate import negate
 
-asked = [tuple(task.split(":")) for task in budget.tasks.split(";")]
+asked = tasks_in(budget.tasks)
 amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=lr)
 
 

@@ -28,7 +28,7 @@ lr = 2e-4  # Adam's, for negation in the weights
 
 # %%
 from companion.page import Page
-from companion.plots import negation
+from companion.plots.negation import by_task, shown_names, sure
 
 page = Page("ours_exact_negation_cifar10", vars())
 ours = dict(dataset="cifar10", tasks="vp:automobile;vp:dog,automobile;ddpm:airplane")
@@ -46,18 +46,6 @@ lr = page.parameters["lr"]
 
 # %% tags=["hide-input"]
 CAR, BOTH, PLANE = ("vp", "automobile"), ("vp", "dog,automobile"), ("ddpm", "airplane")
-
-
-def by_task(record, method, w=None):
-    """Return one model's outcome for every task that has it."""
-    found = {task: negation.outcomes(record, *task) for task in negation.tasks(record)}
-    return {task: several[method, w] for task, several in found.items() if (method, w) in several}
-
-
-def sure(record, method, **facts):
-    """Return, by task, the share of samples in which both classifiers are sure, in percent."""
-    values = record.all(metric="surely", method=method, **facts)
-    return {(one.protocol["process"], one.protocol["forget"]): one.value for one in values}
 
 
 def seen(record, forget, level):
@@ -99,28 +87,22 @@ page.verdict(
 # %%
 from companion.models import base
 from companion.studies.negation import look
+from companion.studies.negation_tasks import tasks_in, untaught
 from paperlib.unlearning.negate import negate
 
-asked, taught = (
-    [tuple(task.split(":")) for task in several.split(";")]
-    for several in (budget.tasks, budget.taught)
-)
+asked, taught = tasks_in(budget.tasks), tasks_in(budget.taught)
 amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=lr, own=budget.own)
 
 
 def models(process, forget, seed):
     """Yield facts and samples of a task's models; nothing without a base model."""
     standard = base(f"{budget.dataset}-{process}")
-    at = dict(forget=forget, seed=seed, n=budget.n, evaluations=budget.sampler)
-    for model in (standard, standard.retrained(without=forget)):
-        if not model.missing:
-            yield model.facts, look(model, **at)
-    for w in map(float, budget.sampling.split(",")):
-        yield standard.facts | dict(method="without", w=w), look(standard, **at, w=w)
+    drawing = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
+    yield from untaught(standard, forget, budget.sampling, **drawing)
     if (process, forget) in taught and seed == page.seeds[0]:
         how = dict(w=2.0, points="own", called="negate_own", seed=seed)
         model = standard.unlearn(negate, forget, **how, **amounts)
-        yield model.facts, look(model, **at)
+        yield model.facts, look(model, forget, **drawing)
 
 
 # %% [markdown]
@@ -129,24 +111,25 @@ def models(process, forget, seed):
 # UR by two classifiers of different architecture, the share of samples in which both are sure, the distance of the other samples from real images in the classifier's features, and, for the task that is also trained, first seed, their FID by Inception, in which neither classifier has a part.
 
 # %%
-from companion.rows import row
-from companion.studies.negation import fid_of_the_rest, measures
-from companion.studies.recognised import recognised, surely
+from companion.studies.negation import fid_of_the_rest
+from companion.studies.negation_tasks import rows_of, sheet_of
+from companion.studies.recognised import recognised
+
+
+def by_inception(task, seed, subject):
+    """Return FID for the tasks that are also trained, first seed."""
+    asked_for = budget.fid and task in taught and seed == page.seeds[0]
+    return {"fid of the rest": fid_of_the_rest(subject, budget.fid)} if asked_for else {}
 
 
 def rows():
     """Yield every measure of every model."""
-    for process, forget in asked:
-        for seed in page.seeds:
-            for facts, subject in models(process, forget, seed):
-                facts = facts | dict(process=process, forget=forget)
-                facts |= dict(sampler_evaluations=subject.protocol.evaluations)
-                found = measures(subject) | {"surely": surely(subject)}
-                if budget.fid and (process, forget) in taught and seed == page.seeds[0]:
-                    found["fid of the rest"] = fid_of_the_rest(subject, budget.fid)
-                for metric, one in found.items():
-                    how = dict(metric=metric, n=one.n, interval=one.interval, unit=one.unit)
-                    yield row(one.value, **how, seed=seed, **facts)
+    yield from rows_of(models, asked, page.seeds, also=by_inception)
+
+
+def sheets():
+    """Lay out samples of every task's models."""
+    return {"samples": sheet_of(models, asked, page.seeds[0])}
 
 
 def curves():
@@ -154,23 +137,6 @@ def curves():
     data = budget.dataset
     seen = {forget: recognised(data, forget, n=1000) for _, forget in asked}
     return dict(recognised=seen, amounts=amounts, others={})
-
-
-# %%
-from companion import plots
-from companion.evaluation.samples import drawn
-
-
-def sheets():
-    """Lay out samples of every task's models."""
-    shown = {
-        f"{process} {forget} {facts['method']}": drawn(subject.samples)[:14]
-        for process, forget in asked
-        for facts, subject in models(process, forget, page.seeds[0])
-        if (facts["method"], facts.get("w", "")) in negation.SHOWN
-    }
-    scale = {"cifar10": 2, "mnist": 2}.get(budget.dataset, 4)
-    return {"samples": plots.contact_sheet(shown, columns=14, scale=scale)}
 
 
 result = page.measure(rows, series=curves, images=sheets, by=["w"])
@@ -181,13 +147,15 @@ result = page.measure(rows, series=curves, images=sheets, by=["w"])
 # A model *reaches* its task if both classifiers see the forgotten classes in no more of its samples than in those of the retrained model, or in at most 1 %, and if its other samples are at most 1.1 times as far from real ones as the base model's. Both classifiers are *sure* of a sample if each gives the forgotten classes a probability over 0.9.
 
 # %% tags=["key"]
+from companion import plots
+
 page.show(plots.negation_tasks)
 
 # %% mystnb={"figure": {"caption": "UR against the distance of the other classes from real images, relative to the base model's; points are labelled with w. Dotted: 1.1 times the distance before. {run}.", "name": "fig-negation-cifar10-plane"}, "image": {"alt": "Forgetting against distance, a panel for each task", "width": "720px"}}
 page.figure(plots.negation_plane)
 
 # %% mystnb={"figure": {"caption": "Samples from the same noise, not selected. {run}.", "name": "fig-negation-cifar10-samples"}, "image": {"alt": "Samples before and after negation for every task", "width": "640px"}}
-page.picture("samples", negation.shown_names)
+page.picture("samples", shown_names)
 
 # %% [markdown]
 # ## The classifier

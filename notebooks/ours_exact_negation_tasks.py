@@ -28,7 +28,7 @@ lr = 2e-4  # Adam's; a tenth of the base model's
 
 # %%
 from companion.page import Page
-from companion.plots import negation
+from companion.plots.negation import by_task, shown_names, sure
 
 page = Page("ours_exact_negation_tasks", vars())
 every = "ddpm:1;ddpm:8;ddpm:3,7;ve:1;ve:8;ve:3,7"
@@ -49,18 +49,6 @@ lr = page.parameters["lr"]
 
 
 # %% tags=["hide-input"]
-def by_task(record, method, w=None):
-    """Return one model's outcome for every task that has it."""
-    found = {task: negation.outcomes(record, *task) for task in negation.tasks(record)}
-    return {task: several[method, w] for task, several in found.items() if (method, w) in several}
-
-
-def sure(record, method, **facts):
-    """Return, for every task, the share of samples in which both classifiers are sure, in percent."""
-    values = record.all(metric="surely", method=method, **facts)
-    return {(one.protocol["process"], one.protocol["forget"]): one.value for one in values}
-
-
 def span(numbers, decimals=1):
     """Return the range of some numbers, in a sentence."""
     return f"{min(numbers):.{decimals}f} to {max(numbers):.{decimals}f}"
@@ -77,7 +65,7 @@ said, holds = "", []
 if page.recorded:
     before, exact, more = (by_task(page.recorded, *one) for one in [("standard",), ("without", 1.0), ("without", 4.0)])  # fmt: skip
     twin, own = (by_task(page.recorded, *one) for one in [("unseen",), ("negate_own", 2.0)])
-    eight, two, doubt = own["ddpm", "8"], own["ve", "3,7"], sure(page.recorded, "without", w=1.0)
+    eight, two, doubt = (own["ddpm", "8"], own["ve", "3,7"], sure(page.recorded, "without", w=1.0))
     said = f"MNIST, DDPM and VE. *During sampling*, with the exact weight, w = 1, UR falls without 1 {fall(before, exact, '1')}, without 8 {fall(before, exact, '8')}, without 3 and 7 {fall(before, exact, '3,7')}; a model retrained without 3 and 7 has {twin['ve', '3,7'].ur:.1f} % (VE). Both classifiers are sure of a forgotten digit in {span(doubt.values())} % of the samples. With w = 4, UR is {span([one.ur for one in more.values()])} %. The other samples are at {span([one.rest for one in exact.values()], 2)} times the distance before with w = 1, and {span([one.rest for one in more.values()], 2)} with w = 4. *In the weights*, without data, w = 2: 8 at {eight.ur:.1f} % and {eight.rest:.2f} times (DDPM), 3 and 7 at {two.ur:.1f} % and {two.rest:.2f} times (VE)."
     holds = [
         [task for task, one in exact.items() if one.reached] == [("ddpm", "1")],
@@ -103,51 +91,43 @@ page.verdict(
 # %%
 from companion.models import base
 from companion.studies.negation import look
+from companion.studies.negation_tasks import tasks_in, untaught
 from paperlib.unlearning.negate import negate
 
-asked, taught = (
-    [tuple(task.split(":")) for task in several.split(";")]
-    for several in (budget.tasks, budget.taught)
-)
-drawing = dict(n=budget.n, evaluations=budget.sampler)
+asked, taught = tasks_in(budget.tasks), tasks_in(budget.taught)
 amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=lr)
 
 
 def models(process, forget, seed):
     """Yield facts and samples of a task's models."""
     standard = base(f"{budget.dataset}-{process}")
-    at = dict(forget=forget, seed=seed, **drawing)
-    for model in (standard, standard.retrained(without=forget)):
-        if not model.missing:
-            yield model.facts, look(model, **at)
-    for w in map(float, budget.sampling.split(",")):
-        yield standard.facts | dict(method="without", w=w), look(standard, **at, w=w)
+    drawing = dict(n=budget.n, evaluations=budget.sampler, seed=seed)
+    yield from untaught(standard, forget, budget.sampling, **drawing)
     if (process, forget) in taught and seed in page.seeds[: budget.learners]:
         how = dict(w=2.0, points="own", called="negate_own", seed=seed)
         model = standard.unlearn(negate, forget, **how, **amounts)
-        yield model.facts, look(model, **at)
+        yield model.facts, look(model, forget, **drawing)
 
+
+# %% [markdown]
+# UR by two classifiers of different architecture, the share of samples in which both are sure, and the distance of the other samples from real images in the classifier's features:
 
 # %%
-from companion.rows import row
-from companion.studies.negation import measures
-from companion.studies.recognised import surely
+from companion.studies.negation_tasks import rows_of, sheet_of
 
 
 def rows():
-    """Yield both judges' UR, the share of which both are sure, and the distance of the rest."""
-    for process, forget in asked:
-        for seed in page.seeds:
-            for facts, subject in models(process, forget, seed):
-                facts = facts | dict(process=process, forget=forget)
-                facts |= dict(sampler_evaluations=subject.protocol.evaluations)
-                found = measures(subject) | {"surely": surely(subject)}
-                for metric, one in found.items():
-                    how = dict(metric=metric, n=one.n, interval=one.interval, unit=one.unit)
-                    yield row(one.value, **how, seed=seed, **facts)
+    """Yield every measure of every model."""
+    yield from rows_of(models, asked, page.seeds)
+
+
+def sheets():
+    """Lay out samples of every task's models."""
+    return {"samples": sheet_of(models, asked, page.seeds[0])}
 
 
 # %%
+from companion import plots
 from companion.studies.negation import others
 from companion.studies.pulls import COARSE, compared_pulls
 from companion.studies.recognised import recognised
@@ -168,23 +148,6 @@ def curves():
     return dict(pulls=pulls, others=beside, recognised=seen, amounts=amounts)
 
 
-# %%
-from companion import plots
-from companion.evaluation.samples import drawn
-
-
-def sheets():
-    """Lay out samples of every task's models."""
-    shown = {
-        f"{process} {forget} {facts['method']}": drawn(subject.samples)[:14]
-        for process, forget in asked
-        for facts, subject in models(process, forget, page.seeds[0])
-        if (facts["method"], facts.get("w", "")) in negation.SHOWN
-    }
-    scale = 2 if budget.dataset == "mnist" else 4
-    return {"samples": plots.contact_sheet(shown, columns=14, scale=scale)}
-
-
 result = page.measure(rows, series=curves, images=sheets, by=["w"])
 
 # %% [markdown]
@@ -199,7 +162,7 @@ page.show(plots.negation_tasks)
 page.figure(plots.negation_plane)
 
 # %% mystnb={"figure": {"caption": "Samples from the same noise, not selected. {run}.", "name": "fig-negation-tasks-samples"}, "image": {"alt": "Samples before and after negation for every task", "width": "640px"}}
-page.picture("samples", negation.shown_names)
+page.picture("samples", shown_names)
 
 # %% [markdown]
 # ## Where it falls short, and why

@@ -15,6 +15,7 @@ from companion.plots.tables import over_interval, table
 
 __all__ = [
     "Outcome",
+    "by_task",
     "negation_plane",
     "negation_table",
     "negation_tasks",
@@ -22,6 +23,7 @@ __all__ = [
     "pull_table",
     "pull_weights",
     "recognised_table",
+    "sure",
 ]
 
 LOOKS = {"without": (COLOURS["orthogonal"], "o"), "negate": (COLOURS["negate"], "s")}
@@ -71,6 +73,18 @@ def outcomes(record: Any, process: str, forget: str) -> dict[tuple[str, float | 
     twin = found.get(("unseen", None), Outcome(0, 0, 0))
     most = max(UR, twin.ur), max(UR, twin.judge)
     return {model: one._replace(most=most) for model, one in found.items()}
+
+
+def by_task(record: Any, method: str, w: float | None = None) -> dict[tuple[str, str], Outcome]:
+    """Return the outcome of one model, by task, for every task that has it."""
+    found = {task: outcomes(record, *task) for task in tasks(record)}
+    return {task: several[method, w] for task, several in found.items() if (method, w) in several}
+
+
+def sure(record: Any, method: str, **facts: Any) -> dict[tuple[str, str], float]:
+    """Return, by task, the share of a model's samples in which both classifiers are sure, in percent."""
+    values = record.all(metric="surely", method=method, **facts)
+    return {(one.protocol["process"], one.protocol["forget"]): one.value for one in values}
 
 
 def model_title(method: str, w: float | None = None) -> str:
