@@ -126,6 +126,7 @@ def rows():
             yield from erasediff_measures.rows_of(model, budget.forget, seed=seed, **drawing)
 
 
+# %%
 def curves():
     """Measure how the base model's FID depends on the protocol, and say what is missing."""
     if start.missing:
@@ -153,7 +154,11 @@ result = page.measure(rows, series=curves, tables=["erasediff.tab1"], missing=mi
 # ## The paper's cells
 
 # %%
-page.compare("erasediff.tab1")
+from companion import claims
+from companion.claims.names import method_title
+
+cells = claims.load().values()
+page.compare("erasediff.tab1", labels={one.id: method_title(one.method) for one in cells})
 
 # %% [markdown]
 # ## Results
