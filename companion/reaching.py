@@ -78,7 +78,7 @@ def _answering() -> Iterator[None]:
     drawn = {"accuracy": 50.0, "interval": [40.0, 60.0], "clean": 90.0, "n": 10, "evaluations": 1, "seconds": 1.0}
     spent = dict.fromkeys(("evaluations", "preparation", "inner", "updates", "seconds", "left", "reached"), 1.0)
     stubs = [
-        (bases, "card", lambda name, folder=None: {"sha256": "0" * 64, "samples_seen": 1}),
+        (bases, "card", lambda name, folder=None: {"sha256": "0" * 64, "samples_seen": 1, "parameters": 1}),
         (Model, "checkpoint", lambda self: self.name),
         (Model, "made", lambda self: None),
         (measures, "measured", _measured),

@@ -78,7 +78,7 @@ page.verdict(
 #
 # - **One base model**, unconditional, trained on all classes. Methods defined only for conditional models use the form for an unconditional one ({ref}`methods-at-a-glance` has the equations): the target of Multi-objective and EraseDiff is noise, and SalUn uses gradient ascent.
 # - **One budget**, in *gradient evaluations*: forward and backward passes of one batch. What a method does before its first update counts: BlindSpot's teacher takes half of the budget; the Fisher information, SalUn's mask and VDU's posterior take a twelfth each.
-# - **One search.** Each method has six candidates, three rates by two values of its own hyper-parameter (or six rates). Each candidate is a whole run, judged on held-out training images. The one with the lowest score wins:
+# - **One search.** Each method has the same number of candidates: first three rates by two values of its own hyper-parameter (or six rates), then, in newer searches, six more around the best so far, a factor of three away or less. Each candidate is a whole run, judged on held-out training images. The one with the lowest score wins:
 #
 # ```{math}
 # :label: eq-compare-score
@@ -144,7 +144,7 @@ result = page.measure(rows, series=curves, images=sheets)
 # %% [markdown]
 # ## The settings
 #
-# The settings that the search chose for the runs shown here, and the scores of all six candidates: rate by rate, each with both values of the method's own hyper-parameter (its *dial*).
+# The settings that the search chose for the runs shown here, and the scores of all candidates: rate by rate, each with both values of the method's own hyper-parameter (its *dial*), then those around the best.
 
 # %%
 from companion.comparison import tables

@@ -114,10 +114,9 @@ def taught(name, checkpoint, k, seed):
     update = back(seen, half())
     late = 2 * budget.looks[-1] if update is None else update
     facts |= bench.facts(name) | dict(seed=seed, n=budget.n, sampler=bench.sampler)
-    yield row(late, metric=BACK, unit="updates", **facts, teaching_batch=wanted.batch_size)
-    yield row(
-        seen[-1]["ur"], metric=AT_THE_END, unit="%", **facts, teaching_batch=wanted.batch_size
-    )
+    facts |= dict(teaching_batch=wanted.batch_size)
+    yield row(late, metric=BACK, unit="updates", **facts)
+    yield row(seen[-1]["ur"], metric=AT_THE_END, unit="%", **facts)
 
 
 # %% [markdown]
@@ -139,8 +138,8 @@ def complete(checkpoint, seed):
 
 def completed(name, checkpoint, seed):
     """Yield how often the classifier sees the class in half images that a model completed."""
-    found, facts = results(complete(checkpoint, seed)), bench.facts(name) | way | dict(seed=seed)
-    facts |= dict(shared="test images")
+    found = results(complete(checkpoint, seed))
+    facts = bench.facts(name) | way | dict(seed=seed, shared="test images")
     share, n, interval = found["accuracy"], budget.prompts, found["interval"]
     yield row(share, metric=COMPLETED, n=n, interval=interval, unit="%", **facts)
 

@@ -115,31 +115,35 @@ from companion.studies import erasediff_measures
 
 drawing = dict(n=budget.n, forget_n=budget.asked, sampler=budget.sampler, guidance=budget.guidance)
 drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
-drawing |= dict(features=budget.features)
 drawing |= dict(reference=budget.reference, reference_n=budget.reference_n)
 
 
 def rows():
-    """Yield all measures of all models; nothing without a base model."""
-    for seed in page.seeds if not start.missing else []:
+    """Yield all measures of all models, with Inception's for the first seeds; nothing without a base model."""
+    for number, seed in enumerate(page.seeds if not start.missing else []):
+        drawing["fid"] = budget.fid if number < budget.fid_seeds else {}
         for model in models(seed):
             yield from erasediff_measures.rows_of(model, budget.forget, seed=seed, **drawing)
 
 
+# %%
 def curves():
-    """Measure how the base model's distance depends on the protocol, and say what is missing."""
+    """Measure how the base model's FID depends on the protocol, and say what is missing."""
     if start.missing:
         return {}
-    told = dict(features=budget.features, sampler=budget.sampler, seed=page.seeds[0])
-    told |= dict(reference=budget.reference, reference_n=budget.reference_n)
-    found = erasediff_measures.moves(start, budget.forget, **budget.moves, **told)
-    return dict(moves=found, no_twin=start.retrained(without=budget.forget).missing)
+    told = dict(features="inception" if budget.fid else "classifier", sampler=budget.sampler)
+    told |= {name: budget.fid.get(name, drawing[name]) for name in ("reference", "reference_n")}
+    found = erasediff_measures.moves(
+        start, budget.forget, seed=page.seeds[0], **budget.moves, **told
+    )
+    missing = start.retrained(without=budget.forget).missing
+    return dict(moves=found, moved="FID" if budget.fid else "distance", no_twin=missing)
 
 
 def missing(claim):
     """Say why a printed cell was not run."""
     theirs = base("erasediff-cifar10-ddpm-labels").missing
-    if budget.features != "inception" and claim.metric != "p_forget":
+    if not budget.fid and claim.metric != "p_forget":
         theirs = "in Inception's features; here the distance is in those of our classifier"
     return start.missing or theirs or f"this run forgets {budget.forget} of {budget.dataset}"
 
@@ -150,7 +154,11 @@ result = page.measure(rows, series=curves, tables=["erasediff.tab1"], missing=mi
 # ## The paper's cells
 
 # %%
-page.compare("erasediff.tab1")
+from companion import claims
+from companion.claims.names import method_title
+
+cells = claims.load().values()
+page.compare("erasediff.tab1", labels={one.id: method_title(one.method) for one in cells})
 
 # %% [markdown]
 # ## Results

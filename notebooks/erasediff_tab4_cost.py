@@ -47,6 +47,8 @@ budget = page.budget(
 )
 
 # %% tags=["hide-input", "key"]
+from companion.studies.erasediff_amounts import size
+
 if page.recorded:
     spent = {one.method: one for one in page.recorded.all(metric="evaluations until")}
     counted = {k: sum(v.values()) for k, v in page.recorded.series["counts"].items()}
@@ -59,7 +61,7 @@ page.verdict(
     claim="Selective Amnesia 140.00 minutes, SalUn 28.17, EraseDiff 12.70: EraseDiff is 11 and 2 times faster.",
     found=f"Counting everything that passes through the network in the three public codes, it is {sa:.0f} and {salun:.1f} times. But these runs forget different amounts. On CIFAR-10, within {most:.0f} updates at published settings, EraseDiff removes two thirds of the airplanes in {round(repeats * there['erasediff'])} of {repeats} runs, after {spent['erasediff'].value:.0f} gradient evaluations on average, and leaves {left['erasediff']:.0f} %. SalUn leaves {left['salun']:.0f} % after {spent['salun'].value:.0f}, its mask included, and Selective Amnesia {left['selective_amnesia']:.0f} % after {spent['selective_amnesia'].value:.0f}.",
     verdict="EraseDiff's printed runs are the shortest because their number of updates is the smallest. At equally many updates it also forgets the most here; how much longer the other two would take to the same point is not known. Their settings were not searched on CIFAR-10. *Another protocol*.",
-    rests="A conditional DDPM of CIFAR-10, a fifteenth of the paper's size, asked for airplanes.",
+    rests=f"A conditional DDPM of CIFAR-10 with {size('cifar10-ddpm-labels')}, asked for airplanes.",
     holds=[
         there["selective_amnesia"] == there["salun"] == 0 < there["erasediff"] < 1,
         left["erasediff"] < left["salun"] < left["selective_amnesia"],

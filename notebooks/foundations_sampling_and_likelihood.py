@@ -227,19 +227,18 @@ counts["DDPM"] = [*budget.evaluations, budget.chain]
 def curves():
     """Distances of every sampler and bits per dimension of every image, means over seeds."""
     of = dict(counts=counts, n=budget.n, seeds=page.seeds)
-    found = {"samplers": {name: distances(page.store, base, **of) for name, base in MODELS.items()}}
     real = [real_distance(budget.dataset, budget.n, seed).value for seed in page.seeds]
-    found |= {"floor": fmean(real)}
     chain = likelihoods("ddpm", bound)
-    found |= {"nll": per_image(likelihoods("ve", nll, repeats=2))}
-    found |= {"nll_ddpm": per_image(likelihoods("ddpm", nll, repeats=2))}
-    found |= {"bound": per_image(chain), "bound_terms": step_terms(chain)}
-    found |= {
-        "traces": {
-            name: traces(base, budget.images, page.seeds[0]) for name, base in MODELS.items()
-        }
+    return {
+        "samplers": {name: distances(page.store, base, **of) for name, base in MODELS.items()},
+        "floor": fmean(real),
+        "nll": per_image(likelihoods("ve", nll, repeats=2)),
+        "nll_ddpm": per_image(likelihoods("ddpm", nll, repeats=2)),
+        "bound": per_image(chain),
+        "bound_terms": step_terms(chain),
+        "traces": {key: traces(base, budget.images, page.seeds[0]) for key, base in MODELS.items()},
+        "rows": {what: list(sheet) for what, sheet in shown().items()},
     }
-    return found | {"rows": {what: list(sheet) for what, sheet in shown().items()}}
 
 
 # %% [markdown]

@@ -3,6 +3,7 @@
 To add your own method, add a line to ``paperlib.unlearning.methods.METHODS`` and one to ``ENTRANTS``.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -24,6 +25,7 @@ class Entrant:
         rates: Adam's learning rates that the search tries.
         dial: the method's own setting that the search varies; empty if it has none.
         values: the values of the dial, starting with that of the paper or its code.
+        within: the open interval of the dial's values, on whose logarithmic axis the search moves.
         fixed: settings that are not searched.
         suffix: a suffix of its title.
     """
@@ -32,6 +34,7 @@ class Entrant:
     rates: tuple[float, ...]
     dial: str = ""
     values: tuple[float, ...] = ()
+    within: tuple[float, float] = (0.0, math.inf)
     fixed: Mapping[str, int | float | str] = field(default_factory=dict)
     suffix: str = ""
 
@@ -50,12 +53,13 @@ class Entrant:
         return {**(self.of.serving(conditional) or {}), **self.fixed}
 
     def candidates(self) -> list[Settings]:
-        """Return the settings that the search tries, including ``lr``: six per entrant, all rates times all values."""
+        """Return the settings that the search tries first, including ``lr``: six, all rates times all values."""
         own: list[dict[str, Any]] = [{self.dial: value} for value in self.values] or [{}]
         return [{"lr": lr, **one} for lr, one in product(self.rates, own)]
 
 
 RATES = (2e-5, 1e-4, 5e-4)  # a hundredth, a twentieth and a quarter of the base models' rate on digits and MNIST
+SHARE = (0.0, 1.0)
 
 #: All entrants by name.
 ENTRANTS: dict[str, Entrant] = {
@@ -68,14 +72,13 @@ ENTRANTS: dict[str, Entrant] = {
     "salun": Entrant("salun", RATES, "alpha", (3.0, 30.0)),
     "multi_objective": Entrant("multi_objective", RATES, "lam", (0.1, 0.01)),
     "erasediff": Entrant("erasediff", RATES, "eta", (0.1, 1e-4)),  # the code's, and the text's
-    "sgu_orthogonal": Entrant("sgu", RATES, "alpha", (0.99, 0.9999), {"loss": "orthogonal"}, "orthogonal"),
-    "sgu_obtuse": Entrant("sgu", RATES, "alpha", (0.99, 0.9), {"loss": "obtuse"}, "obtuse"),
-    "vdu": Entrant("vdu", (1e-6, 5e-6, 2e-5), "gamma", (0.1, 0.8)),  # from the paper's rate up
-    "signed": Entrant(
-        "signed", RATES, "lam", (10.0, 100.0)
-    ),  # on both sides of its default, 60, which is for the mixture
+    "sgu_orthogonal": Entrant("sgu", RATES, "alpha", (0.99, 0.9999), SHARE, {"loss": "orthogonal"}, "orthogonal"),
+    "sgu_obtuse": Entrant("sgu", RATES, "alpha", (0.99, 0.9), SHARE, {"loss": "obtuse"}, "obtuse"),
+    "vdu": Entrant("vdu", (1e-6, 5e-6, 2e-5), "gamma", (0.1, 0.8), SHARE),  # from the paper's rate up
+    # on both sides of its default, 60, which is for the mixture
+    "signed": Entrant("signed", RATES, "lam", (10.0, 100.0), (1.0, math.inf)),
     "redirect": Entrant("redirect", RATES, "mu", (0.2, 1.0)),
-    "siss": Entrant("siss", RATES, "fraction", (0.1, 0.3)),  # the recommended value, and a larger one
+    "siss": Entrant("siss", RATES, "fraction", (0.1, 0.3), SHARE),  # the recommended value, and a larger one
     "retrack": Entrant("retrack", RATES, "mu", (1.0, 0.2)),
     "negate": Entrant("negate", RATES, "w", (1.0, 2.0)),
 }

@@ -1,9 +1,10 @@
 """Search the settings of every entrant by one rule: ``python -m companion search mnist-ddpm --forget 1``.
 
-Each entrant has six candidates (``companion.comparison.entrants.ENTRANTS``). Each candidate is a full run with the
-comparison's budget on training images, of which every fifth is held out. Its samples, from noise of their own, give
-the score of the book's rule (:func:`paperlib.metrics.rule.score`), and the smallest score wins. No candidate is
-compared with test images (:mod:`companion.comparison.held_out`). The result is committed with all candidates, as
+Each entrant has twelve candidates: six of a grid (``companion.comparison.entrants.ENTRANTS``), and six around the best
+so far (:mod:`companion.comparison.refine`). Each candidate is a full run with the comparison's budget on training
+images, of which every fifth is held out. Its samples, from noise of their own, give the score of the book's rule
+(:func:`paperlib.metrics.rule.score`), and the smallest score wins. No candidate is compared with test images
+(:mod:`companion.comparison.held_out`). The result is committed with all candidates, as
 ``results/search/<base>-forget-<classes>.json``. Runs are stored: an interrupted search resumes, and several processes
 can share the work with ``--only``.
 """
@@ -13,6 +14,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -20,6 +22,7 @@ from companion import bases
 from companion.comparison.course_results import looks
 from companion.comparison.courses import Course, course
 from companion.comparison.entrants import ENTRANTS, Entrant
+from companion.comparison.refine import next_settings
 from companion.folders import build_folder
 from companion.options import folder_path
 from companion.provenance import CHECKOUT, Origin
@@ -33,6 +36,7 @@ from paperlib.metrics.rule import FEWER, score
 
 __all__ = ["BUDGETS", "FOLDER", "Budget", "Candidate", "Search", "candidate", "committed", "main", "search", "write"]
 
+MORE = 6  # candidates of each entrant after its grid
 FOLDER = CHECKOUT / "results" / "search"
 
 
@@ -100,14 +104,23 @@ class Search(Settings):
         return {one.entrant for one in self.candidates}
 
 
-def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings: Mapping[str, int | float]) -> Course:
-    """Return the run of one candidate: the whole budget, looked at as :mod:`companion.comparison.held_out`
-    describes."""
+def candidate(
+    base: str,
+    forget: str,
+    budget: Budget,
+    entrant: Entrant,
+    settings: Mapping[str, int | float | str],
+    *,
+    conditional: bool = False,
+    **how: Any,
+) -> Course:
+    """Return the run of one candidate, with the whole budget; ``settings`` include ``lr``, ``how`` is more of the
+    :class:`Course`."""
     own = {key: value for key, value in settings.items() if key != "lr"}
     return Course.checked(
         base=base,
         method=entrant.method,
-        settings=entrant.settings() | own,
+        settings=entrant.settings(conditional) | own,
         lr=settings["lr"],
         forget=forget,
         looks=(budget.evaluations,),
@@ -115,7 +128,7 @@ def candidate(base: str, forget: str, budget: Budget, entrant: Entrant, settings
         batch_size=budget.batch_size,
         n=budget.n,
         evaluations=budget.sampler,
-        held_out=True,
+        **how,
     )
 
 
@@ -127,23 +140,23 @@ def search(
     names: Sequence[str],
     say=print,
     entrants: Mapping[str, Entrant] = ENTRANTS,
+    more: int = 0,
 ) -> Search:
-    """Run every candidate of the named ``entrants`` that is not in the store yet, and choose the best."""
+    """Run every candidate of the named ``entrants``, and ``more`` around the best of each, unless the store has it."""
     origin, found, before = Origin("search"), [], {}
     for name in names:
-        for one in entrants[name].candidates():
-            wanted = candidate(base, forget, budget, entrants[name], one)
+        entrant, tried = entrants[name], []
+        grid = entrant.candidates()
+        while len(tried) < len(grid) + more:
+            one = grid[len(tried)] if len(tried) < len(grid) else next_settings(tried, entrant)
+            wanted = candidate(base, forget, budget, entrant, one, held_out=True)
             before, *rest = looks(course(store, wanted))
             last = rest[-1] if rest else {"ur": None, "distance": None}
-            result = Candidate(
-                entrant=name,
-                settings=one,
-                ur=last["ur"],
-                distance=last["distance"],
-                score=score(last["ur"], last["distance"], before),
-            )
+            told = {"ur": last["ur"], "distance": last["distance"]}
+            result = Candidate(entrant=name, settings=one, **told, score=score(**told, before=before))
             say(f"{name} {one}: UR {result.ur} %, distance {result.distance}, score {result.score}")
-            found.append(result)
+            tried.append(result)
+        found += tried
     return Search(
         base=base,
         forget=forget,
@@ -196,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             budget,
             options.only,
             lambda text: print(text, flush=True),
+            more=MORE,
         )
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(f"error: {error}") from None

@@ -37,7 +37,7 @@ def chosen_settings(record: Any) -> Any:
             "rate": f"{own['lr']:g}",
             "dial": f"{entrant.dial} = {own[entrant.dial]:g}" if entrant.dial else "",
             "best score": f"{found.best(name).score:.2f}" if tried else "not searched",
-            "all six": ", ".join(scores),
+            "all scores": ", ".join(scores),
         }
     spent = "{forget}, {budget} gradient evaluations of {batch_size} images".format(**bench)
     search = (

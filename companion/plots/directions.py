@@ -82,7 +82,7 @@ def inner_table(record: Any) -> Any:
             "apart": f"{one.value:.2g}",
             "shown when asked, %": " and ".join(f"{value.value:.0f}" for value in asked),
         }
-    return table(lines, record.title)
+    return table(lines, f"{record.title}.")
 
 
 def _who(value: Any, *names: str) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def erased_table(record: Any) -> Any:
             if value := _value(record, metric, one.method):
                 cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
         rows[method_title(one.method)] = cells
-    return table(rows, f"{record.title}.", size=0.75)
+    fid = next(iter(record.all(metric="fid")), None)
+    note = f" FID, precision and recall: {fid.n:,} images, seed {fid.seeds[0]}." if fid else ""
+    return table(rows, f"{record.title}.{note}", size=0.75)
 
 
 def erased_plane(record: Any, *, title: str) -> Figure:
@@ -69,9 +71,10 @@ def _bar(value: Any) -> list[list[float]]:
 
 
 def protocol_moves(record: Any, *, title: str) -> Figure:
-    """The distance of one model against sampler steps, one line per guidance and number of images (dotted: the fewest).
+    """FID or the distance of one model against sampler steps, one line per guidance and number of images (dotted: the
+    fewest).
 
-    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`).
+    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`) and ``moved``, its name.
     """
     use_style()
     moves = record.series["moves"]
@@ -88,7 +91,12 @@ def protocol_moves(record: Any, *, title: str) -> Figure:
                 axes.fill_between(
                     xs, [one["low"] for one in line], [one["high"] for one in line], color=colour, alpha=0.12
                 )
-    axes.set(xscale="log", yscale="log", xlabel="sampler steps", ylabel="distance of the retained classes")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="sampler steps",
+        ylabel=f"{record.series.get('moved', 'distance')} of the retained classes",
+    )
     axes.set_xticks(sorted({one["steps"] for one in moves}), sorted({one["steps"] for one in moves}), minor=False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(lambda value, _: "")
@@ -99,12 +107,13 @@ def protocol_moves(record: Any, *, title: str) -> Figure:
 
 
 def obeyed_table(record: Any) -> Any:
-    """The share of images that show the requested class, and the classifier's most frequent answer: one row per class,
-    one column per model."""
+    """The share of images that show the requested class, and the classifier's most frequent answer for the first seed:
+    one row per class, one column per model."""
     rows: dict[str, dict[str, str]] = {}
     for one in record.all(metric="obeyed"):
         asked = one.protocol["asked"]
         word = record.series["words"][one.method][asked]
         note = "" if word == asked else f", mostly {word}"
-        rows.setdefault(asked, {})[method_title(one.method)] = f"{one.value:.0f} %{note}<br><small>of {one.n}</small>"
-    return table(rows, f"{record.title}.", size=0.78)
+        cell = f"{one.value:.0f} %{note}<br><small>of {len(one.seeds)} × {one.n}</small>"
+        rows.setdefault(asked, {})[method_title(one.method)] = cell
+    return table(rows, f"{record.title}. Mostly: the classifier's most frequent label, seed {one.seeds[0]}.", size=0.78)

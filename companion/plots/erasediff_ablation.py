@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from companion.claims.names import data_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
@@ -15,11 +16,17 @@ LOOKS |= {"corrected": (COLOURS["D_g"], "corrected")}
 METRICS = {"rest-frechet": "distance", "entropy": "entropy, nats"}
 
 
-def ablated(record: Any, metric: str, variant: str, dial: str) -> list[Any]:
+def newest(record: Any) -> str:
+    """Return the data set that was recorded last."""
+    return record.all(metric="entropy")[-1].dataset
+
+
+def ablated(record: Any, metric: str, variant: str, dial: str, dataset: str = "") -> list[Any]:
     """Return a variant's values along one setting, ascending: eta at the least K, or K at eta = 0.1 (the code's lambda
-    = 0.1)."""
-    found = [one for one in record.all(metric=metric, variant=variant) if dial in one.protocol]
-    least = min(one.protocol["K"] for one in record.all(metric=metric, method="erasediff_ablation"))
+    = 0.1). The default data set is the newest."""
+    of = {"metric": metric, "dataset": dataset or newest(record)}
+    found = [one for one in record.all(variant=variant, **of) if dial in one.protocol]
+    least = min(one.protocol["K"] for one in record.all(method="erasediff_ablation", **of))
     if dial == "eta":
         found = [one for one in found if one.protocol["K"] == least]
     else:
@@ -28,12 +35,14 @@ def ablated(record: Any, metric: str, variant: str, dial: str) -> list[Any]:
 
 
 def ablation_curves(record: Any, *, title: str) -> Figure:
-    """Distance and entropy against eta and against K."""
+    """Distance and entropy against eta and against K, on the data set that was recorded last."""
     use_style()
     figure, panels = plt.subplots(2, 2, figsize=(8.2, 5.2), sharex="col", sharey="row")
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    dataset = newest(record)
+    panels[0][0].set_title(data_title(dataset), fontsize=11, loc="left")
     for row, (metric, label) in zip(panels, METRICS.items()):
-        before = record.find(metric=metric, method="unscrubbed").value
+        before = record.find(metric=metric, method="unscrubbed", dataset=dataset).value
         for axes, dial in zip(row, ("eta", "K")):
             axes.axhline(before, color=COLOURS["exact"], ls=":", lw=1.2)
             for variant, (colour, name) in LOOKS.items():
@@ -55,8 +64,9 @@ def ablation_curves(record: Any, *, title: str) -> Figure:
 
 
 def ablation_table(record: Any) -> Any:
-    """The distance, P(c_f | x_f) and the entropy, one row per run."""
-    rows = {}
+    """The distance, P(c_f | x_f) and the entropy, one row per run; the newest data set first."""
+    rows, datasets = {}, sorted({one.dataset for one in record.all(metric="entropy")})
+    datasets.sort(key=newest(record).__ne__)
     for far in record.all(metric="rest-frechet"):
         facts = {key: far.protocol[key] for key in ("variant", "eta", "lam", "K") if key in far.protocol}
         name = "before" if far.method == "unscrubbed" else LOOKS[facts["variant"]][1]
@@ -67,7 +77,10 @@ def ablation_table(record: Any) -> Any:
             ("P(c_f|x_f)", "p_forget", 2),
             ("entropy", "entropy", 2),
         ):
-            one = record.find(metric=metric, method=far.method, **facts)
+            one = record.find(metric=metric, method=far.method, dataset=far.dataset, **facts)
             cells[head] = over_interval(one.value, *(one.interval or (one.value,) * 2), digits)
-        rows[name, ", ".join(dials)] = cells
-    return table(dict(sorted(rows.items(), key=lambda one: one[0][0])), f"{record.title}.", size=0.75)
+        rows[datasets.index(far.dataset), name, ", ".join(dials)] = cells
+    several = len(datasets) > 1
+    ordered = sorted(rows.items(), key=lambda one: one[0][:2])
+    named = {((data_title(datasets[k]),) if several else ()) + tuple(key): cells for (k, *key), cells in ordered}
+    return table(named, f"{record.title}.", size=0.75)

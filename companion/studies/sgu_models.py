@@ -99,7 +99,7 @@ def found(standard: Model, D_f: str) -> Iterator[Model]:
             yield replace(standard, method=name, forgot=D_f, missing=standard.missing or f"no search has {entrant}")
         else:
             best, among = search.best(entrant).settings, entrants(standard.name)[entrant]
-            run = candidate(standard.name, D_f, search.budget, among, best)
+            run = candidate(standard.name, D_f, search.budget, among, best, held_out=True)
             yield replace(standard, method=name, forgot=D_f, run=run)
     yield _unseen(standard, D_f)
 

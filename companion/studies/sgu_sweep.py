@@ -29,7 +29,7 @@ def sweep(
     solve = dict(images=images, tolerance=tolerance, seed=0)
     found = search(standard.store, name, forget, budget, names, lambda text: None, among)
     for one in found.candidates:
-        run = candidate(name, forget, budget, among[one.entrant], one.settings)
+        run = candidate(name, forget, budget, among[one.entrant], one.settings, held_out=True)
         model, weight = Model(name, one.entrant, forget, run), {k: v for k, v in one.settings.items() if k != "lr"}
         if one.entrant in LOSSES:
             weight["c"] = shrinkage(weight["alpha"], dims=dims(name), **LOSSES[one.entrant])

@@ -65,6 +65,14 @@ def test_every_candidate_is_a_course_of_the_budget_on_held_out_images(runs):
     assert found.best("salun").settings == {"lr": 2e-5, "alpha": 3.0}
 
 
+def test_more_candidates_go_where_the_scores_point(runs):
+    """UR is proportional to the rate here, so the smallest rate wins and the search moves down from it."""
+    found = search(None, "digits-ddpm", "3", BUDGET, ["finetune"], lambda text: None, more=3)
+    grid, (*more,) = ENTRANTS["finetune"].candidates(), found.of("finetune")[6:]
+    assert [one.settings for one in found.of("finetune")[:6]] == grid and found.best("finetune") == more[-1]
+    assert [one.settings["lr"] for one in more] == pytest.approx([3e-5, 3.333e-6, 1.111e-6])
+
+
 def test_a_run_that_broke_before_its_look_has_no_score(runs, monkeypatch):
     monkeypatch.setattr(module, "looks", lambda entry: [BEFORE])
     found = search(None, "digits-ddpm", "3", BUDGET, ["neggrad"], lambda text: None)
@@ -85,13 +93,14 @@ def test_the_command_writes_what_is_read_again(runs, tmp_path, capsys):
     (file,) = (tmp_path / "search").iterdir()
     assert file.name == "digits-ddpm-forget-3-7.json" and capsys.readouterr().out.endswith(f"{file}\n")
     found = committed("digits-ddpm", "3,7", tmp_path / "search")
-    assert found.entrants == set(ENTRANTS) and len(found.candidates) == 6 * len(ENTRANTS) == len(runs)
+    assert found.entrants == set(ENTRANTS) and len(found.candidates) == 12 * len(ENTRANTS) == len(runs)
+    assert all(len(found.of(name)) == 12 for name in ENTRANTS)
     assert found.budget == module.BUDGETS["digits"] and json.loads(file.read_text())["provenance"]["versions"]["torch"]
 
 
 def test_a_part_of_the_entrants_is_not_written(runs, tmp_path, capsys):
     main(["digits-ddpm", "--forget", "3", "--only", "vdu", "unseen", "--folder", str(tmp_path / "search")])
-    assert not (tmp_path / "search").exists() and len(runs) == 12
+    assert not (tmp_path / "search").exists() and len(runs) == 24
     said = capsys.readouterr().err
     assert said.startswith("not written: without blindspot, ") and "vdu" not in said and "sgu_obtuse" in said
 

@@ -8,6 +8,7 @@ import torch
 
 from companion import bases
 from companion.comparison.courses import Course
+from companion.evaluation import features, report
 from companion.evaluation.samples import drawn
 from companion.models import base
 from companion.plots.erasediff_cost import ratio
@@ -15,6 +16,7 @@ from companion.store import Store
 from companion.studies.erasediff_cost import COUNTS, Until, passes, until
 from companion.studies.erasediff_grids import obeyed, rows_by_class
 from companion.studies.erasediff_measures import kept, moves, rows_of
+from paperlib.metrics.features import INCEPTION, Network
 
 DRAW = {"n": 27, "evaluations": 8, "sampler": "iPNDM", "guidance": 0.0, "seed": 0}
 
@@ -33,17 +35,32 @@ def test_only_retained_classes_are_asked_for_and_held_against(model):
 
 
 def test_what_is_not_inception_s_has_other_names(model):
-    rows = list(rows_of(model, "3", features="classifier", forget_n=20, reference_n=200, **DRAW))
+    rows = list(rows_of(model, "3", forget_n=20, reference_n=200, **DRAW))
     names = {one.metric for one in rows}
     assert names == {"rest-frechet", "classifier precision", "classifier recall", "p_forget", "entropy"}
     assert {one.facts["sampler_evaluations"] for one in rows} == {8}
+
+
+def test_inception_s_rows_have_the_printed_names_and_their_own_protocol(model, monkeypatch):
+    network = Network(INCEPTION, lambda images: images.float().flatten(1)[:, ::8])
+    monkeypatch.setattr(features, "inception", lambda device: network)
+    monkeypatch.setattr(report, "_check_inception", lambda device: None)
+    fid = {"n": 36, "reference": "test", "reference_n": 100}
+    rows = list(rows_of(model, "3", fid=fid, forget_n=20, reference_n=200, **DRAW))
+    theirs = {one.metric: one for one in rows if one.facts.get("feature_network") == INCEPTION}
+    assert set(theirs) == {"fid", "precision", "recall"} and {one.n for one in theirs.values()} == {36}
+    assert "100 images of digits-test" in theirs["fid"].facts["reference"]
+    (own,) = [one for one in rows if one.metric == "rest-frechet"]
+    assert own.n == 27 and "200 images of digits-train" in own.facts["reference"]
 
 
 def test_the_protocol_s_moves_share_their_images(model):
     told = {"features": "classifier", "reference": "test", "reference_n": 0, "sampler": "iPNDM", "seed": 0}
     found = moves(model, "3", steps=[8], guidances=[0.0, 1.0], ns=[18, 27], **told)
     assert [(one["guidance"], one["n"]) for one in found] == [(0, 18), (0, 27), (1, 18), (1, 27)]
-    assert all(one["low"] <= one["value"] <= one["high"] and 0.5 < one["shows"] <= 1 for one in found)
+    assert all(0.5 < one["shows"] <= 1 for one in found)
+    assert found[0]["perfect"] == found[2]["perfect"] > found[1]["perfect"] == found[3]["perfect"] > 0
+    assert [one["low"] < one["value"] < one["high"] for one in found if one["n"] == 27] == [True, True]
 
 
 def test_the_grid_has_a_row_a_class_and_the_share_is_of_its_images(model):

@@ -61,11 +61,18 @@ def test_a_search_of_one_loss_keeps_the_others_with_their_provenance(known):
     assert again.earlier["control"].commit == "later" and again.earlier["sgu_orthogonal_paper"] == before.provenance
 
 
-@pytest.mark.parametrize("change", [{"distance": 2.0000001}, {"budget": TINY.model_copy(update={"n": 61})}])
+@pytest.mark.parametrize("change", [{"distance": 2.0001}, {"ur": 20.05}, {"budget": TINY.model_copy(update={"n": 61})}])
 def test_a_search_that_is_not_comparable_is_not_kept(known, change):
     before = searched("digits-ve", "3,7")
     now = before.model_copy(update={"candidates": tuple(before.of("control"))} | change)
     assert sgu_search.joined(now, before) == now == sgu_search.joined(now, None)
+
+
+def test_a_search_from_a_machine_that_rounds_differently_is_kept(known):
+    before = searched("digits-ve", "3,7")
+    now = before.model_copy(update={"candidates": tuple(before.of("control")), "distance": 2.000001})
+    found = sgu_search.joined(now, before)
+    assert found.entrants == before.entrants and found.distance == now.distance
 
 
 def test_candidates_that_would_not_be_tried_now_are_not_kept(known, monkeypatch):
