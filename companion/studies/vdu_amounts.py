@@ -62,13 +62,13 @@ def rivals() -> dict[str, dict[str, Any]]:
     """Return Table 1's amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's
     passes over D_f, ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only;
     ``few``: methods that run with only so many of its images, ``longer``: those that run once more with so many
-    evaluations; all for the first ``extra`` seeds. ``own``: the number of the model's own samples that negation without
-    data learns from."""
+    evaluations; all for the first ``extra`` seeds. ``fid_of``: the classes whose u-FID is measured. ``own``: the number
+    of the model's own samples that negation without data learns from."""
     classes = {name: {"forget": "0;1;8", "full": "1"} for name in SETS}  # Table 1
     classes["cifar10"] = {"forget": "automobile;frog;ship", "full": "ship"}
     ours = {"n": 500, "sampler": 10, "epochs": 1, "also": "neggrad,finetune,negate_own"}
     ours |= {"few": {"vdu": [1000, 100, 10]}, "longer": {}}
-    ours = {name: ours | classes[name] for name in SETS}
+    ours = {name: ours | classes[name] | {"fid_of": classes[name]["full"]} for name in SETS}
     ours["digits"] |= {"forget": "0;1"}
     ours["cifar10"] |= {"n": 1000, "few": {}, "longer": {"vdu": 480}, "seeds": 1}
     less = LEAST | {"also": "", "few": {"vdu": [10]}, "longer": {}, "seeds": 1}
@@ -86,7 +86,8 @@ def rivals() -> dict[str, dict[str, Any]]:
     paper |= {"methods": "vdu,selective_amnesia,neggrad", "extra": 3}
     theirs = {"n": 5000, "also": "finetune,negate_own"} | {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
     theirs |= {"longer": {}}
-    paper |= {"sets": {name: theirs | classes[name] | LENGTHS[name] for name in SETS}}
+    whole = {name: classes[name] | {"fid_of": classes[name]["forget"]} for name in SETS}
+    paper |= {"sets": {name: theirs | whole[name] | LENGTHS[name] for name in SETS}}
     return {"smoke": small, "laptop": laptop, "paper": paper}
 
 
