@@ -25,6 +25,7 @@ seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many 
 dataset = ""  # mnist, cifar10 or both, or digits; empty: as the profile has it
 forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
 methods = ""  # among vdu, selective_amnesia, neggrad, finetune, negate_own; empty: the profile's
+measures = ""  # inception: u-FID alone; empty: all
 
 # %%
 from companion.page import Page
@@ -153,13 +154,14 @@ from companion.measures import distance, pul, ufid
 def measured(one, model, D_f, seed):
     """Yield PUL and both distances; u-FID where asked, of the table's methods and of models that were only trained."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
+    asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
+    if asked and "inception" in one.features and D_f in one.fid_of.split(";"):
+        yield ufid(model, D_f, real=one.real, **draw | dict(n=one.seen))
+    if measures == "inception":
+        return
     if model.run or model.forgot:
         yield pul(model, started(one), D_f, **draw)
-    asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
-    asked &= D_f in one.fid_of.split(";")
-    for features in one.features if asked else ["classifier"]:
-        fewer = dict(n=one.seen, real=one.real) if features == "inception" else {}
-        yield ufid(model, D_f, features=features, **draw | fewer)
+    yield ufid(model, D_f, features="classifier", **draw)
     yield distance(model, D_f, **draw)
 
 
