@@ -183,12 +183,11 @@ def missing(claim):
 # %%
 def curves():
     """Measure, by data set, how far weights move; for the first one, both terms; and both posteriors."""
-    found = dict(sweep={}, tried={})
+    found = dict(sweep=[], tried={})
     for one in present:
-        runs = [model for model, seed in sweep(one) if seed == one.seeds[0]]
-        found["sweep"][one.dataset] = [
-            dict(rate=run.facts["lr"], gamma=run.facts["gamma"], moved=moved(run)) for run in runs
-        ]
+        for run in (model for model, seed in sweep(one) if seed == one.seeds[0]):
+            own = {"dataset": one.dataset, "rate": run.facts["lr"], "gamma": run.facts["gamma"]}
+            found["sweep"].append(own | {"moved": moved(run)})
         found["tried"][one.dataset] = {f"{rate:g}": score for rate, score in tried(one).items()}
     for one in present[:1]:
         asked = dict(forget="1", sampler=one.sampler, apart=one.apart, batch_size=one.batch_size)

@@ -14,7 +14,7 @@ __all__ = ["amounts", "each", "rivals"]
 
 # The section on the posterior: both ways of getting five models, on a base model's data.
 FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
-MANY = FEW | {"models": 5, "steps": 500, "n": 500, "images": 300}
+MANY = FEW | {"models": 5, "steps": 1500, "n": 500, "images": 300}
 THEIRS = MANY | {"base": "vdu-mnist-ddpm", "steps": 37_500, "lr": 1e-4}  # App. 6.2.2: 5 models of 40 epochs each
 
 SETS = ("digits", "mnist", "cifar10")  # those with a DDPM
@@ -26,9 +26,10 @@ LENGTHS = {name: {"sampler": 1000, "epochs": 1} for name in SETS} | {"cifar10": 
 # Table 2
 CLASSES = {"digits": {"forget": "1"}, "mnist": {"forget": "1"}, "cifar10": {"forget": "ship"}}
 GAMMAS = "0.1,0.3,0.6,0.8"
-OURS = {"n": 1000, "sampler": 10, "epochs": 1, "gamma": GAMMAS, "seeds": 1}
+OURS = {"n": 2000, "sampler": 10, "epochs": 1, "gamma": GAMMAS}
 OURS = {name: OURS | CLASSES[name] for name in SETS}
-OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.6,0.8,0.99"}
+OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"}
+OURS["cifar10"] |= {"n": 1000}
 
 SMOKE = {
     **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "rates": [1e-4], "looks": 20, "held_out": 60},
