@@ -29,7 +29,8 @@ def joined(now: Record, before: Record) -> Record:
     if part:
         found = {one.claim for one in now.values if isinstance(one, Value)}
         kept = [one for one in before.values if one.claim not in found]
-        earlier = known | {f"before {part}": plain(before.provenance)}
+        of = now.parameters.get("dataset")
+        earlier = known | {f"before {part}" + (f" of {of}" if of else ""): plain(before.provenance)}
     else:
         kept = [one for one in before.values if _dataset(one) not in own]
         others = dict.fromkeys(one.dataset for one in kept if isinstance(one, Value))
