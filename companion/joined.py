@@ -1,6 +1,8 @@
-"""Join a run on some of a page's data sets with the page's record, which keeps the others and their provenance.
+"""Join a run on some of a page's data sets, or of some of its measures, with the page's record, which keeps the rest
+and its provenance.
 
-The provenance of what an earlier run measured is the record's series ``earlier``, by data set.
+The provenance of what an earlier run measured is the record's series ``earlier``, by data set, or by the measures that
+were added to it.
 """
 
 from companion import claims
@@ -8,11 +10,12 @@ from companion.records import NotRun, Record, RecordError, Value, plain
 
 __all__ = ["joined"]
 
-FREE = ("dataset", "seeds")  # parameters in which a run on some data sets may differ from the record
+FREE = ("dataset", "seeds", "measures")  # parameters in which a part of a page may differ from its record
 
 
 def joined(now: Record, before: Record) -> Record:
-    """Return a record with the values of ``now`` and, for the data sets that ``now`` lacks, those of ``before``.
+    """Return a record with the values of ``now`` and, for the data sets that ``now`` lacks, those of ``before``; if
+    ``now`` has some ``measures`` alone, all of ``before`` that it did not measure.
 
     A series whose parts are named after rows is joined part by part. What was not run is that of ``now`` for its own
     data sets. Raises a :class:`~companion.records.RecordError` if the two differ in profile or in another parameter.
@@ -22,16 +25,20 @@ def joined(now: Record, before: Record) -> Record:
     if differs or now.profile != before.profile:
         raise RecordError(f"the record to join differs in {', '.join(differs) or 'its profile'}")
     own = {one.dataset for one in now.values if isinstance(one, Value)}
-    kept = [one for one in before.values if _dataset(one) not in own]
+    known, part = before.series.get("earlier", {}), now.parameters.get("measures")
+    if part:
+        found = {one.claim for one in now.values if isinstance(one, Value)}
+        kept = [one for one in before.values if one.claim not in found]
+        earlier = known | {f"before {part}": plain(before.provenance)}
+    else:
+        kept = [one for one in before.values if _dataset(one) not in own]
+        others = dict.fromkeys(one.dataset for one in kept if isinstance(one, Value))
+        earlier = {name: known.get(name, plain(before.provenance)) for name in others}
     have = {one.claim for one in kept}
     values = kept + [one for one in now.values if one.claim not in have]
-    others, known = (
-        dict.fromkeys(one.dataset for one in kept if isinstance(one, Value)),
-        before.series.get("earlier", {}),
-    )
-    earlier = {name: known.get(name, plain(before.provenance)) for name in others}
     told = {
-        "parameters": now.parameters | {name: before.parameters[name] for name in FREE if name in before.parameters},
+        "parameters": now.parameters
+        | {name: before.parameters.get(name, "") for name in FREE if name in now.parameters},
         "values": values,
         "series": before.series
         | {name: _parts(before.series.get(name), one) for name, one in now.series.items()}

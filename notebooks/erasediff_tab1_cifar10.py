@@ -26,6 +26,7 @@ dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the 
 forget = ""  # such as "airplane" or "3,7"; empty: the profile's
 methods = ""  # some names from the table below; empty: the profile's
 guidance = 0.0  # w of (1 + w) c - w u, in place of the profile's
+measures = ""  # "inception": FID, precision and recall alone, "classifier": the others; empty: all
 
 # %%
 from companion.page import Page
@@ -115,21 +116,23 @@ from companion.studies import erasediff_measures
 
 drawing = dict(n=budget.n, forget_n=budget.asked, sampler=budget.sampler, guidance=budget.guidance)
 drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
-drawing |= dict(reference=budget.reference, reference_n=budget.reference_n)
+drawing |= dict(reference=budget.reference, reference_n=budget.reference_n, fid=budget.fid)
 
 
 def rows():
-    """Yield all measures of all models, with Inception's for the first seeds; nothing without a base model."""
+    """Yield the measures of all models, Inception's for the first seeds; nothing without a base model."""
     for number, seed in enumerate(page.seeds if not start.missing else []):
-        drawing["fid"] = budget.fid if number < budget.fid_seeds else {}
-        for model in models(seed):
-            yield from erasediff_measures.rows_of(model, budget.forget, seed=seed, **drawing)
+        known = ["classifier"] + ["inception"] * bool(budget.fid and number < budget.fid_seeds)
+        networks = [one for one in known if measures in ("", one)]
+        for model in models(seed) if networks else []:
+            own = dict(networks=networks, seed=seed, **drawing)
+            yield from erasediff_measures.rows_of(model, budget.forget, **own)
 
 
 # %%
 def curves():
     """Measure how the base model's FID depends on the protocol, and say what is missing."""
-    if start.missing:
+    if start.missing or measures:
         return {}
     told = dict(features="inception" if budget.fid else "classifier", sampler=budget.sampler)
     told |= {name: budget.fid.get(name, drawing[name]) for name in ("reference", "reference_n")}

@@ -60,7 +60,7 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     digits |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
     cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "batch_size": 16, "guidance": 2.0}
     cifar10 |= {"reference": "test"}  # the classifier has learnt the training images; Inception has not
-    cifar10 |= {"fid": {"n": 900, "reference": "train", "reference_n": 5000}, "fid_seeds": 1}
+    cifar10 |= {"fid": {"n": 225, "reference": "train", "reference_n": 1000}, "fid_seeds": 1}
     cifar10 |= {"moves": {"steps": [10, 20], "guidances": [0.0, 2.0], "ns": [225, 450, 900]}}
     paper = digits | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share

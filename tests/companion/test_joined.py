@@ -10,6 +10,10 @@ LATER = SOURCE.model_copy(update={"commit": "1" * 40})
 CELLS = {"mnist": "sgu.tab2_ur/mnist/vesde/3/unseen", "cifar10": "sgu.tab2_ur/cifar10/vpsde/dog/unseen"}
 
 
+PRINTED = {"unit": "percent", "n": 9, "dataset": "cifar10", "method": "unseen"}
+PRINTED |= {"protocol": {"metric": "ur", "process": "vpsde", "forget": "dog"}}
+
+
 def value(dataset, number=1.0):
     told = {"unit": "nats", "n": 9, "method": "standard", "protocol": {"metric": "nll"}}
     return measured(f"ours.example/{dataset}/nll", [number], seeds=[0], dataset=dataset, **told)
@@ -39,6 +43,17 @@ def test_what_was_not_run_is_the_new_run_s_for_its_own_data_set_alone():
     made = joined(record(value("cifar10"), *(NotRun(claim=one, reason="now") for one in CELLS.values())), before)
     told = {one.claim: one.reason for one in made.values if isinstance(one, NotRun)}
     assert told == {CELLS["mnist"]: "before", CELLS["cifar10"]: "now"}
+
+
+def test_a_run_of_some_measures_adds_to_the_record_and_takes_nothing_away():
+    printed = measured(CELLS["cifar10"], [3.0], seeds=[0], **PRINTED)
+    before = record(value("cifar10"), *(NotRun(claim=one, reason="before") for one in CELLS.values()))
+    told = {"provenance": LATER, "parameters": {"measures": "inception", "dataset": ""}}
+    made = joined(record(printed, NotRun(claim=CELLS["mnist"], reason="now"), **told), before)
+    assert [one.claim for one in made.values] == [value("cifar10").claim, CELLS["mnist"], CELLS["cifar10"]]
+    assert [getattr(one, "reason", one) for one in made.values][1:] == ["before", printed]
+    assert made.provenance == LATER and made.series["earlier"] == {"before inception": plain(SOURCE)}
+    assert made.parameters == before.parameters | {"measures": ""}
 
 
 @pytest.mark.parametrize("change", [{"parameters": {"alpha": 0.9}}, {"profile": "paper"}])
