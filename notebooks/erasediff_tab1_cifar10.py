@@ -131,16 +131,14 @@ def rows():
 
 # %%
 def curves():
-    """Measure how the base model's FID depends on the protocol, and say what is missing."""
+    """Measure how the base model's distance depends on the protocol, and say what is missing."""
     if start.missing or measures:
         return {}
-    told = dict(features="inception" if budget.fid else "classifier", sampler=budget.sampler)
-    told |= {name: budget.fid.get(name, drawing[name]) for name in ("reference", "reference_n")}
-    found = erasediff_measures.moves(
-        start, budget.forget, seed=page.seeds[0], **budget.moves, **told
-    )
-    missing = start.retrained(without=budget.forget).missing
-    return dict(moves=found, moved="FID" if budget.fid else "distance", no_twin=missing)
+    told = dict(sampler=budget.sampler, seed=page.seeds[0]) | budget.moves
+    told |= dict(reference=budget.reference, reference_n=budget.reference_n)
+    found = erasediff_measures.moves(start, budget.forget, **told)
+    moved = "FID" if told["features"] == "inception" else "distance"
+    return dict(moves=found, moved=moved, no_twin=start.retrained(without=budget.forget).missing)
 
 
 def missing(claim):

@@ -60,7 +60,7 @@ def rows_of(
     """Yield Table 1's rows. With the network "classifier": the Frechet distance of the retained classes,
     ``rest-frechet``, precision and recall in the classifier's features; P(c_f | x_f) and the entropy. With "inception":
     FID, precision and recall in its features, by a protocol that differs from the others' in ``fid``, such as its
-    ``n``; only these are compared with the printed ones."""
+    ``n``; only these are compared with the printed ones. With the model before comes the FID of a perfect model."""
     names = {"u-FID": ("fid", "FID"), "u-Frechet": ("rest-frechet", "squared distance")}
     names |= {"P(c_f|x_f)": ("p_forget", "probability"), "entropy": ("entropy", "nats")}
     facts = model.facts | {"forget": forget, "sampler": protocol["sampler"], "guidance": protocol["guidance"]}
@@ -74,6 +74,8 @@ def rows_of(
             told = {"metric": metric, "unit": unit, "n": one.n, "interval": one.interval, "seed": protocol["seed"]}
             told |= {key: one.details[key] for key in ("feature_network", "reference", "k") if key in one.details}
             yield row(one.value, **told, **facts)
+            if model.run is None and metric == "fid" and "perfect_model" in one.details:
+                yield row(one.details["perfect_model"], **facts | told | {"metric": "perfect fid", "interval": None})
 
 
 def moves(

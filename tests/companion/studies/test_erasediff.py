@@ -49,7 +49,7 @@ def test_inception_s_rows_have_the_printed_names_and_their_own_protocol(model, m
     own = {"networks": ["classifier", "inception"], "fid": fid, "forget_n": 20, "reference_n": 200}
     rows = list(rows_of(model, "3", **own, **DRAW))
     theirs = {one.metric: one for one in rows if one.facts.get("feature_network") == INCEPTION}
-    assert set(theirs) == {"fid", "precision", "recall"} and {one.n for one in theirs.values()} == {36}
+    assert set(theirs) == {"fid", "perfect fid", "precision", "recall"} and {one.n for one in theirs.values()} == {36}
     assert "100 images of digits-test" in theirs["fid"].facts["reference"]
     (own,) = [one for one in rows if one.metric == "rest-frechet"]
     assert own.n == 27 and "200 images of digits-train" in own.facts["reference"]
