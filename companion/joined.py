@@ -10,7 +10,7 @@ from companion.records import NotRun, Record, RecordError, Value, plain
 
 __all__ = ["joined"]
 
-FREE = ("dataset", "seeds", "measures")  # parameters in which a part of a page may differ from its record
+FREE = ("dataset", "seeds", "measures", "methods")  # in which a part of a page may differ from its record
 
 
 def joined(now: Record, before: Record) -> Record:

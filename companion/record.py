@@ -131,8 +131,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--measures", default="", help="take a run of some of the page's measures and keep the record of the others"
     )
+    parser.add_argument("--methods", default="", help="with --measures: of the run of some methods alone")
     options = parser.parse_args(arguments)
     others = {"seeds": options.seeds, "dataset": options.dataset, "measures": options.measures}
+    others |= {"methods": options.methods}
     try:
         print(f"recorded: {os.path.relpath(record(options.page, options.profile, **others))}")
     except RecordError as error:
