@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
+from companion.plots.ticks import Ratios
 
 __all__ = [
     "Outcome",
@@ -122,7 +123,7 @@ def negation_plane(record: Any, *, title: str) -> Figure:
     _plane(top, record, *first)
     for k, task in enumerate(rest):
         _plane(figure.add_subplot(grid[1 + k // 3, k % 3]), record, *task)
-    _same_limits(figure.axes[1:])
+    _alike(figure.axes[1:])
     known = {label: sign for axes in figure.axes for sign, label in zip(*axes.get_legend_handles_labels())}
     signs = known.values(), known.keys()  # a model may be of some tasks only
     if rest:
@@ -156,7 +157,7 @@ def _plane(axes: Axes, record: Any, process: str, forget: str) -> None:
     axes.margins(x=0.1)
     axes.axvline(DISTANCE, color=OTHERS, ls=":", lw=1)
     axes.set(xscale="log", yscale="symlog", xlabel="distance relative to the base model", ylabel="UR, %")
-    axes.xaxis.set_major_locator(FixedLocator([0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10, 20, 50]))
+    axes.xaxis.set_major_locator(Ratios())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -166,12 +167,13 @@ def _plane(axes: Axes, record: Any, process: str, forget: str) -> None:
     axes.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 2, 5, 10, 20, 50, 100]))
 
 
-def _same_limits(panels: Sequence[Axes]) -> None:
+def _alike(panels: Sequence[Axes]) -> None:
     if panels:
         left, right = zip(*(axes.get_xlim() for axes in panels))
         top = max(axes.get_ylim()[1] for axes in panels)
         for axes in panels:
             axes.set(xlim=(min(left), max(right)), ylim=(-0.1, top))
+            axes.xaxis.label.set_size(8.5)
 
 
 def negation_table(record: Any) -> Any:
