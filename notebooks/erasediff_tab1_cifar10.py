@@ -59,6 +59,7 @@ def glance(record):
             str(ordering(left["blindspot"], left["erasediff_rl"])) == "inconclusive",
             str(ordering(left["erasediff_noise"], left["erasediff_rl"])) == "reproduced",
             times["neggrad"] > 8 and 3 < times["erasediff_noise"] < 8,
+            fid["erasediff_noise"].value > 2 * fid["erasediff_rl"].value,
             max(times[m] for m in ("finetune", "salun", "erasediff_rl", "blindspot")) < 1.5,
         ],
     )
@@ -68,7 +69,7 @@ def glance(record):
 page.verdict(
     claim="EraseDiff forgets (0.24 with other labels as targets, 0.22 with noise, from 0.97), with noise at the best FID (7.61; with labels 8.66, before 9.63); Fine-tune and BlindSpot forget too little, NegGrad ruins the model.",
     found=glance,
-    verdict="EraseDiff (rl) forgets more than Fine-tune and Selective Amnesia, judged by paired seeds; between it, SalUn and BlindSpot three seeds do not decide. NegGrad ruins the model, as printed. Noise as target forgets most, and *not* at the best distance but at the worst of what is not a ruin.",
+    verdict="EraseDiff (rl) forgets more than Fine-tune and Selective Amnesia, judged by paired seeds; between it, SalUn and BlindSpot three seeds do not decide. NegGrad ruins the model, as printed. Noise as target forgets most, and *not* at the best distance or FID but at the worst of what is not a ruin.",
 )
 
 # %% [markdown]
@@ -80,7 +81,7 @@ page.verdict(
 # d^2 = \lVert \mu - \mu_r \rVert^2 + \operatorname{tr}\bigl( C + C_r - 2 (C\, C_r)^{1/2} \bigr) .
 # ```
 #
-# $\mu, C$ are the mean and covariance of the features of images generated for the retained classes in turn, $\mu_r, C_r$ those of real images with these labels. With Inception's features $d^2$ is FID; with those of our classifier we call it the distance, and use the same network for precision and recall. A model that forgot has a low $P(c_f \mid x_f)$; a model that kept the rest has a distance as before.
+# $\mu, C$ are the mean and covariance of the features of images generated for the retained classes in turn, $\mu_r, C_r$ those of real images with these labels. With Inception's features $d^2$ is FID, and precision and recall are those of the table; with the features of our classifier we call it the distance. A model that forgot has a low $P(c_f \mid x_f)$; a model that kept the rest has a distance as before.
 #
 # ## The methods
 
@@ -199,27 +200,26 @@ from companion.comparison.search import FOLDER, committed
 
 def notice(record):
     """Return what to notice in the table, and the conditions."""
-    names = ("p_forget", "rest-frechet", "entropy", "classifier recall")
+    names = ("p_forget", "rest-frechet", "entropy", "recall")
     left, far, unsure, recall = ({v.method: v for v in record.all(metric=m)} for m in names)
-    small = committed("digits-ddpm-labels", "3", FOLDER / "labels")
-    best = {name: small.best(name) for name in ("selective_amnesia", "salun", "erasediff_rl")}
+    search = committed("digits-ddpm-labels", "3", FOLDER / "labels")
+    best = {name: search.best(name) for name in ("selective_amnesia", "salun", "erasediff_rl")}
     scale = {name: f"{one.ur:.0f} % at {one.distance:.1f}" for name, one in best.items()}
     both = {name: f"{left[name].value:.2f} at {far[name].value:.1f}" for name in left}
     return dict(
         sentences=[
             f"**Read every number against {left['unscrubbed'].value:.2f}.** That is what the base model's own airplanes get; the paper's have 0.97. The classifier grows unsure of them with forgetting: entropy {unsure['unscrubbed'].value:.2f} nats before, {unsure['erasediff_rl'].value:.2f} after rl, {unsure['erasediff_noise'].value:.2f} after noise.",
-            f"**rl and noise are two methods.** With the predictions of other labels as targets, {both['erasediff_rl']} (before: {both['unscrubbed']}); with uniform noise, {both['erasediff_noise']}, and recall in the classifier's features falls from {recall['unscrubbed'].value:.2f} to {recall['erasediff_noise'].value:.2f}: what is learnt under one label spreads to the others. In the paper's Table 1 noise has the better FID, and the worse recall.",
+            f"**rl and noise are two methods.** With the predictions of other labels as targets, {both['erasediff_rl']} (before: {both['unscrubbed']}); with uniform noise, {both['erasediff_noise']}, and recall falls from {recall['unscrubbed'].value:.2f} to {recall['erasediff_noise'].value:.2f}: what is learnt under one label spreads to the others. In the paper's Table 1 noise has the worse recall too, but the better FID.",
             f"**Selective Amnesia does not move** with its paper's $\\lambda$ = {PUBLISHED['selective_amnesia'][1]['lam']:g} ({both['selective_amnesia']}), as on MNIST ({{ref}}`vdu-tab1`): its Fisher term holds the weights in place. The paper prints 0.06 for it and does not say after how many updates (its own paper has 20,000, EraseDiff's code 50).",
             f"**BlindSpot is not behind.** The paper prints 0.90 for it; here it leaves {both['blindspot']}, half of its cost being the teacher's. SalUn's published weight was made for CIFAR-10's 3,072 values, and does little harm ({both['salun']}).",
             f"**Settings decide the ranking.** On digits, where six settings of each method were tried (`results/search/labels`), the best of Selective Amnesia leaves {scale['selective_amnesia']}, of SalUn {scale['salun']}, of EraseDiff (rl) {scale['erasediff_rl']}, in percent of the images asked for and distance from the base model's. So this table, at published settings, says little about methods.",
         ],
         holds=[
-            0 < unsure["erasediff_rl"].value - unsure["unscrubbed"].value < 0.5,
+            unsure["unscrubbed"].value < unsure["erasediff_rl"].value < 1,
             unsure["erasediff_noise"].value > 1 and far["erasediff_noise"].value > 10,
             recall["erasediff_noise"].value < recall["unscrubbed"].value / 3,
             abs(left["selective_amnesia"].value - left["unscrubbed"].value) < 0.05,
-            left["blindspot"].value < 0.5
-            and best["selective_amnesia"].ur < best["erasediff_rl"].ur,
+            left["blindspot"].value < 0.5 and best["salun"].ur < best["erasediff_rl"].ur,
         ],
     )
 
@@ -232,17 +232,19 @@ def notice_protocol(record):
         (one["steps"], one["guidance"], one["n"]): one["value"] for one in record.series["moves"]
     }
     (low, high), start = fid["unscrubbed"].interval, fid["unscrubbed"].value
+    perfect = record.find(metric="perfect fid").value
     others = {method_title(name): one.value - start for name, one in fid.items()}
     moved = ", ".join(f"{name} {by:+.1f}" for name, by in others.items() if by)
     return dict(
         sentences=[
             f"**The protocol moves more than most methods.** The same model has {told[5, 2.0, 180]:.1f} at five steps and {told[10, 2.0, 180]:.1f} at ten; without guidance {told[10, 0.0, 180]:.1f}; from a quarter of the images {told[10, 2.0, 45]:.1f}. Fine-tune's {far['finetune'].value:.1f} and Selective Amnesia's {far['selective_amnesia'].value:.1f} lie within that.",
-            f"**FID from {fid['unscrubbed'].n} images is mostly bias.** The base model has {start:.0f} [{low:.0f}, {high:.0f}], and a perfect model would have {record.find(metric='perfect fid').value:.0f}. From the same noise, the methods change it by: {moved}. A difference of 0.3, such as Table 1 ranks by, is far within the interval, which that table does not print.",
+            f"**More than half of an FID from {fid['unscrubbed'].n} images is bias.** The base model has {start:.0f} [{low:.0f}, {high:.0f}], and a perfect model would have {perfect:.0f}. From the same noise the methods change it by: {moved}. What rl and Fine-tune change is within the interval, what noise does is not. Table 1 ranks by differences of 0.3 and less and prints no interval: with its 45,000 images the bias is small, but how far sampler, guidance and seed move a number it does not say.",
         ],
         holds=[
             told[5, 2.0, 180] - told[10, 2.0, 180]
             > abs(far["finetune"].value - far["unscrubbed"].value),
-            high - low > 6,
+            high - low > 6 and perfect > start / 2 and fid["erasediff_noise"].value > 2 * start,
+            max(abs(fid[m].value - start) for m in ("erasediff_rl", "finetune")) < (high - low) / 2,
         ],
     )
 
