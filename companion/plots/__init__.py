@@ -51,6 +51,7 @@ from companion.plots.vdu_rivals import (
     rivals_table,
     same_noise_table,
     short_title,
+    ufid_steps,
     ways_at,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "protocol_moves",
     "rival_pairs",
     "rivals_plane",
+    "ufid_steps",
     "ways_at",
     "rivals_table",
     "same_noise_table",

@@ -22,7 +22,7 @@ SLOW, CHOSEN = COLOURS["standard"], COLOURS["obtuse"]
 @dataclass(frozen=True)
 class Cell:
     """One gamma at one learning rate: PUL, the distance in the classifier's features of all samples and of those that
-    do not show the forgotten class, and the verdict of the rule."""
+    do not show the forgotten class, the verdict of the rule, and u-FID, if measured."""
 
     rate: float
     gamma: float
@@ -30,6 +30,7 @@ class Cell:
     all: Any
     rest: Any
     rule: str
+    ufid: Any = None
 
 
 def sweeps(record: Any) -> list[str]:
@@ -55,7 +56,8 @@ def gamma_cells(record: Any, dataset: str = "") -> dict[tuple[float, float], Cel
         whole, rest = (record.find(metric=m, dataset=dataset, **facts) for m in ("u-frechet", "rest-frechet"))
         start = {"ur": 100.0, "distance": before(record, "rest-frechet", dataset)}  # PUL is relative to that before
         rule = verdict(100 - pul.value, rest.value, start)
-        cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule)
+        ufid = next(iter(record.all(metric="ufid", dataset=dataset, **facts)), None)
+        cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule, ufid)
     return dict(sorted(cells.items(), key=lambda one: (rates.index(one[0][0]), one[0][1])))
 
 
@@ -82,7 +84,8 @@ def gamma_sweep(record: Any, *, title: str) -> Figure | None:
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     for row, dataset in zip(axes, datasets):
         _sweep(row, record, dataset)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    known = {label: one for row in axes for one, label in zip(*row[0].get_legend_handles_labels())}
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -94,7 +97,8 @@ def _sweep(row: Sequence[Any], record: Any, dataset: str) -> None:
         found = [cell for cell in cells.values() if cell.rate == rate]
         gammas, rest, puls = zip(*((cell.gamma, cell.rest.value, cell.pul.value) for cell in found))
         for axes, several in ((left, [cell.pul for cell in found]), (middle, [cell.all for cell in found])):
-            own = {"fmt": "o-", "ms": 4, "color": colour, "label": f"rate {_short(rate)}"}
+            name = f"rate {_short(rate)}" if colour == SLOW else f"{data_title(dataset)}, rate {_short(rate)}"
+            own = {"fmt": "o-", "ms": 4, "color": colour, "label": name}
             axes.errorbar(gammas, [one.value for one in several], _bars(several), **own)
         middle.plot(gammas, rest, "o--", ms=4, mfc="white", lw=1.2, color=colour)
         right.plot(rest, puls, "o-", ms=4, color=colour)
@@ -129,16 +133,17 @@ def _label(axes: Any, xs: Sequence[float], ys: Sequence[float], names: Sequence[
 
 
 def sweep_table(record: Any, *, title: str) -> Any:
-    """One row per gamma: PUL, the distance of the rest and the rule's verdict at the paper's rate and at the one chosen
-    for the data set; nothing without a sweep."""
-    rows: dict[str, dict[str, str]] = {}
-    for dataset in (datasets := sweeps(record)):
+    """One row per data set, rate and gamma: PUL, the distance of the rest, u-FID, if measured, and the rule's verdict;
+    nothing without a sweep."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for dataset in sweeps(record):
         for (rate, gamma), cell in gamma_cells(record, dataset).items():
-            cells = rows.setdefault(f"{data_title(dataset) + ', ' if len(datasets) > 1 else ''}γ = {gamma:g}", {})
-            for head, one, decimals in (("PUL, %", cell.pul, 1), ("distance", cell.rest, 2)):
-                ends = one.interval or (one.value, one.value)
-                cells[f"{head} (rate {_short(rate)})"] = over_interval(one.value, *ends, decimals)
-            cells[f"rule (rate {_short(rate)})"] = cell.rule
+            shown = [("PUL, %", cell.pul, 1), ("distance of the rest", cell.rest, 2)]
+            shown += [("u-FID", cell.ufid, 1)] if record.all(metric="ufid") else []
+            rows[f"{data_title(dataset)}, rate {_short(rate)}", f"γ = {gamma:g}"] = {
+                head: over_interval(one.value, *(one.interval or (one.value, one.value)), decimals) if one else ""
+                for head, one, decimals in shown
+            } | {"rule": cell.rule}
     return table(rows, title, size=0.72) if rows else None
 
 

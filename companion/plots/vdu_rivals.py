@@ -15,7 +15,16 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
-__all__ = ["few_pairs", "rival_pairs", "rivals_plane", "rivals_table", "same_noise_table", "short_title", "ways_at"]
+__all__ = [
+    "few_pairs",
+    "rival_pairs",
+    "rivals_plane",
+    "rivals_table",
+    "same_noise_table",
+    "short_title",
+    "ufid_steps",
+    "ways_at",
+]
 
 LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
 LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
@@ -73,20 +82,44 @@ def ways_at(record: Any, evaluations: int) -> dict[str, tuple[float, float]]:
     return found
 
 
+def ufid_steps(record: Any) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return u-FID, and that of the model before for the same seeds, by class and method."""
+    found, start = {}, {one.protocol["forget"]: one for one in record.all(metric="ufid", method="pretrained")}
+    for one in record.all(metric="ufid"):
+        D_f = one.protocol["forget"]
+        found[D_f, one.method] = one.value, _over(start[D_f], one.seeds)
+    return found
+
+
 def rivals_table(record: Any) -> Any:
-    """One row per class and method: PUL, both distances, their multiples of those before, and the rule's verdict."""
+    """One row per class and method: PUL, u-FID, both distances, their multiples of those before, and the rule's
+    verdict."""
     lines: dict[Any, dict[str, str]] = {}
+    ufids = ufid_steps(record)
     for pul, whole, rest, before in ends(record):
-        many = pul.protocol.get("images")
-        name = {"unseen": "retrained in full"}.get(pul.method, method_title(pul.method.removesuffix("_few")))
-        name += f", {many} images" if many else ""
-        lines[pul.protocol["forget"], name] = {
+        many, D_f = pul.protocol.get("images"), pul.protocol["forget"]
+        two = {"distance, all samples": (whole.value, before["all"])}
+        two |= {"distance, other samples": (rest.value, before["rest"])}
+        two |= {"u-FID": ufids.get((D_f, "" if many else pul.method))} if ufids else {}
+        lines[D_f, _row_title(pul, many)] = {
             "PUL, %": over_interval(pul.value, *(pul.interval or (pul.value,) * 2), 1),
-            "distance, all samples": f"{whole.value:.2f}<br><small>{whole.value / before['all']:.2f} × before</small>",
-            "distance, other samples": f"{rest.value:.2f}<br><small>{rest.value / before['rest']:.2f} × before</small>",
+            **{name: _times(*pair) if pair else "" for name, pair in two.items()},
             "rule": verdict(100 - pul.value, rest.value, {"ur": 100.0, "distance": before["rest"]}),
         }
     return table(dict(sorted(lines.items(), key=lambda one: one[0][0])), f"{record.title}.", size=0.75)
+
+
+def _row_title(pul: Any, images: int | None) -> str:
+    name, _, kind = pul.method.rpartition("_")
+    if kind in ("few", "longer"):
+        return f"{method_title(name)}, " + (
+            f"{images} images" if images else f"{pul.protocol['evaluations']} evaluations"
+        )
+    return {"unseen": "retrained in full"}.get(pul.method, method_title(pul.method))
+
+
+def _times(value: float, before: float) -> str:
+    return f"{value:.2f}<br><small>{value / before:.2f} × before</small>"
 
 
 def rivals_plane(record: Any, *, title: str) -> Figure | None:
