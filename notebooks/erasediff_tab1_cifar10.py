@@ -163,16 +163,6 @@ def missing(claim):
 result = page.measure(rows, series=curves, tables=["erasediff.tab1"], missing=missing)
 
 # %% [markdown]
-# ## The paper's cells
-
-# %%
-from companion import claims
-from companion.claims.names import method_title
-
-cells = claims.load().values()
-page.compare("erasediff.tab1", labels={one.id: method_title(one.method) for one in cells})
-
-# %% [markdown]
 # ## Results
 
 # %% mystnb={"figure": {"caption": "What is left of the forgotten class against the distance of images of the retained ones from real ones, each with a 95 % interval. Good is at the lower left. Filled: published settings; open: searched ones. {run}.", "name": "fig-erasediff-plane"}, "image": {"alt": "Probability of the forgotten class against distance", "width": "640px"}} tags=["key"]
@@ -190,6 +180,16 @@ page.show(plots.erased_table)
 
 # %% mystnb={"figure": {"caption": "The distance of one model, Unscrubbed, by steps, guidance w and number of images n, from the same noise; shaded: the 95 % interval of the largest n. {run}.", "name": "fig-erasediff-protocol"}, "image": {"alt": "Distance of one model under several protocols", "width": "640px"}}
 page.figure(plots.protocol_moves)
+
+# %% [markdown]
+# ## The paper's cells
+
+# %%
+from companion import claims
+from companion.claims.names import method_title
+
+cells = claims.load().values()
+page.compare("erasediff.tab1", labels={one.id: method_title(one.method) for one in cells})
 
 # %% [markdown]
 # ## What to notice
