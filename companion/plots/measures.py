@@ -46,8 +46,8 @@ def measures_table(
                 continue
             value = record.find(**model, **facts)
             cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
-        face = f"{process.upper()}, " if several[dataset] else ""
-        row = of(data_title(dataset), face + forget), method_title(method)
+        face = process.upper() if several[dataset] else ""
+        row = of(data_title(dataset), forget, face), method_title(method)
         lines[row] = cells | (more(record, model) if more else {})
     return table(lines, title, size=0.72)
 

@@ -139,7 +139,7 @@ def alpha_table(record: Any, series: str = "sweep") -> Any:
         }
     budget = found["budget"]
     spent = f"{budget['evaluations']} gradient evaluations of {budget['batch_size']} images, {budget['n']} samples"
-    own = f"{data_title(found['dataset'])}, profile {record.profile}. Search: {spent}"
+    own = f"{data_title(found['dataset'])}. Search: {spent}"
     text = f"{own}; UR before: {before['ur']:.1f} %. NLL: increase over Standard."
     return table(lines, text, size=0.72)
 

@@ -33,9 +33,10 @@ def table(
     return style.set_table_styles([{"selector": at, "props": list(props.items())} for at, props in styles.items()])
 
 
-def of(data: str, words: str) -> str:
+def of(data: str, forget: str, process: str = "") -> str:
     """Return a data set's title with what is forgotten from it below, as a row's name."""
-    return f"{data}<br><small>{words.replace(',', ' and ')}</small>"
+    words = ", ".join(filter(None, [process, forget.replace(",", " and ")]))
+    return f"{data}<br><small>{words}</small>"
 
 
 def over_interval(value: float, low: float, high: float, decimals: int = 2) -> str:
