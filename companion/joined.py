@@ -1,11 +1,13 @@
 """Join a run on some of a page's data sets, or of some of its measures, with the page's record, which keeps the rest
 and its provenance.
 
-The provenance of what an earlier run measured is the record's series ``earlier``, by data set, or by the measures that
-were added to it.
+A data set with another process counts as another one. The provenance of what an earlier run measured is the record's
+series ``earlier``, by data set, with its process where the new run has the same data set; or by the measures that were
+added to it.
 """
 
 from companion import claims
+from companion.claims.names import PROCESSES
 from companion.records import NotRun, Record, RecordError, Value, plain
 
 __all__ = ["joined"]
@@ -24,7 +26,6 @@ def joined(now: Record, before: Record) -> Record:
     differs = [name for name in names if now.parameters.get(name) != before.parameters.get(name)]
     if differs or now.profile != before.profile:
         raise RecordError(f"the record to join differs in {', '.join(differs) or 'its profile'}")
-    own = {one.dataset for one in now.values if isinstance(one, Value)}
     known, part = before.series.get("earlier", {}), now.parameters.get("measures")
     if part:
         found = {one.claim for one in now.values if isinstance(one, Value)}
@@ -32,9 +33,15 @@ def joined(now: Record, before: Record) -> Record:
         of = now.parameters.get("dataset")
         earlier = known | {f"before {part}" + (f" of {of}" if of else ""): plain(before.provenance)}
     else:
-        kept = [one for one in before.values if _dataset(one) not in own]
-        others = dict.fromkeys(one.dataset for one in kept if isinstance(one, Value))
-        earlier = {name: known.get(name, plain(before.provenance)) for name in others}
+        own = {_subject(one) for one in now.values if isinstance(one, Value)}
+        measured = {name for name, _ in own}
+        others = dict.fromkeys(_subject(one) for one in before.values if isinstance(one, Value))
+        others = [one for one in others if one not in own]
+        kept = [one for one in before.values if _subject(one) in others or _subject(one)[0] not in measured]
+        earlier = {}
+        for name, process in others:
+            own_name = f"{name}, {process}" if name in measured else name
+            earlier[own_name] = known.get(own_name, known.get(name, plain(before.provenance)))
     have = {one.claim for one in kept}
     values = kept + [one for one in now.values if one.claim not in have]
     told = {
@@ -49,9 +56,12 @@ def joined(now: Record, before: Record) -> Record:
     return Record.checked(**{name: getattr(now, name) for name in ("page", "profile", "provenance")} | told)
 
 
-def _dataset(one: Value | NotRun) -> str:
+def _subject(one: Value | NotRun) -> tuple[str, str]:
+    """Return data set and process; a page's own cell that was not run has neither."""
     claim = claims.load().get(one.claim)
-    return one.dataset if isinstance(one, Value) else claim.dataset if claim else ""
+    found = (one.dataset, one.protocol.get("process", "")) if isinstance(one, Value) else ("", "")
+    name, process = (claim.dataset, claim.process) if isinstance(one, NotRun) and claim else found
+    return name, PROCESSES.get(process, process)
 
 
 def _parts(before: object, now: object) -> object:

@@ -123,7 +123,7 @@ from companion.studies import erasediff_measures
 
 drawing = dict(n=budget.n, forget_n=budget.asked, sampler=budget.sampler, guidance=budget.guidance)
 drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
-drawing |= dict(fid=budget.fid)
+drawing |= dict(fid=budget.fid, networks=["classifier"] + ["inception"] * bool(budget.fid))
 drawing |= dict(reference=budget.reference, reference_n=budget.reference_n)
 
 

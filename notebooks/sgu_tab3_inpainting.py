@@ -105,7 +105,7 @@ chosen = page.chosen("dataset", ROWS)
 def models(row, seed):
     """Standard, the unlearned models, and Unseen, which never saw D_f."""
     run = dict(updates=budget.steps, batch_size=budget.batch_size, lr=lr, seed=seed)
-    run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations, others=False)
+    run |= dict(alpha=alpha, variant=variant, evaluations=budget.evaluations, others=row == "mnist")
     return sgu_models(row, profile=profile, forget=page.parameters["forget"], **run)
 
 

@@ -27,7 +27,7 @@ def _value(record: Any, metric: str, method: str) -> Any:
 def erased_table(record: Any) -> Any:
     """The quality of the retained classes and what is left of the forgotten one, one row per model."""
     rows: dict[str, dict[str, str]] = {}
-    for one in record.all(metric="p_forget"):
+    for one in record.all(metric="p_forget") or record.all(metric="fid"):
         cells = {}
         for head, (metric, decimals) in COLUMNS.items():
             if value := _value(record, metric, one.method):
@@ -38,11 +38,14 @@ def erased_table(record: Any) -> Any:
     return table(rows, f"{record.title}.{note}", size=0.75)
 
 
-def erased_plane(record: Any, *, title: str) -> Figure:
+def erased_plane(record: Any, *, title: str) -> Figure | None:
     """What is left of the forgotten class against the distance of the retained classes, with 95 % intervals.
 
-    A dotted line leads from a method's published settings (filled) to its searched ones (open).
+    A dotted line leads from a method's published settings (filled) to its searched ones (open). None for a run of FID
+    alone.
     """
+    if not record.all(metric="p_forget"):
+        return None
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
@@ -70,12 +73,15 @@ def _bar(value: Any) -> list[list[float]]:
     return [[value.value - low], [high - value.value]]
 
 
-def protocol_moves(record: Any, *, title: str) -> Figure:
+def protocol_moves(record: Any, *, title: str) -> Figure | None:
     """FID or the distance of one model against sampler steps, one line per guidance and number of images (dotted: the
     fewest).
 
-    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`) and ``moved``, its name.
+    Reads the series ``moves`` (:func:`companion.studies.erasediff_measures.moves`) and ``moved``, its name; None for a
+    run of some measures, which has no such series.
     """
+    if "moves" not in record.series:
+        return None
     use_style()
     moves = record.series["moves"]
     figure, axes = plt.subplots(figsize=(7.2, 3.9))

@@ -6,7 +6,7 @@ from typing import Any
 from companion.claims import load, split
 from companion.claims.names import data_title, method_title
 from companion.plots.images import picture
-from companion.plots.tables import over_interval, table
+from companion.plots.tables import of, over_interval, table
 
 __all__ = ["inpainting_table", "restored_images"]
 
@@ -17,24 +17,21 @@ DATA |= {"celeba": ("celeba", "avatars")}
 
 
 def inpainting_table(record: Any) -> Any:
-    """Return a table of the share of restored images that keep their class: one row per model, one column per inpainter
-    and side. Below each value is the one printed in SGU's Table 3."""
+    """Return a table of the share of restored images that keep their class: one row per model, one column per side and
+    inpainter in the record. The values printed in SGU's Table 3 are below."""
     lines = {}
     for value in record.all(unit="percent"):
         facts = value.protocol
         if "way" in facts:
-            name = data_title(value.dataset), facts["forget"].replace(",", " and "), method_title(value.method)
+            name = of(data_title(value.dataset), facts["forget"]), method_title(value.method)
             cell = over_interval(value.value, *(value.interval or [value.value] * 2), 0)
             lines.setdefault(name, dict.fromkeys(COLUMNS, ""))[f"{WAYS[facts['way']]}, {facts['test']}, %"] = cell
     for claim in load().values():
         if split(claim.id)[0] == "sgu.tab3_accuracy" and claim.method != "clean":
-            name = (
-                f"printed: {data_title(claim.dataset)}",
-                claim.forget.replace(",", " and "),
-                method_title(claim.method),
-            )
+            name = of(f"printed: {data_title(claim.dataset)}", claim.forget), method_title(claim.method)
             lines.setdefault(name, dict.fromkeys(COLUMNS, ""))[f"replacement, {claim.test}, %"] = f"{claim.value:.1f}"
-    return table(lines, record.caption)
+    heads = [head for head in COLUMNS if any(cells[head] for cells in lines.values())]
+    return table({name: {head: cells[head] for head in heads} for name, cells in lines.items()}, record.caption)
 
 
 def restored_images(record: Any, file: Path, words: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from companion.claims.names import data_title, method_title
-from companion.plots.tables import over_interval, table
+from companion.plots.tables import of, over_interval, table
 from paperlib.metrics.rule import verdict
 
 __all__ = ["measures_table", "ruled"]
@@ -46,8 +46,8 @@ def measures_table(
                 continue
             value = record.find(**model, **facts)
             cells[head] = over_interval(value.value, *(value.interval or (value.value,) * 2), decimals)
-        words = ", ".join(filter(None, [process.upper() if several[dataset] else "", forget.replace(",", " and ")]))
-        row = f"{data_title(dataset)}<br><small>{words}</small>", method_title(method)
+        face = process.upper() if several[dataset] else ""
+        row = of(data_title(dataset), forget, face), method_title(method)
         lines[row] = cells | (more(record, model) if more else {})
     return table(lines, title, size=0.72)
 

@@ -11,13 +11,14 @@ from companion.claims import load, split
 from companion.claims.names import data_title, method_title
 from companion.plots.images import picture
 from companion.plots.style import COLOURS, use_style
-from companion.plots.tables import over_interval, table
+from companion.plots.tables import of, over_interval, table
 
 __all__ = ["reconstruction_curves", "reconstruction_table", "returned_images"]
 
 KINDS = {"accuracy": ("percent", "accuracy, %", 0), "feature distance": ("distance of features", "feature distance", 1)}
 MODELS = {"standard": "standard", "unseen": "unseen", "sgu_orthogonal": "orthogonal", "sgu_obtuse": "obtuse"}
-MODELS |= {"negate": "negate"}
+MODELS |= {"finetune": "paper", "negate": "negate"}
+BROKEN = {"negate": "--", "finetune": ":"}
 DATA = {"mnist": ("mnist", "digits"), "cifar10": ("cifar10", "shapes")}  # a row's own data, and its stand-in
 
 
@@ -31,17 +32,13 @@ def reconstruction_table(record: Any) -> Any:
     lines: dict[Any, dict[str, str]] = {}
     for value in record.all(t=record.parameters["t"]):
         facts, (_, head, digits) = value.protocol, KINDS.get(_kind(value), ("", "CLIP distance", 2))
-        name = data_title(value.dataset), facts["forget"].replace(",", " and "), method_title(value.method)
+        name = of(data_title(value.dataset), facts["forget"]), method_title(value.method)
         cell = over_interval(value.value, *(value.interval or [value.value] * 2), digits)
         lines.setdefault(name, {})[f"{facts['way']}: {head}, {facts['test']}"] = cell
     heads = dict.fromkeys(head for cells in lines.values() for head in cells)
     for claim in load().values():
         if split(claim.id)[0] == "sgu.tab4_accuracy":
-            name = (
-                f"printed: {data_title(claim.dataset)}",
-                claim.forget.replace(",", " and "),
-                method_title(claim.method),
-            )
+            name = of(f"printed: {data_title(claim.dataset)}", claim.forget), method_title(claim.method)
             lines.setdefault(name, {})[f"image: accuracy, %, {claim.test}"] = f"{claim.value:.1f}"
     return table(
         {name: {head: cells.get(head, "") for head in heads} for name, cells in lines.items()}, record.caption, size=0.7
@@ -50,21 +47,21 @@ def reconstruction_table(record: Any) -> Any:
 
 def reconstruction_curves(record: Any, *, title: str, dataset: str = "") -> Figure | None:
     """Accuracy (top) and feature distance (bottom) against t on a data set, by default the record's first, with their
-    intervals: one column per side, one line per model, broken for exact negation, which may lie on Unseen's. Nothing if
-    the record lacks the data set."""
+    intervals: one column per side, one line per model, broken for exact negation, which may lie on Unseen's, and for
+    fine-tuning alone. Nothing if the record lacks the data set."""
     first = dataset or record.all(way="image")[0].dataset
     if not record.all(way="image", dataset=first):
         return None
     use_style()
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 5.6), sharex=True, sharey="row")
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    figure.suptitle(f"{data_title(first)}. {title}", fontsize=12, x=0.02, ha="left")
     for line, (kind, (unit, head, _)) in zip(axes, KINDS.items()):
         for axis, side in zip(line, ("D_g", "D_f")):
             for method, colour in MODELS.items():
                 own = record.all(way="image", test=side, method=method, dataset=first, unit=unit)
                 points = sorted((one.protocol["t"], one.value) for one in own)
                 if points:
-                    told = dict(color=COLOURS[colour], ls="--" if method == "negate" else "-")
+                    told = dict(color=COLOURS[colour], ls=BROKEN.get(method, "-"))
                     axis.plot(*zip(*points), marker="o", ms=4, label=method_title(method), **told)
                 for one in own:
                     if one.interval:
@@ -79,7 +76,7 @@ def reconstruction_curves(record: Any, *, title: str, dataset: str = "") -> Figu
             axis.set_title(f"{head}, ${side}$", loc="left", fontsize=10)
     for axis in axes[1]:
         axis.set_xlabel("$t$ of VP with the same $\\sigma / \\alpha$", fontsize=9.5)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8.5)
     return figure
 
 

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from companion.claims.names import method_title
+from companion.claims.names import data_title, method_title
 from companion.plots.style import COLOURS, use_style
 
 __all__ = ["finetuning_courses", "side_histograms"]
@@ -28,7 +28,8 @@ def side_histograms(record: Any, *, title: str) -> Figure:
     for panels, (row, models) in zip(axes, rows.items()):
         every = np.concatenate([values for one in models.values() for values in one["bits"].values()])
         low, high = np.quantile(every, [0, 0.98])
-        bins = np.linspace(low - 0.1, high + 0.1, 30)
+        fewest = min(len(values) for one in models.values() for values in one["bits"].values())
+        bins = np.linspace(low - 0.1, high + 0.1, min(30, fewest))
         for panel, (method, name) in zip(panels, titles.items()):
             panel.tick_params(labelsize=8.5)
             panel.set_yticks([])
@@ -44,7 +45,7 @@ def side_histograms(record: Any, *, title: str) -> Figure:
                     color=COLOURS[side],
                     label=f"${side}$",
                 )
-        panels[0].set_ylabel(row, fontsize=9.5)
+        panels[0].set_ylabel(data_title(row), fontsize=9.5)
     for panel in axes[-1]:
         panel.set_xlabel("bits/dim", fontsize=9)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
@@ -52,19 +53,20 @@ def side_histograms(record: Any, *, title: str) -> Figure:
 
 
 def finetuning_courses(record: Any, *, title: str) -> Figure | None:
-    """UR, distance and bits per dimension of both sides against updates, one line per loss; nothing if the record has
-    no courses."""
+    """UR, distance and bits per dimension of both sides against updates on the record's first data set, one line per
+    loss; nothing if the record has no courses."""
     if not (found := record.series.get("courses")):
         return None
     use_style()
     figure, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    figure.suptitle(f"{data_title(record.all(metric='ur')[0].dataset)}. {title}", fontsize=12, x=0.02, ha="left")
     (start,) = found["standard"]
     for method in ("sgu_orthogonal", "sgu_obtuse"):
         line = [start, *found[method]]
         updates, colour = [one["updates"] for one in line], COLOURS[method.removeprefix("sgu_")]
         for axis, what in zip(axes, ("ur", "distance")):
-            axis.plot(updates, [one[what] for one in line], "o-", color=colour, ms=4, label=method_title(method))
+            told = {"ms": 4} if method == "sgu_obtuse" else {"ms": 8, "mfc": "white"}  # where both are the same
+            axis.plot(updates, [one[what] for one in line], "o-", color=colour, label=method_title(method), **told)
         for side, dash in (("D_g", "-"), ("D_f", "--")):
             name = f"{method_title(method)}, ${side}$"
             axes[2].plot(updates, [one[side] for one in line], "o", ls=dash, color=colour, ms=4, label=name)
@@ -72,5 +74,6 @@ def finetuning_courses(record: Any, *, title: str) -> Figure | None:
         axis.set_title(head, loc="left", fontsize=10)
         axis.set_xlabel("updates", fontsize=9.5)
     axes[1].set_yscale("log")
-    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8.5)
+    lines, names = axes[2].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize=8.5, handlelength=3)
     return figure

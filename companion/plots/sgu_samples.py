@@ -5,7 +5,7 @@ from typing import Any
 
 from companion.claims.names import data_title, method_title
 from companion.plots.images import picture
-from companion.plots.tables import over_interval, table
+from companion.plots.tables import of, over_interval, table
 
 __all__ = ["sample_counts", "sample_grid"]
 
@@ -33,7 +33,7 @@ def sample_counts(record: Any) -> Any:
         facts = {"dataset": one.dataset, "method": one.method, "forget": one.protocol["forget"]}
         moved = record.all(metric="changed class", **facts)
         cells = {"UR, %": one, "other images that changed class, %": moved[0] if moved else None}
-        name = data_title(one.dataset), one.protocol["forget"].replace(",", " and "), method_title(one.method)
+        name = of(data_title(one.dataset), one.protocol["forget"]), method_title(one.method)
         lines[name] = {
             head: over_interval(value.value, *(value.interval or [value.value] * 2), 1) if value else ""
             for head, value in cells.items()

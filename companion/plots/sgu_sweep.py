@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from companion.claims import load, matches
+from companion.claims.names import data_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import table
 from paperlib.metrics.rule import FARTHER, FEWER
@@ -36,7 +37,7 @@ def alpha_sweep(record: Any, *, title: str, series: str = "sweep") -> Figure | N
     found = rises(record.series[series])
     losses = list(dict.fromkeys(loss for loss, _, _ in _lines(found)))
     figure, axes = plt.subplots(4, len(losses), figsize=(8.6, 9.6), sharex=True, sharey="row", squeeze=False)
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    figure.suptitle(f"{data_title(found['dataset'])}. {title}", fontsize=12, x=0.02, ha="left")
     entries = {}
     for row, (what, name) in zip(axes, PANELS.items()):
         row[0].set_ylabel(name, fontsize=9)
@@ -138,7 +139,8 @@ def alpha_table(record: Any, series: str = "sweep") -> Any:
         }
     budget = found["budget"]
     spent = f"{budget['evaluations']} gradient evaluations of {budget['batch_size']} images, {budget['n']} samples"
-    text = f"{record.title}. Search: {spent}; UR before: {before['ur']:.1f} %. NLL: increase over Standard."
+    own = f"{data_title(found['dataset'])}. Search: {spent}"
+    text = f"{own}; UR before: {before['ur']:.1f} %. NLL: increase over Standard."
     return table(lines, text, size=0.72)
 
 

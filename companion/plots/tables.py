@@ -8,7 +8,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["over_interval", "table"]
+__all__ = ["of", "over_interval", "table"]
 
 
 def table(
@@ -31,6 +31,12 @@ def table(
     }
     style = pd.DataFrame(rows).T.style.set_caption(caption).set_table_attributes('class="comparison"')
     return style.set_table_styles([{"selector": at, "props": list(props.items())} for at, props in styles.items()])
+
+
+def of(data: str, forget: str, process: str = "") -> str:
+    """Return a data set's title with what is forgotten from it below, as a row's name."""
+    words = ", ".join(filter(None, [process, forget.replace(",", " and ")]))
+    return f"{data}<br><small>{words}</small>"
 
 
 def over_interval(value: float, low: float, high: float, decimals: int = 2) -> str:

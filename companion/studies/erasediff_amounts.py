@@ -41,10 +41,10 @@ def size(base: str) -> str:
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     """Return the amounts by profile; ``laptop`` has CIFAR-10 unless ``dataset`` is digits or mnist.
 
-    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: steps and guidances
-    with which the distance of the model before is measured again. ``fid``: what the protocol of FID, precision and
-    recall has of its own, for the first ``fid_seeds``; empty: Inception is not used. ``before``: the preparation before
-    the first update; by default a share of the budget (:mod:`companion.comparison.courses`).
+    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: features, steps and
+    guidances with which the distance of the model before is measured again. ``fid``: what the protocol of FID,
+    precision and recall has of its own, for the first ``fid_seeds``; empty: Inception is not used. ``before``: the
+    preparation before the first update; by default a share of the budget (:mod:`companion.comparison.courses`).
     """
     everyone = ",".join(PUBLISHED)
     if dataset not in ("digits", "mnist") and checkpoints.card("noisy-classifier-cifar10") is None:
@@ -53,15 +53,14 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
     smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "fid": {}, "fid_seeds": 1}
     smoke |= {"reference": "train", "reference_n": 0}
-    smoke |= {"moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
+    smoke |= {"moves": {"features": "classifier", "steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
     smoke |= {"before": {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}}}
     digits = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
     digits |= {"n": 180, "asked": 100, "steps": 10, "seeds": 3}
-    digits |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
+    digits |= {"moves": smoke["moves"] | {"steps": [5, 10, 20], "ns": [45, 90, 180]}}
     cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "batch_size": 16, "guidance": 2.0}
     cifar10 |= {"reference": "test"}  # the classifier has learnt the training images; Inception has not
-    cifar10 |= {"fid": {"n": 900, "reference": "train", "reference_n": 5000}, "fid_seeds": 1}
-    cifar10 |= {"moves": {"steps": [10, 20], "guidances": [0.0, 2.0], "ns": [450, 900, 1800]}}
+    cifar10 |= {"fid": {"n": 225, "reference": "train", "reference_n": 1000}, "fid_seeds": 1}
     paper = digits | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
         "dataset": "cifar10",
@@ -75,7 +74,8 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
         "guidance": 2.0,
         "fid": {"reference": "train"},
         "fid_seeds": 3,
-        "moves": {"steps": [50, 250, 1000], "guidances": [0.0, 2.0], "ns": [5000, 20_000, 45_000]},
+        "moves": {"features": "inception", "steps": [50, 250, 1000], "ns": [5000, 20_000, 45_000]}
+        | {"guidances": [0.0, 2.0]},
         "before": {
             "selective_amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # Heng and Soh
             "blindspot": {"teacher_steps": 500},  # ours; Tarun et al. have 2 epochs of 100

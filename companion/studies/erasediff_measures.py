@@ -21,6 +21,10 @@ from paperlib.metrics.frechet import Statistics, frechet, perfect_model
 
 __all__ = ["Kept", "kept", "measured", "moves", "rows_of"]
 
+#: The measures in each network's features, and those that need the classifier's answer.
+ASKED = {"classifier": ("u-frechet", "u-precision-recall", "p-forget", "entropy")}
+ASKED |= {"inception": ("u-fid", "u-precision-recall")}
+
 
 @dataclass
 class Kept(Subject):
@@ -50,26 +54,28 @@ def measured(model: Model, forget: str, metrics: tuple[str, ...], **protocol: An
     return {one.name.partition(" distance")[0]: one for one in found}
 
 
-def rows_of(model: Model, forget: str, *, fid: Mapping[str, Any] | None = None, **protocol: Any) -> Iterator[Row]:
-    """Yield Table 1's rows: the Frechet distance of the retained classes, ``rest-frechet``, precision and recall in the
-    classifier's features; P(c_f | x_f) and the entropy. ``fid`` is what the protocol of FID, precision and recall in
-    Inception's features has of its own, such as ``n``; without it they are not measured, and nothing about the retained
-    classes is compared with printed numbers."""
-    asked = {"classifier": ("u-frechet", "u-precision-recall", "p-forget", "entropy")}
-    asked |= {"inception": ("u-fid", "u-precision-recall")} if fid else {}
+def rows_of(
+    model: Model, forget: str, *, networks: Sequence[str], fid: Mapping[str, Any], **protocol: Any
+) -> Iterator[Row]:
+    """Yield Table 1's rows. With the network "classifier": the Frechet distance of the retained classes,
+    ``rest-frechet``, precision and recall in the classifier's features; P(c_f | x_f) and the entropy. With "inception":
+    FID, precision and recall in its features, by a protocol that differs from the others' in ``fid``, such as its
+    ``n``; only these are compared with the printed ones. With the model before comes the FID of a perfect model."""
     names = {"u-FID": ("fid", "FID"), "u-Frechet": ("rest-frechet", "squared distance")}
     names |= {"P(c_f|x_f)": ("p_forget", "probability"), "entropy": ("entropy", "nats")}
     facts = model.facts | {"forget": forget, "sampler": protocol["sampler"], "guidance": protocol["guidance"]}
     facts |= {"sampler_evaluations": protocol["evaluations"]}
-    for network, metrics in asked.items():
-        own = protocol | (dict(fid or {}) if network == "inception" else {})
-        plain = "" if network == "inception" else "classifier "
+    for network in networks:
+        own, plain = (fid, "") if network == "inception" else ({}, "classifier ")
         names |= {f"u-{word}": (plain + word, "fraction") for word in ("precision", "recall")}
-        for name, one in measured(model, forget, metrics, features=network, **own).items():
+        found = measured(model, forget, ASKED[network], features=network, **protocol | dict(own))
+        for name, one in found.items():
             metric, unit = names[name]
             told = {"metric": metric, "unit": unit, "n": one.n, "interval": one.interval, "seed": protocol["seed"]}
             told |= {key: one.details[key] for key in ("feature_network", "reference", "k") if key in one.details}
             yield row(one.value, **told, **facts)
+            if model.run is None and metric == "fid" and "perfect_model" in one.details:
+                yield row(one.details["perfect_model"], **facts | told | {"metric": "perfect fid", "interval": None})
 
 
 def moves(

@@ -39,7 +39,8 @@ def sgu_models(
         forget: classes to forget; empty for the row's own.
         process: a process other than the row's own.
         start: "retrain" or "finetune"; empty means, at paper, from fresh weights as in Table 2.
-        others: include the public code's own setting, and fine-tuning alone.
+        others: include the models that the paper's tables lack: the public code's own setting, fine-tuning alone,
+            exact negation.
         run: what :func:`unlearnt` takes. At laptop, ``updates`` of 0 means the search's own best run of each loss,
             which used four fifths of the training images (:func:`found`).
     """
@@ -68,13 +69,13 @@ def unlearnt(
     others: bool = True,
     **run: int | float | str,
 ) -> Iterator[Model]:
-    """Yield a base model, and the models unlearned from it: SGU's two losses, the others, exact negation, Unseen.
+    """Yield a base model, the models unlearned from it by SGU's two losses, Unseen, and the others.
 
     Args:
         alpha: for both losses; 0: for each loss the one that the search found (:mod:`companion.studies.sgu_search`).
         variant: the reading of both losses.
         anew: settings of SGU alone: ``start``, ``forget_batch``, ``weighting``.
-        others: include the public code's own setting, and fine-tuning alone, which is alpha = 1.
+        others: include the public code's own setting, fine-tuning alone, which is alpha = 1, and exact negation.
         run: ``updates``, ``batch_size``, ``lr``, ``seed``, ``evaluations`` of :meth:`companion.models.Model.unlearn`.
     """
     yield standard
@@ -87,7 +88,8 @@ def unlearnt(
         yield standard.unlearn(sgu, D_f, called="sgu_code", **CODE, **anew, **run)
         yield standard.unlearn(finetune, D_f, **run)
     yield _unseen(standard, D_f)
-    yield _negated(standard, D_f, **run)
+    if others:
+        yield _negated(standard, D_f, **run)
 
 
 def found(standard: Model, D_f: str) -> Iterator[Model]:

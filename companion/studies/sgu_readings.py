@@ -8,7 +8,7 @@ from typing import Any
 
 from paperlib.intervals import t_interval
 
-__all__ = ["Readings", "gap", "readings"]
+__all__ = ["Readings", "gap", "readings", "said"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ class Readings:
     steep: dict[tuple[str, str], float]
     spread: dict[str, list[float]]
 
+    def against(self, method: str, other: str) -> tuple[float, float, float]:
+        """Return by how many points the UR of ``method`` exceeds that of ``other``, with its 95 % t interval over the
+        paired seeds; without a second seed, its ends are infinite."""
+        gaps = [a - b for a, b in zip(self.spread[method], self.spread[other], strict=True)]
+        low, high = t_interval(gaps) or (-math.inf, math.inf)
+        return fmean(gaps), low, high
+
 
 def readings(record: Any, dataset: str, process: str = "") -> Readings:
     """Return the numbers of a data set; ``process`` distinguishes rows on the same data."""
@@ -56,6 +63,12 @@ def readings(record: Any, dataset: str, process: str = "") -> Readings:
 def _rise(record: Any, metric: str, own: dict[str, str]) -> dict[tuple[str, str], float]:
     bits = {(one.method, one.protocol["test"]): one.value for one in record.all(metric=metric, **own)}
     return {key: value - bits["standard", key[1]] for key, value in bits.items()}
+
+
+def said(found: tuple[float, float, float], decimals: int) -> str:
+    """Write a value with its interval: "1.5 [0.3, 2.7]"."""
+    value, low, high = (f"{one:.{decimals}f}" for one in found)
+    return f"{value} [{low}, {high}]"
 
 
 def gap(row: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], method: str) -> tuple[float, float, float]:

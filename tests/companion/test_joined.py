@@ -14,9 +14,10 @@ PRINTED = {"unit": "percent", "n": 9, "dataset": "cifar10", "method": "unseen"}
 PRINTED |= {"protocol": {"metric": "ur", "process": "vpsde", "forget": "dog"}}
 
 
-def value(dataset, number=1.0):
-    told = {"unit": "nats", "n": 9, "method": "standard", "protocol": {"metric": "nll"}}
-    return measured(f"ours.example/{dataset}/nll", [number], seeds=[0], dataset=dataset, **told)
+def value(dataset, number=1.0, **facts):
+    told = {"unit": "nats", "n": 9, "method": "standard", "protocol": {"metric": "nll"} | facts}
+    row = "/".join([dataset, *facts.values()])
+    return measured(f"ours.example/{row}/nll", [number], seeds=[0], dataset=dataset, **told)
 
 
 def record(*values, provenance=SOURCE, parameters=(), **told):
@@ -54,6 +55,19 @@ def test_a_run_of_some_measures_adds_to_the_record_and_takes_nothing_away():
     assert [getattr(one, "reason", one) for one in made.values][1:] == ["before", printed]
     assert made.provenance == LATER and made.series["earlier"] == {"before inception": plain(SOURCE)}
     assert made.parameters == before.parameters | {"measures": ""}
+
+
+def test_a_run_on_one_process_keeps_the_same_data_under_another():
+    cells = [f"sgu.tab5_ur/cifar10/{process}/dog+automobile/unseen" for process in ("vpsde", "ddpm")]
+    told = [NotRun(claim=one, reason="before") for one in cells]
+    before = record(value("mnist"), *(value("cifar10", process=one) for one in ("vp", "ddpm")), *told)
+    now = record(value("cifar10", 2.0, process="vp"), *(NotRun(claim=one, reason="now") for one in cells))
+    made = joined(now.model_copy(update={"provenance": LATER}), before)
+    assert [one.value for one in made.values if not isinstance(one, NotRun)] == [1.0, 1.0, 2.0]
+    assert {one.claim: one.reason for one in made.values if isinstance(one, NotRun)} == dict(
+        zip(cells, ["now", "before"])
+    )
+    assert made.series["earlier"] == {"mnist": plain(SOURCE), "cifar10, DDPM": plain(SOURCE)}
 
 
 @pytest.mark.parametrize("change", [{"parameters": {"alpha": 0.9}}, {"profile": "paper"}])

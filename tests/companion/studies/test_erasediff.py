@@ -35,7 +35,7 @@ def test_only_retained_classes_are_asked_for_and_held_against(model):
 
 
 def test_what_is_not_inception_s_has_other_names(model):
-    rows = list(rows_of(model, "3", forget_n=20, reference_n=200, **DRAW))
+    rows = list(rows_of(model, "3", networks=["classifier"], fid={}, forget_n=20, reference_n=200, **DRAW))
     names = {one.metric for one in rows}
     assert names == {"rest-frechet", "classifier precision", "classifier recall", "p_forget", "entropy"}
     assert {one.facts["sampler_evaluations"] for one in rows} == {8}
@@ -46,9 +46,10 @@ def test_inception_s_rows_have_the_printed_names_and_their_own_protocol(model, m
     monkeypatch.setattr(features, "inception", lambda device: network)
     monkeypatch.setattr(report, "_check_inception", lambda device: None)
     fid = {"n": 36, "reference": "test", "reference_n": 100}
-    rows = list(rows_of(model, "3", fid=fid, forget_n=20, reference_n=200, **DRAW))
+    own = {"networks": ["classifier", "inception"], "fid": fid, "forget_n": 20, "reference_n": 200}
+    rows = list(rows_of(model, "3", **own, **DRAW))
     theirs = {one.metric: one for one in rows if one.facts.get("feature_network") == INCEPTION}
-    assert set(theirs) == {"fid", "precision", "recall"} and {one.n for one in theirs.values()} == {36}
+    assert set(theirs) == {"fid", "perfect fid", "precision", "recall"} and {one.n for one in theirs.values()} == {36}
     assert "100 images of digits-test" in theirs["fid"].facts["reference"]
     (own,) = [one for one in rows if one.metric == "rest-frechet"]
     assert own.n == 27 and "200 images of digits-train" in own.facts["reference"]

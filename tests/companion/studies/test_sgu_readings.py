@@ -1,11 +1,12 @@
 """The sentences' numbers are those of one data set and process, relative to its own Standard."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
 
 from companion.records import Record, measured
-from companion.studies.sgu_readings import gap, readings
+from companion.studies.sgu_readings import gap, readings, said
 from companion.studies.sgu_rows import amounts
 from tests.companion.test_records import SOURCE
 
@@ -46,6 +47,15 @@ def test_a_row_s_numbers_are_its_own(record, dataset, process, scale):
     assert found.times == pytest.approx({"standard": 1.0, "sgu_obtuse": 3.0})
     assert found.rise["sgu_obtuse", "D_g"] == pytest.approx(1.0) and found.rise["standard", "D_f"] == 0
     assert found.rise["sgu_obtuse", "D_f"] == pytest.approx(4.0) == found.steep["sgu_obtuse", "D_f"]
+
+
+def test_seeds_are_compared_in_pairs(record):
+    found = readings(record, "mnist")
+    found.spread.update(unseen=[1.0, 5.0, 3.0], sgu_obtuse=[2.0, 7.0, 4.5])
+    half = 4.3027 * 0.5 / 3**0.5  # t of two degrees of freedom times the standard error
+    assert found.against("sgu_obtuse", "unseen") == pytest.approx((1.5, 1.5 - half, 1.5 + half), abs=1e-4)
+    assert said(found.against("sgu_obtuse", "unseen"), 1) == "1.5 [0.3, 2.7]"
+    assert found.against("standard", "standard") == (0.0, -math.inf, math.inf)  # a single seed
 
 
 def test_a_data_set_that_was_not_measured_has_no_numbers(record):

@@ -100,16 +100,17 @@ def test_the_models_of_a_search_are_its_own_runs_with_their_facts(known):
 
 
 def test_each_model_has_its_own_settings_and_nobody_else_s():
-    made = {
-        one.method: one.facts for one in sgu_models.unlearnt(base("digits-ve"), "3,7", updates=2, batch_size=4, lr=1e-4)
-    }
+    run = dict(updates=2, batch_size=4, lr=1e-4)
+    made = {one.method: one.facts for one in sgu_models.unlearnt(base("digits-ve"), "3,7", **run)}
+    printed = [one.method for one in sgu_models.unlearnt(base("digits-ve"), "3,7", others=False, **run)]
+    assert printed == ["standard", "sgu_orthogonal", "sgu_obtuse", "unseen"]
     assert list(made) == ["standard", "sgu_orthogonal", "sgu_obtuse", "sgu_code", "finetune", "unseen", "negate"]
     assert (made["sgu_code"]["alpha"], made["sgu_code"]["every"], made["sgu_code"]["variant"]) == (0.99, 4, "code")
     assert "alpha" not in made["finetune"].keys() | made["standard"].keys() | made["negate"].keys()
     known = searched(*sgu_search.KNOWN).best("negate").settings  # digits-ve has no search of its own
     assert made["negate"]["w"] == known["w"] and made["sgu_orthogonal"]["alpha"] != made["sgu_obtuse"]["alpha"]
-    assert len([*sgu_models.weighted(base("digits-ddpm"), "1", updates=2, batch_size=4, lr=1e-4)]) == 2
-    assert not [*sgu_models.weighted(base("digits-ve"), "1", updates=2, batch_size=4, lr=1e-4)]
+    assert len([*sgu_models.weighted(base("digits-ddpm"), "1", **run)]) == 2
+    assert not [*sgu_models.weighted(base("digits-ve"), "1", **run)]
 
 
 def test_a_sweep_has_every_run_of_the_readings_that_were_searched(known, tmp_path, monkeypatch):
