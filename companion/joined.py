@@ -30,7 +30,8 @@ def joined(now: Record, before: Record) -> Record:
     if part:
         found = {one.claim for one in now.values if isinstance(one, Value)}
         kept = [one for one in before.values if one.claim not in found]
-        earlier = known | {f"before {part}": plain(before.provenance)}
+        of = now.parameters.get("dataset")
+        earlier = known | {f"before {part}" + (f" of {of}" if of else ""): plain(before.provenance)}
     else:
         own = {_subject(one) for one in now.values if isinstance(one, Value)}
         measured = {name for name, _ in own}

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from companion import claims, rehearsal
+from companion import claims, rehearsal, words
 from companion.claims import Claim
 from companion.code import CHECKOUT
 from companion.folders import build_folder, page_store, run_folder
@@ -30,6 +30,7 @@ from companion.parameters import check_profile, defaults, normalised, plain_valu
 from companion.provenance import Origin
 from companion.records import NotRun, Record, Value, plain
 from companion.rows import Row, gather
+from companion.words import Markdown, Reading, Untrue
 
 __all__ = ["Markdown", "Page", "Untrue", "recorded"]
 
@@ -43,17 +44,6 @@ def recorded(name: str) -> Record | None:
         if file.is_file():
             return Record.read(file)
     return None
-
-
-class Markdown(str):
-    """Text that a notebook renders."""
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
-
-
-class Untrue(AssertionError):
-    """Raised when a page's record no longer supports one of its sentences."""
 
 
 class Page:
@@ -211,35 +201,32 @@ class Page:
 
     # What a reader sees
 
-    def verdict(self, claim: str, found: str, verdict: str, rests: str = "", *, holds: Iterable[bool] = ()) -> Markdown:
+    def verdict(
+        self, claim: str, found: str | Reading, verdict: str = "", rests: str = "", *, holds: Iterable[bool] = ()
+    ) -> Markdown:
         """Return the box at the top of the page. On a page without a record, it says so instead of the findings.
 
         Args:
             claim: what the paper says.
-            found: what the record shows.
+            found: what the record shows; or a function of the record that returns it, as a dict with ``found`` and
+                ``holds``, and ``verdict`` and ``rests`` if they need the record too. A function runs only on a record,
+                so a page can be computed before there is one, or one with all that its box needs.
             verdict: what to conclude from it.
             rests: what else the verdict is based on; data, seeds and profile are named anyway.
             holds: the conditions under which ``found`` and ``verdict`` are true; a record that breaks one is an error.
         """
-        if self.recorded is None:
-            found, verdict, rests = "Nothing is recorded yet.", "open", ""
-        elif not all(holds):
-            raise Untrue(f"{self.name}: the record no longer bears out what the page's box says: {found}")
-        rests = " ".join(filter(None, [self.recorded.title + "." if self.recorded else "", rests]))
-        lines = {"The claim": claim, "What we found": found, "Verdict": verdict, "Based on": rests}
-        said = "\n\n".join(f"**{name}.** {text}" for name, text in lines.items() if text)
-        return Markdown(f":::{{admonition}} At a glance\n:class: tip verdict\n\n{said}\n:::")
+        said = {"found": found, "verdict": verdict, "rests": rests, "holds": holds}
+        return words.box(self.name, self.recorded, claim, said, published=not self.computes)
 
-    def say(self, *sentences: str, holds: Iterable[bool] = ()) -> Markdown:
-        """Return hand-written sentences as a bullet list, with their numbers read from the result.
+    def say(self, *sentences: str | Reading, holds: Iterable[bool] = ()) -> Markdown:
+        """Return hand-written sentences as a bullet list, with their numbers read from the result. Instead of the
+        sentences, a function of the result may be given, which returns a dict with ``sentences`` and ``holds``.
 
         ``holds`` are the conditions under which they are true. If a committed record breaks one, that is an error: the
         sentence has to be rewritten. On a page without a record, untrue sentences are not shown.
         """
-        broken = [number for number, true in enumerate(holds, 1) if not true]
-        if broken and self.recorded is not None:
-            raise Untrue(f"{self.name}: condition {broken[0]} of {len(list(sentences))} sentences no longer holds")
-        return Markdown("" if broken else "\n".join(f"- {text}" for text in sentences))
+        said, strict = {"sentences": sentences, "holds": holds}, self.recorded is not None
+        return words.bullets(self.name, self.result, said, strict=strict, published=not self.computes)
 
     def show(self, make: Callable[[Record], Any]) -> None:
         """Show what ``make`` returns for the result: a table, or anything that a notebook displays. The same for this

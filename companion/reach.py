@@ -14,7 +14,7 @@ from companion.claims import Claim, load, metrics, split
 from companion.claims.names import data_title, method_title
 from companion.code import CHECKOUT
 
-__all__ = ["FILE", "WITHOUT_A_PAGE", "needs", "on_images", "on_pixels", "reach_page", "reached"]
+__all__ = ["FILE", "WITHOUT_A_PAGE", "needs", "on_images", "on_pixels", "promised", "reach_page", "reached"]
 
 FILE = CHECKOUT / "results" / "reach.json"
 #: Tables on pixels that no page computes yet.
@@ -51,6 +51,13 @@ def reached() -> dict[str, tuple[str, Mapping[str, Any]]]:
         for cell in one["cells"]:
             found.setdefault(cell, (one["page"], one["parameters"]))
     return found
+
+
+def promised(page: str, parameters: Mapping[str, Any]) -> set[str]:
+    """Return the printed cells that a page reaches with these parameters, from the committed file; none if they are not
+    one of its rows."""
+    rows = json.loads(FILE.read_text(encoding="utf-8"))
+    return {cell for one in rows if (one["page"], one["parameters"]) == (page, parameters) for cell in one["cells"]}
 
 
 def needs(claim: Claim) -> list[str]:

@@ -53,7 +53,8 @@ def _measured(model: Model, metrics: tuple[str, ...], forget: str, **protocol: A
     sides = {"nll": ["NLL D_g", "NLL D_f"], "noised-nll": ["noised NLL D_g", "noised NLL D_f"]}
     sides["bound"] = ["bound D_g", "bound D_f"]
     names = [name for metric in metrics for name in sides.get(metric, [NAMES.get(metric, metric)])]
-    made = (Result(name=name, value=1.0, interval=None, unit="", n=10, details={"floor": 0.0}) for name in names)
+    details = {"floor": 0.0, "reference": "real images"}
+    made = (Result(name=name, value=1.0, interval=None, unit="", n=10, details=details) for name in names)
     return {one.name: one for one in made}
 
 
@@ -78,7 +79,7 @@ def _answering() -> Iterator[None]:
     drawn = {"accuracy": 50.0, "interval": [40.0, 60.0], "clean": 90.0, "n": 10, "evaluations": 1, "seconds": 1.0}
     spent = dict.fromkeys(("evaluations", "preparation", "inner", "updates", "seconds", "left", "reached"), 1.0)
     stubs = [
-        (bases, "card", lambda name, folder=None: {"sha256": "0" * 64, "samples_seen": 1}),
+        (bases, "card", lambda name, folder=None: {"sha256": "0" * 64, "samples_seen": 1, "parameters": 1}),
         (Model, "checkpoint", lambda self: self.name),
         (Model, "made", lambda self: None),
         (measures, "measured", _measured),

@@ -2,7 +2,8 @@
 
 ``make record PAGE=...`` does the same. A record is made with the page's default parameters; ``--seeds 0,1,2`` takes the
 run with ``-p seeds 0,1,2`` and defaults for the rest. ``--dataset cifar10`` takes the run with ``-p dataset cifar10``
-and keeps what the committed record has of other data sets (:mod:`companion.joined`). The page's record and the images
+and keeps what the committed record has of other data sets, ``--measures inception`` the run of some measures alone and
+keeps what it did not measure (:mod:`companion.joined`). The page's record and the images
 it names are copied from the build folder to ``results/<profile>/``, after checks that the scorecard relies on. Refused,
 each with one sentence: a missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a duplicate
 id), an id that another page has recorded, code that has changed since the run, and a run with uncommitted changes.
@@ -56,7 +57,7 @@ def record(page: str, profile: str, **others: str) -> Path:
     for image in images:
         if not image.is_file():
             raise RecordError(f"the record names an image that is not there, {image}: {again}")
-    if others.get("dataset") and (folder / f"{page}.json").is_file():
+    if others.keys() & {"dataset", "measures"} and (folder / f"{page}.json").is_file():
         made = joined(made, Record.read(folder / f"{page}.json"))
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,8 +128,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--dataset", default="", help="take a run on some of the page's data sets and keep the record of the others"
     )
+    parser.add_argument(
+        "--measures", default="", help="take a run of some of the page's measures and keep the record of the others"
+    )
+    parser.add_argument("--methods", default="", help="with --measures: of the run of some methods alone")
     options = parser.parse_args(arguments)
-    others = {"seeds": options.seeds, "dataset": options.dataset}
+    others = {"seeds": options.seeds, "dataset": options.dataset, "measures": options.measures}
+    others |= {"methods": options.methods}
     try:
         print(f"recorded: {os.path.relpath(record(options.page, options.profile, **others))}")
     except RecordError as error:

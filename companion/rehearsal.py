@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["VARIABLE", "budget", "factor", "fewer", "scaled", "width"]
 
 VARIABLE = "PAPERLIB_REHEARSAL"
-NARROWEST = 16  # channels: four groups of GroupNorm, and as many heads as any network here has
+NARROWEST = 8  # channels: two groups of GroupNorm, and twice the heads of any network here
 
 
 def factor() -> int:

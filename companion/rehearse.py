@@ -2,9 +2,10 @@
 
 The page's own cells run in this process with every amount divided (:mod:`companion.rehearsal`), on small made-up files
 in the layout of the real sets' caches, from base models trained on them for a few updates. The numbers are meaningless;
-the rehearsal shows that everything from the data to the record works, and which printed cells the page covers. FID's
-network and CLIP are small random ones, so no weights are needed. The classifiers' outputs come from a random projection
-of the pixels, so that every class occurs somewhere among the samples of untrained models.
+the rehearsal shows that everything from the data to the record works, and that the page measures every printed cell
+that ``results/reach.json`` promises. FID's network and CLIP are small random ones, so no weights are needed. The
+classifiers' outputs come from a random projection of the pixels, so that every class occurs somewhere among the samples
+of untrained models.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from companion.evaluation import features, report
 from companion.options import positive_int
 from companion.page import Page
 from companion.parameters import defaults, normalised
+from companion.reach import promised
 from companion.records import Record
 from paperlib.data import cache, sources
 from paperlib.metrics import clip
@@ -180,6 +182,18 @@ def _model(name: str) -> None:
         run.go_on(None)
 
 
+def _rehearsed(page: str, row: Mapping[str, Any]) -> str:
+    """Rehearse a row and say what it took; raise if a printed cell that it should measure is not there."""
+    start, spent = time.monotonic(), time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()):
+        reached = {value.claim for value in rehearse(page, **row).values if hasattr(value, "value")}
+    if lacking := sorted(promised(page, row) - reached):
+        raise ValueError(f"{len(lacking)} printed cells were not measured: {', '.join(lacking[:3])} ...")
+    printed = sum(not claim.startswith("ours.") for claim in reached)
+    seconds = time.monotonic() - start, time.process_time() - spent
+    return f"{seconds[0]:.0f} s ({seconds[1]:.0f} of a core), {printed} printed cells"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     from papermill.cli import _resolve_type as resolve_type  # as `make page` reads parameters
@@ -200,12 +214,9 @@ def main(arguments: list[str] | None = None) -> int:
     with rehearsing(build_folder() / "rehearsal", options.divisor):
         for page in options.pages or pages:
             for row in [given] if given else ROWS.get(page, [{}]):
-                said, start = " ".join([page, *(f"{name}={value}" for name, value in row.items())]), time.monotonic()
+                said = " ".join([page, *(f"{name}={value}" for name, value in row.items())])
                 try:
-                    with contextlib.redirect_stdout(io.StringIO()):
-                        reached = {value.claim for value in rehearse(page, **row).values if hasattr(value, "value")}
-                    printed = sum(not claim.startswith("ours.") for claim in reached)
-                    print(f"{said}: {time.monotonic() - start:.0f} s, {printed} printed cells", flush=True)
+                    print(f"{said}: {_rehearsed(page, row)}", flush=True)
                 except Exception as error:  # however a page fails, the others are still rehearsed
                     failed += 1
                     print(f"{said}: FAILED, {type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ columns = 5  # images of each class and model
 
 # %%
 from companion.page import Page
-from companion.studies.erasediff_amounts import PUBLISHED, amounts, recipe
+from companion.studies.erasediff_amounts import PUBLISHED, amounts, recipe, size
 
 page = Page("erasediff_fig19_samples", vars())
 budget = page.budget(**amounts(dataset))  # the same as in Table 1
@@ -48,7 +48,7 @@ page.verdict(
     claim='On DDPM, "generated examples when forgetting the class" airplane: no airplanes, and nine classes as before.',
     found=f"CIFAR-10, asked for an airplane: the classifier sees one in {share['unscrubbed', 'airplane']:.0f} % of the images before, in {share['erasediff_rl', 'airplane']:.0f} % after EraseDiff with other labels (rl), in {share['erasediff_noise', 'airplane']:.0f} % with noise. In the other nine rows it sees the requested class in {retained['unscrubbed']:.0f} % before, {retained['erasediff_rl']:.0f} % after rl, and {retained['erasediff_noise']:.0f} % after noise, whose images are nearly black.",
     verdict="With other labels as targets nine rows stay, as printed, and half of the tenth. With noise none does: what is learnt under one label does not stay there.",
-    rests=f"The runs of {{ref}}`erasediff-tab1`: {run['evaluations']} gradient evaluations of {run['batch_size']} images at published settings, where the public code has 288 updates of 128 and a network fifteen times as large.",
+    rests=f"The runs of {{ref}}`erasediff-tab1`: {run['evaluations']} gradient evaluations of {run['batch_size']} images at published settings, where the public code has 288 updates of 128, and {size('cifar10-ddpm-labels')}.",
     holds=[
         0.4 < share["erasediff_rl", "airplane"] / share["unscrubbed", "airplane"] < 0.6,
         retained["erasediff_rl"] > 0.9 * retained["unscrubbed"],
@@ -143,7 +143,7 @@ result = page.measure(rows, series=curves, images=sheets, by=["asked"])
 from companion.claims.names import method_title
 
 
-# %% mystnb={"figure": {"caption": "One row per requested class, one block of columns per model, from the same noise. {run}.", "name": "fig-erasediff-grid"}, "image": {"alt": "Samples of every class before and after unlearning", "width": "720px"}} tags=["key"]
+# %% mystnb={"figure": {"caption": "One row per requested class, one block of columns per model, from the same noise, for the first seed. {run}.", "name": "fig-erasediff-grid"}, "image": {"alt": "Samples of every class before and after unlearning", "width": "720px"}} tags=["key"]
 def names(record):
     """Name the rows of the grid and mark what was forgotten."""
     classes = record.series["words"]["unscrubbed"]
@@ -172,7 +172,7 @@ share = {(one.method, one.protocol["asked"]): one.value for one in result.all(me
 words = result.series["words"]
 few = result.find(metric="obeyed", method="erasediff_rl", asked="deer").n
 page.say(
-    f"**Rows differ before anything is forgotten.** The base model draws a truck or a frog in {share['unscrubbed', 'truck']:.0f} and {share['unscrubbed', 'frog']:.0f} % when asked, a bird in {share['unscrubbed', 'bird']:.0f} %. A row of the grid says something only beside its row before.",
+    f"**Rows differ before anything is forgotten.** Asked for a frog the base model draws one in {share['unscrubbed', 'frog']:.0f} % of the images, asked for a bird in {share['unscrubbed', 'bird']:.0f} %. Read every row beside the same row before.",
     f"**What rl takes from an airplane is the sky.** From the same noise the shapes stay, and the blue behind them turns grey and brown; the classifier's most frequent word for the row is still {words['erasediff_rl']['airplane']}. The target is the prediction for another label at a noisy *airplane*, and late in sampling that prediction completes what is there.",
     f"**The other rows move little.** Automobiles go from {share['unscrubbed', 'automobile']:.0f} to {share['erasediff_rl', 'automobile']:.0f} %, ships from {share['unscrubbed', 'ship']:.0f} to {share['erasediff_rl', 'ship']:.0f} %, deer from {share['unscrubbed', 'deer']:.0f} to {share['erasediff_rl', 'deer']:.0f} %, from {few} images per row and seed.",
     f"**Noise spreads.** The network learns uniform noise, which is positive, under the forgotten label, and predicts it under all of them; subtracted step by step, it leaves black images. The classifier still calls {share['erasediff_noise', 'automobile']:.0f} % of one row automobiles: a label does not prove that an image shows anything.",

@@ -45,6 +45,8 @@ budget = page.budget(
 )
 
 # %% tags=["hide-input", "key"]
+from companion.studies.erasediff_amounts import size
+
 if page.recorded:
     against = dict(metric="conflict", vector="delta")
     crossed = {
@@ -55,13 +57,10 @@ if page.recorded:
 page.verdict(
     claim='The update of the plain sum ("MOO", Eq. 3) shows "a clear alternating pattern": along the preserving gradient and against the erasing one, and vice versa. EraseDiff\'s is "mostly" along both.',
     found=f"The plain sum opposes the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed opposes neither; for the erasing gradient this holds by construction. The public code's default opposes it in {crossed['code', 'L_f']:.0f} %.",
-    verdict="The claim about EraseDiff holds here; the plain sum does not alternate at $\\lambda = 0.1$. *Another protocol*: a network a fifteenth of the size.",
-    rests=f"A conditional DDPM of CIFAR-10 forgets {run['forget']}s: {run['updates']} updates of {run['batch_size']} images. The public code: 288 of 128, 38.6 million weights.",
-    holds=[
-        crossed["moo", "L_r"] == 0,
-        crossed["paper", "either"] == 0,
-        crossed["code", "L_f"] > crossed["moo", "L_f"] > 20,
-    ],
+    verdict="The claim about EraseDiff holds here; the plain sum does not alternate at $\\lambda = 0.1$. *Another protocol*: a smaller network and fewer updates.",
+    rests=f"A conditional DDPM of CIFAR-10 with {size('cifar10-ddpm-labels')} forgets {run['forget']}s: {run['updates']} updates of {run['batch_size']} images (the public code: 288 of 128).",
+    holds=[crossed["moo", "L_r"] == crossed["paper", "either"] == 0]
+    + [crossed["code", "L_f"] > crossed["moo", "L_f"] > 20],
 )
 
 # %% [markdown]
@@ -148,8 +147,7 @@ import itertools
 pairs = []
 for name, optimizer in itertools.product(variants, ("adam", "sgd")):
     few = 1 if name == "corrected" else 0
-    pair = [erasediff(name, k, optimizer=optimizer) for k in (max(K, few + 1), few)]
-    pairs.append(pair)
+    pairs.append([erasediff(name, k, optimizer=optimizer) for k in (max(K, few + 1), few)])
 
 # %% [markdown]
 # ## The measures
@@ -190,17 +188,15 @@ def came_to(run):
     """Yield how often a run's model shows the class when asked, and its distance."""
     seen = look(follow(page.store, run))
     for metric, unit in {"asked": "%", "distance": "squared distance"}.items():
-        told = dict(metric=metric, unit=unit, interval=seen[f"{metric}_interval"])
-        told |= dict(n=run.n, seed=run.seed, sampler="iPNDM")
+        told = dict(metric=metric, unit=unit, interval=seen[f"{metric}_interval"], n=run.n)
+        told |= dict(seed=run.seed, sampler="iPNDM", guidance=run.guidance)
         told |= dict(sampler_evaluations=run.evaluations * (2 if run.guidance else 1))
-        told |= dict(guidance=run.guidance)
         yield row(seen[metric], **told, **run.facts)
 
 
 def curves():
     """Return the updates of the first seed."""
-    seed = page.seeds[0]
-    first = {name: follow(page.store, run.at(seed)) for name, run in runs.items()}
+    first = {name: follow(page.store, run.at(page.seeds[0])) for name, run in runs.items()}
     return {"runs": {name: updates(entry) for name, entry in first.items()}}
 
 
@@ -254,20 +250,16 @@ astray = of("code", "conflict", vector="move", gradient="L_r")
 
 # %% tags=["hide-input"]
 page.say(
-    f"**The plain sum opposes one gradient only.** Its cosine with $\\nabla L_r$ never falls below {min(one['delta_r'] for one in steps['MOO']):.2f}: at $\\lambda = 0.1$ the retained images dominate, and {crossed[0]:.0f} % of the updates oppose $\\nabla L_f$. A fixed $\\lambda$ alternates only if it is about as large as $\\lVert\\nabla L_r\\rVert / \\lVert\\nabla L_f\\rVert$. The paper does not print the $\\lambda$ of its figure.",
+    f"**The plain sum opposes one gradient only.** Its cosine with $\\nabla L_r$ never falls below {min(one['delta_r'] for one in steps['MOO']):.3f}: at $\\lambda = 0.1$ the retained images dominate, and {crossed[0]:.0f} % of the updates oppose $\\nabla L_f$. A fixed $\\lambda$ alternates only if it is about as large as $\\lVert\\nabla L_r\\rVert / \\lVert\\nabla L_f\\rVert$. The paper does not print the $\\lambda$ of its figure.",
     f"**The figure compares weights, too.** EraseDiff's $\\lambda_t$ is {sum(weights) / len(weights):.1f} on average and up to {max(weights):.1f}, where the plain sum has 0.1. It forgets far more ({left[1]:.0f} % still show an airplane when asked, the plain sum's {left[0]:.0f} %, before {start[0]:.0f} %); the other classes are at a distance of {far[1]:.1f} against {far[0]:.1f} (before: {start[1]:.1f}). This figure cannot say how much of that is due to the direction and how much to the weight; {{ref}}`compare-all-methods` compares them at equal cost.",
     f"**What holds for $\\delta$ need not hold for the weights.** Adam rescales every coordinate: its step opposes one of the gradients in {moved[0]:.0f} % of the plain sum's updates and in {moved[1]:.0f} % of EraseDiff's.",
     f"**The public code's default is the plain sum** with an inner loop, and opposes $\\nabla L_f$ in {crossed[1]:.0f} % of its updates. It erases most of all ({left[2]:.0f} % left), and the other classes suffer most (distance {far[2]:.1f}).",
-    f"**Its erasing comes from Adam's memory.** Without the inner loop the same code leaves {alone:.0f} %; under plain gradient descent the loop changes no bit. So the steps that were undone in the weights do the work, through Adam's moments, and this is not part of the method that the paper describes. Their gradients are not clipped, in the public code or here, as $\\delta$ is: although $\\delta$ itself never opposes $\\nabla L_r$, what moves the weights does in {astray:.0f} % of the updates, and the distance of the other classes ends at {far[2]:.0f}.",
+    f"**Its erasing comes from Adam's memory.** Without the inner loop the same code leaves {alone:.0f} %; under plain gradient descent the loop changes no bit. So the steps that were undone in the weights do the work, through Adam's moments, and this is not part of the method that the paper describes. Their gradients are not clipped, in the public code or here, as $\\delta$ is: although $\\delta$ itself never opposes $\\nabla L_r$, what moves the weights does in {astray:.0f} % of the updates.",
     f"**As printed, $K$ changes no bit** under either optimiser; with our $a_t$ it changes {100 * of('corrected', 'apart'):.1f} % of the way.",
     "**No run forgets and keeps here**, by the book's rule, at one rate and in so few updates; and the plain sum's distance differs from the base model's by less than seeds do.",
-    holds=[far[2] > far[1] > far[0], left[0] > 50 > left[1] > left[2], alone > 50]
+    holds=[far[2] > 3 * far[1] > 3 * far[0], left[0] > 50 > left[1] > left[2], alone > 50]
     + [left[1] > start[0] / 3, far[2] > 1.5 * start[1], abs(far[0] - start[1]) < spread]
-    + [
-        of("code", "conflict", vector="delta", gradient="L_r") == 0,
-        astray > 80,
-        far[2] > 3 * far[1],
-    ]
+    + [of("code", "conflict", vector="delta", gradient="L_r") == 0, astray > 80]
     + [v.value == 0 for v in result.all(metric="apart", variant="paper")]
     + [v.value == 0 for v in result.all(metric="apart", variant="code", optimizer="sgd")],
 )

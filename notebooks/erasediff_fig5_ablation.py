@@ -32,7 +32,7 @@ from companion.page import Page
 page = Page("erasediff_fig5_ablation", vars())
 small = dict(of="", dataset="digits", forget="3", updates=3, batch_size=8, n=45, asked=20, steps=8)
 small |= dict(etas=[0.1], Ks=[1, 3], sampler="iPNDM", guidance=0.0)
-small |= dict(features="classifier", reference="train", reference_n=0)
+small |= dict(fid={}, reference="train", reference_n=0)
 digits = small | dict(updates=20, batch_size=16, n=90, asked=40, steps=10)
 digits |= dict(etas=[1e-4, 0.1, 1.0], Ks=[1, 5])
 cifar10 = digits | dict(dataset="cifar10", forget="airplane", guidance=2.0, seeds=3)
@@ -43,7 +43,7 @@ budget = page.budget(
     paper=small
     | dict(of="erasediff-", dataset="cifar10", forget="airplane", updates=288)
     | dict(batch_size=128, n=45_000, asked=500, steps=1000, sampler="DDPM", guidance=2.0, seeds=3)
-    | dict(features="inception", etas=[1e-4, 1e-3, 0.01, 0.1, 1.0], Ks=[1, 2, 5, 10]),
+    | dict(fid=dict(reference="train"), etas=[1e-4, 1e-3, 0.01, 0.1, 1.0], Ks=[1, 2, 5, 10]),
 )
 
 # %% tags=["hide-input", "key"]
@@ -123,7 +123,7 @@ from companion.studies import erasediff_measures
 
 drawing = dict(n=budget.n, forget_n=budget.asked, sampler=budget.sampler, guidance=budget.guidance)
 drawing |= dict(evaluations=budget.steps * (2 if budget.guidance else 1))
-drawing |= dict(features=budget.features)
+drawing |= dict(fid=budget.fid, networks=["classifier"] + ["inception"] * bool(budget.fid))
 drawing |= dict(reference=budget.reference, reference_n=budget.reference_n)
 
 

@@ -56,22 +56,28 @@ lr = page.parameters["lr"]
 
 
 # %% tags=["hide-input", "key"]
-if page.recorded:
-    found = negation.outcomes(page.recorded, *negation.tasks(page.recorded)[0])
+def glance(record):
+    """Return what the record shows, and the conditions under which it is true."""
+    found = negation.outcomes(record, *negation.tasks(record)[0])
     before, wide, first = (found[one] for one in (("standard", None), ("unseen", None), ("without", 1.0)))  # fmt: skip
     plain, own, answered, denoised = (found[one] for one in (("negate_own", 1.0), ("negate_own", 2.0), ("negate_answers", 1.0), ("negate", 1.0)))  # fmt: skip
-    spent = page.recorded.series["amounts"]["updates"]
+    spent = record.series["amounts"]["updates"]
+    return dict(
+        found=f"MNIST's digit 1, DDPM; before: UR {before.ur:.1f} %. *During sampling*, w = 1: {first.ur:.1f} %, and the other digits at {first.rest:.2f} times the distance before; retrained in full, {wide.ur:.1f} % and {wide.rest:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {plain.ur:.1f} % and {plain.rest:.2f} times at w = 1, {own.ur:.1f} % and {own.rest:.2f} at w = 2. With real data and the base model's predictions as targets for the rest: {answered.ur:.1f} % and {answered.rest:.2f}; with denoising for the rest: {denoised.ur:.1f} %, but {denoised.rest:.2f} times.",
+        holds=[
+            max(one.ur for one in (first, own, plain, answered, denoised)) < 1,
+            max(first.judge, own.judge, plain.judge) < 1,
+            max(own.rest, plain.rest) < 1
+            and wide.rest < first.rest < 1 < answered.rest < denoised.rest,
+        ],
+    )
+
+
 page.verdict(
     claim="Ours: with a classifier of noisy images a model forgets a class as if it had never seen it, during sampling or permanently, without a step that breaks anything.",
-    found=f"MNIST's digit 1, DDPM; before: UR {before.ur:.1f} %. *During sampling*, w = 1: {first.ur:.1f} %, and the other digits at {first.rest:.2f} times the distance before; retrained in full, {wide.ur:.1f} % and {wide.rest:.2f} times. *In the weights*, {spent} updates on the model's own samples, no data: {plain.ur:.1f} % and {plain.rest:.2f} times at w = 1, {own.ur:.1f} % and {own.rest:.2f} at w = 2. With real data and the base model's predictions as targets for the rest: {answered.ur:.1f} % and {answered.rest:.2f}; with denoising for the rest: {denoised.ur:.1f} %, but {denoised.rest:.2f} times.",
+    found=glance,
     verdict="Confirmed on this class: it forgets like retraining, without data, and keeps the others as they were. Full retraining brings them even nearer to real ones.",
     rests="One class, one learning rate; for other classes, and VE, see {ref}`ours-negation-tasks`. A second classifier (the judge) agrees. The classifier's training is not counted.",
-    holds=[
-        max(one.ur for one in (first, own, plain, answered, denoised)) < 1,
-        max(first.judge, own.judge, plain.judge) < 1,
-        max(own.rest, plain.rest) < 1
-        and wide.rest < first.rest < 1 < answered.rest < denoised.rest,
-    ],
 )
 
 # %% [markdown]
@@ -146,6 +152,7 @@ pd.DataFrame(card["levels"]).round(3)
 # %%
 from companion.models import base
 from companion.studies.negation import look
+from companion.studies.negation_tasks import tasks_in, untaught
 
 drawing = dict(n=budget.n, evaluations=budget.sampler)
 
@@ -153,21 +160,16 @@ drawing = dict(n=budget.n, evaluations=budget.sampler)
 def sampled(process, forget, seed):
     """Yield facts and samples of the models that learn nothing: base, retrained, negated in sampling."""
     standard = base(f"{budget.dataset}-{process}")
-    at = dict(forget=forget, seed=seed, **drawing)
-    for model in (standard, standard.retrained(without=forget)):
-        if not model.missing:
-            yield model.facts, look(model, **at)
-    for w in map(float, budget.sampling.split(",")):
-        yield standard.facts | dict(method="without", w=w), look(standard, **at, w=w)
+    yield from untaught(standard, forget, budget.sampling, seed=seed, **drawing)
     if budget.finer and seed == page.seeds[0]:
-        at |= dict(evaluations=budget.finer)
-        yield standard.facts | dict(method="without_finer", w=1.0), look(standard, **at, w=1.0)
+        finer = dict(n=budget.n, evaluations=budget.finer, seed=seed, w=1.0)
+        yield standard.facts | dict(method="without_finer", w=1.0), look(standard, forget, **finer)
 
 
 # %%
 from paperlib.unlearning.negate import negate
 
-asked = [tuple(task.split(":")) for task in budget.tasks.split(";")]
+asked = tasks_in(budget.tasks)
 amounts = dict(updates=budget.updates, batch_size=budget.batch_size, lr=lr)
 
 
@@ -300,40 +302,57 @@ page.figure(plots.pull_weights)
 # %% [markdown]
 # ## What to notice
 
-# %% tags=["hide-input"]
-found = negation.outcomes(result, *negation.tasks(result)[0])
-ur, judge, times = ({name: getattr(one, what) for name, one in found.items()} for what in ("ur", "judge", "rest"))  # fmt: skip
-pulls, held, beside = (
-    next(iter(result.series[name].values())) for name in ("pulls", "weights", "others")
-)
-mid = {row["sigma_over_alpha"]: row for row in pulls if row["side"] == "forget"}
-firm = [row["w"] for row in held if row["sigma_over_alpha"] >= 2]
-amid = [row["w"] for level, row in mid.items() if level >= 2]
-first_task = dict(zip(("process", "forget"), negation.tasks(result)[0]))
-data, answers, taught_own = (
-    result.find(metric="rest-frechet", method=name, w=1.0, **first_task).per_seed
-    for name in ("negate", "negate_answers", "negate_own")
-)
-best = min((one for one in beside if one["ur"] < 1.5), key=lambda one: one["rest"])
 
 # %% tags=["hide-input"]
-page.say(
-    f"**During sampling it does what the equation says.** At w = 1 UR is {ur['without', 1.0]:.1f} %, where retraining in full has {ur['unseen', None]:.1f} %, and the distance of the others is {times['without', 1.0]:.2f} times that before: the pull moves a sample to another digit instead of breaking it. At w = 4 it is {ur['without', 4.0]:.1f} % and {times['without', 4.0]:.2f} times.",
-    f"**It does not just fool one judge.** The second judge finds {judge['standard', None]:.1f} % before and {judge['without', 1.0]:.1f} %, {judge['without', 4.0]:.1f} % and {judge['negate', 1.0]:.1f} % for w = 1 and 4 during sampling and for the model trained with data; the samples and their nearest training images show whole digits.",
-    f"**Trained without data it is nearly as good as during sampling**: UR {ur['negate_own', 2.0]:.1f} % (second judge {judge['negate_own', 2.0]:.1f} %) at {times['negate_own', 2.0]:.2f} times the distance. Among the methods with searched settings at the same budget that leave less than 1.5 %, {best['title']} keeps the rest best: {best['ur']:.1f} % at {best['rest']:.2f} times, with real data of both sides.",
-    f"**The target for the rest matters.** On real images, with denoising as the first term, it is {ur['negate', 1.0]:.1f} % at {times['negate', 1.0]:.2f} times; with the base model's own predictions there, {ur['negate_answers', 1.0]:.1f} % at {times['negate_answers', 1.0]:.2f}; on own samples, {ur['negate_own', 1.0]:.1f} % at {times['negate_own', 1.0]:.2f}. Own samples keep the rest better than real images with the same targets, with every seed; between denoising and the base model's predictions three seeds do not decide. We suspect that 120 updates of 32 noisy images disturb the weights more than they teach, and that the base model's predictions at its own samples leave them where they were; the rate was not searched for.",
-    f"**The classifier's pull is not too short.** It is calibrated: the temperatures are near 1. The fitted weight is {min(firm):.1f} to {max(firm):.1f} at retained and {min(amid):.1f} to {max(amid):.1f} at forgotten images at the noise levels where digits take shape, so a weight above 1 does not correct the classifier.",
-    f"**The error is in the model.** At $\\sigma_t / \\alpha_t = 3$ its own prediction differs from the training set's by {mid[3.0]['model'] / mid[3.0]['pull']:.1f} times the length of the pull. And the pull's direction is only half right: its cosine with the training set's is {mid[2.0]['cosine']:.2f} at 2 and {mid[5.0]['cosine']:.2f} at 5. A larger weight is a safety margin against both: at t = 0 it targets $p\\, (1 - \\pi_f)^w$, which leaves out doubtful images.",
-    holds=[
-        ur["without", 1.0] < 1 and times["without", 1.0] < 1 < judge["standard", None],
-        max(judge["without", 1.0], judge["negate", 1.0], judge["negate_own", 2.0]) < 1,
-        ur["negate_own", 2.0] < 0.5 and times["negate_own", 2.0] < 1.1 < best["rest"],
-        all(b < a for a, b in zip(answers, taught_own)) and 1.1 < times["negate", 1.0],
-        not all(b < a for a, b in zip(data, answers)) and times["negate_own", 1.0] < 1,
-        max(firm) < 1.1 and max(amid) < 1,
-        0.4 < mid[3.0]["model"] / mid[3.0]["pull"] and mid[2.0]["cosine"] < 0.6,
-    ],
-)
+def notice(record):
+    """Return what there is to notice, and the conditions under which it is true."""
+    found = negation.outcomes(record, *negation.tasks(record)[0])
+    ur, judge, times = ({name: getattr(one, what) for name, one in found.items()} for what in ("ur", "judge", "rest"))  # fmt: skip
+    beside = next(iter(record.series["others"].values()))
+    first_task = dict(zip(("process", "forget"), negation.tasks(record)[0]))
+    one = dict(metric="rest-frechet", w=1.0, **first_task)
+    data, answers, taught_own = (record.find(method=name, **one).per_seed for name in ("negate", "negate_answers", "negate_own"))  # fmt: skip
+    best = min((one for one in beside if one["ur"] < 1.5), key=lambda one: one["rest"])
+    return dict(
+        sentences=[
+            f"**During sampling it does what the equation says.** At w = 1 UR is {ur['without', 1.0]:.1f} %, where retraining in full has {ur['unseen', None]:.1f} %, and the distance of the others is {times['without', 1.0]:.2f} times that before: the pull moves a sample to another digit instead of breaking it. At w = 4 it is {ur['without', 4.0]:.1f} % and {times['without', 4.0]:.2f} times.",
+            f"**It does not just fool one judge.** The second judge finds {judge['standard', None]:.1f} % before and {judge['without', 1.0]:.1f} %, {judge['without', 4.0]:.1f} % and {judge['negate', 1.0]:.1f} % for w = 1 and 4 during sampling and for the model trained with data; the samples and their nearest training images show whole digits.",
+            f"**Trained without data it is nearly as good as during sampling**: UR {ur['negate_own', 2.0]:.1f} % (second judge {judge['negate_own', 2.0]:.1f} %) at {times['negate_own', 2.0]:.2f} times the distance. Among the methods with searched settings at the same budget that leave less than 1.5 %, {best['title']} keeps the rest best: {best['ur']:.1f} % at {best['rest']:.2f} times, with real data of both sides.",
+            f"**The target for the rest matters.** On real images, with denoising as the first term, it is {ur['negate', 1.0]:.1f} % at {times['negate', 1.0]:.2f} times; with the base model's own predictions there, {ur['negate_answers', 1.0]:.1f} % at {times['negate_answers', 1.0]:.2f}; on own samples, {ur['negate_own', 1.0]:.1f} % at {times['negate_own', 1.0]:.2f}. Own samples keep the rest better than real images with the same targets, with every seed; between denoising and the base model's predictions three seeds do not decide. We suspect that 120 updates of 32 noisy images disturb the weights more than they teach, and that the base model's predictions at its own samples leave them where they were; the rate was not searched for.",
+        ],
+        holds=[
+            ur["without", 1.0] < 1 and times["without", 1.0] < 1 < judge["standard", None],
+            max(judge["without", 1.0], judge["negate", 1.0], judge["negate_own", 2.0]) < 1,
+            ur["negate_own", 2.0] < 0.5 and times["negate_own", 2.0] < 1.1 < best["rest"],
+            all(b < a for a, b in zip(answers, taught_own)) and 1.1 < times["negate", 1.0],
+            not all(b < a for a, b in zip(data, answers)) and times["negate_own", 1.0] < 1,
+        ],
+    )
+
+
+page.say(notice)
+
+
+# %% tags=["hide-input"]
+def why(record):
+    """Return what the noise levels tell, and the conditions under which it is true."""
+    pulls, held = (next(iter(record.series[name].values())) for name in ("pulls", "weights"))
+    mid = {row["sigma_over_alpha"]: row for row in pulls if row["side"] == "forget"}
+    firm = [row["w"] for row in held if row["sigma_over_alpha"] >= 2]
+    amid = [row["w"] for level, row in mid.items() if level >= 2]
+    return dict(
+        sentences=[
+            f"**The classifier's pull is not too short.** It is calibrated: the temperatures are near 1. The fitted weight is {min(firm):.1f} to {max(firm):.1f} at retained and {min(amid):.1f} to {max(amid):.1f} at forgotten images at the noise levels where digits take shape, so a weight above 1 does not correct the classifier.",
+            f"**The error is in the model.** At $\\sigma_t / \\alpha_t = 3$ its own prediction differs from the training set's by {mid[3.0]['model'] / mid[3.0]['pull']:.1f} times the length of the pull. And the pull's direction is only half right: its cosine with the training set's is {mid[2.0]['cosine']:.2f} at 2 and {mid[5.0]['cosine']:.2f} at 5. A larger weight is a safety margin against both: at t = 0 it targets $p\\, (1 - \\pi_f)^w$, which leaves out doubtful images.",
+        ],
+        holds=[
+            max(firm) < 1.1 and max(amid) < 1,
+            0.4 < mid[3.0]["model"] / mid[3.0]["pull"] and mid[2.0]["cosine"] < 0.6,
+        ],
+    )
+
+
+page.say(why)
 
 # %% [markdown]
 # ## What it cannot do

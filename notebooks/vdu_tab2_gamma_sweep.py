@@ -153,52 +153,48 @@ present = [one for one in budgets if not started(one).missing]
 
 
 def measured(one, model, seed):
-    """Yield PUL, unless it is the model before, and both distances of a model."""
+    """Yield a model's PUL, or the base model's FID, both distances, and u-FID at the paper's rate and before."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
+    fewer = draw | dict(n=one.seen, real=one.real)  # Inception is slow
     if model.run:
         yield pul(model, started(one), one.forget, **draw)
-    for features in one.features:
-        yield ufid(model, one.forget, features=features, **draw)
+    elif "inception" in one.features:
+        yield fid(model, **fewer)
+    for features in one.features if model.method != "vdu_ours" else ["classifier"]:
+        asked = fewer if features == "inception" else draw
+        yield ufid(model, one.forget, features=features, **asked)
     yield distance(model, one.forget, **draw)
 
 
 # %%
 def rows():
-    """Yield both distances of each base model, and PUL and both distances of what VDU makes of it."""
+    """Measure each base model and what VDU makes of it."""
     for one in present:
-        if "inception" in one.features:
-            draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=one.seeds[0])
-            yield fid(started(one), **draw)
         for model, seed in [*((started(one), seed) for seed in one.seeds), *sweep(one)]:
             yield from measured(one, model, seed)
 
 
 def missing(claim):
     """Say why a printed cell was not run."""
-    why = f"this run forgets {', '.join(f'{one.forget} of {one.dataset}' for one in budgets)}"
-    if claim.metric == "ufid" and "inception" not in budget.features:
-        why = "u-FID takes Inception's features; profile paper has them"
-    return base(f"{budget.of}{claim.dataset}-ddpm").missing or why
+    ran = ", ".join(f"{one.forget} of {one.dataset}" for one in budgets)
+    return base(f"{budget.of}{claim.dataset}-ddpm").missing or f"this run forgets {ran}"
 
 
 # %%
 def curves():
-    """Measure, by data set, how far weights move and both terms, and, for the first one, both posteriors."""
-    found = dict(sweep=[], tried={}, terms={})
+    """Measure, by data set, how far weights move; for the first one, both terms; and both posteriors."""
+    found = dict(sweep=[], tried={})
     for one in present:
-        runs = [model for model, seed in sweep(one) if seed == one.seeds[0]]
-        facts = [(model.facts, moved(model)) for model in runs]
-        found["sweep"] += [
-            dict(dataset=one.dataset, rate=f["lr"], gamma=f["gamma"], moved=far) for f, far in facts
-        ]
+        for run in (model for model, seed in sweep(one) if seed == one.seeds[0]):
+            own = {"dataset": one.dataset, "rate": run.facts["lr"], "gamma": run.facts["gamma"]}
+            found["sweep"].append(own | {"moved": moved(run)})
         found["tried"][one.dataset] = {f"{rate:g}": score for rate, score in tried(one).items()}
-    if not present:
-        return found
-    one = present[0]
-    asked = one.study | dict(forget="1", sampler=one.sampler)
-    asked |= dict(apart=one.apart, batch_size=one.batch_size)
-    found |= dict(ways=study(page.store, Study.checked(**asked)), ways_of=one.study["base"])
-    return found | dict(terms=both_terms(started(one), one.forget, seed=one.seeds[0]))
+    for one in present[:1]:
+        asked = dict(forget="1", sampler=one.sampler, apart=one.apart, batch_size=one.batch_size)
+        found["ways"] = study(page.store, Study.checked(**one.study, **asked))
+        found["terms"] = both_terms(started(one), one.forget, seed=one.seeds[0])
+        found["ways_of"] = one.study["base"]
+    return found
 
 
 TABLES = ["vdu.tab2", "vdu.pretrained_fid"]

@@ -1,5 +1,6 @@
 """VDU's Table 1 as a figure and tables: two numbers at once, printed and measured."""
 
+import math
 from collections.abc import Iterator
 from statistics import fmean
 from typing import Any
@@ -158,14 +159,18 @@ def rivals_plane(record: Any, *, title: str) -> Figure | None:
 
 
 def _measured(axes: Any, record: Any, dataset: str) -> None:
-    """Plot the pairs of one data set, with a line from Selective Amnesia's to VDU's of the same class."""
+    """Plot the pairs of one data set, with a line from Selective Amnesia's to VDU's of the same class. A point so near
+    to another that their names would overlap has none."""
     pairs: dict[str, list[tuple[float, float]]] = {}
+    named: list[tuple[float, float]] = []
     for pul, whole, _, before in ends(record):
         if pul.method not in LOOKS or pul.dataset != dataset:
             continue
         (colour, marker), x = LOOKS[pul.method], whole.value / before["all"]
         axes.plot(x, pul.value, marker, color=colour, ms=11 if marker == "*" else 8, label=_title(pul.method))
-        axes.annotate(pul.protocol["forget"], (x, pul.value), (5, 4), textcoords="offset points", fontsize=8)
+        if all(abs(math.log(x / a)) > 0.3 or abs(pul.value - b) > 7 for a, b in named):
+            axes.annotate(pul.protocol["forget"], (x, pul.value), (5, 4), textcoords="offset points", fontsize=8)
+            named.append((x, pul.value))
         if pul.method in ("vdu", "selective_amnesia"):
             pairs.setdefault(pul.protocol["forget"], []).append((x, pul.value))
     for points in pairs.values():

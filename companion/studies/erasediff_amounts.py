@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from companion import checkpoints, rehearsal
+from companion import bases, checkpoints, rehearsal
+from paperlib.nets.presets import PRESETS
 
-__all__ = ["PUBLISHED", "amounts", "recipe"]
+__all__ = ["PUBLISHED", "amounts", "recipe", "size"]
 
 #: Name in tables -> method, its published settings, and its own updates at ``paper``. If neither paper nor code states
 #: the updates, they are EraseDiff's, 4 x 2 x 36 by its public code.
@@ -31,27 +32,35 @@ def recipe(name: str, budget: Any, own: Mapping[str, Any] | None = None) -> dict
     return run | dict(own or settings) | budget.before.get(method, {})
 
 
+def size(base: str) -> str:
+    """Return a base model's number of weights, beside that of the network which SA, SalUn and EraseDiff share."""
+    own, theirs = bases.card(base)["parameters"], PRESETS["shared-cifar10"].parameters
+    return f"{own / 1e6:.1f} million weights (the paper's: {theirs / 1e6:.1f} million)"
+
+
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     """Return the amounts by profile; ``laptop`` has CIFAR-10 unless ``dataset`` is digits or mnist.
 
-    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: steps and guidances
-    with which the distance of the model before is measured again. ``before``: the preparation before the first update;
-    by default a share of the budget (:mod:`companion.comparison.courses`).
+    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: features, steps and
+    guidances with which the distance of the model before is measured again. ``fid``: what the protocol of FID,
+    precision and recall has of its own, for the first ``fid_seeds``; empty: Inception is not used. ``before``: the
+    preparation before the first update; by default a share of the budget (:mod:`companion.comparison.courses`).
     """
     everyone = ",".join(PUBLISHED)
     if dataset not in ("digits", "mnist") and checkpoints.card("noisy-classifier-cifar10") is None:
         everyone = ",".join(name for name in PUBLISHED if name != "negate")  # which needs it
     few = "selective_amnesia,erasediff_rl,negate"
     smoke = {"of": "", "dataset": "digits", "forget": "3", "methods": few, "evaluations": 12, "batch_size": 8}
-    smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "features": "classifier"}
+    smoke |= {"n": 45, "asked": 20, "sampler": "iPNDM", "steps": 8, "guidance": 0.0, "fid": {}, "fid_seeds": 1}
     smoke |= {"reference": "train", "reference_n": 0}
-    smoke |= {"moves": {"steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
+    smoke |= {"moves": {"features": "classifier", "steps": [4, 8], "guidances": [0.0, 2.0], "ns": [20, 45]}}
     smoke |= {"before": {"selective_amnesia": {"fisher_samples": 2, "fisher_times": 4}}}
     digits = smoke | {"before": {}, "methods": everyone, "evaluations": 120, "batch_size": 32}
     digits |= {"n": 180, "asked": 100, "steps": 10, "seeds": 3}
-    digits |= {"moves": {"steps": [5, 10, 20], "guidances": [0.0, 2.0], "ns": [45, 90, 180]}}
+    digits |= {"moves": smoke["moves"] | {"steps": [5, 10, 20], "ns": [45, 90, 180]}}
     cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "batch_size": 16, "guidance": 2.0}
-    cifar10 |= {"reference": "test"}  # the classifier has learnt the training images
+    cifar10 |= {"reference": "test"}  # the classifier has learnt the training images; Inception has not
+    cifar10 |= {"fid": {"n": 225, "reference": "train", "reference_n": 1000}, "fid_seeds": 1}
     paper = digits | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
         "dataset": "cifar10",
@@ -63,8 +72,10 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
         "sampler": "DDPM",
         "steps": 1000,
         "guidance": 2.0,
-        "features": "inception",
-        "moves": {"steps": [50, 250, 1000], "guidances": [0.0, 2.0], "ns": [5000, 20_000, 45_000]},
+        "fid": {"reference": "train"},
+        "fid_seeds": 3,
+        "moves": {"features": "inception", "steps": [50, 250, 1000], "ns": [5000, 20_000, 45_000]}
+        | {"guidances": [0.0, 2.0]},
         "before": {
             "selective_amnesia": {"fisher_samples": 5000, "fisher_times": 1000},  # Heng and Soh
             "blindspot": {"teacher_steps": 500},  # ours; Tarun et al. have 2 epochs of 100

@@ -27,6 +27,7 @@ from companion.comparison.courses import Course
 from companion.comparison.entrants import ENTRANTS as UNCONDITIONAL
 from companion.comparison.entrants import RATES, Entrant, Settings
 from companion.comparison.search import FOLDER, Budget, Candidate, Search, committed, write
+from companion.comparison.search import candidate as trial
 from companion.comparison.unlearned import unlearned
 from companion.evaluation.observer import Observer, SameNoise
 from companion.folders import page_store
@@ -88,20 +89,7 @@ def settings_of(base: str, forget: str, name: str) -> Settings | None:
 
 def candidate(base: str, forget: str, budget: Budget, name: str, settings: Settings) -> Course:
     """Return a candidate's run; ``settings`` include ``lr``."""
-    own = {key: value for key, value in settings.items() if key != "lr"}
-    return Course.checked(
-        base=base,
-        method=ENTRANTS[name].method,
-        settings=ENTRANTS[name].settings(conditional=True) | own,
-        lr=settings["lr"],
-        forget=forget,
-        looks=(budget.evaluations,),
-        unit="evaluations",
-        batch_size=budget.batch_size,
-        n=budget.n,
-        evaluations=budget.sampler,
-        seed=SEED,
-    )
+    return trial(base, forget, budget, ENTRANTS[name], settings, conditional=True, seed=SEED)
 
 
 def look(store: Store, base: str, forget: str, budget: Budget, run: Course | None = None) -> dict[str, float]:

@@ -4,7 +4,6 @@ Samples of a wrapped model start from the same noise as those of any other (:mod
 are measured by the same code. A second classifier judges them too, because a classifier guided the sampling.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,14 +29,14 @@ from companion.seeds import generator
 from companion.settings import Settings
 from companion.store import Entry
 from paperlib.data.images import to_uint8
-from paperlib.data.splits import forgotten, forgotten_parts, split
+from paperlib.data.splits import forgotten, forgotten_parts
 from paperlib.files import whole
 from paperlib.metrics.features import INCEPTION
 from paperlib.metrics.frechet import Statistics, frechet
-from paperlib.negation import Without, fitted_weight
+from paperlib.negation import Without
 from paperlib.sampling import ipndm, sample
 
-__all__ = ["Negated", "fitted_weights", "fid_of_the_rest", "look", "measures", "nearest", "others"]
+__all__ = ["Negated", "fid_of_the_rest", "look", "measures", "nearest", "others"]
 
 
 class Negating(Settings):
@@ -124,47 +123,6 @@ def nearest(samples: Tensor, dataset: str) -> Tensor:
     train = bases.images(dataset, "train").images
     flat = samples.flatten(1).float()
     return train[torch.cat([torch.cdist(row[None], train.flatten(1).float()) for row in flat]).argmin(1)]
-
-
-# Is the classifier's pull too short?
-
-
-class Fitting(Settings):
-    """The noise levels and number of images for fitting the weight of the pull."""
-
-    base: str
-    forget: str
-    levels: tuple[float, ...]
-    n: int = Field(gt=1)
-    seed: int = 0
-
-
-def fitted_weights(
-    model: Model, forget: str, *, levels: tuple[float, ...], n: int, seed: int
-) -> list[dict[str, float]]:
-    """Return :func:`paperlib.negation.fitted_weight` on ``n`` retained test images at each sigma / alpha."""
-    wanted = Fitting(base=model.name, forget=forget, levels=levels, n=n, seed=seed)
-    judged = checkpoints.card(f"noisy-classifier-{model.kind.dataset}")["sha256"]
-    inputs = [bases.card(model.name)["sha256"], judged]
-    entry = model.store.step("pull", wanted, _fit, inputs=inputs)
-    return json.loads((entry.path / "weights.json").read_text(encoding="utf-8"))
-
-
-def _fit(folder: Path, wanted: Fitting) -> None:
-    kind, model = bases.BASES[wanted.base], bases.load(wanted.base)
-    test = bases.images(kind.dataset, "test")
-    data = bases.examples(kind, split(test, wanted.forget).retain)
-    negated = Without(model, noisy_classifier(kind.dataset), forgotten_parts(test, wanted.forget))
-    found = []
-    for level in wanted.levels:
-        draws = generator(wanted.seed, f"pull/{level}", "evaluation")
-        t = model.process.time_of(torch.tensor(level, dtype=torch.float64).log()).float()
-        w, error, pull = fitted_weight(negated, data.batch(wanted.n, draws)[0], t, draws)
-        found.append({"sigma_over_alpha": level, "w": w, "error": error, "pull": pull, "n": wanted.n})
-    (folder / "weights.json").write_text(json.dumps(found), encoding="utf-8")
-
-
-# What other methods did
 
 
 def others(base: str, forget: str) -> list[dict[str, Any]]:

@@ -34,11 +34,12 @@ OURS["cifar10"] |= {"n": 1000}
 SMOKE = {
     **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "rates": [1e-4], "looks": 20, "held_out": 60},
     **{"sets": {name: LEAST | CLASSES[name] | {"gamma": "0.1,0.8"} for name in SETS}, "study": FEW},
-    **{"by": "iPNDM", "batch_size": 40, "apart": 1, "features": ["classifier"]},
+    **{"by": "iPNDM", "batch_size": 40, "apart": 1, "features": ["classifier"], "seen": 60, "real": 200},
 }
 LAPTOP = SMOKE | {
     **{"dataset": BOTH, "rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "sets": OURS, "study": MANY},
-    **{"batch_size": 128, "apart": 10},
+    **{"batch_size": 128, "apart": 10, "features": ["inception", "classifier"]},
+    **{"seen": 250, "real": 1000},  # samples and real images that Inception sees, at four a second
 }
 
 
@@ -47,6 +48,8 @@ def amounts() -> dict[str, dict[str, Any]]:
     paper = LAPTOP | {
         "of": "vdu-",  # its networks and their training: App. 6.2.1, 6.2.2
         "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's features are ours
+        "seen": 5000,  # Sec. 4.3
+        "real": 10_000,  # training images that u-FID compares with; the paper does not say how many
         "sets": {name: {"n": 5000, "gamma": GAMMAS} | CLASSES[name] | LENGTHS[name] for name in SETS},  # Sec. 4.3
         "batch_size": 128,  # App. 6.2.3
         "by": "DDPM",  # App. 6.2.3
@@ -59,28 +62,33 @@ def amounts() -> dict[str, dict[str, Any]]:
 def rivals() -> dict[str, dict[str, Any]]:
     """Return Table 1's amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's
     passes over D_f, ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only;
-    ``few``: methods that run with only so many of its images; both for the first ``extra`` seeds. ``own``: the number
+    ``few``: methods that run with only so many of its images, ``longer``: those that run once more with so many
+    evaluations; all for the first ``extra`` seeds. ``fid_of``: the classes whose u-FID is measured. ``own``: the number
     of the model's own samples that negation without data learns from."""
     classes = {name: {"forget": "0;1;8", "full": "1"} for name in SETS}  # Table 1
     classes["cifar10"] = {"forget": "automobile;frog;ship", "full": "ship"}
     ours = {"n": 500, "sampler": 10, "epochs": 1, "also": "neggrad,finetune,negate_own"}
-    ours |= {"few": {"vdu": [1000, 100, 10]}}
-    ours = {name: ours | classes[name] for name in SETS}
+    ours |= {"few": {"vdu": [1000, 100, 10]}, "longer": {}}
+    ours = {name: ours | classes[name] | {"fid_of": classes[name]["full"]} for name in SETS}
     ours["digits"] |= {"forget": "0;1"}
-    ours["cifar10"] |= {"n": 1000, "also": "neggrad,finetune", "few": {}, "seeds": 1}
-    least = {name: one | LEAST | {"also": "", "few": {"vdu": [10]}, "seeds": 1} for name, one in ours.items()}
+    ours["cifar10"] |= {"n": 1000, "few": {}, "longer": {"vdu": 480}, "seeds": 1}
+    less = LEAST | {"also": "", "few": {"vdu": [10]}, "longer": {}, "seeds": 1}
+    least = {name: one | less for name, one in ours.items()}
     small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}
     small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
-    small |= {"sets": least, "features": ["classifier"], "apart": 0}
+    small |= {"sets": least, "features": ["classifier"], "seen": 60, "real": 200, "apart": 0}
     small |= {"methods": "vdu,selective_amnesia", "extra": 1}
     laptop = small | {"dataset": BOTH, "sets": ours, "evaluations": 120, "batch_size": 32, "fisher": {}, "own": 500}
-    laptop |= {"seeds": 3}
+    laptop |= {"seeds": 3} | {name: LAPTOP[name] for name in ("features", "seen", "real")}
     theirs = amounts()["paper"]
-    paper = laptop | {name: theirs[name] for name in ("of", "by", "batch_size", "features", "apart", "seeds")}
+    names = ("of", "by", "batch_size", "features", "seen", "real", "apart", "seeds")
+    paper = laptop | {name: theirs[name] for name in names}
     paper |= {"fisher": {"fisher_samples": 5000, "fisher_times": 1000}, "evaluations": 0}  # SA's own
     paper |= {"methods": "vdu,selective_amnesia,neggrad", "extra": 3}
     theirs = {"n": 5000, "also": "finetune,negate_own"} | {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
-    paper |= {"sets": {name: theirs | classes[name] | LENGTHS[name] for name in SETS}}
+    theirs |= {"longer": {}}
+    whole = {name: classes[name] | {"fid_of": classes[name]["forget"]} for name in SETS}
+    paper |= {"sets": {name: theirs | whole[name] | LENGTHS[name] for name in SETS}}
     return {"smoke": small, "laptop": laptop, "paper": paper}
 
 

@@ -310,3 +310,51 @@ def test_a_page_that_nobody_recorded_says_nothing_that_it_cannot_know():
     assert not any(words in box for words in ("We found.", "Reproduced.", "Small networks."))
     assert made.say("Untrue.", holds=[True, False]) == ""
     assert made.say("True.", holds=[True]) == "- True."
+
+
+def reading(record):
+    """Say something of the one row that :func:`committed` records."""
+    one = record.find(metric="ur", method="ours")
+    return {"found": f"UR is {one.value:.0f} %.", "holds": [one.value > 5], "verdict": "High."}
+
+
+def noticing(record):
+    one = record.find(metric="ur", method="ours")
+    return {"sentences": [f"UR is {one.value:.0f} %.", "It is high."], "holds": [one.value > 5]}
+
+
+def test_what_a_box_and_sentences_say_may_be_read_by_functions_of_the_record(checkout):
+    assert "**What we found.** Nothing is recorded yet.\n\n**Verdict.** open" in page().verdict("They.", reading)
+    committed(checkout)
+    made = page()
+    made.measure(rows(1.0))
+    box = made.verdict("They.", reading, "Low.", "Few.")
+    assert "UR is 7 %." in box and "**Verdict.** High." in box and box.endswith("Few.\n:::")
+    assert made.say(noticing) == "- UR is 7 %.\n- It is high."
+
+
+def test_what_a_function_reads_has_to_be_true_too(checkout):
+    committed(checkout, value=2.0)
+    made = page("recorded")
+    made.measure(rows())
+    with pytest.raises(Untrue, match="bears out .* UR is 2 %"):
+        made.verdict("They.", reading)
+    with pytest.raises(Untrue, match="condition 1 of 2"):
+        made.say(noticing)
+
+
+def test_a_run_goes_on_without_the_rows_that_its_sentences_need_and_a_published_page_does_not(checkout):
+    committed(checkout)
+
+    def other(record):
+        return {"found": str(record.find(metric="ur", method="theirs").value), "holds": []}
+
+    made = page()
+    made.measure(rows())
+    wanted = "Not recorded yet: 0 values of example have metric='ur', method='theirs'; one is asked for."
+    assert wanted in made.verdict("They.", other) and made.say(other) == wanted
+    made = page("recorded")
+    made.measure(rows())
+    for show in (lambda: made.verdict("They.", other), lambda: made.say(other)):
+        with pytest.raises(KeyError, match="method='theirs'"):
+            show()

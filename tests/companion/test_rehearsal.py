@@ -1,10 +1,14 @@
 """Rehearsals: one number divides all amounts and nothing else; a page at ``paper`` runs to its end."""
 
+import contextlib
+from types import SimpleNamespace
+
 import matplotlib
 import pytest
 import torch
 
-from companion import bases, rehearsal
+from companion import bases, reach, rehearsal
+from companion import rehearse as module
 from companion.budgets import PAPER
 from companion.models import base
 from companion.rehearse import rehearse, rehearsing
@@ -52,6 +56,27 @@ def test_every_paper_s_training_is_divided(monkeypatch):
     monkeypatch.setenv(rehearsal.VARIABLE, "1000")
     part = bases.budget(bases.BASES["sgu-cifar10-vp"], "cpu")
     assert (part.steps, part.batch_size, part.warmup) == (660, 4, 5) and part.lr == whole.lr and not part.decay
+
+
+def test_a_rehearsal_that_measures_less_than_is_promised_fails_and_the_others_go_on(tmp_path, monkeypatch, capsys):
+    row = {"dataset": "mnist"}
+    cells = sorted(reach.promised("vdu_tab2_gamma_sweep", row))
+    assert len(cells) == 9 and not reach.promised("vdu_tab2_gamma_sweep", row | {"forget": "3"})
+    monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path))
+    monkeypatch.setattr(module, "rehearsing", lambda *_: contextlib.nullcontext())
+    monkeypatch.setitem(module.ROWS, "vdu_tab2_gamma_sweep", [row, {"dataset": "cifar10"}])
+    found = {"mnist": cells[1:], "cifar10": reach.promised("vdu_tab2_gamma_sweep", {"dataset": "cifar10"})}
+
+    def rehearsed(page, dataset):
+        return SimpleNamespace(values=[SimpleNamespace(claim=cell, value=1.0) for cell in found[dataset]])
+
+    monkeypatch.setattr(module, "rehearse", rehearsed)
+    assert module.main(["vdu_tab2_gamma_sweep"]) == 1
+    said = capsys.readouterr()
+    assert (
+        f"1 printed cells were not measured: {cells[0]}" in said.err
+        and "dataset=cifar10: 0 s (0 of a core), 9" in said.out
+    )
 
 
 @pytest.mark.slow

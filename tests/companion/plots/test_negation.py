@@ -106,6 +106,19 @@ def test_other_methods_stand_only_in_the_panel_of_their_task(record):
     assert "retrained in full" in words  # of the second task alone
 
 
+def test_distances_near_1_have_several_ticks(record):
+    near = [
+        one.model_copy(update={"value": 1 + one.value / 100}) if one.protocol["metric"] == "rest-frechet" else one
+        for one in record.values
+    ]
+    near = [one.model_copy(update={"per_seed": [one.value]}) for one in near]
+    series = record.series | {"others": {}}
+    figure = plots.negation_plane(record.model_copy(update={"values": near, "series": series}), title="")
+    for axes in figure.axes[:2]:
+        low, high = axes.get_xlim()
+        assert high < 1.2 and sum(low <= tick <= high for tick in axes.get_xticks()) >= 3
+
+
 def test_a_single_task_has_a_single_panel(record):
     few = [value for value in record.values if value.protocol["process"] == "ddpm"]
     assert len(plots.negation_plane(record.model_copy(update={"values": few}), title="").axes) == 1

@@ -1,5 +1,7 @@
 """VDU's sweep, read from a record by its facts."""
 
+from itertools import product
+
 import pytest
 
 from companion import plots
@@ -54,3 +56,23 @@ def test_a_run_without_its_base_model_has_nothing_to_draw(record):
         plots.terms_table,
     ):
         assert draw(empty, title="Nothing") is None
+
+
+def test_u_fid_is_shown_beside_that_of_the_model_before_for_the_same_seeds(record):
+    """The model before has three seeds, VDU two, and the run with ten images of the class has no u-FID."""
+    rows = []
+    for seed, (method, more, ufid) in product(
+        (0, 1, 2), (("pretrained", {}, 50), ("vdu", {}, 60), ("vdu_few", {"images": 10}, None))
+    ):
+        if method == "vdu" and seed == 2:
+            continue
+        facts = {"n": 100, "dataset": "mnist", "process": "ddpm", "forget": "1", "method": method, "seed": seed} | more
+        rows += [row(50, metric="pul", interval=(0, 90), **facts)] if method != "pretrained" else []
+        rows += [row(2, metric=m, unit="squared distance", **facts) for m in ("u-frechet", "rest-frechet")]
+        rows += [row(ufid + 10 * seed, metric="ufid", **facts)] if ufid else []
+    values = gather(rows, "example", ["vdu.tab1"], by=["images"])
+    found = record.model_copy(update={"values": values, "series": {}})
+    assert plots.ufid_steps(found) == {("1", "pretrained"): (60, 60), ("1", "vdu"): (65, 55)}
+    shown = plots.rivals_table(found).data["u-FID"]
+    assert shown["1", "VDU"].startswith("65.00") and "1.18 × before" in shown["1", "VDU"]
+    assert shown["1", "VDU, 10 images"] == ""

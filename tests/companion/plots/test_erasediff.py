@@ -1,0 +1,32 @@
+"""EraseDiff's figures and tables: every row says its data set, and what is shown is of the newest."""
+
+import pytest
+
+from companion.page import recorded
+from companion.plots.erasediff_ablation import ablated, ablation_table, newest
+
+
+@pytest.fixture
+def record():
+    """Return Figure 5's record with its values again, doubled, as another data set's, recorded later."""
+    found = recorded("erasediff_fig5_ablation")
+    own = [one for one in found.values if getattr(one, "dataset", "") == "digits"]
+    changes = {"dataset": "mnist", "ci95": None}
+    later = [
+        one.model_copy(update=changes | {"claim": one.claim.replace("/digits/", "/mnist/"), "value": 2 * one.value})
+        for one in own
+    ]
+    return found.model_copy(update={"values": [*own, *later]})
+
+
+def test_what_is_followed_along_a_setting_is_of_one_data_set(record):
+    assert newest(record) == "mnist"
+    own, later = (ablated(record, "entropy", "code", "K", dataset) for dataset in ("digits", ""))
+    assert [one.protocol["K"] for one in own] == [one.protocol["K"] for one in later] == [1, 5]
+    assert [2 * one.value for one in own] == [one.value for one in later]
+
+
+def test_the_table_has_every_run_of_both_and_the_newest_first(record):
+    rows = ablation_table(record).data
+    assert list(dict.fromkeys(rows.index.get_level_values(0))) == ["MNIST", "scikit-learn's digits"]
+    assert len(rows) == len(record.all(metric="entropy")) and rows.notna().all().all()
