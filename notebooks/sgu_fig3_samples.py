@@ -106,7 +106,7 @@ for digit in (3, 7):
 # %% [markdown]
 # ## The models
 #
-# The models of {ref}`sgu-tab2`, at the $\alpha$ found by the search. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for faces.
+# As in {ref}`sgu-tab2`, at the $\alpha$ found by the search; the recorded ones are the search's own runs. Where the paper's data set is not available, a synthetic one replaces it in `smoke`, under its own name: shapes for CIFAR-10 and STL-10, avatars for faces.
 
 # %%
 from companion.studies.sgu_models import ROWS, sgu_models

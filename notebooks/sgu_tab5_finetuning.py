@@ -44,7 +44,7 @@ budget = page.budget(
     | dict(
         cifar10=dict(steps=120, marks=(), batch_size=32, n=500, images=16)
     )  # as long as the search's
-    | {"cifar10-vp": dict(steps=0)},  # the search's own runs, as in Table 2
+    | {"cifar10-vp": dict(steps=0)},  # the search's own runs
     # updates: Sec. 4.4 (80,000 and 30,000); batches, sampler: each row's own; n: text;
     # images: the whole test set; strata 0: every step of the bound; tolerance: score_sde's
     paper=theirs | dict(tolerance=1e-5),
