@@ -11,7 +11,7 @@ from companion.plots.comparison import compared_plane, conflict_panels, course_p
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
 from companion.plots.directions import conflict_table, direction_panels, inner_table
 from companion.plots.erasediff import erased_plane, erased_table, obeyed_table, protocol_moves
-from companion.plots.erasediff_ablation import ablated, ablation_curves, ablation_table
+from companion.plots.erasediff_ablation import ablated, ablated_means, ablation_curves, ablation_table
 from companion.plots.erasediff_cost import cost_bars, cost_table, ratio
 from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
 from companion.plots.glance import forgetting_plane, glance_sheet, looks_table, needs_table
@@ -57,6 +57,7 @@ from companion.plots.vdu_rivals import (
 
 __all__ = [
     "ablated",
+    "ablated_means",
     "ablation_curves",
     "ablation_table",
     "cost_bars",

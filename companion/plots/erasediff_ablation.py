@@ -9,7 +9,7 @@ from companion.claims.names import data_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 
-__all__ = ["ablated", "ablation_curves", "ablation_table"]
+__all__ = ["ablated", "ablated_means", "ablation_curves", "ablation_table"]
 
 LOOKS = {"paper": (COLOURS["standard"], "as printed"), "code": (COLOURS["obtuse"], "public code")}
 LOOKS |= {"corrected": (COLOURS["D_g"], "corrected")}
@@ -32,6 +32,11 @@ def ablated(record: Any, metric: str, variant: str, dial: str, dataset: str = ""
     else:
         found = [one for one in found if one.protocol.get("eta", 0.1) == 0.1]
     return sorted(found, key=lambda one: one.protocol[dial])
+
+
+def ablated_means(record: Any, dataset: str, metric: str, variant: str = "paper", dial: str = "eta") -> list[float]:
+    """Return a variant's values along one setting on a data set, as numbers: means over seeds."""
+    return [one.value for one in ablated(record, metric, variant, dial, dataset)]
 
 
 def ablation_curves(record: Any, *, title: str) -> Figure:
