@@ -27,7 +27,7 @@ class Untrue(AssertionError):
 
 
 def box(page: str, record: Record | None, claim: str, said: Mapping[str, Any], *, published: bool) -> Markdown:
-    """Return a page's box. ``said`` has ``found``, text or :data:`Reading`, ``verdict``, ``rests`` and ``holds``."""
+    """Return a page's box. ``said`` has ``found``, text or a ``Reading``, ``verdict``, ``rests`` and ``holds``."""
     read, lacking = ({}, NOTHING) if record is None else _read(said["found"], record, published)
     said = {**said, **read} | ({"found": lacking, "verdict": "open", "rests": ""} if lacking else {})
     if not (lacking or all(said["holds"])):
@@ -39,7 +39,7 @@ def box(page: str, record: Record | None, claim: str, said: Mapping[str, Any], *
 
 
 def bullets(page: str, result: Record, said: Mapping[str, Any], *, strict: bool, published: bool) -> Markdown:
-    """Return a page's sentences as a list. ``said`` has ``sentences``, texts or one :data:`Reading`, and ``holds``;
+    """Return a page's sentences as a list. ``said`` has ``sentences``, texts or one ``Reading``, and ``holds``;
     if ``strict``, a condition that is not true is an error."""
     sentences = tuple(said["sentences"])
     read, lacking = _read(sentences[0] if len(sentences) == 1 else None, result, published)

@@ -115,7 +115,7 @@ def candidate(
     **how: Any,
 ) -> Course:
     """Return the run of one candidate, with the whole budget; ``settings`` include ``lr``, ``how`` is more of the
-    :class:`Course`."""
+    :class:`~companion.comparison.courses.Course`."""
     own = {key: value for key, value in settings.items() if key != "lr"}
     return Course.checked(
         base=base,
