@@ -23,6 +23,7 @@ from paperlib.checks import need_finite, need_positive
 __all__ = ["Z", "added", "positive_interval", "share_interval", "t_interval", "t_quantile", "wilson"]
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
+NEGLIGIBLE = 1e-6 * (1 + 1e-9)  # beside the largest value; a little above, so that a millionth counts in every unit
 
 Interval = tuple[float, float]
 
@@ -47,7 +48,7 @@ def positive_interval(values: Sequence[float]) -> Interval | None:
     if len(values) < 2:
         return None
     mean, (least, most) = fmean(values), t_interval(values)
-    if min(values) <= 1e-6 * max(values):
+    if min(values) <= NEGLIGIBLE * max(values):
         return min(max(least, 0.0), mean), most
     low, high = (math.exp(end) for end in t_interval([math.log(value) for value in values]))
     return min(low, mean), max(min(high, most) if len(values) == 2 else high, mean)
