@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from companion import bases
-from companion.comparison.courses import Course, begin
+from companion.comparison.courses import Course, begin, fitted
 from companion.machine import pick_device
 from companion.memory import peak_bytes
 from companion.store import Store
@@ -31,6 +31,7 @@ def _count(folder: Path, wanted: Course) -> None:
     retain, forget = (bases.examples(kind, side) for side in split(train, wanted.forget))
 
     def work() -> object:
+        fitted.cache_clear()  # its memory counts
         run, _, _ = begin(wanted, model, forget, retain, forget)
         with contextlib.suppress(FloatingPointError):
             list(islice(run, 2))

@@ -31,9 +31,9 @@ from paperlib.losses import batch_loss
 from paperlib.training import Training
 from paperlib.unlearning.finetune import finetune
 from paperlib.unlearning.methods import METHODS
-from paperlib.unlearning.posterior import posterior, snapshots
+from paperlib.unlearning.posterior import Posterior, posterior, snapshots
 
-__all__ = ["Course", "begin", "course", "done"]
+__all__ = ["Course", "begin", "course", "done", "fitted"]
 
 KEPT = 10  # images stored per look, from the same noise
 LOSS_ROWS = 500  # largest number of test images per side for a loss, with the same noise and times at every look
@@ -165,12 +165,9 @@ def begin(
     common, device = {"batch_size": wanted.batch_size, "ema": 0.0}, next(model.parameters()).device
     settings, spent, seconds = _preparation(wanted) | wanted.settings, 0, 0.0
     if wanted.method == "vdu" and "posterior" not in settings:
-        draws = generator(wanted.seed, f"{stream}/posterior", "data", device)
         apart = wanted.apart or max(1, wanted.looks[-1] // 12 // SNAPSHOTS)
-        steps = SNAPSHOTS * apart
-        way = finetune(model, None, everything, generator=draws, steps=steps, lr=SNAPSHOT_RATE, **common)
-        settings["posterior"] = posterior(snapshots(way, every=apart))
-        spent, seconds = way.gradient_evaluations, way.seconds
+        asked = (wanted.base, wanted.held_out, wanted.seed, apart, wanted.batch_size)
+        settings["posterior"], spent, seconds = fitted(*asked)
     if (
         wanted.method == "negate"
     ):  # the classifier is trained once for all models and choices, so it is not part of the run's cost
@@ -180,6 +177,19 @@ def begin(
     settings = {"steps": whole, "lr": wanted.lr, **common} | settings
     run = METHODS[wanted.method].call(model, forget, retain, generator=draws, **settings)
     return run, spent, seconds
+
+
+@lru_cache(maxsize=2)
+def fitted(base: str, aside: bool, seed: int, apart: int, batch_size: int) -> tuple[Posterior, int, float]:
+    """Return VDU's posterior, and its cost in evaluations and seconds. It does not depend on what is forgotten, nor on
+    gamma and rate, so runs that differ in these share it; ``aside`` for the runs of a search."""
+    kind, device = bases.BASES[base], pick_device()
+    images = held_out.parts(base)[0] if aside else bases.images(kind.dataset, "train")
+    draws = generator(seed, f"course/{base}/vdu/posterior", "data", device)
+    settings = {"steps": SNAPSHOTS * apart, "lr": SNAPSHOT_RATE, "batch_size": batch_size, "ema": 0.0}
+    model, data = bases.load(base).to(device), bases.examples(kind, images.to(device))
+    way = finetune(model, None, data, generator=draws, **settings)
+    return posterior(snapshots(way, every=apart)), way.gradient_evaluations, way.seconds
 
 
 def _look(observer: SameNoise, model: Denoiser, n: int, seed: int) -> tuple[dict[str, Any], Tensor]:

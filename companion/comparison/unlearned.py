@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 
 from companion import bases, checkpoints
-from companion.comparison.courses import Course, begin
+from companion.comparison.courses import Course, begin, fitted
 from companion.machine import pick_device
 from companion.settings import Settings
 from companion.store import Entry, Store
@@ -54,6 +54,7 @@ def _run(folder: Path, wanted: Unlearning) -> None:
     forgotten = _first(sides.forget, wanted.images)
     data = [bases.examples(kind, side.to(device)) for side in (forgotten, sides.retain, train)]
     clock = time.process_time if device.type == "cpu" else time.perf_counter
+    fitted.cache_clear()  # its seconds count
     begun, each = clock(), METHODS[asked.method].passes
     run, spent, _ = begin(asked, bases.load(asked.base).to(device), *data)
     marks, stopped = [], ""  # evaluations and seconds after each update

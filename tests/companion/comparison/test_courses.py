@@ -52,6 +52,7 @@ def blind(monkeypatch):
 @pytest.fixture
 def passes():
     """Record each pass of a denoiser that keeps what a gradient needs, whether it is counted or not."""
+    courses.fitted.cache_clear()
     seen = []
 
     def passed(module, arguments, output):
@@ -160,6 +161,20 @@ def test_no_update_exceeds_a_budget_of_evaluations(name, store, blind, passes):
     due = {next((k + 1 for k, spent in enumerate(after) if spent >= mark), len(after)) for mark in marks}
     assert [one["update"] for one in seen] == [0, *sorted(due)]
     assert [one["gradient_evaluations"] for one in seen[1:]] == [after[k - 1] for k in sorted(due)]
+
+
+def test_runs_of_vdu_share_a_posterior_that_each_of_them_pays_for(store, blind, passes):
+    settings = {"method": "vdu", "looks": (3,), "apart": 1}
+    first = looks(course(store, Course(**DDPM, **settings, settings={"gamma": 0.1})))
+    fit, spent = courses.fitted("digits-ddpm", False, 0, 1, 2)[0], len(passes)
+    other = looks(course(store, Course(**DDPM | {"forget": "2"}, **settings, settings={"gamma": 0.9})))
+    assert first[-1]["gradient_evaluations"] == other[-1]["gradient_evaluations"] == spent == courses.SNAPSHOTS + 3
+    assert len(passes) == spent + 3
+    courses.fitted.cache_clear()
+    again, evaluations, _ = courses.fitted("digits-ddpm", False, 0, 1, 2)
+    assert evaluations == courses.SNAPSHOTS and all(map(torch.equal, fit.mean.values(), again.mean.values()))
+    aside = courses.fitted("digits-ddpm", True, 0, 1, 2)[0]
+    assert not all(map(torch.equal, fit.mean.values(), aside.mean.values()))  # a search fits it to its own images
 
 
 @pytest.mark.parametrize(
