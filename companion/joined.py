@@ -13,6 +13,7 @@ from companion.records import NotRun, Record, RecordError, Value, plain
 __all__ = ["joined"]
 
 FREE = ("dataset", "seeds", "measures", "methods")  # in which a part of a page may differ from its record
+CLASSES = ("forget",)  # also free where the rest of the record stays: a run of some measures alone
 
 
 def joined(now: Record, before: Record) -> Record:
@@ -22,11 +23,12 @@ def joined(now: Record, before: Record) -> Record:
     A series whose parts are named after rows is joined part by part. What was not run is that of ``now`` for its own
     data sets. Raises a :class:`~companion.records.RecordError` if the two differ in profile or in another parameter.
     """
-    names = [name for name in now.parameters | before.parameters if name not in FREE]
+    known, part = before.series.get("earlier", {}), now.parameters.get("measures")
+    free = FREE + CLASSES if part else FREE
+    names = [name for name in now.parameters | before.parameters if name not in free]
     differs = [name for name in names if now.parameters.get(name) != before.parameters.get(name)]
     if differs or now.profile != before.profile:
         raise RecordError(f"the record to join differs in {', '.join(differs) or 'its profile'}")
-    known, part = before.series.get("earlier", {}), now.parameters.get("measures")
     if part:
         found = {one.claim for one in now.values if isinstance(one, Value)}
         kept = [one for one in before.values if one.claim not in found]
@@ -46,7 +48,7 @@ def joined(now: Record, before: Record) -> Record:
     values = kept + [one for one in now.values if one.claim not in have]
     told = {
         "parameters": now.parameters
-        | {name: before.parameters.get(name, "") for name in FREE if name in now.parameters},
+        | {name: before.parameters.get(name, "") for name in free if name in now.parameters},
         "values": values,
         "series": before.series
         | {name: _parts(before.series.get(name), one) for name, one in now.series.items()}

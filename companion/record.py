@@ -132,9 +132,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--measures", default="", help="take a run of some of the page's measures and keep the record of the others"
     )
     parser.add_argument("--methods", default="", help="with --measures: of the run of some methods alone")
+    parser.add_argument("--forget", default="", help="with --measures: of the run on some classes alone")
     options = parser.parse_args(arguments)
-    others = {"seeds": options.seeds, "dataset": options.dataset, "measures": options.measures}
-    others |= {"methods": options.methods}
+    others = {name: getattr(options, name) for name in ("seeds", "dataset", "measures", "methods", "forget")}
     try:
         print(f"recorded: {os.path.relpath(record(options.page, options.profile, **others))}")
     except RecordError as error:

@@ -57,6 +57,15 @@ def test_a_run_of_some_measures_adds_to_the_record_and_takes_nothing_away():
     assert made.parameters == before.parameters | {"measures": ""}
 
 
+def test_a_run_of_some_measures_may_be_of_some_classes_alone():
+    told = {"parameters": {"measures": "inception", "forget": "0;8"}}
+    before = record(value("mnist"), parameters={"forget": ""})
+    made = joined(record(value("mnist", 2.0, forget="8"), **told), before)
+    assert [one.value for one in made.values] == [1.0, 2.0] and made.parameters["forget"] == ""
+    with pytest.raises(RecordError, match="differs in forget"):  # it would replace the data set's other classes
+        joined(record(value("mnist"), parameters={"forget": "8"}), before)
+
+
 def test_a_run_on_one_process_keeps_the_same_data_under_another():
     cells = [f"sgu.tab5_ur/cifar10/{process}/dog+automobile/unseen" for process in ("vpsde", "ddpm")]
     told = [NotRun(claim=one, reason="before") for one in cells]
