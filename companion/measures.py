@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from companion import bases
+from companion import bases, claims
 from companion.evaluation.likelihoods import likelihood
 from companion.evaluation.measures import METRICS, Result
 from companion.evaluation.report import prepare
@@ -31,6 +31,7 @@ __all__ = [
     "measured",
     "nll",
     "nll_per_image",
+    "perfect",
     "pul",
     "share_of_training",
     "subject_of",
@@ -118,6 +119,19 @@ def fid(model: Model, *, n: int, evaluations: int, seed: int, sampler: str = "iP
     (found,) = measured(model, ("fid",), "", **drawing).values()
     told = {"sampler": sampler, "sampler_evaluations": evaluations, "reference": found.details["reference"]}
     return _row(model, found, "fid", "", seed, **told)
+
+
+def perfect(
+    model: Model, forget: str, *, n: int, evaluations: int, seed: int, sampler: str = "iPNDM", real: int = 10_000
+) -> Row:
+    """Return the u-FID, or with nothing to ``forget`` the FID, of a perfect model: the bias of the model's own, for as
+    many samples and the same real images."""
+    asked, metric = ("u-fid", "ufid") if forget else ("fid", "fid")
+    drawing = _drawing(n, evaluations, seed, sampler) | {"resamples": 2, "reference_n": real}
+    (found,) = measured(model, (asked,), forget, **drawing).values()
+    facts = model.facts | {"forget": forget, "reference": found.details["reference"]}
+    unit = claims.metrics()[metric].unit
+    return row(found.details["perfect_model"], metric=f"perfect {metric}", n=found.n, seed=seed, unit=unit, **facts)
 
 
 #: recipe -> the metric's name in ``companion.evaluate`` and in a record, and the name of its results.

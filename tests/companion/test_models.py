@@ -2,7 +2,9 @@
 
 import pytest
 
-from companion.measures import distance, nll, ur
+from companion import measures
+from companion.evaluation.measures import Result
+from companion.measures import distance, nll, perfect, ur
 from companion.models import base
 from companion.rows import gather
 from paperlib.unlearning.redirect import redirect
@@ -73,3 +75,17 @@ def test_measures_of_models_are_rows_that_become_values_with_their_facts():
     assert [value.protocol.get("test") for value in values[3:]] == ["D_g", "D_f"]
     assert len({value.claim for value in values}) == 5
     assert all(0 <= value.value <= 100 for value in values[:2]) and values[0].protocol["floor"] >= 0
+
+
+@pytest.mark.parametrize("D_f, asked, metric", [("1", "u-fid", "ufid"), ("", "fid", "fid")])
+def test_a_perfect_model_has_as_many_samples_and_the_same_real_images(D_f, asked, metric, monkeypatch):
+    def seen(model, metrics, forget, **protocol):
+        assert (metrics, forget, protocol["n"], protocol["reference_n"]) == ((asked,), D_f, 40, 90)
+        details = {"perfect_model": 7.5, "reference": "90 images"}
+        return {asked: Result(name=asked, value=9.0, interval=None, unit="", n=40, details=details)}
+
+    monkeypatch.setattr(measures, "measured", seen)
+    found = perfect(base("digits-ddpm", called="pretrained"), D_f, n=40, evaluations=2, seed=0, real=90)
+    (value,) = gather([found], "example", ["vdu.pretrained_fid", "vdu.tab2"])
+    assert (value.value, value.n, value.protocol["metric"]) == (7.5, 40, f"perfect {metric}")
+    assert value.claim.startswith("ours.") and value.protocol["reference"] == "90 images"
