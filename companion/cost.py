@@ -126,7 +126,7 @@ def _vdu(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
     draws = (count + 1) * amounts.n * amounts.sampler
     yield Work(base, count * updates, draws, amounts.batch_size, models=count, images=count * amounts.n)
     study = amounts.study
-    if study["base"] == base:  # one for all data sets
+    if study.get("base") == base:
         yield Work(base, study["models"] * study["steps"] * 64, 0, 64, models=study["models"])
 
 

@@ -124,40 +124,38 @@ def models(one, D_f, seed):
 
 
 # %% [markdown]
-# *How few images, how many updates?* VDU's promise is that it needs $D_f$ alone. The paper does not ask how much of it. So VDU (in profile `paper` NegGrad too) also runs with only the first 1,000, 100 and 10 images of one class instead of some 6,000.
+# *How few images?* VDU's promise is that it needs $D_f$ alone. The paper does not ask how much of it. So VDU (in profile `paper` NegGrad too) also runs with only the first 1,000, 100 and 10 images of one class instead of some 6,000.
 
 
 # %%
 def variations(one, seed):
-    """Yield the models that saw only the first images of D_f, and those that ran longer."""
+    """Yield the models that saw only the first images of D_f."""
     D_f, start = one.full, started(one)
-    asked = [
-        (name, dict(images=n, called=f"{name}_few")) for name in one.few for n in one.few[name]
-    ]
-    asked += [(name, dict(updates=n, called=f"{name}_longer")) for name, n in one.longer.items()]
-    for name, changed in asked:
+    for name, n in [(name, n) for name, ns in one.few.items() for n in ns]:
         _, own = next(named_settings(start.name, D_f, name, PAPERS.get(name)))
-        run = length(one, name, D_f) | dict(seed=seed) | changed
+        run = length(one, name, D_f) | dict(seed=seed, images=n, called=f"{name}_few")
         yield start.unlearn(METHODS[name].call, D_f, **run, **own)
 
 
 # %% [markdown]
 # ## The run
 #
-# The *distance of all* is u-FID in the features of our classifier; the distance *of the rest* leaves out the samples that show the class, so it shows what became of the others. All models sample from the same noise. u-FID itself takes Inception's features, which are slow on a CPU: in profile `laptop` it is measured for one class of a data set, with fewer samples and real images. It grows as samples get fewer, so its size says little; compare it with that of the model before.
+# The *distance of all* is u-FID in the features of our classifier; the distance *of the rest* leaves out the samples that show the class, so it shows what became of the others. All models sample from the same noise. u-FID itself takes Inception's features, which are slow on a CPU: in profile `laptop` it is measured with fewer samples and real images. It grows as samples get fewer, so its size says little; compare it with that of the model before, and with what as many samples of a perfect model would have.
 
 # %%
 import itertools
 
-from companion.measures import distance, pul, ufid
+from companion.measures import distance, perfect, pul, ufid
 
 
 def measured(one, model, D_f, seed):
     """Yield PUL and both distances; u-FID where asked, of the table's methods and of models that were only trained."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
-    if asked and "inception" in one.features and D_f in one.fid_of.split(";"):
-        yield ufid(model, D_f, real=one.real, **draw | dict(n=one.seen))
+    fewer = draw | dict(n=one.seen, real=one.real)  # Inception is slow
+    if asked and "inception" in one.features:
+        yield ufid(model, D_f, **fewer)
+        yield from [perfect(model, D_f, **fewer)] if model.method == "pretrained" else []
     if measures == "inception":
         return
     if model.run or model.forgot:
@@ -199,11 +197,7 @@ def curves():
 def missing(claim):
     """Say why a printed cell was not run."""
     ran = "; ".join(f"{one.forget.replace(';', ', ')} of {one.dataset}" for one in budgets)
-    ran = (
-        "Inception is slow: u-FID of one class"
-        if claim.metric == "ufid"
-        else f"this run forgets {ran}"
-    )
+    ran = f"this run forgets {ran}" + (" without Inception" if claim.metric == "ufid" else "")
     return base(f"{budget.of}{claim.dataset}-ddpm").missing or ran
 
 

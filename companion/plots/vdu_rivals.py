@@ -112,10 +112,8 @@ def rivals_table(record: Any) -> Any:
 
 def _row_title(pul: Any, images: int | None) -> str:
     name, _, kind = pul.method.rpartition("_")
-    if kind in ("few", "longer"):
-        return f"{method_title(name)}, " + (
-            f"{images} images" if images else f"{pul.protocol['evaluations']} evaluations"
-        )
+    if kind == "few":
+        return f"{method_title(name)}, {images} images"
     return {"unseen": "retrained in full"}.get(pul.method, method_title(pul.method))
 
 

@@ -26,34 +26,37 @@ LENGTHS = {name: {"sampler": 1000, "epochs": 1} for name in SETS} | {"cifar10": 
 # Table 2
 CLASSES = {"digits": {"forget": "1"}, "mnist": {"forget": "1"}, "cifar10": {"forget": "ship"}}
 GAMMAS = "0.1,0.3,0.6,0.8"
-OURS = {"n": 2000, "sampler": 10, "epochs": 1, "gamma": GAMMAS}
+RATES = [3e-6, 1e-5, 3e-5, 1e-4]  # candidates beside the paper's
+OURS = {"n": 2000, "sampler": 10, "epochs": 1, "gamma": GAMMAS, "rates": RATES, "study": MANY}
 OURS = {name: OURS | CLASSES[name] for name in SETS}
 OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"}
-OURS["cifar10"] |= {"n": 1000}
+OURS["cifar10"] |= {"n": 1000, "epochs": 4, "rates": [], "study": {}}  # epochs: the paper's, five minutes a run
 
 SMOKE = {
-    **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "rates": [1e-4], "looks": 20, "held_out": 60},
-    **{"sets": {name: LEAST | CLASSES[name] | {"gamma": "0.1,0.8"} for name in SETS}, "study": FEW},
+    **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "looks": 20, "held_out": 60},
+    **{"sets": {name: LEAST | CLASSES[name] | {"gamma": "0.1,0.8", "rates": [1e-4], "study": FEW} for name in SETS}},
     **{"by": "iPNDM", "batch_size": 40, "apart": 1, "features": ["classifier"], "seen": 60, "real": 200},
+    **{"fid_of": ""},  # the gammas whose u-FID is measured; empty: all
 }
 LAPTOP = SMOKE | {
-    **{"dataset": BOTH, "rates": [3e-6, 1e-5, 3e-5, 1e-4], "looks": 60, "held_out": 400, "sets": OURS, "study": MANY},
+    **{"dataset": BOTH, "looks": 60, "held_out": 400, "sets": OURS},
     **{"batch_size": 128, "apart": 10, "features": ["inception", "classifier"]},
-    **{"seen": 250, "real": 1000},  # samples and real images that Inception sees, at four a second
+    **{"fid_of": GAMMAS, "seen": 250, "real": 1000},  # samples and real images that Inception sees, at four a second
 }
 
 
 def amounts() -> dict[str, dict[str, Any]]:
     """Return Table 2's amounts by profile."""
+    theirs = {"n": 5000, "gamma": GAMMAS, "rates": RATES, "study": THEIRS}  # n: Sec. 4.3
     paper = LAPTOP | {
         "of": "vdu-",  # its networks and their training: App. 6.2.1, 6.2.2
         "features": ["inception", "classifier"],  # u-FID: Sec. 4.3; the classifier's features are ours
         "seen": 5000,  # Sec. 4.3
         "real": 10_000,  # training images that u-FID compares with; the paper does not say how many
-        "sets": {name: {"n": 5000, "gamma": GAMMAS} | CLASSES[name] | LENGTHS[name] for name in SETS},  # Sec. 4.3
+        "sets": {name: theirs | CLASSES[name] | LENGTHS[name] for name in SETS},
+        "fid_of": "",
         "batch_size": 128,  # App. 6.2.3
         "by": "DDPM",  # App. 6.2.3
-        "study": THEIRS,
         "seeds": 3,  # ours
     }
     return {"smoke": SMOKE, "laptop": LAPTOP, "paper": paper}
@@ -62,17 +65,16 @@ def amounts() -> dict[str, dict[str, Any]]:
 def rivals() -> dict[str, dict[str, Any]]:
     """Return Table 1's amounts by profile. ``evaluations`` of a gradient are the budget of every run; 0: the paper's
     passes over D_f, ``epochs`` for all but Selective Amnesia. ``also``: methods that run for the class ``full`` only;
-    ``few``: methods that run with only so many of its images, ``longer``: those that run once more with so many
-    evaluations; all for the first ``extra`` seeds. ``fid_of``: the classes whose u-FID is measured. ``own``: the number
+    ``few``: methods that run with only so many of its images; both for the first ``extra`` seeds. ``own``: the number
     of the model's own samples that negation without data learns from."""
     classes = {name: {"forget": "0;1;8", "full": "1"} for name in SETS}  # Table 1
     classes["cifar10"] = {"forget": "automobile;frog;ship", "full": "ship"}
     ours = {"n": 500, "sampler": 10, "epochs": 1, "also": "neggrad,finetune,negate_own"}
-    ours |= {"few": {"vdu": [1000, 100, 10]}, "longer": {}}
-    ours = {name: ours | classes[name] | {"fid_of": classes[name]["full"]} for name in SETS}
+    ours |= {"few": {"vdu": [1000, 100, 10]}}
+    ours = {name: ours | classes[name] for name in SETS}
     ours["digits"] |= {"forget": "0;1"}
-    ours["cifar10"] |= {"n": 1000, "few": {}, "longer": {"vdu": 480}, "seeds": 1}
-    less = LEAST | {"also": "", "few": {"vdu": [10]}, "longer": {}, "seeds": 1}
+    ours["cifar10"] |= {"n": 1000, "few": {}, "seeds": 1}
+    less = LEAST | {"also": "", "few": {"vdu": [10]}, "seeds": 1}
     least = {name: one | less for name, one in ours.items()}
     small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}
     small |= {"fisher": {"fisher_samples": 1, "fisher_times": 2}, "own": 60}  # the minimum
@@ -86,9 +88,7 @@ def rivals() -> dict[str, dict[str, Any]]:
     paper |= {"fisher": {"fisher_samples": 5000, "fisher_times": 1000}, "evaluations": 0}  # SA's own
     paper |= {"methods": "vdu,selective_amnesia,neggrad", "extra": 3}
     theirs = {"n": 5000, "also": "finetune,negate_own"} | {"few": {"vdu": [1000, 100, 10], "neggrad": [1000, 100, 10]}}
-    theirs |= {"longer": {}}
-    whole = {name: classes[name] | {"fid_of": classes[name]["forget"]} for name in SETS}
-    paper |= {"sets": {name: theirs | whole[name] | LENGTHS[name] for name in SETS}}
+    paper |= {"sets": {name: theirs | classes[name] | LENGTHS[name] for name in SETS}}
     return {"smoke": small, "laptop": laptop, "paper": paper}
 
 
