@@ -37,6 +37,7 @@ from companion.plots.sgu_sweep import alpha_sweep, alpha_table
 from companion.plots.style import COLOURS, LABELS, use_style
 from companion.plots.tables import over_interval, table
 from companion.plots.vdu import (
+    bias,
     gamma_cells,
     gamma_sweep,
     posterior_table,
@@ -60,6 +61,7 @@ __all__ = [
     "ablated_means",
     "ablation_curves",
     "ablation_table",
+    "bias",
     "cost_bars",
     "cost_table",
     "ratio",

@@ -14,7 +14,16 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
-__all__ = ["Cell", "gamma_cells", "gamma_sweep", "posterior_table", "posterior_widths", "sweep_table", "terms_table"]
+__all__ = [
+    "Cell",
+    "bias",
+    "gamma_cells",
+    "gamma_sweep",
+    "posterior_table",
+    "posterior_widths",
+    "sweep_table",
+    "terms_table",
+]
 
 SLOW, CHOSEN = COLOURS["standard"], COLOURS["obtuse"]
 
@@ -59,6 +68,22 @@ def gamma_cells(record: Any, dataset: str = "") -> dict[tuple[float, float], Cel
         ufid = next(iter(record.all(metric="ufid", dataset=dataset, **facts)), None)
         cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule, ufid)
     return dict(sorted(cells.items(), key=lambda one: (rates.index(one[0][0]), one[0][1])))
+
+
+def bias(record: Any) -> str:
+    """Say how many samples u-FID rests on, and what as many of a perfect model would have, by data set; nothing if the
+    record does not know."""
+    found: dict[str, list[Any]] = {}
+    for one in record.all(metric="perfect ufid"):
+        found.setdefault(data_title(one.dataset), []).append(one)
+    if not found:
+        return ""
+    counts = sorted({one.n for several in found.values() for one in several})
+    said = []
+    for name, several in found.items():
+        ends = dict.fromkeys(f"{end(one.value for one in several):.0f}" for end in (min, max))
+        said.append(f"{' to '.join(ends)} on {name}")
+    return f"u-FID: {' or '.join(map(str, counts))} samples; as many of a perfect model have {', '.join(said)}."
 
 
 def _short(number: float) -> str:
@@ -144,7 +169,7 @@ def sweep_table(record: Any, *, title: str) -> Any:
                 head: over_interval(one.value, *(one.interval or (one.value, one.value)), decimals) if one else ""
                 for head, one, decimals in shown
             } | {"rule": cell.rule}
-    return table(rows, title, size=0.72) if rows else None
+    return table(rows, f"{title} {bias(record)}".strip(), size=0.72) if rows else None
 
 
 def _of(record: Any, title: str) -> str:

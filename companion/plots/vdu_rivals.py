@@ -14,6 +14,7 @@ from companion import claims
 from companion.claims.names import data_title, method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
+from companion.plots.vdu import bias
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
 __all__ = [
@@ -107,7 +108,9 @@ def rivals_table(record: Any) -> Any:
             **{name: _times(*pair) if pair else "" for name, pair in two.items()},
             "rule": verdict(100 - pul.value, rest.value, {"ur": 100.0, "distance": before["rest"]}),
         }
-    return table(dict(sorted(lines.items(), key=lambda one: one[0][0])), f"{record.title}.", size=0.75)
+    return table(
+        dict(sorted(lines.items(), key=lambda one: one[0][0])), f"{record.title}. {bias(record)}".strip(), size=0.75
+    )
 
 
 def _row_title(pul: Any, images: int | None) -> str:

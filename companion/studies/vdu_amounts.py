@@ -30,7 +30,7 @@ RATES = [3e-6, 1e-5, 3e-5, 1e-4]  # candidates beside the paper's
 OURS = {"n": 2000, "sampler": 10, "epochs": 1, "gamma": GAMMAS, "rates": RATES, "study": MANY}
 OURS = {name: OURS | CLASSES[name] for name in SETS}
 OURS["mnist"] |= {"gamma": "0,0.1,0.3,0.45,0.6,0.8,0.9,0.97,0.99"}
-OURS["cifar10"] |= {"n": 1000, "epochs": 4, "rates": [], "study": {}}  # epochs: the paper's, five minutes a run
+OURS["cifar10"] |= {"n": 1000, "rates": [], "study": {}}
 
 SMOKE = {
     **{"of": "", "dataset": "digits", "forget": "", "gamma": "", "looks": 20, "held_out": 60},
@@ -73,7 +73,7 @@ def rivals() -> dict[str, dict[str, Any]]:
     ours |= {"few": {"vdu": [1000, 100, 10]}}
     ours = {name: ours | classes[name] for name in SETS}
     ours["digits"] |= {"forget": "0;1"}
-    ours["cifar10"] |= {"n": 1000, "few": {}, "seeds": 1}
+    ours["cifar10"] |= {"n": 1000, "few": {}, "seeds": 1, "also": "neggrad,finetune"}  # negation has its own page there
     less = LEAST | {"also": "", "few": {"vdu": [10]}, "seeds": 1}
     least = {name: one | less for name, one in ours.items()}
     small = {"of": "", "dataset": "digits", "forget": "", "evaluations": 12, "batch_size": 8, "by": "iPNDM"}

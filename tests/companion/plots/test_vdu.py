@@ -58,6 +58,15 @@ def test_a_run_without_its_base_model_has_nothing_to_draw(record):
         assert draw(empty, title="Nothing") is None
 
 
+def test_the_bias_of_u_fid_is_named_for_each_data_set(record):
+    facts = {"n": 100, "process": "ddpm", "method": "pretrained", "unit": "u-FID"}
+    found = {("mnist", "0"): 15.6, ("mnist", "8"): 17.2, ("cifar10", "ship"): 61.4}
+    rows = [row(x, metric="perfect ufid", dataset=data, forget=D_f, **facts) for (data, D_f), x in found.items()]
+    told = plots.bias(record.model_copy(update={"values": gather(rows, "example")}))
+    assert told == "u-FID: 100 samples; as many of a perfect model have 16 to 17 on MNIST, 61 on CIFAR-10."
+    assert plots.bias(record) == ""
+
+
 def test_u_fid_is_shown_beside_that_of_the_model_before_for_the_same_seeds(record):
     """The model before has three seeds, VDU two, and the run with ten images of the class has no u-FID."""
     rows = []
