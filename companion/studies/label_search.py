@@ -27,7 +27,7 @@ from companion.comparison.course_results import model_file
 from companion.comparison.courses import Course
 from companion.comparison.entrants import ENTRANTS as UNCONDITIONAL
 from companion.comparison.entrants import RATES, Entrant, Settings
-from companion.comparison.refine import next_settings
+from companion.comparison.refine import in_turn
 from companion.comparison.search import FOLDER, Budget, Candidate, Search, committed, write
 from companion.comparison.search import candidate as trial
 from companion.comparison.unlearned import unlearned
@@ -159,9 +159,7 @@ def search(
     before = look(store, base, forget, budget)
     for name in names:
         tried: list[Candidate] = []
-        grid = ENTRANTS[name].candidates()
-        while len(tried) < len(grid) + more:
-            settings = grid[len(tried)] if len(tried) < len(grid) else next_settings(tried, ENTRANTS[name])
+        for settings in in_turn(ENTRANTS[name], tried, more):
             after = look(store, base, forget, budget, candidate(base, forget, budget, name, settings))
             tried.append(Candidate(entrant=name, settings=settings, score=score(*after.values(), before), **after))
             shown = f"shown {after['ur']:.0f} %, distance {after['distance']:.2f}, {tried[-1].score:.2f}"
