@@ -128,9 +128,9 @@ def _sweep(row: Sequence[Any], record: Any, dataset: str) -> None:
         middle.plot(gammas, rest, "o--", ms=4, mfc="white", lw=1.2, color=colour)
         right.plot(rest, puls, "o-", ms=4, color=colour)
         _label(right, rest, puls, gammas, side)
-    right.set_xlim(left=0)
     right.axhline(100 - 100 / FEWER, color=COLOURS["exact"], ls=":", lw=1.2)
     right.axvline(FARTHER * before(record, "rest-frechet", dataset), color=COLOURS["exact"], ls=":", lw=1.2)
+    right.set_xlim(left=0)
     middle.axhline(before(record, "u-frechet", dataset), color=COLOURS["exact"], ls=":", lw=1.2)
     if printed := _printed(record, dataset):
         own = {"ms": 7, "mew": 1.8, "color": COLOURS["paper"], "label": "printed"}
