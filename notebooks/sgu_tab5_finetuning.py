@@ -28,6 +28,7 @@ alpha = 0.0  # weight of L_g; 0: for each loss the one that the search found
 variant = "paper"  # paper | code | corrected: the reading of L_f
 lr = 2e-4  # Adam's; the public code's
 steps = 0  # updates; 0: as many as the profile has
+methods = ""  # some models alone, such as "standard,unseen"; empty: all
 
 # %%
 from companion.page import Page
@@ -148,7 +149,7 @@ def models(row, seed, updates=0):
     standard, D_f = found[0]
     if profile != "paper" and first:
         found += [(model, D_f) for model in weighted(standard, D_f, **run)]
-    return found
+    return [one for one in found if not methods or one[0].method in methods.split(",")]
 
 
 # %% [markdown]
@@ -185,16 +186,17 @@ def curves():
     """Both losses against updates, for the first row and seed, if the row has marks."""
     row, seed = chosen[0], page.seeds[0]
     own, path = amounts(budget, row, steps=steps), []
+    if methods or (profile == "laptop" and not own.marks):
+        return {}
     solve = dict(images=own.images, tolerance=own.tolerance, seed=seed)
     for updates in (*own.marks, own.steps):
         found = [(model, updates) for model, _ in models(row, seed, updates) if not model.missing]
         path += [one for one in found if one[0].method in ("sgu_orthogonal", "sgu_obtuse")]
     standard, D_f = models(row, seed)[0]
-    if standard.missing or (profile == "laptop" and not own.marks):
+    if standard.missing:
         return {}
     draw = drawing(standard, own.sampler, profile) | dict(n=own.n, seed=seed)
-    start = [(standard, 0)]
-    return {"courses": courses(start + path, D_f, draw, solve)}
+    return {"courses": courses([(standard, 0), *path], D_f, draw, solve)}
 
 
 def missing(claim):
@@ -203,7 +205,8 @@ def missing(claim):
     row = f"{claim.dataset}-{process}"
     if profile == "smoke" or row not in chosen or forget:
         return "this run computes on other data"
-    return next((m.missing for m, _ in models(row, 0) if m.method == claim.method), "")
+    why = next((m.missing for m, _ in models(row, 0) if m.method == claim.method), "")
+    return why or "this run is of other models"
 
 
 TABLES = ["sgu.tab5_ur", "sgu.tab5_nll"]
