@@ -5,8 +5,9 @@ run with ``-p seeds 0,1,2`` and defaults for the rest. ``--dataset cifar10`` tak
 and keeps what the committed record has of other data sets, ``--measures inception`` or ``--methods unseen`` the run of
 some measures or methods alone and keeps what it did not measure (:mod:`companion.joined`). The page's record and the
 images it names are copied from the build folder to ``results/<profile>/``, after checks that the scorecard relies on.
-Refused, each with one sentence: a missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a duplicate
-id), an id that another page has recorded, code that has changed since the run, and a run with uncommitted changes.
+Refused, each with one sentence: a missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a
+duplicate id), an id that another page has recorded, code that has changed since the run, and a run with uncommitted
+changes.
 
 A run on a copy without git cannot name its commit. Its record is accepted if its ``source_sha256`` is that of a
 checkout without uncommitted changes: the code that ran is then the code of that commit, and the copied record names it.
