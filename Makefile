@@ -51,7 +51,7 @@ help:
 	@echo 'make test-slow                                                       run the tests that make test leaves out (five seconds of a core or more each)'
 	@echo 'make test-browser                                                    test the built book in Chromium'
 	@echo 'make test-long                                                       kill each kind of run at fifty random moments, fill disks (an hour or two)'
-	@echo 'make test-cluster                                                    run two pages as Slurm jobs on this machine (root, slurm-wlm)'
+	@echo 'make test-cluster                                                    build the smoke book as Slurm jobs on this machine (root, slurm-wlm)'
 	@echo 'make book CLUSTER=slurm [JOBS=20] [ONLY="page page"]                 run pages and steps as Slurm jobs'
 	@echo 'make bench                                                           compare speed with public libraries, on an idle machine'
 	@echo 'make pair                                                            sync the .py and .ipynb of each page'

@@ -8,6 +8,7 @@ kept apart from real runs and cannot be recorded.
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def _divided(value: Any, least: Any) -> Any:
     if isinstance(value, Mapping):
         return scaled(value, least if isinstance(least, Mapping) else {})
     if isinstance(value, Sequence):
-        return type(value)(sorted({_divided(one, None) for one in value})) if value and _whole(value[0]) else value
+        if not (value and _whole(value[0])):
+            return value
+        floors = [*least] if isinstance(least, Sequence) else [1]
+        floors = chain(floors, repeat(floors[-1]))  # the last one serves all that follow
+        return type(value)(sorted({_divided(*pair) for pair in zip(value, floors)}))
     if _whole(value):
         return min(value, max(least if _whole(least) else 1, value // by))
     if isinstance(value, float) and isinstance(least, float) and value < least:  # a tolerance

@@ -143,10 +143,11 @@ def rows():
 # %%
 def curves():
     """Measure how the base model's distance depends on the protocol, and say what is missing."""
-    if start.missing or measures:
+    if start.missing or measures not in ("", budget.moves["features"]):
         return {}
     told = dict(sampler=budget.sampler, seed=page.seeds[0]) | budget.moves
-    told |= dict(reference=budget.reference, reference_n=budget.reference_n)
+    own = budget.fid if told["features"] == "inception" else {}
+    told |= {name: own.get(name, drawing[name]) for name in ("reference", "reference_n")}
     found = erasediff_measures.moves(start, budget.forget, **told)
     moved = "FID" if told["features"] == "inception" else "distance"
     return dict(moves=found, moved=moved, no_twin=start.retrained(without=budget.forget).missing)

@@ -13,11 +13,19 @@ from typing import Any
 
 from companion.comparison.entrants import Entrant, Settings
 
-__all__ = ["neighbours", "next_settings"]
+__all__ = ["in_turn", "neighbours", "next_settings"]
 
 STEP = math.log(3)  # the first step, on both axes
 SAME = 0.02  # coordinates nearer than this are one setting, rounded
 EDGE = -1e3  # stands for the logarithm at an interval's lower end, far from all others
+
+
+def in_turn(entrant: Entrant, tried: Sequence[Any], more: int) -> Iterator[Settings]:
+    """Yield the settings of an entrant's grid, then ``more`` around the best of ``tried``, to which the caller adds
+    each candidate before it asks for the next."""
+    yield from entrant.candidates()
+    for _ in range(more):
+        yield next_settings(tried, entrant)
 
 
 def next_settings(tried: Sequence[Any], entrant: Entrant) -> Settings:

@@ -22,7 +22,7 @@ from companion import bases
 from companion.comparison.course_results import looks
 from companion.comparison.courses import Course, course
 from companion.comparison.entrants import ENTRANTS, Entrant
-from companion.comparison.refine import next_settings
+from companion.comparison.refine import in_turn
 from companion.folders import build_folder
 from companion.options import folder_path
 from companion.provenance import CHECKOUT, Origin
@@ -146,9 +146,7 @@ def search(
     origin, found, before = Origin("search"), [], {}
     for name in names:
         entrant, tried = entrants[name], []
-        grid = entrant.candidates()
-        while len(tried) < len(grid) + more:
-            one = grid[len(tried)] if len(tried) < len(grid) else next_settings(tried, entrant)
+        for one in in_turn(entrant, tried, more):
             wanted = candidate(base, forget, budget, entrant, one, held_out=True)
             before, *rest = looks(course(store, wanted))
             last = rest[-1] if rest else {"ur": None, "distance": None}

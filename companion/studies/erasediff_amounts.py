@@ -41,10 +41,11 @@ def size(base: str) -> str:
 def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     """Return the amounts by profile; ``laptop`` has CIFAR-10 unless ``dataset`` is digits or mnist.
 
-    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: features, steps and
-    guidances with which the distance of the model before is measured again. ``fid``: what the protocol of FID,
-    precision and recall has of its own, for the first ``fid_seeds``; empty: Inception is not used. ``before``: the
-    preparation before the first update; by default a share of the budget (:mod:`companion.comparison.courses`).
+    ``evaluations`` of a gradient are the budget of every run; 0: the published updates. ``moves``: features, steps,
+    guidances and numbers of images with which the distance of the model before is measured again. ``fid``: what the
+    protocol of FID, precision and recall has of its own, for the first ``fid_seeds``; empty: Inception is not used.
+    ``before``: the preparation before the first update; by default a share of the budget
+    (:mod:`companion.comparison.courses`).
     """
     everyone = ",".join(PUBLISHED)
     if dataset not in ("digits", "mnist") and checkpoints.card("noisy-classifier-cifar10") is None:
@@ -61,6 +62,7 @@ def amounts(dataset: str) -> dict[str, dict[str, Any]]:
     cifar10 = digits | {"dataset": "cifar10", "forget": "airplane", "batch_size": 16, "guidance": 2.0}
     cifar10 |= {"reference": "test"}  # the classifier has learnt the training images; Inception has not
     cifar10 |= {"fid": {"n": 225, "reference": "train", "reference_n": 1000}, "fid_seeds": 1}
+    cifar10 |= {"moves": digits["moves"] | {"features": "inception", "ns": [60, 120, 225]}}
     paper = digits | {
         "of": "erasediff-",  # the network that SA, SalUn and EraseDiff share
         "dataset": "cifar10",

@@ -1,8 +1,9 @@
 """Search the settings of EraseDiff's Table 1 for a model with labels:
 ``python -m companion search-labels digits-ddpm-labels --forget 3``.
 
-The search of the comparison pages (:mod:`companion.comparison.search`): every method has six candidates, each a whole
-run with the budget that Table 1 has at ``laptop``, and the book's rule (:func:`paperlib.metrics.rule.score`) chooses.
+The search of the comparison pages (:mod:`companion.comparison.search`): every method has six candidates and, with
+``--more 6``, six more around its best (:mod:`companion.comparison.refine`), each a whole run with the budget that
+Table 1 has at ``laptop``, and the book's rule (:func:`paperlib.metrics.rule.score`) chooses.
 Nothing that Table 1 reports of a candidate is used: the noise has another seed, and its distance is from images that
 the base model draws of the retained classes. Held-out training images would not do, because the classifier has learnt
 them, and its features of them are not those of new images: on digits, real test images are farther from them than the
@@ -13,7 +14,7 @@ images as these are from real test images. Results are in ``results/search/label
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -26,12 +27,14 @@ from companion.comparison.course_results import model_file
 from companion.comparison.courses import Course
 from companion.comparison.entrants import ENTRANTS as UNCONDITIONAL
 from companion.comparison.entrants import RATES, Entrant, Settings
+from companion.comparison.refine import in_turn
 from companion.comparison.search import FOLDER, Budget, Candidate, Search, committed, write
 from companion.comparison.search import candidate as trial
 from companion.comparison.unlearned import unlearned
 from companion.evaluation.observer import Observer, SameNoise
 from companion.folders import page_store
 from companion.machine import pick_device
+from companion.options import natural_int
 from companion.provenance import Origin
 from companion.seeds import generator
 from companion.settings import Settings as Checked
@@ -143,18 +146,25 @@ def _draw(observer: SameNoise, model: Denoiser, labels: Sequence[int], guidance:
 
 
 def search(
-    store: Store, base: str, forget: str, names: Sequence[str] = tuple(ENTRANTS), say: Callable[[str], None] = print
+    store: Store,
+    base: str,
+    forget: str,
+    names: Sequence[str] = tuple(ENTRANTS),
+    say: Callable[[str], None] = print,
+    more: int = 0,
 ) -> Search:
-    """Run every candidate of these methods that is not in the store yet, and look at each."""
+    """Run every candidate of these methods, and ``more`` around the best of each, unless the store has it, and look at
+    each."""
     origin, found, budget = Origin("search-labels"), [], budget_of(base)
     before = look(store, base, forget, budget)
     for name in names:
-        for settings in ENTRANTS[name].candidates():
+        tried: list[Candidate] = []
+        for settings in in_turn(ENTRANTS[name], tried, more):
             after = look(store, base, forget, budget, candidate(base, forget, budget, name, settings))
-            found.append(Candidate(entrant=name, settings=settings, score=score(*after.values(), before), **after))
-            say(
-                f"{name} {settings}: shown {after['ur']:.0f} %, distance {after['distance']:.2f}, {found[-1].score:.2f}"
-            )
+            tried.append(Candidate(entrant=name, settings=settings, score=score(*after.values(), before), **after))
+            shown = f"shown {after['ur']:.0f} %, distance {after['distance']:.2f}, {tried[-1].score:.2f}"
+            say(f"{name} {settings}: {shown}")
+        found += tried
     facts = {"base": base, "forget": forget, "budget": budget, "seed": SEED}
     return Search(**facts, **before, candidates=tuple(found), provenance=origin.provenance())
 
@@ -167,10 +177,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     parser.add_argument("base", choices=labelled)
     parser.add_argument("--forget", required=True, help="3, or 3,7, or airplane")
+    parser.add_argument("--more", type=natural_int, default=0, help="candidates around the best of the six")
     options = parser.parse_args(arguments)
     try:
         names = amounts(bases.BASES[options.base].dataset)["laptop"]["methods"].split(",")
-        found = search(page_store(), options.base, options.forget, names, lambda text: print(text, flush=True))
+        say = partial(print, flush=True)
+        found = search(page_store(), options.base, options.forget, names, say, options.more)
     except (ValueError, FileNotFoundError) as error:
         raise SystemExit(f"error: {error}") from None
     print(write(found, FOLDER / "labels"))

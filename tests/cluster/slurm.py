@@ -97,12 +97,22 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
         yield environment
     finally:
         subprocess.run(["scancel", "--user", "root"], env=environment, check=False, capture_output=True)
+        _drained(environment)  # a job whose node goes first leaves its processes behind
         for daemon in reversed(daemons):
             daemon.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 daemon.wait(20)
             daemon.kill()
         PLACE.unlink()
+
+
+def _drained(environment: dict[str, str], seconds: float = 60) -> None:
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        said = subprocess.run(["squeue", "-h"], env=environment, capture_output=True, text=True)
+        if said.returncode or not said.stdout.strip():
+            return
+        time.sleep(1)
 
 
 def _wait(environment: dict[str, str], seconds: float = 60) -> None:

@@ -30,6 +30,10 @@ def test_amounts_are_divided_down_to_smoke_s_and_nothing_else_is(monkeypatch):
         name: paper[name] for name in ("dataset", "by", "flag", "rates")
     }
     monkeypatch.setenv(rehearsal.VARIABLE, "1000000")
+    lists = {"ns": [5000, 20_000, 45_000], "steps": [50, 250, 1000], "Ks": [1, 2, 5, 10], "looks": (9, 90)}
+    least = {"ns": [20, 45], "steps": [4], "Ks": [1, 3]}
+    expected = {"ns": [20, 45], "steps": [4], "Ks": [1, 2, 3], "looks": (1,)}  # the last minimum serves what follows
+    assert rehearsal.scaled({"in": lists}, {"in": least}) == {"in": expected}
     assert rehearsal.scaled(paper, smoke)["n"] == 40 and rehearsal.scaled(paper, smoke)["tolerance"] == 0.1
 
 

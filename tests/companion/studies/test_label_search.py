@@ -58,6 +58,15 @@ def test_every_run_has_the_search_s_seed_and_the_rule_chooses(tried):
     assert found.best("erasediff_rl").score == pytest.approx(3 * 85 / 90)
 
 
+def test_more_candidates_go_around_the_best_of_the_grid(tried):
+    found = module.search(None, BASE, "3", ["neggrad", "finetune"], lambda text: None, more=3)
+    assert Counter(one.entrant for one in found.candidates) == {"neggrad": 9, "finetune": 9}
+    for name in ("neggrad", "finetune"):  # the higher the rate, the better: each new one is a factor of three higher
+        rates = [one.settings["lr"] for one in found.candidates if one.entrant == name]
+        best = max(module.ENTRANTS[name].rates)
+        assert rates[6:] == pytest.approx([3 * best, 9 * best, 27 * best], rel=1e-3)
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """What the observers draw: noise, in place of samples. Every draw is (observer, model, labels, images)."""
