@@ -1,9 +1,9 @@
-"""Join a run on some of a page's data sets, or of some of its measures, with the page's record, which keeps the rest
-and its provenance.
+"""Join a run on some of a page's data sets, or of some of its measures or methods, with the page's record, which keeps
+the rest and its provenance.
 
 A data set with another process counts as another one. The provenance of what an earlier run measured is the record's
-series ``earlier``, by data set, with its process where the new run has the same data set; or by the measures that were
-added to it.
+series ``earlier``, by data set, with its process where the new run has the same data set; or by the measures or methods
+that were added to it.
 """
 
 from companion import claims
@@ -13,17 +13,19 @@ from companion.records import NotRun, Record, RecordError, Value, plain
 __all__ = ["joined"]
 
 FREE = ("dataset", "seeds", "measures", "methods")  # in which a part of a page may differ from its record
-CLASSES = ("forget",)  # also free where the rest of the record stays: a run of some measures alone
+CLASSES = ("forget",)  # also free where the rest of the record stays: a run of some measures or methods
 
 
 def joined(now: Record, before: Record) -> Record:
     """Return a record with the values of ``now`` and, for the data sets that ``now`` lacks, those of ``before``; if
-    ``now`` has some ``measures`` alone, all of ``before`` that it did not measure.
+    ``now`` has some ``measures`` alone, or other ``methods`` than ``before``, all that ``now`` did not measure.
 
     A series whose parts are named after rows is joined part by part. What was not run is that of ``now`` for its own
     data sets. Raises a :class:`~companion.records.RecordError` if the two differ in profile or in another parameter.
     """
     known, part = before.series.get("earlier", {}), now.parameters.get("measures")
+    if now.parameters.get("methods", "") != before.parameters.get("methods", ""):
+        part = part or now.parameters["methods"]
     free = FREE + CLASSES if part else FREE
     names = [name for name in now.parameters | before.parameters if name not in free]
     differs = [name for name in names if now.parameters.get(name) != before.parameters.get(name)]

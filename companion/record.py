@@ -2,11 +2,12 @@
 
 ``make record PAGE=...`` does the same. A record is made with the page's default parameters; ``--seeds 0,1,2`` takes the
 run with ``-p seeds 0,1,2`` and defaults for the rest. ``--dataset cifar10`` takes the run with ``-p dataset cifar10``
-and keeps what the committed record has of other data sets, ``--measures inception`` the run of some measures alone and
-keeps what it did not measure (:mod:`companion.joined`). The page's record and the images
-it names are copied from the build folder to ``results/<profile>/``, after checks that the scorecard relies on. Refused,
-each with one sentence: a missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a duplicate
-id), an id that another page has recorded, code that has changed since the run, and a run with uncommitted changes.
+and keeps what the committed record has of other data sets, ``--measures inception`` or ``--methods unseen`` the run of
+some measures or methods alone and keeps what it did not measure (:mod:`companion.joined`). The page's record and the
+images it names are copied from the build folder to ``results/<profile>/``, after checks that the scorecard relies on.
+Refused, each with one sentence: a missing record, the profile ``smoke``, an invalid record (an unknown id, a null, a
+duplicate id), an id that another page has recorded, code that has changed since the run, and a run with uncommitted
+changes.
 
 A run on a copy without git cannot name its commit. Its record is accepted if its ``source_sha256`` is that of a
 checkout without uncommitted changes: the code that ran is then the code of that commit, and the copied record names it.
@@ -59,7 +60,7 @@ def record(page: str, profile: str, **others: str) -> Path:
     for image in images:
         if not image.is_file():
             raise RecordError(f"the record names an image that is not there, {image}: {again}")
-    if others.keys() & {"dataset", "measures"} and (folder / f"{page}.json").is_file():
+    if others.keys() & {"dataset", "measures", "methods"} and (folder / f"{page}.json").is_file():
         made = joined(made, Record.read(folder / f"{page}.json"))
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,8 +134,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--measures", default="", help="take a run of some of the page's measures and keep the record of the others"
     )
-    parser.add_argument("--methods", default="", help="with --measures: of the run of some methods alone")
-    parser.add_argument("--forget", default="", help="with --measures: of the run on some classes alone")
+    parser.add_argument(
+        "--methods", default="", help="take a run of some of the page's methods and keep the record of the others"
+    )
+    parser.add_argument("--forget", default="", help="with either: of a run on some classes alone")
     options = parser.parse_args(arguments)
     others = {name: getattr(options, name) for name in ("seeds", "dataset", "measures", "methods", "forget")}
     try:

@@ -243,14 +243,20 @@ page.say(
 # ### On CIFAR-10
 
 # %% tags=["hide-input"]
+from companion.studies.sgu_search import searched
+
 ten = readings(result, "cifar10")
+tried = searched("cifar10-vp", "dog,automobile")
+tries = [tried.best(f"{name}_paper").ur for name in ("sgu_orthogonal", "sgu_obtuse")]
 dog, car = (
     {one.method: one for one in result.all(metric="ur", dataset="cifar10", forget=word)}
     for word in ("dog", "automobile")
 )
 sides = [(ten.rise["finetune", side], ten.rise["negate", side]) for side in SIDES]
+
+# %% tags=["hide-input"]
 page.say(
-    f"**Below Unseen?** In three runs Orthogonal leaves {ten.runs('sgu_orthogonal')} %, Obtuse {ten.runs('sgu_obtuse')} %; Unseen, one model with the noise of each seed, {ten.runs('unseen')} %. Both are above it in the first run and below it in the others. The search's own runs at these weights left less ({{ref}}`sgu-alpha`): so near the cliff, a run's chance decides as much as the weight.",
+    f"**Below Unseen?** In three runs Orthogonal leaves {ten.runs('sgu_orthogonal')} %, Obtuse {ten.runs('sgu_obtuse')} %; Unseen, one model with the noise of each seed, {ten.runs('unseen')} %. Both are above it in the first run and below it in the others. The search's own runs at these weights left less, {tries[0]:.1f} and {tries[1]:.1f} % ({{ref}}`sgu-alpha`), each the best of its tries: so near the cliff, a run's chance decides as much as the weight.",
     f"**Both sides become less likely together**, as with fine-tuning alone in such small batches ({sides[0][0]:.2f} on $D_g$, {sides[1][0]:.2f} on $D_f$), and the sides' difference cannot be told from zero. A likely reason: with noise, a dog looks much like other animals, so the losses move the output on both sides; {{ref}}`sgu-alpha` shows all weights.",
     f"**UR has a floor, and it belongs beside it.** Dogs: {dog['standard'].value:.1f} % before, {dog['finetune'].value:.1f} after fine-tuning alone, {dog['sgu_orthogonal'].value:.1f} and {dog['sgu_obtuse'].value:.1f} with SGU, {dog['unseen'].value:.1f} by Unseen, which never saw one; of real retained images {dog['standard'].protocol['floor']:.1f} % are taken for dogs. Automobiles cannot be judged: our base model shows them in {car['standard'].value:.1f} % of its samples (floor {car['standard'].protocol['floor']:.1f} %; the paper's: 11.2 %).",
     f"**Nobody passes the book's rule**, a third of {ten.ur['standard']:.1f} %: SGU keeps the rest ({ten.times['sgu_orthogonal']:.2f} and {ten.times['sgu_obtuse']:.2f} times the distance), and so does exact negation (ours), which leaves {ten.ur['negate']:.1f} % at {ten.times['negate']:.2f} times. The public code's setting leaves {ten.ur['sgu_code']:.1f} %, fine-tuning alone {ten.ur['finetune']:.1f} %, one run of each.",
@@ -258,7 +264,8 @@ page.say(
         all(
             [a > b for a, b in zip(ten.spread[name], ten.spread["unseen"])] == [True, False, False]
             for name in ("sgu_orthogonal", "sgu_obtuse")
-        ),
+        )
+        and max(tries) < min(ten.spread["sgu_orthogonal"] + ten.spread["sgu_obtuse"]),
         abs(ten.rise["sgu_orthogonal", "D_f"] - sides[1][0]) < 0.1
         and abs(ten.rise["sgu_obtuse", "D_f"] - sides[1][0]) < 0.1,
         dog["unseen"].value > dog["sgu_orthogonal"].value > 2 * dog["standard"].protocol["floor"]

@@ -31,9 +31,10 @@ from paperlib.sampling.sde import langevin, reverse_step
 from paperlib.sampling.times import Level, time_grid
 from paperlib.sampling.walk import State, Walk
 
-__all__ = ["WAYS", "encode", "half", "reconstruct", "repaint", "replacement"]
+__all__ = ["PREDICTORS", "WAYS", "encode", "half", "reconstruct", "repaint", "replacement"]
 
 WAYS = ("image", "latent")
+PREDICTORS = ("reverse diffusion", "ancestral sampling")
 
 
 def half(shape: tuple[int, ...], known: str = "lower") -> Tensor:
@@ -84,6 +85,7 @@ def replacement(
     spacing: str = "index",
     corrections: int = 1,
     snr: float = 0.16,
+    predictor: str = "reverse diffusion",
 ) -> Iterator[State]:
     """Inpaint as score_sde does: with its predictor-corrector sampler, inserting the known values after every step.
 
@@ -95,18 +97,28 @@ def replacement(
         mask: bool, broadcasts against ``known``: True where a value is known.
         corrections: Langevin steps at each stop.
         snr: signal-to-noise ratio that sets their size (:func:`paperlib.sampling.predictor_corrector`).
+        predictor: one of ``PREDICTORS``, both of score_sde. Reverse diffusion adds as much noise as the whole step
+            from s to t would, which only small steps can afford; ancestral sampling adds the posterior's.
     """
     _check(known, mask)
     if corrections < 0 or not snr > 0:
         raise ValueError(f"corrections={corrections} must not be negative, and snr={snr} must be positive")
+    if predictor not in PREDICTORS:
+        raise ValueError(f"predictor={predictor!r} is not one of {', '.join(PREDICTORS)}")
+    step = reverse_step if predictor == "reverse diffusion" else _ancestral_step
     x = prior(model, known.shape, generator).to(known)
     walk = Walk(model, x, steps, spacing=spacing, denoise=True, generator=generator, cond=cond, clip=clip)
     x = _paste(walk, x, known, mask, walk.pairs[0][0])
     for t, s in walk.pairs:
         for _ in range(corrections):
             x = _paste(walk, langevin(walk, x, t, s, snr), known, mask, t)
-        x = _paste(walk, reverse_step(walk, x, t, s), known, mask, s)
+        x = _paste(walk, step(walk, x, t, s), known, mask, s)
         yield walk.state(x, s)
+
+
+def _ancestral_step(walk: Walk, x: Tensor, t: Level, s: Level, variance: str = "small") -> Tensor:
+    mean, std = jump(walk(x, t), t, s, eta=1.0, variance=variance)
+    return mean + (std * walk.noise(x) if std else 0.0)
 
 
 @torch.no_grad()
@@ -143,8 +155,7 @@ def repaint(
             if turn:
                 x = _back(walk, x, stretch[-1][1], stretch[0][0])
             for t, s in stretch:
-                mean, std = jump(walk(x, t), t, s, eta=1.0, variance=variance)
-                x = _paste(walk, mean + (std * walk.noise(x) if std else 0.0), known, mask, s)
+                x = _paste(walk, _ancestral_step(walk, x, t, s, variance), known, mask, s)
                 yield walk.state(x, s)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from paperlib.denoiser import ExactDenoiser
-from paperlib.editing import encode, half, reconstruct, repaint, replacement
+from paperlib.editing import PREDICTORS, encode, half, reconstruct, repaint, replacement
 from paperlib.processes import DDPM, VE, VP
 from paperlib.sampling.times import levels, time_grid
 from tests.oracles import STANDARD_ERRORS, assert_mean, seeded
@@ -99,6 +99,27 @@ def test_repaint_s_variance_comes_to_the_conditional_s_as_its_steps_grow():
         states = repaint(model, KNOWN[:8000], MASK, generator=seeded(2), steps=steps, resamples=8, length=length)
         errors.append(abs(last(states).x[:, 1].var().item() / EXACT_VARIANCE - 1))
     assert errors[1] < errors[0] / 2 and errors[1] < 0.2
+
+
+@every
+def test_replacement_by_ancestral_steps_is_repaint_without_returns(process):
+    model, common = ExactDenoiser(Correlated(), process), {"steps": 9}
+    own = {"corrections": 0, "predictor": "ancestral sampling"}
+    ours = last(replacement(model, KNOWN[:5], MASK, generator=seeded(1), **common, **own)).x
+    once = last(repaint(model, KNOWN[:5], MASK, generator=seeded(1), resamples=1, **common)).x
+    assert torch.equal(ours, once)
+
+
+def test_few_steps_of_reverse_diffusion_leave_too_much_variance_and_ancestral_ones_do_not():
+    """On VP, where the step to the data comes from sigma / alpha = 0.01; both come to the same as their steps grow."""
+    model, found = ExactDenoiser(Correlated(), VP()), {}
+    for predictor in PREDICTORS:
+        for steps in (50, 500):
+            own = {"steps": steps, "predictor": predictor, "corrections": 0}
+            x = last(replacement(model, KNOWN[:6000], MASK, generator=seeded(2), **own)).x
+            found[predictor, steps] = x[:, 1].var().item()
+    apart = {steps: found["reverse diffusion", steps] / found["ancestral sampling", steps] for steps in (50, 500)}
+    assert apart[50] > 1.2 and apart[500] < 1.1
 
 
 def test_replacement_comes_to_the_conditional_as_its_corrections_grow():
@@ -214,6 +235,7 @@ def test_half_masks_know_their_half(known, inside):
             "resamples=0 is not a whole number of at least 1",
         ),
         (lambda m, x: list(replacement(m, x, MASK, snr=0.0, generator=seeded())), "snr=0.0 must be positive"),
+        (lambda m, x: list(replacement(m, x, MASK, predictor="Euler", generator=seeded())), "predictor='Euler' is not"),
         (lambda m, x: reconstruct(m, x.nan_to_num(), 0.0, generator=seeded()), r"t=0.0 is not in \(1e-05, 1.0\]"),
         (
             lambda m, x: reconstruct(m, x.nan_to_num(), 0.5, way="pixels", generator=seeded()),

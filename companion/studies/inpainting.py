@@ -41,13 +41,15 @@ class Inpainting(Settings):
     way: Literal["replacement", "repaint"] = "replacement"
     steps: int = Field(50, gt=0)
     corrections: int = Field(1, ge=0)  # for replacement: Langevin steps at each stop
+    predictor: Literal["reverse diffusion", "ancestral sampling"] = "reverse diffusion"  # for replacement
     resamples: int = Field(5, gt=0)  # for repaint: how often each stretch of ten steps is run
     seed: int = Field(0, ge=0)
 
     @property
     def facts(self) -> dict[str, Any]:
         """The facts for a record, without the seed and the side."""
-        own = {"corrections": self.corrections} if self.way == "replacement" else {"resamples": self.resamples}
+        own = {"corrections": self.corrections, "predictor": self.predictor}
+        own = own if self.way == "replacement" else {"resamples": self.resamples}
         return {"split": "test", "known": self.known, "way": self.way, "inpainting_steps": self.steps} | own
 
 
@@ -110,7 +112,8 @@ def _chain(model: Denoiser, data: Images, mask: Tensor, draws: torch.Generator, 
     known = model_input(data.images, draws, dequantise=wanted.base.dequantised)
     settings = {"generator": draws, "steps": wanted.steps, "cond": data.labels if wanted.base.labels else None}
     if wanted.way == "replacement":
-        chain = replacement(model, known, mask, corrections=wanted.corrections, **settings)
+        own = {"corrections": wanted.corrections, "predictor": wanted.predictor}
+        chain = replacement(model, known, mask, **own, **settings)
     else:
         chain = repaint(model, known, mask, resamples=wanted.resamples, **settings)
     for state in chain:

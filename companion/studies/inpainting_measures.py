@@ -7,13 +7,14 @@ import torch
 from companion.classifiers import classifier, predict
 from companion.evaluation.judge import right
 from companion.models import Model
+from companion.records import Value
 from companion.rows import Row, row
 from companion.seeds import generator
 from companion.studies.inpainting import Inpainting, inpaint, originals, restored, results
 from paperlib.metrics import clip
 from paperlib.metrics.intervals import share
 
-__all__ = ["accuracy", "clean", "clip_distance", "drawn"]
+__all__ = ["accuracy", "clean", "clip_distance", "drawn", "replaced", "restored_by"]
 
 SIDES = {"D_g": "retain", "D_f": "forget"}
 
@@ -57,6 +58,20 @@ def clip_distance(judge: clip.Clip, model: Model, forget: str, side: str, **sett
     facts |= {"shared": "test images"}
     told = {"n": found.n, "seed": asked.seed, "interval": found.interval}
     return row(found.value, metric="clip_distance", **told, **facts)
+
+
+def replaced(process: str) -> dict[str, Any]:
+    """Return the settings of replacement that score_sde has for a process: reverse diffusion with a Langevin step at
+    each stop for VE, ancestral sampling without one for the others."""
+    if process == "ve":
+        return {"way": "replacement", "predictor": "reverse diffusion", "corrections": 1}
+    return {"way": "replacement", "predictor": "ancestral sampling", "corrections": 0}
+
+
+def restored_by(record: Any, dataset: str, way: str = "replacement") -> dict[tuple[str, str], Value]:
+    """Return a record's accuracies on a data set by (method, side), those of the originals included."""
+    found = record.all(dataset=dataset, unit="percent")
+    return {(one.method, one.protocol["test"]): one for one in found if one.protocol.get("way", way) == way}
 
 
 def drawn(model: Model, forget: str, side: str, **settings: Any) -> tuple[torch.Tensor, torch.Tensor]:

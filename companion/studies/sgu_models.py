@@ -50,7 +50,7 @@ def sgu_models(
         for model in found(standard, D_f):
             yield model, D_f
         return
-    anew = {"start": start} if start else {}
+    anew = {"start": start} if start == "retrain" else {}  # sgu itself fine-tunes, and pages share its runs
     if profile == "paper" and not standard.missing:
         theirs = training(standard, start or "retrain", int(run["updates"]))
         anew = {name: theirs.pop(name) for name in ("start", "forget_batch")}

@@ -66,6 +66,23 @@ def test_a_run_of_some_measures_may_be_of_some_classes_alone():
         joined(record(value("mnist"), parameters={"forget": "8"}), before)
 
 
+def test_a_run_of_some_methods_adds_to_the_record_and_takes_nothing_away():
+    before = record(value("mnist"), value("cifar10"), NotRun(claim=CELLS["cifar10"], reason="before"))
+    printed = measured(CELLS["cifar10"], [3.0], seeds=[0], **PRINTED)
+    told = {"provenance": LATER, "parameters": {"methods": "unseen", "dataset": "cifar10"}}
+    made = joined(record(printed, NotRun(claim=CELLS["mnist"], reason="now"), **told), before)
+    assert made.values[:3] == [before.values[0], before.values[1], made.values[2]]
+    assert {one.claim for one in made.values} == {one.claim for one in before.values} | set(CELLS.values())
+    assert made[CELLS["cifar10"]] == printed and made.series["earlier"] == {"before unseen of cifar10": plain(SOURCE)}
+    assert made.parameters == before.parameters | {"methods": ""}
+
+
+def test_the_same_methods_as_before_replace_their_own_data_set():
+    own = {"parameters": {"methods": "all"}}
+    made = joined(record(value("cifar10", 2.0), **own), record(value("cifar10"), value("mnist"), **own))
+    assert {one.dataset: one.value for one in made.values} == {"mnist": 1.0, "cifar10": 2.0}
+
+
 def test_a_run_on_one_process_keeps_the_same_data_under_another():
     cells = [f"sgu.tab5_ur/cifar10/{process}/dog+automobile/unseen" for process in ("vpsde", "ddpm")]
     told = [NotRun(claim=one, reason="before") for one in cells]
