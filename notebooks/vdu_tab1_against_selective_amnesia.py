@@ -249,6 +249,7 @@ ends = [one.interval for one in result.all(metric="pul", dataset="cifar10")]
 inception = {one.method: one for one in result.all(metric="ufid", forget="1")}
 objects, steps = result.all(metric="ufid", dataset="cifar10"), plots.ufid_steps(result)
 wide = max(one.interval[1] - one.value for one in objects)
+near = all(abs(a - b) < wide for (D_f, _), (a, b) in steps.items() if not D_f.isdecimal())
 listed = [
     f"{D_f} {steps[D_f, 'vdu'][1]:.0f}, {steps[D_f, 'vdu'][0]:.0f} and {steps[D_f, 'selective_amnesia'][0]:.0f}"
     for D_f in dict.fromkeys(one.protocol["forget"] for one in objects)
@@ -280,11 +281,7 @@ page.say(
         all(pairs[D_f, "vdu"][2] > 1.5 * pairs[D_f, "vdu"][1] for D_f in "08"),
         apart and pairs["1", "vdu"][1] < 1 and len(inception["vdu"].seeds) == 1,
         max(abs(one[2] - 1) for one in cifar) < 0.1 and all(low < 0 < high for low, high in ends),
-        all(
-            abs(after - before) < wide
-            for (D_f, _), (after, before) in steps.items()
-            if not D_f.isdecimal()
-        ),
+        near,
         kept["salun"]["rest"] < 1.5 < kept["vdu"]["rest"] and pairs["1", "negate_own"][2] < 1.1,
     ],
 )
