@@ -43,8 +43,6 @@ def record(page: str, profile: str, **others: str) -> Path:
         raise RecordError("smoke is never recorded: it only shows that the page works")
     if profile not in RECORDED:
         raise RecordError(f"profile={profile!r} is not one of {', '.join(RECORDED)}")
-    if "methods" in others and "measures" not in others:
-        raise RecordError("methods: a run of some alone would replace the record of all; name its measures, too")
     source = _source(page, profile, others)
     if not source.is_file():
         raise RecordError(f"there is no record {source}: {again}")

@@ -220,17 +220,15 @@ def test_a_run_on_one_data_set_joins_the_record_of_the_others(checkout, capsys):
     assert (checkout / "results" / "laptop" / "first-grid.png").read_bytes() == b"grid"
 
 
-def test_a_run_of_some_methods_joins_with_its_measures_and_is_refused_alone(checkout, capsys):
+def test_a_run_of_some_methods_joins_the_record_of_the_others(checkout):
     script = SCRIPT.replace("forget = ", 'methods = ""\nmeasures = ""\nforget = ')
     (checkout / "notebooks" / "first.py").write_text(script)
     git(checkout, "commit", "-qam", "methods")
     Page("first", {"profile": "laptop", "forget": "1"}).write(values=[value()])
     assert main(["first"]) == 0
     other = measured("ours.first/mixture/negate/nll", [3.0], seeds=[0], protocol=KNOWN, **FACTS)
-    for own in ({"methods": "negate"}, {"methods": "negate", "measures": "inception"}):
-        Page("first", {"profile": "laptop", "forget": "1"} | own).write(values=[other])
-    assert "replace the record of all" in refused(capsys, "first", "--methods", "negate")
-    assert main(["first", "--methods", "negate", "--measures", "inception"]) == 0
+    Page("first", {"profile": "laptop", "forget": "1", "methods": "negate"}).write(values=[other])
+    assert main(["first", "--methods", "negate"]) == 0
     made = Record.read(checkout / "results" / "laptop" / "first.json")
     assert [one.claim for one in made.values] == [value().claim, other.claim]
     assert made.parameters["methods"] == made.parameters["measures"] == ""
