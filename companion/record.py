@@ -37,6 +37,8 @@ def record(page: str, profile: str, **others: str) -> Path:
     Raises a :class:`~companion.records.RecordError` if the record is refused.
     """
     others = {name: value for name, value in others.items() if value}
+    if "forget" in others and not others.keys() & {"measures", "methods"}:
+        raise RecordError("a run on some classes is recorded with --measures or --methods: it would replace the others")
     told = " ".join(f"-p {name} {value}" for name, value in others.items())
     again = f"run `make page PAGE={page} PROFILE={profile}" + (f' ARGS="{told}"' if told else "") + "` again"
     if profile == "smoke":

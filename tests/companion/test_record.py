@@ -89,6 +89,10 @@ def test_smoke_and_unknown_profiles_are_refused(capsys):
     assert "profile='huge' is not one of laptop, paper" in refused(capsys, "first", "--profile", "huge")
 
 
+def test_some_classes_alone_cannot_replace_the_others(capsys):
+    assert "--measures or --methods" in refused(capsys, "first", "--forget", "3")
+
+
 def test_a_missing_record_is_refused_with_the_command_to_run(capsys):
     assert "run `make page PAGE=first PROFILE=laptop` again" in refused(capsys, "first")
 
