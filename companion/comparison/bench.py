@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from companion import bases
+from companion import bases, rehearsal
 from companion.bases import Base
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import Course, course
@@ -66,7 +66,9 @@ class Bench(Settings):
             raise ValueError(f"dataset={dataset!r} and process={process!r} have no base model; there are: {known}")
         if profile != "recorded":
             forgotten_classes(sets.load(dataset, "test"), forget)
-        facts = {"recorded": AMOUNTS["laptop"], **AMOUNTS}[profile] | ({"budget": budget} if budget else {})
+        paper = rehearsal.scaled(AMOUNTS["paper"], AMOUNTS["smoke"])
+        facts = (AMOUNTS | {"recorded": AMOUNTS["laptop"], "paper": paper})[profile]
+        facts = facts | ({"budget": budget} if budget else {})
         return cls.checked(base=name, forget=forget, **{key: one for key, one in facts.items() if key != "seeds"})
 
     @property

@@ -11,8 +11,9 @@ from companion import bases, reach, rehearsal
 from companion import rehearse as module
 from companion.budgets import PAPER
 from companion.models import base
-from companion.rehearse import rehearse, rehearsing
+from companion.rehearse import _logits, rehearse, rehearsing
 from paperlib.nets.presets import unet
+from tests.oracles import seeded
 
 matplotlib.use("Agg")
 
@@ -100,3 +101,12 @@ def test_what_is_not_at_hand_is_refused_with_the_command_that_brings_it(tmp_path
     monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path))
     for name in ("sgu-cifar10-vp", "vdu-mnist-ddpm", "erasediff-cifar10-ddpm-labels"):
         assert f"python -m companion campaign --only {name}" in base(name).missing
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (0.05, 0.7)])
+def test_the_stand_in_classifier_sees_every_class_about_as_often_and_is_often_sure(scale, shift):
+    x = scale * torch.randn(2000, 1, 28, 28, generator=seeded(0)) + shift
+    logits = _logits(x, torch.nn.Linear(3, 10))
+    # 2,000 draws of ten classes: 200 each, with a standard deviation of 13
+    assert (logits.argmax(1).bincount(minlength=10) - 200).abs().max() < 5 * 13.5
+    assert ((logits.softmax(1) > 0.5).sum(0) > 60).all()

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from companion import checkpoints
+from companion import checkpoints, rehearsal
 from companion.comparison import bench as module
 from companion.comparison.bench import AMOUNTS, Bench, measure, retrained, run, settings
 from companion.comparison.entrants import ENTRANTS
@@ -75,6 +75,12 @@ def test_a_profile_has_its_own_set_and_budget_unless_told_otherwise():
     paper = Bench.of("paper", dataset="digits", process="ddpm", forget="1")
     assert paper.n > laptop.n and paper.sampler > laptop.sampler and paper.images > laptop.images
     assert AMOUNTS["paper"]["seeds"] > AMOUNTS["laptop"]["seeds"] >= 3  # orderings need three
+
+
+def test_a_rehearsal_of_paper_has_smoke_s_amounts(monkeypatch):
+    monkeypatch.setenv(rehearsal.VARIABLE, "100000")
+    told = {"dataset": "digits", "process": "ddpm", "forget": "1"}
+    assert Bench.of("paper", **told) == Bench.of("smoke", **told)
 
 
 def test_recorded_asks_for_no_data(monkeypatch):
