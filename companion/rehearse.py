@@ -42,6 +42,7 @@ __all__ = ["DIVISOR", "ROWS", "cells", "made_up", "main", "rehearse", "rehearsin
 
 DIVISOR = 100_000
 IMAGES = {"train": 120, "test": 60}  # per part of a set, with every class and attribute
+MORE = {("mnist", "train"): 1500}  # from which known cases are made
 SIZES = {"mnist": (28, 1), "cifar10": (32, 3), "stl10": (96, 3), "celeba": (64, 3)}
 #: The rehearsals of each page that has rows to choose; other pages have one, with their default parameters.
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -58,6 +59,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "erasediff_tab2_nudity": [{"methods": "all", "reference": "coco.npz"}],
     "erasediff_tab3_imagenette": [{"forget": "all", "methods": "all", "table": table} for table in (3, 5)],
     "vdu_tab1_against_selective_amnesia": [{"dataset": name} for name in ("mnist", "cifar10")],
+    "compare_relearning": [{"images": "1,4,0"}],  # fewer to learn again from
     "erasediff_tab1_cifar10": [{}],
     "erasediff_tab4_cost": [{}],
     "erasediff_fig5_ablation": [{}],
@@ -70,7 +72,7 @@ def made_up(folder: Path) -> None:
     for name, (size, channels) in SIZES.items():
         patterns = draws.integers(0, 256, (10, size, size, channels))
         for part in sources.SOURCES[name].parts:
-            count = IMAGES.get(part, 20)
+            count = MORE.get((name, part)) or IMAGES.get(part, 20)
             labels = draws.permutation(count) % 10
             images = 0.7 * patterns[labels] + draws.integers(0, 77, (count, size, size, channels))
             arrays = {"images": images.astype(np.uint8)}
