@@ -30,7 +30,8 @@ from companion.records import Provenance
 from companion.settings import Settings
 from companion.store import Store
 from paperlib.data import sets
-from paperlib.data.splits import forgotten_classes
+from paperlib.data.sources import SOURCES
+from paperlib.data.splits import class_indices, forgotten_classes
 from paperlib.files import write_whole
 from paperlib.metrics.rule import FEWER, score
 
@@ -167,7 +168,11 @@ def search(
 
 
 def _file(base: str, forget: str, folder: Path) -> Path:
-    classes = forgotten_classes(sets.load(bases.BASES[base].dataset, "test"), forget)
+    dataset = bases.BASES[base].dataset
+    if dataset in SOURCES and SOURCES[dataset].classes:  # a committed search is read without the data
+        classes = class_indices(dataset, SOURCES[dataset].classes, forget)
+    else:
+        classes = forgotten_classes(sets.load(dataset, "test"), forget)
     return folder / f"{base}-forget-{'-'.join(map(str, classes))}.json"
 
 
@@ -197,9 +202,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=list(ENTRANTS), default=list(ENTRANTS), metavar="ENTRANT")
     parser.add_argument("--folder", type=folder_path, default=FOLDER, help="where the result goes")
     options = parser.parse_args(arguments)
+    dataset = bases.BASES[options.base].dataset
     try:
+        sets.load(dataset, "test")  # missing data are refused before any run
         file = _file(options.base, options.forget, options.folder)
-        budget = BUDGETS[bases.BASES[options.base].dataset]
+        budget = BUDGETS[dataset]
         found = search(
             Store(build_folder() / "store"),
             options.base,

@@ -5,7 +5,7 @@ commas ("3,7", "dog,automobile"), or an attribute ("bangs"). "not bangs" is the 
 named, D_f is their union.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from paperlib.data.images import Images
 
 __all__ = [
     "Sides",
+    "class_indices",
     "evenly",
     "forgotten",
     "forgotten_attributes",
@@ -78,15 +79,21 @@ def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) 
     """Return the indices of the classes that ``forget`` names, sorted."""
     if dataset.labels is None:
         raise ValueError(f"{dataset.name} has attributes, not classes; {_valid(dataset.attributes)}")
-    indices = {_plain(name): index for index, name in enumerate(dataset.classes)}
-    indices |= {str(index): index for index in range(len(dataset.classes))}
+    return class_indices(dataset.name, dataset.classes, forget)
+
+
+def class_indices(name: str, classes: Sequence[str], forget: int | str | Iterable[int | str]) -> list[int]:
+    """Return the indices of the classes that ``forget`` names, sorted, for a set of this name with these classes; the
+    set's images are not needed."""
+    indices = {_plain(one): index for index, one in enumerate(classes)}
+    indices |= {str(index): index for index in range(len(classes))}
     found = set()
     for word in _words(forget):
         if _plain(word) not in indices:
-            raise ValueError(f"{forget=}: {dataset.name} has no class {word!r}; {_valid(dataset.classes)}")
+            raise ValueError(f"{forget=}: {name} has no class {word!r}; {_valid(classes)}")
         found.add(indices[_plain(word)])
-    if len(found) == len(dataset.classes):
-        raise ValueError(f"{forget=}: every class of {dataset.name} is forgotten, nothing would be left")
+    if len(found) == len(classes):
+        raise ValueError(f"{forget=}: every class of {name} is forgotten, nothing would be left")
     return sorted(found)
 
 

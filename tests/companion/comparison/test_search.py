@@ -98,6 +98,13 @@ def test_the_command_writes_what_is_read_again(runs, tmp_path, capsys):
     assert found.budget == module.BUDGETS["digits"] and json.loads(file.read_text())["provenance"]["versions"]["torch"]
 
 
+def test_a_committed_search_is_read_without_the_data(monkeypatch):
+    monkeypatch.setattr(module.sets, "load", None)
+    found = committed("cifar10-vp", "dog,automobile", module.FOLDER / "sgu")
+    assert (found.base, found.forget) == ("cifar10-vp", "dog,automobile")
+    assert committed("cifar10-vp", "1,5", module.FOLDER / "sgu") == found
+
+
 def test_a_part_of_the_entrants_is_not_written(runs, tmp_path, capsys):
     main(["digits-ddpm", "--forget", "3", "--only", "vdu", "unseen", "--folder", str(tmp_path / "search")])
     assert not (tmp_path / "search").exists() and len(runs) == 24
