@@ -219,7 +219,7 @@ def curves():
             if seed == one.seeds[0]
         ]
         found["tried"][one.dataset] = {f"{rate:g}": score for rate, score in tried(one).items()}
-    for one in filter(lambda one: one.study, present):
+    for one in (one for one in present if one.study and not base(one.study["base"]).missing):
         asked = dict(forget="1", sampler=one.sampler, apart=one.apart, batch_size=one.batch_size)
         found["ways"] = study(page.store, Study.checked(**one.study, **asked))
         found["terms"] = both_terms(started(one), one.forget, seed=one.seeds[0])
