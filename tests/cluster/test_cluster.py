@@ -36,7 +36,7 @@ def test_the_book_is_built_on_two_nodes_although_a_job_is_killed(tmp_path):
     assert killed in text and text.count("FAILED") == 1 and "it may be tried again" in text
     for page in PAGES:
         assert (build / "pages" / "smoke" / f"{page}.ipynb").is_file(), text
-        assert ONLY or (build / "html" / "notebooks" / f"{page}.html").is_file(), text
+        assert ONLY or (build / "html" / "pages" / f"{page}.html").is_file(), text
         assert text.count(f"{page} ...") == (2 if page == killed else 1)
 
 
