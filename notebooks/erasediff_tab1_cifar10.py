@@ -24,7 +24,9 @@ profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many as the profile has
 dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the profile's
 forget = ""  # such as "airplane" or "3,7"; empty: the profile's
-methods = ""  # some names from the table below; empty: the profile's
+methods = (
+    ""  # some names from the table below, with _searched for that row alone; empty: the profile's
+)
 guidance = 0.0  # w of (1 + w) c - w u, in place of the profile's
 measures = ""  # "inception": FID, precision and recall alone, "classifier": the others; empty: all
 
@@ -101,7 +103,7 @@ pd.DataFrame(table).T.fillna("")
 
 # %%
 from companion.models import base
-from companion.studies.label_search import settings_of
+from companion.studies.label_search import rows_asked
 
 start = base(f"{budget.of}{budget.dataset}-ddpm-labels", called="unscrubbed")
 
@@ -110,13 +112,9 @@ def models(seed):
     """Yield the base model, the retrained one if it exists, and the models that each method makes."""
     twin = start.retrained(without=budget.forget)
     yield from [start] if twin.missing else [start, twin]
-    for name in budget.methods.split(","):
-        method, published, _ = PUBLISHED[name]
-        searched = settings_of(start.name, budget.forget, name)
-        for called, own in {name: published, f"{name}_searched": searched}.items():
-            if own and (own != published or called == name):
-                run = recipe(name, budget, own) | dict(called=called, seed=seed)
-                yield start.unlearn(METHODS[method].call, budget.forget, **run)
+    for name, called, own in rows_asked(start.name, budget.forget, budget.methods):
+        run = recipe(name, budget, own) | dict(called=called, seed=seed)
+        yield start.unlearn(METHODS[PUBLISHED[name][0]].call, budget.forget, **run)
 
 
 # %% [markdown]

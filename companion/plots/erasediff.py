@@ -25,9 +25,12 @@ def _value(record: Any, metric: str, method: str) -> Any:
 
 
 def erased_table(record: Any) -> Any:
-    """The quality of the retained classes and what is left of the forgotten one, one row per model."""
+    """The quality of the retained classes and what is left of the forgotten one, one row per model; a method's searched
+    settings come below its published ones, whenever they were recorded."""
     rows: dict[str, dict[str, str]] = {}
-    for one in record.all(metric="p_forget") or record.all(metric="fid"):
+    found = record.all(metric="p_forget") or record.all(metric="fid")
+    order = list(dict.fromkeys(map(_published, found)))
+    for one in sorted(found, key=lambda one: order.index(_published(one))):
         cells = {}
         for head, (metric, decimals) in COLUMNS.items():
             if value := _value(record, metric, one.method):
@@ -36,6 +39,10 @@ def erased_table(record: Any) -> Any:
     fid = next(iter(record.all(metric="fid")), None)
     note = f" FID, precision and recall: {fid.n:,} images, seed {fid.seeds[0]}." if fid else ""
     return table(rows, f"{record.title}.{note}", size=0.75)
+
+
+def _published(one: Any) -> str:
+    return one.method.partition("_searched")[0]
 
 
 def erased_plane(record: Any, *, title: str) -> Figure | None:

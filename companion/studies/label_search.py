@@ -39,13 +39,13 @@ from companion.provenance import Origin
 from companion.seeds import generator
 from companion.settings import Settings as Checked
 from companion.store import Store
-from companion.studies.erasediff_amounts import amounts
+from companion.studies.erasediff_amounts import PUBLISHED, amounts
 from paperlib.data.images import Images
 from paperlib.denoiser import Denoiser
 from paperlib.guidance import Guided
 from paperlib.metrics.rule import score
 
-__all__ = ["ENTRANTS", "SEED", "budget_of", "look", "main", "search", "settings_of"]
+__all__ = ["ENTRANTS", "SEED", "budget_of", "look", "main", "rows_asked", "search", "settings_of"]
 
 SEED = 1000  # of the runs and their noise; none of the page's
 OTHERS = 3  # images of the retained classes for each one of the forgotten
@@ -88,6 +88,22 @@ def settings_of(base: str, forget: str, name: str) -> Settings | None:
     if not found or name not in found.entrants:
         return None
     return ENTRANTS[name].settings(conditional=True) | found.best(name).settings
+
+
+def rows_asked(base: str, forget: str, asked: str) -> Iterator[tuple[str, str, Settings]]:
+    """Yield the rows of Table 1 as (method, row, settings): for each method its published settings and, as the row
+    ``METHOD_searched``, those of the committed search if they differ. ``asked`` are methods, which mean both rows, or
+    rows, separated by commas."""
+    words = set(asked.split(","))
+    if unknown := words - PUBLISHED.keys() - {f"{name}_searched" for name in PUBLISHED}:
+        raise ValueError(
+            f"methods={min(unknown)!r} is not one of {', '.join(PUBLISHED)}, or such a name with _searched"
+        )
+    for name, (_, published, _) in PUBLISHED.items():
+        searched = settings_of(base, forget, name)
+        for row, own in {name: published, f"{name}_searched": searched}.items():
+            if own and (own != published or row == name) and words & {name, row}:
+                yield name, row, own
 
 
 def candidate(base: str, forget: str, budget: Budget, name: str, settings: Settings) -> Course:

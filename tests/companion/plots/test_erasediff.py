@@ -3,6 +3,7 @@
 import pytest
 
 from companion.page import recorded
+from companion.plots.erasediff import erased_table
 from companion.plots.erasediff_ablation import ablated, ablation_table, newest
 
 
@@ -30,3 +31,16 @@ def test_the_table_has_every_run_of_both_and_the_newest_first(record):
     rows = ablation_table(record).data
     assert list(dict.fromkeys(rows.index.get_level_values(0))) == ["MNIST", "scikit-learn's digits"]
     assert len(rows) == len(record.all(metric="entropy")) and rows.notna().all().all()
+
+
+def test_searched_settings_stand_below_the_published_ones_whenever_they_were_recorded():
+    found = recorded("erasediff_tab1_cifar10")
+    own = [one for one in found.values if getattr(one, "method", "") in ("salun", "finetune")]
+    later = [
+        one.model_copy(update={"method": "salun_searched", "claim": f"{one.claim}/searched"})
+        for one in own
+        if one.method == "salun"
+    ]
+    titles = list(erased_table(found.model_copy(update={"values": [*own, *later]})).data.index)
+    assert sorted(titles) == ["Fine-tune", "SalUn", "SalUn, searched"]
+    assert titles.index("SalUn, searched") == titles.index("SalUn") + 1

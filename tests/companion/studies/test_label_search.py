@@ -115,3 +115,21 @@ def test_without_a_search_for_the_base_model_there_are_no_settings():
     assert module.settings_of("mnist-ve-labels", "3", "salun") is None
     model = dataclasses.replace(base(BASE), name="")
     assert module.settings_of(model.name, "3", "salun") is None
+
+
+def test_a_name_means_both_rows_and_a_searched_row_can_be_asked_for_alone(monkeypatch):
+    monkeypatch.setattr(module, "settings_of", lambda base, forget, name: {"lr": 3e-4})
+    both = list(module.rows_asked(BASE, "3", "salun,finetune_searched"))
+    assert [(name, row) for name, row, _ in both] == [
+        ("finetune", "finetune_searched"),
+        ("salun", "salun"),
+        ("salun", "salun_searched"),
+    ]
+    assert [own["lr"] for *_, own in both] == [3e-4, 1e-4, 3e-4]
+    with pytest.raises(ValueError, match="methods='salum' is not one of finetune, .*, or one with _searched"):
+        list(module.rows_asked(BASE, "3", "salun,salum"))
+
+
+def test_a_search_that_finds_the_published_settings_adds_no_row(monkeypatch):
+    monkeypatch.setattr(module, "settings_of", lambda base, forget, name: PUBLISHED[name][1])
+    assert [row for _, row, _ in module.rows_asked(BASE, "3", ",".join(PUBLISHED))] == list(PUBLISHED)
