@@ -37,7 +37,7 @@ budgets = each(budget, page)  # one for each data set
 
 # %% tags=["hide-input", "key"]
 if page.recorded:
-    went = page.recorded.series["went"]
+    went = {D_f: its for D_f, its in page.recorded.series["went"].items() if D_f.isdecimal()}
     noises = page.recorded.find(metric="ur", method="pretrained", forget="1").n
     zero, one, eight = (went[D_f]["vdu"] for D_f in "018")
     others = [its["vdu"]["others"] for its in went.values()]
@@ -201,7 +201,7 @@ page.show(plots.same_noise_table)
 # ## What to notice
 
 # %% tags=["hide-input"]
-went = result.series["went"]
+went = {D_f: its for D_f, its in result.series["went"].items() if D_f.isdecimal()}
 zero, one, eight = (went[D_f]["vdu"] for D_f in "018")
 sa = {D_f: its["selective_amnesia"] for D_f, its in went.items()}
 share = {D_f: its["vdu"]["m"] / (its["vdu"]["m"] + its["vdu"]["n"]) for D_f, its in went.items()}

@@ -29,7 +29,7 @@ measures = ""  # inception: u-FID alone; empty: all
 
 # %%
 from companion.page import Page
-from companion.studies.vdu_amounts import each, rivals
+from companion.studies.vdu_amounts import each, not_asked, rivals
 
 page = Page("vdu_tab1_against_selective_amnesia", vars())
 budget = page.budget(**rivals())  # the paper's, each with its source
@@ -204,9 +204,7 @@ def curves():
 
 def missing(claim):
     """Say why a printed cell was not run."""
-    ran = "; ".join(f"{one.forget.replace(';', ', ')} of {one.dataset}" for one in budgets)
-    ran = f"this run forgets {ran}" + (" without Inception" if claim.metric == "ufid" else "")
-    return base(f"{budget.of}{claim.dataset}-ddpm").missing or ran
+    return base(f"{budget.of}{claim.dataset}-ddpm").missing or not_asked(claim, budgets, measures)
 
 
 result = page.measure(rows, series=curves, tables=["vdu.tab1"], missing=missing, by=["images"])

@@ -27,11 +27,11 @@ forget = ""  # such as "3,7"; empty: the paper's, "ship" of cifar10, else "1"
 gamma = ""  # such as "0.1,0.8", between 0 and 1; empty: as many as the profile has
 lr = 0.0  # Adam's, beside the paper's 1e-6; 0: chosen on held-out images
 normalised = False  # means in place of Eq. 3's sums
-measures = ""  # inception: u-FID and FID alone; empty: all
+measures = ""  # inception: u-FID and FID alone; printed: PUL, distances, for the paper's rate and gammas; empty: all
 
 # %%
 from companion.page import Page
-from companion.studies.vdu_amounts import amounts, each
+from companion.studies.vdu_amounts import amounts, each, not_asked
 
 page = Page("vdu_tab2_gamma_sweep", vars())
 budget = page.budget(**amounts())  # the paper's, each with its source
@@ -149,7 +149,7 @@ def tried(one):
 def sweep(one):
     """Run VDU with every gamma, at the paper's rate and, where one was chosen, at that one."""
     gammas, scores = sorted(float(word) for word in one.gamma.split(",")), {}
-    if measures != "inception":  # u-FID is that of the paper's rate
+    if not measures:  # else all is of the paper's rate
         scores = tried(one)
     rates = dict.fromkeys([PAPER_LR, lr or min(scores, key=scores.get, default=PAPER_LR)])
     for rate, gamma, seed in itertools.product(rates, gammas, one.seeds):
@@ -179,12 +179,14 @@ def measured(one, model, seed):
     """Yield a model's PUL and both distances; FID before, u-FID before and at the paper's rate, and a perfect model's."""
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     fewer = draw | dict(n=one.seen, real=one.real)  # Inception is slow
-    if "inception" in one.features and (not model.run or printed(one, model)):
+    inception = "inception" in one.features and measures != "printed"
+    named = not model.run or printed(one, model)
+    if inception and named:
         yield ufid(model, one.forget, **fewer)
-    if "inception" in one.features and not model.run:
+    if inception and not model.run:
         yield fid(model, **fewer)
         yield from (perfect(model, D_f, **fewer) for D_f in ("", one.forget))
-    if measures == "inception":
+    if measures == "inception" or (measures == "printed" and not named):
         return
     if model.run:
         yield pul(model, started(one), one.forget, **draw)
@@ -202,14 +204,13 @@ def rows():
 
 def missing(claim):
     """Say why a printed cell was not run."""
-    ran = ", ".join(f"{one.forget} of {one.dataset}" for one in budgets)
-    return base(f"{budget.of}{claim.dataset}-ddpm").missing or f"this run forgets {ran}"
+    return base(f"{budget.of}{claim.dataset}-ddpm").missing or not_asked(claim, budgets, measures)
 
 
 # %%
 def curves():
     """Measure, by data set, how far weights move; for one of them, both terms, and both posteriors."""
-    if measures == "inception":
+    if measures:
         return {}
     found = dict(sweep={}, tried={})
     for one in present:

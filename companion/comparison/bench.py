@@ -35,7 +35,7 @@ from companion.parameters import PROFILES, defaults, seed_list
 from companion.settings import Settings
 from companion.store import Entry, Store
 from paperlib.data import sets
-from paperlib.data.splits import forgotten_classes
+from paperlib.data.splits import class_indices
 
 __all__ = ["AMOUNTS", "Bench", "main", "measure", "models", "retrained", "run", "settings", "wanted"]
 
@@ -58,14 +58,13 @@ class Bench(Settings):
     @classmethod
     def of(cls, profile: str, *, dataset: str, process: str, forget: str, budget: int = 0) -> Self:
         """Return a profile's bench: digits in smoke and MNIST otherwise, unless ``dataset`` names another set. A
-        ``budget`` of 0 is the profile's own. ``recorded`` has the laptop's bench, and needs no data."""
+        ``budget`` of 0 is the profile's own. ``recorded`` has the laptop's bench. No data is needed."""
         dataset = dataset or ("digits" if profile == "smoke" else "mnist")
         name = f"{dataset}-{process}"
         if name not in bases.BASES or bases.BASES[name].labels:
             known = [name for name, one in bases.BASES.items() if not (one.labels or one.unseen)]
             raise ValueError(f"dataset={dataset!r} and process={process!r} have no base model; there are: {known}")
-        if profile != "recorded":
-            forgotten_classes(sets.load(dataset, "test"), forget)
+        class_indices(dataset, sets.classes(dataset), forget)
         paper = rehearsal.scaled(AMOUNTS["paper"], AMOUNTS["smoke"])
         facts = (AMOUNTS | {"recorded": AMOUNTS["laptop"], "paper": paper})[profile]
         facts = facts | ({"budget": budget} if budget else {})
@@ -136,11 +135,12 @@ def wanted(bench: Bench, name: str, seed: int) -> Course:
 
 def retrained(bench: Bench) -> str:
     """Return the name of the model retrained without D_f, if one is committed; else an empty string."""
-    asked = forgotten_classes(sets.load(bench.kind.dataset, "test"), bench.forget)
+    classes = sets.classes(bench.kind.dataset)
+    asked = class_indices(bench.kind.dataset, classes, bench.forget)
     for name, base in bases.BASES.items():
         alike = bench.kind.model_copy(update={"unseen": base.unseen}) == base
         if base.unseen and alike and bases.card(name):
-            if forgotten_classes(sets.load(base.dataset, "test"), base.unseen) == asked:
+            if class_indices(base.dataset, classes, base.unseen) == asked:
                 return name
     return ""
 

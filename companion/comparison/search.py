@@ -30,8 +30,7 @@ from companion.records import Provenance
 from companion.settings import Settings
 from companion.store import Store
 from paperlib.data import sets
-from paperlib.data.sources import SOURCES
-from paperlib.data.splits import class_indices, forgotten_classes
+from paperlib.data.splits import class_indices
 from paperlib.files import write_whole
 from paperlib.metrics.rule import FEWER, score
 
@@ -169,22 +168,14 @@ def search(
 
 def _file(base: str, forget: str, folder: Path) -> Path:
     dataset = bases.BASES[base].dataset
-    if dataset in SOURCES and SOURCES[dataset].classes:  # a committed search is read without the data
-        classes = class_indices(dataset, SOURCES[dataset].classes, forget)
-    else:
-        classes = forgotten_classes(sets.load(dataset, "test"), forget)
+    classes = class_indices(dataset, sets.classes(dataset), forget)
     return folder / f"{base}-forget-{'-'.join(map(str, classes))}.json"
 
 
 def committed(base: str, forget: str, folder: Path = FOLDER) -> Search | None:
     """Return the search for this base model and these classes, else one for other classes, else None."""
-    files = sorted(folder.glob(f"{base}-forget-*.json"))
-    if files and forget.replace(",", "").isdecimal():  # numbers can be interpreted without the data
-        classes = "-".join(map(str, sorted({int(word) for word in forget.split(",")})))
-        files.sort(key=lambda file: file.stem != f"{base}-forget-{classes}")
-    elif files:
-        files.sort(key=lambda file: file != _file(base, forget, folder))
-    file = next(iter(files), None)
+    asked = _file(base, forget, folder)
+    file = min(folder.glob(f"{base}-forget-*.json"), key=lambda file: (file != asked, file), default=None)
     return file and Search.model_validate_json(file.read_text(encoding="utf-8"))
 
 

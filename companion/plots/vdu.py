@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -47,11 +48,17 @@ def sweeps(record: Any) -> list[str]:
     return list(dict.fromkeys(pul.dataset for pul in record.all(metric="pul")))
 
 
-def before(record: Any, metric: str, dataset: str) -> float:
-    """Return a distance before unlearning, "u-frechet" or "rest-frechet"; a record of one data set may have it in the
-    series ``start`` or ``start_rest`` instead."""
-    found = record.all(metric=metric, method="pretrained", dataset=dataset)
-    return found[0].value if found else record.series[{"u-frechet": "start", "rest-frechet": "start_rest"}[metric]]
+def before(record: Any, metric: str, dataset: str, seeds: Sequence[int] = ()) -> float:
+    """Return a distance before unlearning, "u-frechet" or "rest-frechet", over all its seeds or some; a record of one
+    data set may have it in the series ``start`` or ``start_rest`` instead."""
+    if found := record.all(metric=metric, method="pretrained", dataset=dataset):
+        return over(found[0], seeds or found[0].seeds)
+    return record.series[{"u-frechet": "start", "rest-frechet": "start_rest"}[metric]]
+
+
+def over(value: Any, seeds: Sequence[int]) -> float:
+    """Return a value's mean over some of its seeds."""
+    return fmean(one for seed, one in zip(value.seeds, value.per_seed, strict=True) if seed in seeds)
 
 
 def gamma_cells(record: Any, dataset: str = "") -> dict[tuple[float, float], Cell]:
@@ -63,7 +70,8 @@ def gamma_cells(record: Any, dataset: str = "") -> dict[tuple[float, float], Cel
     for pul in puls:
         facts = {name: pul.protocol[name] for name in ("lr", "gamma")}
         whole, rest = (record.find(metric=m, dataset=dataset, **facts) for m in ("u-frechet", "rest-frechet"))
-        start = {"ur": 100.0, "distance": before(record, "rest-frechet", dataset)}  # PUL is relative to that before
+        start = before(record, "rest-frechet", dataset, rest.seeds)
+        start = {"ur": 100.0, "distance": start}  # PUL is relative to the UR before
         rule = verdict(100 - pul.value, rest.value, start)
         ufid = next(iter(record.all(metric="ufid", dataset=dataset, **facts)), None)
         cells[facts["lr"], facts["gamma"]] = Cell(facts["lr"], facts["gamma"], pul, whole, rest, rule, ufid)

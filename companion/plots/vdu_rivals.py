@@ -14,7 +14,7 @@ from companion import claims
 from companion.claims.names import data_title, method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
-from companion.plots.vdu import bias
+from companion.plots.vdu import bias, over
 from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
 __all__ = [
@@ -42,14 +42,9 @@ def ends(record: Any) -> Iterator[tuple[Any, Any, Any, dict[str, float]]]:
         facts = {"dataset": pul.dataset, "method": pul.method, "forget": pul.protocol["forget"]}
         facts |= {key: pul.protocol[key] for key in ("images",) if key in pul.protocol}
         of = {"dataset": pul.dataset, "method": "pretrained", "forget": pul.protocol["forget"]}
-        before = {name: _over(record.find(metric=m, **of), pul.seeds) for name, m in METRIC.items()}
+        before = {name: over(record.find(metric=m, **of), pul.seeds) for name, m in METRIC.items()}
         found = [_one(record.all(metric=m, **facts), "images" in facts) for m in METRIC.values()]
         yield pul, *found, before
-
-
-def _over(value: Any, seeds: list[int]) -> float:
-    """Return a value's mean over some of its seeds."""
-    return fmean(one for seed, one in zip(value.seeds, value.per_seed, strict=True) if seed in seeds)
 
 
 def _one(values: list[Any], few: bool) -> Any:
@@ -89,7 +84,7 @@ def ufid_steps(record: Any) -> dict[tuple[str, str], tuple[float, float]]:
     found, start = {}, {one.protocol["forget"]: one for one in record.all(metric="ufid", method="pretrained")}
     for one in record.all(metric="ufid"):
         D_f = one.protocol["forget"]
-        found[D_f, one.method] = one.value, _over(start[D_f], one.seeds)
+        found[D_f, one.method] = one.value, over(start[D_f], one.seeds)
     return found
 
 

@@ -4,13 +4,17 @@ A profile's amounts hold for all data sets of a table, except for those in ``set
 them.
 """
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from companion.claims import Claim
+from companion.claims.names import data_title
 
 if TYPE_CHECKING:
     from companion.page import Page
 
-__all__ = ["amounts", "each", "rivals"]
+__all__ = ["amounts", "each", "not_asked", "rivals"]
 
 # The section on the posterior: both ways of getting five models, on a base model's data.
 FEW = {"base": "digits-ddpm", "models": 2, "steps": 8, "n": 20, "images": 60}
@@ -109,3 +113,16 @@ def each(budget: SimpleNamespace, page: "Page") -> list[SimpleNamespace]:
         seeds = page.seeds if page.parameters["seeds"] else page.seeds[: own.get("seeds")]
         found.append(SimpleNamespace(**vars(budget) | own | {"dataset": name, "seeds": seeds}))
     return found
+
+
+def not_asked(claim: Claim, budgets: Sequence[SimpleNamespace], measures: str = "") -> str:
+    """Say why a run with these amounts, and these ``measures`` alone if any are named, has no value for a printed cell:
+    it is about another data set or another class, or does not measure this."""
+    own = next((one for one in budgets if one.dataset == claim.dataset), None)
+    if own is None:
+        return f"this run is about {' and '.join(data_title(one.dataset) for one in budgets)} alone"
+    if claim.forget and claim.forget not in own.forget.split(";"):
+        return f"this run forgets {own.forget.replace(';', ', ')} of {data_title(own.dataset)}"
+    if "fid" in claim.metric and "inception" not in own.features:
+        return "this run is without Inception"
+    return f"this run measures {measures} alone" if measures else "this run has other settings"

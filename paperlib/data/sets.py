@@ -7,13 +7,14 @@ import torch
 from paperlib.data import avatars, cache, digits, shapes, sources
 from paperlib.data.images import Images
 
-__all__ = ["EMBEDDED", "NAMES", "load", "parts"]
+__all__ = ["EMBEDDED", "NAMES", "classes", "load", "parts"]
 
 #: Sets that come with the package.
 EMBEDDED = ("digits", "shapes", "avatars")
 #: All sets.
 NAMES = (*EMBEDDED, *sources.SOURCES)
 
+CLASSES = {"digits": digits.CLASSES, "shapes": shapes.CLASSES, "avatars": ()}
 DRAWN = {"shapes": shapes.sample, "avatars": avatars.sample}
 COUNT = {"train": 10_000, "test": 2_000}  # enough for a good small classifier; drawn in seconds
 SEED = {"train": 0, "test": 1}
@@ -24,6 +25,14 @@ def parts(name: str) -> tuple[str, ...]:
     if name not in NAMES:
         raise ValueError(f"dataset={name!r} is not one of {', '.join(NAMES)}")
     return tuple(COUNT) if name in EMBEDDED else tuple(sources.SOURCES[name].parts)
+
+
+def classes(name: str) -> tuple[str, ...]:
+    """Return the names of a set's classes, in the order of its labels, without reading its images; none for a set with
+    attributes."""
+    if name not in NAMES:
+        raise ValueError(f"dataset={name!r} is not one of {', '.join(NAMES)}")
+    return CLASSES[name] if name in EMBEDDED else sources.SOURCES[name].classes
 
 
 def load(name: str, part: str = "train", *, size: int | None = None, n: int | None = None) -> Images:

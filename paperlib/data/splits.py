@@ -85,6 +85,8 @@ def forgotten_classes(dataset: Images, forget: int | str | Iterable[int | str]) 
 def class_indices(name: str, classes: Sequence[str], forget: int | str | Iterable[int | str]) -> list[int]:
     """Return the indices of the classes that ``forget`` names, sorted, for a set of this name with these classes; the
     set's images are not needed."""
+    if not classes:
+        raise ValueError(f"{forget=}: {name} has attributes, not classes")
     indices = {_plain(one): index for index, one in enumerate(classes)}
     indices |= {str(index): index for index in range(len(classes))}
     found = set()

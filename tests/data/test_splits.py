@@ -5,7 +5,7 @@ import torch
 
 from paperlib.data import sets
 from paperlib.data.images import Images
-from paperlib.data.splits import forgotten, forgotten_classes, forgotten_parts, parted, split, validation
+from paperlib.data.splits import class_indices, forgotten, forgotten_classes, forgotten_parts, parted, split, validation
 
 N = 12
 IMAGES = torch.arange(N, dtype=torch.uint8)[:, None, None, None].expand(N, 3, 2, 2)
@@ -93,6 +93,17 @@ def test_what_makes_no_split_is_refused_with_the_reason(dataset, forget, message
 def test_attributes_have_no_classes():
     with pytest.raises(ValueError, match="faces has attributes, not classes; valid: Bangs"):
         forgotten_classes(FACES, 0)
+    with pytest.raises(ValueError, match="forget='bangs': faces has attributes, not classes"):
+        class_indices("faces", (), "bangs")
+
+
+def test_the_names_of_classes_are_those_of_the_images_and_need_none(monkeypatch):
+    known = {name: sets.load(name, "test", n=1).classes for name in sets.EMBEDDED}
+    monkeypatch.setattr(sets, "load", None)
+    assert {name: sets.classes(name) for name in known} == known
+    assert sets.classes("cifar10")[3] == "cat" and sets.classes("celeba") == ()
+    with pytest.raises(ValueError, match="dataset='cifar' is not one of digits, shapes"):
+        sets.classes("cifar")
 
 
 @pytest.mark.parametrize("dataset", [DIGITS, FACES], ids=["labels", "attributes"])

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from companion import bases, checkpoints
 from companion.bases import Budget
-from companion.campaign import plan, pretraining, samples
+from companion.campaign import evaluation, plan, pretraining, samples
 from companion.campaign.pretraining import Pretraining
 from paperlib.nets.presets import PRESETS
 
@@ -171,6 +171,16 @@ def test_the_plan_needs_no_data(tmp_path, monkeypatch, capsys):
     plan.main(["--device", "cpu", "--folder", str(tmp_path), "--only", "mnist-vp-labels", "--plan"])
     steps = bases.budget(bases.BASES["mnist-vp-labels"], "cpu").steps
     assert f"| mnist-vp-labels | to do | {0.25 * steps / 60:.0f} |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_no_run_needs_data_to_be_planned(profile, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PAPERLIB_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setenv("PAPERLIB_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(pretraining.Pretraining, "minutes", lambda run: 1.0)
+    monkeypatch.setattr(evaluation.BaseEvaluation, "minutes", lambda run: 1.0)
+    plan.main(["--device", "cpu", "--profile", profile, "--plan"])
+    assert "| total left | |" in capsys.readouterr().out
 
 
 @pytest.mark.slow

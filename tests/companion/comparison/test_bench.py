@@ -43,7 +43,7 @@ def measured(store):
         ({"dataset": "coins"}, "dataset='coins' and process='ddpm' have no base model; there are: .*'digits-ddpm'"),
         ({"process": "vpx"}, "dataset='digits' and process='vpx' have no base model; there are: .*'digits-vp'"),
         ({"process": "ddpm-labels"}, "process='ddpm-labels' have no base model; there are: "),
-        ({"forget": "eleven"}, "forget='eleven': digits-test has no class 'eleven'; valid: 0"),
+        ({"forget": "eleven"}, "forget='eleven': digits has no class 'eleven'; valid: 0"),
         ({"forget": ""}, "a name or an index is missing"),
         ({"budget": 7}, "budget=7 is not allowed: .*greater than 7 expected"),
         ({"budget": -1}, "budget=-1 is not allowed"),
@@ -83,9 +83,11 @@ def test_a_rehearsal_of_paper_has_smoke_s_amounts(monkeypatch):
     assert Bench.of("paper", **told) == Bench.of("smoke", **told)
 
 
-def test_recorded_asks_for_no_data(monkeypatch):
+@pytest.mark.parametrize("profile", ["recorded", "laptop"])
+def test_a_bench_is_described_without_data(profile, monkeypatch):
     monkeypatch.setattr(module.sets, "load", None)
-    assert Bench.of("recorded", dataset="", process="ddpm", forget="1").base == "mnist-ddpm"
+    bench = Bench.of(profile, dataset="", process="ddpm", forget="1")
+    assert bench.base == "mnist-ddpm" and module.retrained(bench) == "mnist-ddpm-unseen-1"
     assert module.committed("mnist-ddpm", "1").forget == "1"
 
 

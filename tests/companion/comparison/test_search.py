@@ -115,8 +115,8 @@ def test_a_part_of_the_entrants_is_not_written(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["digits-ddpm", "--forget", "eleven"], "digits-test has no class 'eleven'"),
-        (["digits-ddpm", "--forget", "0,1,2,3,4,5,6,7,8,9"], "every class of digits-test is forgotten"),
+        (["digits-ddpm", "--forget", "eleven"], "digits has no class 'eleven'"),
+        (["digits-ddpm", "--forget", "0,1,2,3,4,5,6,7,8,9"], "every class of digits is forgotten"),
         (["mnist-ddpm", "--forget", "1"], "mnist-test"),
         (["digits-ddpm-labels", "--forget", "1"], "invalid choice: 'digits-ddpm-labels'"),
         (["digits-ddpm-unseen-1", "--forget", "1"], "invalid choice: 'digits-ddpm-unseen-1'"),

@@ -36,6 +36,15 @@ def test_the_cells_are_in_the_order_of_rate_and_gamma_and_judged_by_the_rule(rec
     assert cells[3e-6, 0.8].all.value == pytest.approx(2.8)
 
 
+def test_a_run_is_judged_by_the_model_before_for_its_own_seeds(record):
+    """The distance of the rest is 1 after a run of seed 0, too far for seed 0's 0.5 before, but not for all seeds'."""
+    facts = {"n": 100, "dataset": "digits", "process": "ddpm", "forget": "1", "method": "pretrained"}
+    facts |= {"metric": "rest-frechet", "unit": "squared distance"}
+    start = gather([row(x, seed=seed, **facts) for seed, x in enumerate((0.5, 2.0, 2.0))], "example")
+    found = plots.gamma_cells(record.model_copy(update={"values": record.values + start, "series": {}}))
+    assert found[1e-6, 0.1].rule == "neither"
+
+
 def test_the_printed_numbers_stand_only_beside_the_data_that_they_are_of(record):
     def crosses(of):
         figure = plots.gamma_sweep(of, title="A sweep")

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from companion.studies.vdu_amounts import amounts, each, rivals
+from companion import claims
+from companion.studies.vdu_amounts import amounts, each, not_asked, rivals
 
 
 def joined(profile, seeds=(0, 1, 2), given="", **changes):
@@ -38,3 +39,18 @@ def test_a_set_may_have_fewer_seeds_unless_they_are_asked_for():
 def test_unknown_and_ambiguous_sets_are_refused(asked, said):
     with pytest.raises(ValueError, match=said):
         joined("laptop", dataset=asked)
+
+
+@pytest.mark.parametrize(
+    "cell, asked, said",
+    [
+        ("vdu.pretrained_fid/mnist/pretrained", {"dataset": "cifar10"}, "this run is about CIFAR-10 alone"),
+        ("vdu.tab1/mnist/0/vdu_pul", {"forget": "1;8"}, "this run forgets 1, 8 of MNIST"),
+        ("vdu.tab1/mnist/0/vdu_ufid", {"features": ["classifier"]}, "this run is without Inception"),
+        ("vdu.tab1/mnist/0/vdu_pul", {"measures": "inception"}, "this run measures inception alone"),
+    ],
+)
+def test_a_cell_that_was_not_run_is_told_why_in_words_that_are_true_of_it(cell, asked, said):
+    measures = asked.pop("measures", "")
+    budgets = joined("laptop", **asked).values()
+    assert not_asked(claims.load()[cell], [*budgets], measures) == said
