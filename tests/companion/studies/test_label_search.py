@@ -1,13 +1,11 @@
 """The search for models with labels: equal candidates, none of Table 1's images or noise, the rule's winner."""
 
-import dataclasses
 from collections import Counter
 
 import pytest
 import torch
 
 from companion.evaluation.observer import Observer, SameNoise
-from companion.models import base
 from companion.store import Store
 from companion.studies import label_search as module
 from companion.studies.erasediff_amounts import PUBLISHED, amounts
@@ -112,9 +110,8 @@ def test_a_look_at_a_run_is_at_its_model(tmp_path):
 
 
 def test_without_a_search_for_the_base_model_there_are_no_settings():
-    assert module.settings_of("mnist-ve-labels", "3", "salun") is None
-    model = dataclasses.replace(base(BASE), name="")
-    assert module.settings_of(model.name, "3", "salun") is None
+    assert module.settings_of("mnist-ddpm-labels", "3", "salun") is None
+    assert module.settings_of(BASE, "3", "salun") is not None
 
 
 def test_a_name_means_both_rows_and_a_searched_row_can_be_asked_for_alone(monkeypatch):
@@ -126,7 +123,7 @@ def test_a_name_means_both_rows_and_a_searched_row_can_be_asked_for_alone(monkey
         ("salun", "salun_searched"),
     ]
     assert [own["lr"] for *_, own in both] == [3e-4, 1e-4, 3e-4]
-    with pytest.raises(ValueError, match="methods='salum' is not one of finetune, .*, or one with _searched"):
+    with pytest.raises(ValueError, match="methods='salum' is not one of finetune, .*, or such a name with _searched"):
         list(module.rows_asked(BASE, "3", "salun,salum"))
 
 
