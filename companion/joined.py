@@ -35,7 +35,9 @@ def joined(now: Record, before: Record) -> Record:
         found = {one.claim for one in now.values if isinstance(one, Value)}
         kept = [one for one in before.values if one.claim not in found]
         of = now.parameters.get("dataset")
-        earlier = known | {f"before {part}" + (f" of {of}" if of else ""): plain(before.provenance)}
+        added = f"before {part}" + (f" of {of}" if of else "")
+        times = sum(name.partition(", ")[0] == added for name in known)  # other methods, by the same measures
+        earlier = known | {f"{added}, {times + 1}" if times else added: plain(before.provenance)}
     else:
         own = {_subject(one) for one in now.values if isinstance(one, Value)}
         measured = {name for name, _ in own}

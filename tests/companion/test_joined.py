@@ -57,6 +57,17 @@ def test_a_run_of_some_measures_adds_to_the_record_and_takes_nothing_away():
     assert made.parameters == before.parameters | {"measures": ""}
 
 
+def test_the_same_measures_of_other_methods_keep_every_provenance():
+    told = {"parameters": {"measures": "inception", "dataset": ""}}
+    made = record(value("cifar10"))
+    for k in range(1, 4):
+        source = SOURCE.model_copy(update={"commit": str(k) * 40})
+        made = joined(record(value("cifar10", float(k), forget=str(k)), provenance=source, **told), made)
+    assert len(made.values) == 4 and made.provenance.commit == "3" * 40
+    commits = {name: one["commit"][0] for name, one in made.series["earlier"].items()}
+    assert commits == {"before inception": SOURCE.commit[0], "before inception, 2": "1", "before inception, 3": "2"}
+
+
 def test_a_run_of_some_measures_may_be_of_some_classes_alone():
     told = {"parameters": {"measures": "inception", "forget": "0;8"}}
     before = record(value("mnist"), parameters={"forget": ""})
