@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from companion.claims.names import method_title
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
+from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["erased_plane", "erased_table", "obeyed_table", "protocol_moves"]
+__all__ = ["erased_plane", "erased_table", "nearest", "obeyed_table", "protocol_moves", "tried_plane"]
 
 LOOKS = {"unscrubbed": ("#000000", "o"), "unseen": ("#000000", "*"), "finetune": ("#777777", "o")}
 LOOKS |= {"neggrad": ("#777777", "v"), "blindspot": ("#777777", "s"), "negate": (COLOURS["negate"], "^")}
@@ -78,6 +79,42 @@ def erased_plane(record: Any, *, title: str) -> Figure | None:
 def _bar(value: Any) -> list[list[float]]:
     low, high = value.interval
     return [[value.value - low], [high - value.value]]
+
+
+def nearest(record: Any, method: str) -> dict[str, Any] | None:
+    """Return the candidate of a method's search with the smallest distance among those that forget by the book's rule:
+    the methods at equal forgetting. None if none of them forgets."""
+    search = record.series["tried"]
+    forgot = [one for one in search["candidates"][method] if FEWER * one["ur"] <= search["ur"]]
+    return min(forgot, key=lambda one: one["distance"], default=None)
+
+
+def tried_plane(record: Any, *, title: str) -> Figure | None:
+    """Every candidate of the search, by the images that show the class and the distance from the base model's images;
+    the lines join those that no other candidate of the method beats in both, and the shaded area is the book's rule.
+
+    Reads the series ``tried`` (:func:`companion.studies.label_search.tried`); None without it.
+    """
+    if not (search := record.series.get("tried")):
+        return None
+    use_style()
+    figure, axes = plt.subplots(figsize=(7.2, 4.2))
+    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
+    for name, several in search["candidates"].items():
+        colour, marker = LOOKS[name]
+        points = sorted((one["distance"], one["ur"]) for one in several)
+        axes.plot(*zip(*points), marker, color=colour, ms=6, mfc="white")
+        front = [point for k, point in enumerate(points) if all(point[1] < ur for _, ur in points[:k])]
+        axes.plot(*zip(*front), f"{marker}-", color=colour, ms=6, lw=1.2, label=method_title(name))
+    axes.axhline(search["ur"], color=COLOURS["exact"], ls=":", lw=1.2)
+    far, left = FARTHER * search["distance"], search["ur"] / FEWER
+    axes.set(xscale="log", xlabel="Fréchet distance from the base model's images", ylabel="shown when asked, %")
+    axes.fill_between([axes.get_xlim()[0], far], -3, left, color=COLOURS["D_g"], alpha=0.12, lw=0)
+    axes.set_ylim(-3, None)
+    axes.margins(x=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=9.5)
+    return figure
 
 
 def protocol_moves(record: Any, *, title: str) -> Figure | None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -45,7 +46,7 @@ from paperlib.denoiser import Denoiser
 from paperlib.guidance import Guided
 from paperlib.metrics.rule import score
 
-__all__ = ["ENTRANTS", "SEED", "budget_of", "look", "main", "rows_asked", "search", "settings_of"]
+__all__ = ["ENTRANTS", "SEED", "budget_of", "look", "main", "rows_asked", "search", "settings_of", "tried"]
 
 SEED = 1000  # of the runs and their noise; none of the page's
 OTHERS = 3  # images of the retained classes for each one of the forgotten
@@ -88,6 +89,20 @@ def settings_of(base: str, forget: str, name: str) -> Settings | None:
     if not found or name not in found.entrants:
         return None
     return ENTRANTS[name].settings(conditional=True) | found.best(name).settings
+
+
+def tried(base: str, forget: str) -> dict[str, Any]:
+    """Return the committed search for a record: the base model's ``ur`` and ``distance``, the number of images ``n``,
+    and each method's ``candidates`` with their settings, score and results. Empty without a search."""
+    if not (found := committed(base, forget, FOLDER / "labels")):
+        return {}
+    looked = [one for one in found.candidates if one.score is not None]
+    own = {name: [one for one in looked if one.entrant == name] for name in ENTRANTS}
+    told = {
+        name: [one.settings | {"ur": one.ur, "distance": one.distance, "score": one.score} for one in several]
+        for name, several in own.items()
+    }
+    return {"ur": found.ur, "distance": found.distance, "n": found.budget.n, "candidates": told}
 
 
 def rows_asked(base: str, forget: str, asked: str) -> Iterator[tuple[str, str, Settings]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from companion.page import recorded
-from companion.plots.erasediff import erased_table
+from companion.plots.erasediff import erased_table, nearest, tried_plane
 from companion.plots.erasediff_ablation import ablated, ablation_table, newest
 
 
@@ -44,3 +44,14 @@ def test_searched_settings_stand_below_the_published_ones_whenever_they_were_rec
     titles = list(erased_table(found.model_copy(update={"values": [*own, *later]})).data.index)
     assert sorted(titles) == ["Fine-tune", "SalUn", "SalUn, searched"]
     assert titles.index("SalUn, searched") == titles.index("SalUn") + 1
+
+
+def test_equal_forgetting_is_judged_by_the_nearest_candidate_that_forgets():
+    tried = [{"ur": 10.0, "distance": 3.0}, {"ur": 20.0, "distance": 2.0}, {"ur": 21.0, "distance": 0.5}]
+    search = {"ur": 60.0, "distance": 1.0, "candidates": {"salun": tried, "finetune": tried[2:]}}
+    found = recorded("erasediff_tab1_cifar10").model_copy(update={"series": {"tried": search}})
+    assert nearest(found, "salun") == tried[1] and nearest(found, "finetune") is None
+    (axes,) = tried_plane(found, title="").axes
+    fronts = {line.get_label(): list(zip(*line.get_data())) for line in axes.lines}
+    assert fronts["SalUn"] == [(0.5, 21.0), (2.0, 20.0), (3.0, 10.0)]
+    assert tried_plane(found.model_copy(update={"series": {}}), title="") is None

@@ -130,3 +130,11 @@ def test_a_name_means_both_rows_and_a_searched_row_can_be_asked_for_alone(monkey
 def test_a_search_that_finds_the_published_settings_adds_no_row(monkeypatch):
     monkeypatch.setattr(module, "settings_of", lambda base, forget, name: PUBLISHED[name][1])
     assert [row for _, row, _ in module.rows_asked(BASE, "3", ",".join(PUBLISHED))] == list(PUBLISHED)
+
+
+def test_the_candidates_of_a_search_go_into_the_record():
+    found = module.tried(BASE, "3")
+    assert list(found["candidates"]) == list(PUBLISHED) and {len(one) for one in found["candidates"].values()} == {6}
+    best = min(found["candidates"]["salun"], key=lambda one: one["score"])
+    assert best.items() >= {"lr": 5e-4, "alpha": 3.0}.items() and best["ur"] < found["ur"]
+    assert module.tried("mnist-ddpm-labels", "3") == {}
