@@ -174,6 +174,12 @@ page.figure(plots.erased_plane)
 page.show(plots.erased_table)
 
 # %% [markdown]
+# Does EraseDiff beat Selective Amnesia and SalUn at equal cost? The seeds are paired: same batches, same noise.
+
+# %%
+page.show(plots.orders_table)
+
+# %% [markdown]
 # ## At equal forgetting
 #
 # Two settings of a method are two points. Where do the others lie? Below are all candidates of the search, each a whole run at the same cost, by the rule that chose among them: at most a third of the images may still show the class, and the distance may grow by half at most.

@@ -10,7 +10,15 @@ need("book", "matplotlib", "pandas")  # a clear message before a figure's own im
 from companion.plots.comparison import compared_plane, conflict_panels, course_panels, relearning_grid
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
 from companion.plots.directions import conflict_table, direction_panels, inner_table
-from companion.plots.erasediff import erased_plane, erased_table, nearest, obeyed_table, protocol_moves, tried_plane
+from companion.plots.erasediff import (
+    erased_plane,
+    erased_table,
+    nearest,
+    obeyed_table,
+    orders_table,
+    protocol_moves,
+    tried_plane,
+)
 from companion.plots.erasediff_ablation import ablated, ablated_means, ablation_curves, ablation_table
 from companion.plots.erasediff_cost import cost_bars, cost_table, ratio
 from companion.plots.forgetting import case_intervals, case_table, fooled_pairs
@@ -69,6 +77,7 @@ __all__ = [
     "erased_table",
     "nearest",
     "obeyed_table",
+    "orders_table",
     "protocol_moves",
     "rival_pairs",
     "rivals_plane",

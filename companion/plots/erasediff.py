@@ -1,16 +1,18 @@
 """Figures and tables of the EraseDiff pages."""
 
+from itertools import product
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from companion.claims.names import method_title
+from companion.claims.verdicts import ordering, step
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["erased_plane", "erased_table", "nearest", "obeyed_table", "protocol_moves", "tried_plane"]
+__all__ = ["erased_plane", "erased_table", "nearest", "obeyed_table", "orders_table", "protocol_moves", "tried_plane"]
 
 LOOKS = {"unscrubbed": ("#000000", "o"), "unseen": ("#000000", "*"), "finetune": ("#777777", "o")}
 LOOKS |= {"neggrad": ("#777777", "v"), "blindspot": ("#777777", "s"), "negate": (COLOURS["negate"], "^")}
@@ -18,6 +20,7 @@ LOOKS |= {"selective_amnesia": (COLOURS["obtuse"], "D"), "salun": (COLOURS["orth
 LOOKS |= {"erasediff_rl": (COLOURS["standard"], "P"), "erasediff_noise": (COLOURS["unseen"], "P")}
 COLUMNS = {"FID": ("fid", 2), "distance": ("rest-frechet", 2), "precision": ("precision", 2), "recall": ("recall", 2)}
 COLUMNS |= {"P(c_f|x_f)": ("p_forget", 2), "entropy, nats": ("entropy", 2)}
+ORDERED = {"less is left, P(c_f|x_f)": "p_forget", "the others are nearer, distance": "rest-frechet"}
 
 
 def _value(record: Any, metric: str, method: str) -> Any:
@@ -44,6 +47,34 @@ def erased_table(record: Any) -> Any:
 
 def _published(one: Any) -> str:
     return one.method.partition("_searched")[0]
+
+
+def orders_table(record: Any) -> Any:
+    """EraseDiff against its rivals at equal cost, by paired seeds: the differences in what is left of the class and in
+    the distance of the others, with the verdict on EraseDiff's being the smaller. A method whose search found its
+    published settings stands with these. None for a run without such a pair."""
+    have = {one.method for one in record.all(metric="p_forget")}
+    lines: dict[tuple[str, str, str], dict[str, str]] = {}
+    for suffix, words in (("", "published"), ("_searched", "searched")):
+        if not any(name.endswith(suffix) for name in have):
+            continue
+        for pair in product(("erasediff_rl", "erasediff_noise"), ("selective_amnesia", "salun")):
+            own, rival = (name + suffix * (name + suffix in have) for name in pair)
+            if {own, rival} <= have:
+                lines[words, *map(method_title, pair)] = {
+                    head: _order(*(record.find(metric=metric, method=name) for name in (own, rival)))
+                    for head, metric in ORDERED.items()
+                }
+    if not lines:
+        return None
+    style = table(lines, f"{record.title}. Differences: the first method's minus the second's.", size=0.75)
+    return style.set_table_styles([{"selector": "td", "props": [("text-align", "left")]}], overwrite=False)
+
+
+def _order(own: Any, rival: Any) -> str:
+    gap, *interval = step(rival, own)
+    low, high = interval or (gap, gap)
+    return f"{over_interval(gap, low, high)} {ordering(own, rival)}"
 
 
 def erased_plane(record: Any, *, title: str) -> Figure | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from companion.page import recorded
-from companion.plots.erasediff import erased_table, nearest, tried_plane
+from companion.plots.erasediff import erased_table, nearest, orders_table, tried_plane
 from companion.plots.erasediff_ablation import ablated, ablation_table, newest
 
 
@@ -55,3 +55,22 @@ def test_equal_forgetting_is_judged_by_the_nearest_candidate_that_forgets():
     fronts = {line.get_label(): list(zip(*line.get_data())) for line in axes.lines}
     assert fronts["SalUn"] == [(0.5, 21.0), (2.0, 20.0), (3.0, 10.0)]
     assert tried_plane(found.model_copy(update={"series": {}}), title="") is None
+
+
+def test_orders_are_judged_by_paired_seeds_for_both_kinds_of_settings():
+    found = recorded("erasediff_tab1_cifar10")
+    own = [one for one in found.values if getattr(one, "method", "").startswith(("erasediff", "salun", "selective"))]
+    own = [one for one in own if not one.method.endswith("_searched")]
+    better = [
+        one.model_copy(update=facts | {"value": one.value - 0.2, "per_seed": [k - 0.2 for k in one.per_seed]})
+        for one in own
+        if one.method == "erasediff_rl"
+        for facts in [{"method": "erasediff_rl_searched", "claim": f"{one.claim}/searched", "ci95": None}]
+    ]
+    rows = orders_table(found.model_copy(update={"values": own})).data
+    assert list(dict.fromkeys(rows.index.get_level_values(0))) == ["published"] and len(rows) == 4
+    both = orders_table(found.model_copy(update={"values": [*own, *better]})).data
+    first, second = (both.loc[(words, "EraseDiff, rl", "SalUn")] for words in ("published", "searched"))
+    gaps = [[float(cell.partition("<br>")[0]) for cell in row] for row in (first, second)]
+    assert [round(a - b, 2) for a, b in zip(*gaps)] == [0.2, 0.2] and len(both) == 8
+    assert all(cell.endswith(("reproduced", "inconclusive")) for cell in both.to_numpy().flatten())
