@@ -140,16 +140,17 @@ def rows():
 
 # %%
 def curves():
-    """Measure how the base model's distance depends on the protocol, and say what is missing."""
+    """Return the search's candidates, and how the base model's distance depends on the protocol."""
+    tries = dict(tried=tried(start.name, budget.forget))
     if start.missing or measures not in ("", budget.moves["features"]):
-        return {}
+        return tries
     told = dict(sampler=budget.sampler, seed=page.seeds[0]) | budget.moves
     own = budget.fid if told["features"] == "inception" else {}
     told |= {name: own.get(name, drawing[name]) for name in ("reference", "reference_n")}
     found = erasediff_measures.moves(start, budget.forget, **told)
     moved = "FID" if told["features"] == "inception" else "distance"
-    told = dict(moves=found, moved=moved, tried=tried(start.name, budget.forget))
-    return told | dict(no_twin=start.retrained(without=budget.forget).missing)
+    no_twin = start.retrained(without=budget.forget).missing
+    return tries | dict(moves=found, moved=moved, no_twin=no_twin)
 
 
 def missing(claim):
