@@ -25,7 +25,7 @@ seeds = ""  # of unlearning and of the samples, such as "0,1,2"; empty: as many 
 dataset = ""  # mnist, cifar10 or both, or digits; empty: as the profile has it
 forget = ""  # one or several with semicolons, "0;1;8"; empty: the paper's three
 methods = ""  # among vdu, selective_amnesia, neggrad, finetune, negate_own; empty: the profile's
-measures = ""  # inception: u-FID alone; empty: all
+measures = ""  # inception: u-FID alone; pul: PUL and distances of the methods alone; empty: all
 
 # %%
 from companion.page import Page
@@ -121,7 +121,7 @@ def started(one):
 
 def models(one, D_f, seed):
     """Yield the model that each method makes of the base model."""
-    start, extra = started(one), D_f == one.full and seed in one.seeds[: one.extra]
+    start, extra = started(one), not measures and D_f == one.full and seed in one.seeds[: one.extra]
     for name in filter(None, f"{one.methods},{one.also if extra else ''}".split(",")):
         run = dict(seed=seed) | length(one, name, D_f)
         if name == "negate_own":
@@ -161,7 +161,7 @@ def measured(one, model, D_f, seed):
     draw = dict(n=one.n, evaluations=one.sampler, sampler=one.by, seed=seed)
     asked = model.method in f"pretrained,unseen,{one.methods}".split(",")
     fewer = draw | dict(n=one.seen, real=one.real)  # Inception is slow
-    if asked and "inception" in one.features:
+    if asked and "inception" in one.features and measures != "pul":
         yield ufid(model, D_f, **fewer)
         yield from [perfect(model, D_f, **fewer)] if model.method == "pretrained" else []
     if measures == "inception":
@@ -182,7 +182,7 @@ def rows():
             for model in [*given, *models(one, D_f, seed)]:
                 yield from measured(one, model, D_f, seed)
         for model in itertools.chain.from_iterable(
-            variations(one, seed) for seed in one.seeds[: one.extra]
+            variations(one, seed) for seed in one.seeds[: 0 if measures else one.extra]
         ):
             yield from measured(one, model, one.full, model.run.seed)
 
@@ -193,6 +193,8 @@ from companion.studies.vdu_rivals import beside, tries, ways
 
 def curves():
     """Read, where the comparison page has the class, the search's candidates, its runs over time and their results."""
+    if measures:
+        return {}
     asked = [(started(one).name, one.full) for one in budgets if not started(one).missing]
     task = next((one for one in asked if beside(*one)), None)
     if task is None:
