@@ -47,6 +47,8 @@ from companion.plots.vdu import (
 )
 from companion.plots.vdu_rivals import (
     few_pairs,
+    orders,
+    orders_table,
     rival_pairs,
     rivals_plane,
     rivals_table,
@@ -69,6 +71,8 @@ __all__ = [
     "erased_table",
     "obeyed_table",
     "protocol_moves",
+    "orders",
+    "orders_table",
     "rival_pairs",
     "rivals_plane",
     "ufid_steps",
