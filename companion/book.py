@@ -1,8 +1,8 @@
 """Build the book from the executed pages: ``python -m companion.book --profile smoke --solutions yes``.
 
 The sources are assembled in ``_build/source``: the prose of ``book/``, the executed pages, and generated pages (one per
-module of the package, one about the committed models, and the scorecard). The HTML is built beside the last good one
-and replaces it only if the build succeeds.
+module of the package, one about the committed models, the findings and the scorecard). The HTML is built beside the
+last good one and replaces it only if the build succeeds.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from companion import checkpoints
 from companion.cards import models_page
 from companion.code import PACKAGES
 from companion.execute import ROOT, write_stamp
+from companion.findings import findings_page
 from companion.folders import build_folder
 from companion.options import positive_int
 from companion.parameters import PROFILES
@@ -74,11 +75,13 @@ def assemble(profile: str, solutions: str, folder: Path, jobs: int = 1) -> None:
     shutil.copytree(ROOT / "book", folder)
     pages = sorted((ROOT / "notebooks").glob("*.py"))
     (folder / "pages").mkdir()
+    executed = {}
     for script in pages:
         notebook = nbformat.read(build_folder() / "pages" / profile / f"{script.stem}.ipynb", as_version=4)
         if solutions == "no":
             notebook = without_solutions(notebook)
         nbformat.write(notebook, folder / "pages" / f"{script.stem}.ipynb")
+        executed[script.stem] = notebook
 
     (folder / "api").mkdir()
     for package, names in modules().items():
@@ -94,7 +97,8 @@ def assemble(profile: str, solutions: str, folder: Path, jobs: int = 1) -> None:
         shutil.copy(grid, folder / "_models")
 
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
-    toc = table_of_contents(toc, {script.stem for script in pages})
+    toc = table_of_contents(toc, set(executed))
+    (folder / "findings.md").write_text(findings_page(toc, executed))
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False))
 
     config = yaml.safe_load((ROOT / "_config.yml").read_text())

@@ -9,9 +9,10 @@ from typing import Any
 
 from companion.records import Record
 
-__all__ = ["Markdown", "Reading", "Untrue", "box", "bullets"]
+__all__ = ["Markdown", "Reading", "Untrue", "box", "boxed", "bullets"]
 
 NOTHING = "Nothing is recorded yet."
+HEAD = ":::{admonition} At a glance\n:class: tip verdict\n\n"
 Reading = Callable[[Record], Mapping[str, Any]]  # what is said by name, and the conditions as ``holds``
 
 
@@ -35,7 +36,15 @@ def box(page: str, record: Record | None, claim: str, said: Mapping[str, Any], *
     rests = " ".join(filter(None, [record.title + "." if record else "", said["rests"]]))
     lines = {"The claim": claim, "What we found": said["found"], "Verdict": said["verdict"], "Based on": rests}
     text = "\n\n".join(f"**{name}.** {words}" for name, words in lines.items() if words)
-    return Markdown(f":::{{admonition}} At a glance\n:class: tip verdict\n\n{text}\n:::")
+    return Markdown(f"{HEAD}{text}\n:::")
+
+
+def boxed(text: str) -> dict[str, str]:
+    """Return what a page's box says, by the names of its lines; nothing if the text is not a box."""
+    if not text.startswith(HEAD):
+        return {}
+    lines = text.removeprefix(HEAD).removesuffix("\n:::").split("\n\n**")
+    return {name: words for name, _, words in (line.removeprefix("**").partition(".** ") for line in lines)}
 
 
 def bullets(page: str, result: Record, said: Mapping[str, Any], *, strict: bool, published: bool) -> Markdown:

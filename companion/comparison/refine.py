@@ -22,9 +22,10 @@ EDGE = -1e3  # stands for the logarithm at an interval's lower end, far from all
 
 def in_turn(entrant: Entrant, tried: Sequence[Any], more: int) -> Iterator[Settings]:
     """Yield the settings of an entrant's grid, then ``more`` around the best of ``tried``, to which the caller adds
-    each candidate before it asks for the next."""
-    yield from entrant.candidates()
-    for _ in range(more):
+    each candidate before it asks for the next; those that were there from the start count and are not yielded."""
+    grid, known = entrant.candidates(), [one.settings for one in tried]
+    yield from (one for one in grid if one not in known)
+    while len(tried) < len(grid) + more:
         yield next_settings(tried, entrant)
 
 

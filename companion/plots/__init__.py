@@ -55,6 +55,8 @@ from companion.plots.vdu import (
 )
 from companion.plots.vdu_rivals import (
     few_pairs,
+    orders,
+    orders_table,
     rival_pairs,
     rivals_plane,
     rivals_table,
@@ -79,6 +81,8 @@ __all__ = [
     "obeyed_table",
     "orders_table",
     "protocol_moves",
+    "orders",
+    "orders_table",
     "rival_pairs",
     "rivals_plane",
     "ufid_steps",

@@ -1,5 +1,6 @@
 """VDU's Table 1 as a figure and tables: two numbers at once, printed and measured."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from statistics import fmean
@@ -12,6 +13,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from companion import claims
 from companion.claims.names import data_title, method_title
+from companion.claims.verdicts import Verdict, ordering, step
 from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from companion.plots.vdu import bias, over
@@ -19,6 +21,8 @@ from paperlib.metrics.rule import FARTHER, FEWER, verdict
 
 __all__ = [
     "few_pairs",
+    "orders",
+    "orders_table",
     "rival_pairs",
     "rivals_plane",
     "rivals_table",
@@ -31,6 +35,7 @@ __all__ = [
 LOOKS = {"vdu": (COLOURS["D_g"], "X"), "selective_amnesia": (COLOURS["obtuse"], "D")}
 LOOKS |= {"neggrad": (COLOURS["redirect"], "v"), "finetune": (COLOURS["orthogonal"], "o")}
 LOOKS |= {"negate_own": (COLOURS["negate"], "^"), "unseen": ("#000000", "*")}
+PAIR = ("selective_amnesia", "vdu")
 METRIC = {"all": "u-frechet", "rest": "rest-frechet"}
 TICKS = [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
 
@@ -86,6 +91,35 @@ def ufid_steps(record: Any) -> dict[tuple[str, str], tuple[float, float]]:
         D_f = one.protocol["forget"]
         found[D_f, one.method] = one.value, over(start[D_f], one.seeds)
     return found
+
+
+def orders(record: Any) -> dict[tuple[str, str, str], tuple[float, tuple[float, ...], Verdict]]:
+    """Return, for each data set, class and metric of Table 1 that both methods have here, VDU's number minus Selective
+    Amnesia's: as printed, and ours over paired seeds (:func:`companion.claims.verdicts.step`); and the verdict on the
+    printed order."""
+    cells = [claim for claim in claims.load().values() if claims.split(claim.id)[0] == "vdu.tab1"]
+    ours, found = {one.claim: one for one in record.values if hasattr(one, "value")}, {}
+    for sa, vdu in itertools.product(*([one for one in cells if one.method == name] for name in PAIR)):
+        row = (vdu.dataset, vdu.forget, vdu.metric)
+        if row == (sa.dataset, sa.forget, sa.metric) and {sa.id, vdu.id} <= ours.keys():
+            less, more = sorted((sa, vdu), key=lambda claim: claim.value)
+            judged = ordering(ours[less.id], ours[more.id])
+            found[row] = vdu.value - sa.value, step(ours[sa.id], ours[vdu.id]), judged
+    return found
+
+
+def orders_table(record: Any) -> Any:
+    """One row per class: VDU's PUL and u-FID minus Selective Amnesia's, printed and ours over paired seeds, and whether
+    the printed order holds; nothing if no pair was measured."""
+    lines: dict[Any, dict[str, str]] = {}
+    for (dataset, D_f, metric), (printed, (mean, *ends), judged) in orders(record).items():
+        name, row = claims.metrics()[metric].label, lines.setdefault((data_title(dataset), D_f), {})
+        row[f"{name}, printed"] = f"{printed:+.1f}"
+        row[f"{name}, ours"] = over_interval(mean, *ends, 1) if ends else f"{mean:.1f}<br><small>one seed</small>"
+        row[f"order of {name}"] = str(judged)
+    return (
+        table(lines, "VDU minus Selective Amnesia. In brackets: 95 % intervals over paired seeds.") if lines else None
+    )
 
 
 def rivals_table(record: Any) -> Any:

@@ -11,10 +11,11 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from companion import bases
 from companion.comparison.entrants import Entrant
-from companion.comparison.search import FOLDER, Budget, Search, committed, search, write
+from companion.comparison.search import FOLDER, Budget, Search, alike, committed, search, write
 from companion.folders import page_store
 from paperlib.unlearning.shrinkage import shrinkage, weight_of
 
@@ -44,9 +45,6 @@ LOSSES = {
 BUDGET = Budget(evaluations=240)  # 120 updates of 32 + 32, the comparison's own budget for MNIST
 KNOWN, KNOWN_DIMS = ("mnist-ve", "3,7"), 28 * 28  # the search whose c is used for models without their own
 SUPPOSED = 0.95  # c without any search
-# Machines add in different orders: the same base model's distance was seen to differ between two of them in the seventh
-# digit. A hundred times that is allowed; another class for a single one of the samples changes UR by far more.
-ROUNDING = 1e-5
 
 
 def dims(base: str) -> int:
@@ -106,13 +104,11 @@ def negation_of(base: str, forget: str) -> float:
 def joined(now: Search, earlier: Search | None) -> Search:
     """Return a search with an earlier one's candidates, and their provenance, for the entrants that it lacks.
 
-    They must be comparable: the same budget, the settings that would be tried now, and, up to ``ROUNDING``, the same
+    They must be comparable: the same budget, the settings that would be tried now, and, up to rounding, the same
     results of the base model, which a change of code or weights would alter. Otherwise none is taken.
     """
     same = all(getattr(now, name) == getattr(earlier, name, None) for name in ("base", "forget", "budget", "seed"))
-    if not same or not all(
-        math.isclose(getattr(now, name), getattr(earlier, name), rel_tol=ROUNDING) for name in ("ur", "distance")
-    ):
+    if not same or not alike(vars(now), vars(earlier)):
         return now
     among, candidates, provenance = entrants(now.base), [], {}
     for name in among:
@@ -132,15 +128,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     among, known = entrants(options.base), searched(options.base, options.forget)
     names = options.only or list(among)
-    for count in range(1, len(names) + 1):
-        asked = options.base, options.forget, BUDGET, names[:count]
-        found = search(page_store(), *asked, lambda text: None, among)
-        for one in found.of(names[count - 1]):
-            print(f"{one.entrant} {one.settings}: UR {one.ur}, distance {one.distance}, score {one.score}", flush=True)
+
+    def keep(found: Search) -> None:
         whole = joined(found, known)
         if known and not whole.earlier and len(names) < len(among):
             print("not kept: a committed search that is not comparable", file=sys.stderr)
         print(write(whole, FOLDER / "sgu"), flush=True)
+
+    say = partial(print, flush=True)
+    search(page_store(), options.base, options.forget, BUDGET, names, say, among, keep=keep)
 
 
 if __name__ == "__main__":

@@ -105,11 +105,44 @@ def test_a_committed_search_is_read_without_the_data(monkeypatch):
     assert committed("cifar10-vp", "1,5", module.FOLDER / "sgu") == found
 
 
-def test_a_part_of_the_entrants_is_not_written(runs, tmp_path, capsys):
-    main(["digits-ddpm", "--forget", "3", "--only", "vdu", "unseen", "--folder", str(tmp_path / "search")])
-    assert not (tmp_path / "search").exists() and len(runs) == 24
-    said = capsys.readouterr().err
-    assert said.startswith("not written: without blindspot, ") and "vdu" not in said and "sgu_obtuse" in said
+def test_a_part_of_the_entrants_is_unfinished_and_the_search_goes_on_from_it(runs, tmp_path, capsys):
+    asked = ["digits-ddpm", "--forget", "3", "--folder", str(tmp_path / "search")]
+    main([*asked, "--only", "vdu", "finetune"])
+    (begun,) = (tmp_path / "search").iterdir()
+    assert begun.name == "digits-ddpm-forget-3.unfinished" and len(runs) == 24
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{begun}: not all candidates of unseen, neggrad, ")
+    assert "vdu" not in said.err and "sgu_obtuse" in said.err and len(said.out.splitlines()) == 24
+    main([*asked, "--go-on"])
+    found = committed("digits-ddpm", "3", tmp_path / "search")
+    assert all(len(found.of(name)) == 12 for name in ENTRANTS) and not begun.exists()
+    assert set(found.earlier) == {"vdu", "finetune"}
+    assert {one.method for one in runs[24:]} == {one.method for one in ENTRANTS.values()} - {"vdu", "finetune"}
+
+
+def test_known_candidates_count_and_are_not_run_again(runs):
+    def find(more, known=None):
+        return search(None, "digits-ddpm", "3", BUDGET, ["finetune"], lambda text: None, more=more, known=known)
+
+    half = find(2)
+    runs.clear()
+    assert find(4, half).candidates == find(4).candidates and len(runs) == 2 + 10
+    assert find(4, half).earlier == {"finetune": half.provenance} and not find(4).earlier
+
+
+def test_a_search_of_another_base_model_is_not_taken(runs):
+    said, half = [], search(None, "digits-ddpm", "3", BUDGET, ["vdu"], lambda text: None)
+    for changed in ({"ur": 9.25}, {"distance": 2.001}):
+        found = search(
+            *(None, "digits-ddpm", "3", BUDGET, ["finetune"], said.append), known=half.model_copy(update=changed)
+        )
+        assert found.entrants == {"finetune"} and not found.earlier
+        assert said[-7].startswith("begun anew: the base model has UR 9.0 %, distance 2.0, in the search to go on")
+    rounded = half.model_copy(update={"distance": 2.0 * (1 + 1e-7)})
+    found = search(None, "digits-ddpm", "3", BUDGET, ["finetune"], said.append, known=rounded)
+    assert found.entrants == {"vdu", "finetune"}
+    with pytest.raises(ValueError, match="a search of digits-ddpm with evaluations=8 .* cannot go on with .*=9"):
+        search(None, "digits-ddpm", "3", Budget(evaluations=9), ["vdu"], known=half)
 
 
 @pytest.mark.parametrize(

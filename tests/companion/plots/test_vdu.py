@@ -94,3 +94,28 @@ def test_u_fid_is_shown_beside_that_of_the_model_before_for_the_same_seeds(recor
     shown = plots.rivals_table(found).data["u-FID"]
     assert shown["1", "VDU"].startswith("65.00") and "1.18 × before" in shown["1", "VDU"]
     assert shown["1", "VDU, 10 images"] == ""
+
+
+def test_a_printed_order_is_judged_over_paired_seeds_alone(record):
+    """Digit 1: VDU's PUL is printed 60.05 higher, its u-FID 286.83 lower. Here both are higher, for three seeds;
+    the fourth has VDU alone. Digit 0 has one seed, and digit 8 no Selective Amnesia."""
+    rows = []
+    for D_f, seeds in {"1": (0, 1, 2, 3), "0": (0,), "8": (0,)}.items():
+        facts = {"n": 100, "dataset": "mnist", "process": "ddpm", "forget": D_f}
+        for seed in seeds:
+            rows += [row(40 + seed, metric=m, method="vdu", seed=seed, **facts) for m in ("pul", "ufid")]
+            if D_f != "8" and seed < 3:
+                left = {"method": "selective_amnesia", "seed": seed} | facts
+                rows += [row(20 + 2 * seed, metric=m, **left) for m in ("pul", "ufid")]
+    values = gather(rows, "example", ["vdu.tab1"])
+    found = record.model_copy(update={"values": values, "series": {}})
+    one = plots.orders(found)
+    assert list(one) == [("mnist", "0", "pul"), ("mnist", "0", "ufid"), ("mnist", "1", "pul"), ("mnist", "1", "ufid")]
+    printed, (mean, low, high), judged = one["mnist", "1", "pul"]
+    assert printed == pytest.approx(60.05) and mean == pytest.approx(19) and 0 < low < mean < high
+    assert str(judged) == "reproduced" and str(one["mnist", "1", "ufid"][2]) == "not reproduced"
+    assert str(one["mnist", "0", "pul"][2]) == "inconclusive" and one["mnist", "0", "pul"][1] == (20,)
+    shown = plots.orders_table(found).data
+    assert shown.loc[("MNIST", "1"), "order of u-FID"] == "not reproduced"
+    assert "one seed" in shown.loc[("MNIST", "0"), "PUL, ours"]
+    assert plots.orders_table(record) is None
