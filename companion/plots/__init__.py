@@ -11,11 +11,11 @@ from companion.plots.comparison import compared_plane, conflict_panels, course_p
 from companion.plots.courses import course_curves, courses_table, endings, needed_weight
 from companion.plots.directions import conflict_table, direction_panels, inner_table
 from companion.plots.erasediff import (
+    erased_orders,
     erased_plane,
     erased_table,
     nearest,
     obeyed_table,
-    orders_table,
     protocol_moves,
     tried_plane,
 )
@@ -75,11 +75,11 @@ __all__ = [
     "cost_bars",
     "cost_table",
     "ratio",
+    "erased_orders",
     "erased_plane",
     "erased_table",
     "nearest",
     "obeyed_table",
-    "orders_table",
     "protocol_moves",
     "orders",
     "orders_table",

@@ -12,7 +12,7 @@ from companion.plots.style import COLOURS, use_style
 from companion.plots.tables import over_interval, table
 from paperlib.metrics.rule import FARTHER, FEWER
 
-__all__ = ["erased_plane", "erased_table", "nearest", "obeyed_table", "orders_table", "protocol_moves", "tried_plane"]
+__all__ = ["erased_orders", "erased_plane", "erased_table", "nearest", "obeyed_table", "protocol_moves", "tried_plane"]
 
 LOOKS = {"unscrubbed": ("#000000", "o"), "unseen": ("#000000", "*"), "finetune": ("#777777", "o")}
 LOOKS |= {"neggrad": ("#777777", "v"), "blindspot": ("#777777", "s"), "negate": (COLOURS["negate"], "^")}
@@ -33,8 +33,7 @@ def erased_table(record: Any) -> Any:
     settings come below its published ones, whenever they were recorded."""
     rows: dict[str, dict[str, str]] = {}
     found = record.all(metric="p_forget") or record.all(metric="fid")
-    order = list(dict.fromkeys(map(_published, found)))
-    for one in sorted(found, key=lambda one: order.index(_published(one))):
+    for one in sorted(found, key=lambda one: list(LOOKS).index(_published(one))):
         cells = {}
         for head, (metric, decimals) in COLUMNS.items():
             if value := _value(record, metric, one.method):
@@ -49,7 +48,7 @@ def _published(one: Any) -> str:
     return one.method.partition("_searched")[0]
 
 
-def orders_table(record: Any) -> Any:
+def erased_orders(record: Any) -> Any:
     """EraseDiff against its rivals at equal cost, by paired seeds: the differences in what is left of the class and in
     the distance of the others, with the verdict on EraseDiff's being the smaller. A method whose search found its
     published settings stands with these. None for a run without such a pair."""

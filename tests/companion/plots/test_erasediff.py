@@ -3,7 +3,7 @@
 import pytest
 
 from companion.page import recorded
-from companion.plots.erasediff import erased_table, nearest, orders_table, tried_plane
+from companion.plots.erasediff import erased_orders, erased_table, nearest, tried_plane
 from companion.plots.erasediff_ablation import ablated, ablation_table, newest
 
 
@@ -67,9 +67,9 @@ def test_orders_are_judged_by_paired_seeds_for_both_kinds_of_settings():
         if one.method == "erasediff_rl"
         for facts in [{"method": "erasediff_rl_searched", "claim": f"{one.claim}/searched", "ci95": None}]
     ]
-    rows = orders_table(found.model_copy(update={"values": own})).data
+    rows = erased_orders(found.model_copy(update={"values": own})).data
     assert list(dict.fromkeys(rows.index.get_level_values(0))) == ["published"] and len(rows) == 4
-    both = orders_table(found.model_copy(update={"values": [*own, *better]})).data
+    both = erased_orders(found.model_copy(update={"values": [*own, *better]})).data
     first, second = (both.loc[(words, "EraseDiff, rl", "SalUn")] for words in ("published", "searched"))
     gaps = [[float(cell.partition("<br>")[0]) for cell in row] for row in (first, second)]
     assert [round(a - b, 2) for a, b in zip(*gaps)] == [0.2, 0.2] and len(both) == 8
