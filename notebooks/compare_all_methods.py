@@ -203,13 +203,16 @@ page.show(tables.orders)
 from companion.comparison.search import committed
 from companion.studies.sgu_search import searched
 
-value = {(v.method, v.protocol["metric"]): v.value for v in result.all()}
-d, bits = ({n: value[n, what] for n, _ in value} for what in ("distance", "bits D_f"))
-UR, spent = {n: value[n, "UR"] for n, _ in value}, result.series["bench"]
-score = {n: max(3 * UR[n] / UR["before"], d[n] / 1.5 / d["before"]) for n in UR}
-tried = committed(spent["base"], spent["forget"]).of("erasediff")
+spent = result.series["bench"]
 finer = searched(spent["base"], spent["forget"]) or searched("mnist-ddpm", "1")
 nearer = finer.best("sgu_orthogonal_paper")
+
+# %% tags=["hide-input"]
+value = {(v.method, v.protocol["metric"]): v.value for v in result.all()}
+d, bits = ({n: value[n, what] for n, _ in value} for what in ("distance", "bits D_f"))
+UR = {n: value[n, "UR"] for n, _ in value}
+score = {n: max(3 * UR[n] / UR["before"], d[n] / 1.5 / d["before"]) for n in UR}
+tried = committed(spent["base"], spent["forget"]).of("erasediff")
 wrecked = [one.distance for one in tried if one.settings["eta"] == 0.1]
 vdu, amnesia = (value[n, "PUL"] for n in ("vdu", "selective_amnesia"))
 u_fid = value["vdu", "distance of all"], value["selective_amnesia", "distance of all"]
