@@ -140,13 +140,15 @@ class Record(_Strict, populate_by_name=True):
 
     @property
     def title(self) -> str:
-        """The data sets, seeds and profile behind its numbers."""
-        found = [value for value in self.values if isinstance(value, Value)]
-        data = ", ".join(dict.fromkeys(data_title(value.dataset) for value in found))
-        seeds = sorted({seed for value in found for seed in value.seeds})
-        words = ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{seeds[0]} to {seeds[-1]}"
-        parts = [data, f"seed{'s' * (len(seeds) > 1)} {words}" if seeds else "", f"profile {self.profile}"]
-        return ", ".join(filter(None, parts))
+        """The data sets, seeds and profile behind its numbers. Data sets whose seeds differ have each their own."""
+        seeds: dict[str, set[int]] = {}
+        for value in self.values:
+            if isinstance(value, Value):
+                seeds.setdefault(data_title(value.dataset), set()).update(value.seeds)
+        alike = len(set(map(frozenset, seeds.values()))) == 1
+        parts = [name if alike else f"{name} ({_seeds(own)})" for name, own in seeds.items()]
+        parts += [_seeds(next(iter(seeds.values())))] if alike else []
+        return ", ".join([*parts, f"profile {self.profile}"])
 
     @property
     def caption(self) -> str:
@@ -227,6 +229,13 @@ def measured(
     except pydantic.ValidationError as error:
         problems = [f"{claim}: {_sentence(problem)}" for problem in error.errors(include_url=False)]
     raise RecordError("; ".join(problems))
+
+
+def _seeds(several: set[int]) -> str:
+    """Write seeds: "seed 0", "seeds 0, 1, 2", "seeds 0 to 19"."""
+    numbers = sorted(several)
+    words = ", ".join(map(str, numbers)) if len(numbers) < 6 else f"{numbers[0]} to {numbers[-1]}"
+    return f"seed{'s' * (len(numbers) > 1)} {words}"
 
 
 def interval_over_seeds(

@@ -40,7 +40,7 @@ from companion.claims.table import number
 from companion.plots import rival_pairs, ufid_steps, ways_at
 
 BOTH = ("vdu", "selective_amnesia")
-OBJECTS = ("automobile", "frog", "ship")
+DIGITS, OBJECTS = ("1", "0", "8"), ("automobile", "frog", "ship")
 
 
 def puls(record, *classes):
@@ -48,26 +48,33 @@ def puls(record, *classes):
     return {D_f: [record.find(metric="pul", method=m, forget=D_f) for m in BOTH] for D_f in classes}
 
 
+def before_after(steps, D_f):
+    """Write a class's u-FID before, after VDU and after Selective Amnesia."""
+    (vdu, before), (sa, _) = (steps[D_f, name] for name in BOTH)
+    return f"{D_f}: {before:.0f}, {vdu:.0f} and {sa:.0f}"
+
+
 # %% tags=["hide-input"]
 def found(record):
     """Read the pairs of PUL and distance of both methods, and their u-FIDs."""
-    digits, objects = puls(record, "1", "0", "8"), puls(record, *OBJECTS)
+    digits, objects = puls(record, *DIGITS), puls(record, *OBJECTS)
     said = [
         f"digit {D_f}, " + " and ".join(number(one.value, one.interval, decimals=0) for one in two)
         for D_f, two in digits.items()
     ]
     pairs, ufids, at = rival_pairs(record), ufid_steps(record), ways_at(record, 120)
     far, same = ([pairs[D_f, name][2] for D_f in digits] for name in BOTH)
-    (vdu, before), (sa, _) = (ufids["1", name] for name in BOTH)
     none = [one for two in objects.values() for one in two]
     steps = [ufids[D_f, name] for D_f in OBJECTS for name in BOTH]
     change = max(abs(a / b - 1) for a, b in steps)
     return dict(
-        found=f"PUL in %, VDU's and Selective Amnesia's at equal cost. MNIST: {'; '.join(said)}. VDU's is higher each time, but the intervals overlap, and its other samples are {min(far):.1f} to {max(far):.1f} times as far from real images as before (Selective Amnesia: {max(same):.1f} at most). u-FID on digit 1 agrees: {before:.0f} before, {vdu:.0f} and {sa:.0f} after. CIFAR-10: no effect is visible (PUL {min(one.value for one in none):.0f} to {max(one.value for one in none):.0f}, all intervals contain 0; u-FID changes by {100 * change:.1f} % at most).",
+        found=f"PUL in %, VDU's and Selective Amnesia's at equal cost. MNIST: {'; '.join(said)}. VDU's is higher each time, but the intervals overlap, and its other samples are {min(far):.1f} to {max(far):.1f} times as far from real images as before (Selective Amnesia: {max(same):.1f} at most). u-FID before, after VDU and after Selective Amnesia, {'; '.join(before_after(ufids, D_f) for D_f in DIGITS)}. CIFAR-10: no effect is visible (PUL {min(one.value for one in none):.0f} to {max(one.value for one in none):.0f}, all intervals contain 0; u-FID changes by {100 * change:.1f} % at most).",
         rests=f"{digits['1'][0].n} samples on MNIST, {none[0].n:,} on CIFAR-10, {record.find(metric='ufid', method='vdu', forget='1').n} for u-FID; small networks.",
         holds=[
             all(a.value > b.value and a.interval[0] < b.interval[1] for a, b in digits.values()),
-            min(far) > max(same) and vdu > sa > before,
+            min(far) > max(same),
+            [ufids[D_f, "vdu"][0] < ufids[D_f, "selective_amnesia"][0] for D_f in DIGITS]
+            == [False, True, True],
             all(one.interval[0] < 0 < one.interval[1] for one in none),
             change < 0.03,
             abs(at["neggrad"][0] - at["vdu"][0]) < 5 and at["neggrad"][1] < at["vdu"][1],
@@ -79,7 +86,7 @@ def found(record):
 page.verdict(
     claim='VDU has "lower u-FID scores with superior to comparable PULs": digit 1, 75.06 % at a u-FID of 14.42, Selective Amnesia 15.01 % at 301.25.',
     found=found,
-    verdict="On MNIST VDU seems to forget more than Selective Amnesia, and does more harm; NegGrad, which needs no more data, is level with it. On CIFAR-10 the budget is too small to judge, and no setting was searched. *Another protocol*.",
+    verdict="On MNIST VDU seems to forget more than Selective Amnesia. Its u-FID is lower on 0 and 8, but not on 1, and other digits suffer more. NegGrad, which needs no more data, is level with it. On CIFAR-10 the budget is too small to judge, and no setting was searched. *Another protocol*.",
 )
 
 # %% [markdown]
@@ -252,19 +259,21 @@ some = {count: few["mnist", "vdu", count] for count in (1000, 100, 10)}
 shown = {count: number(one.value, one.interval, decimals=0) for count, (one, _) in some.items()}
 cifar = [pair for (D_f, _), pair in pairs.items() if not D_f.isdecimal()]
 ends = [one.interval for one in result.all(metric="pul", dataset="cifar10")]
-inception = {one.method: one for one in result.all(metric="ufid", forget="1")}
+inception = {(one.protocol["forget"], one.method): one for one in result.all(metric="ufid")}
 objects, steps = result.all(metric="ufid", dataset="cifar10"), plots.ufid_steps(result)
 wide = max(one.interval[1] - one.value for one in objects)
 near = all(abs(a - b) < wide for (D_f, _), (a, b) in steps.items() if not D_f.isdecimal())
-listed = [
-    f"{D_f} {steps[D_f, 'vdu'][1]:.0f}, {steps[D_f, 'vdu'][0]:.0f} and {steps[D_f, 'selective_amnesia'][0]:.0f}"
-    for D_f in dict.fromkeys(one.protocol["forget"] for one in objects)
-]
-seen = {name: number(one.value, one.interval, decimals=0) for name, one in inception.items()}
-low, middle, high = (
-    inception[name].interval for name in ("pretrained", "selective_amnesia", "vdu")
+listed = [before_after(steps, D_f) for D_f in OBJECTS]
+n, again = inception["1", "vdu"].n, inception["1", "unseen"].value
+rise = {name: [steps[D_f, name][0] / steps[D_f, name][1] for D_f in DIGITS] for name in BOTH}
+times, seen = (
+    {name: ", ".join(f"{one:.2f}" for one in several) for name, several in one.items()}
+    for one in (rise, {name: [pairs[D_f, name][1] for D_f in DIGITS] for name in BOTH})
 )
-apart = low[1] < middle[0] and middle[1] < high[0]
+below, above = (  # whose whole interval is the lower one
+    {D_f for D_f in DIGITS if inception[D_f, a].interval[1] < inception[D_f, b].interval[0]}
+    for a, b in (BOTH, BOTH[::-1])
+)
 gaps = [abs(a[3]["pul"] - b[3]["pul"]) for a, b in zip(looks["vdu"], looks["neggrad"])]
 
 # %% tags=["hide-input"]
@@ -274,9 +283,6 @@ page.say(
     f"**How few images does it take?** The same run on digit 1 has a PUL of {number(every.value, every.interval, decimals=0)} % with all images of the digit, {shown[1000]} with 1,000, {shown[100]} with 100 and {shown[10]} with 10; the other samples are {pairs['1', 'vdu'][2]:.2f}, {some[1000][1]:.2f}, {some[100][1]:.2f} and {some[10][1]:.2f} times as far as before. With 100 images or fewer no forgetting shows, and the harm is no smaller than with 1,000; perhaps the run, which sees each of them over and over, unlearns these images and not the digit. VDU needs no other data, but it needs much of $D_f$. This is one seed: the intervals are over images.",
     f"**Our Selective Amnesia does not behave like the printed one.** At its paper's $\\lambda$ it forgets {early[0]['pul']:.0f} to {max(one['pul'] for one in early):.0f} % within ten updates, and then the Fisher term pulls it back to where it was. With a fortieth of that $\\lambda$ it is ruined: the small diamonds in the last panel. The printed pair of digit 1, PUL 15 % with a u-FID of 301, belongs to a ruined model that has not forgotten; a different EWC weight could explain it. The paper prints no $\\lambda$.",
     f"**Digits differ.** The same VDU removes {pairs['1', 'vdu'][0]:.0f} % of the ones at {pairs['1', 'vdu'][2]:.2f} times the distance of the rest, {pairs['0', 'vdu'][0]:.0f} % of the zeros at {pairs['0', 'vdu'][2]:.2f} and {pairs['8', 'vdu'][0]:.0f} % of the eights at {pairs['8', 'vdu'][2]:.2f}. The distance of all samples shows little of that harm ({pairs['0', 'vdu'][1]:.2f} and {pairs['8', 'vdu'][1]:.2f} times for 0 and 8): fewer samples of the digit make up for it.",
-    f"**Inception sees more harm than our classifier.** u-FID on digit 1, {inception['vdu'].n} samples: before {seen['pretrained']}, retrained {seen['unseen']}, after VDU {seen['vdu']}, after Selective Amnesia {seen['selective_amnesia']}. In the classifier's features VDU's samples are {pairs['1', 'vdu'][1]:.2f} times as far as before; in Inception's {inception['vdu'].value / inception['pretrained'].value:.2f} times. Here VDU's u-FID is the higher one, opposite to the printed order; this is one seed. {plots.bias(result)}",
-    f"**On CIFAR-10 nothing moves.** PUL is between {min(one[0] for one in cifar):.0f} and {max(one[0] for one in cifar):.0f} % for every method, fine-tuning and NegGrad included, and all distances of other samples are within {100 * max(abs(one[2] - 1) for one in cifar):.0f} % of those before. u-FID says the same, before, after VDU and after Selective Amnesia: {'; '.join(listed)}, with intervals that reach {wide:.0f} to either side. 120 evaluations of 32 images are fewer than one pass over a class of 5,000; the paper takes 4 passes. So our cells say nothing about the printed ones.",
-    f"**What the table leaves out.** Retrained without ones: PUL {pairs['1', 'unseen'][0]:.0f} % at {pairs['1', 'unseen'][2]:.2f} times the distance of the rest. Exact negation with the model's own samples and no data: {pairs['1', 'negate_own'][0]:.0f} % at {pairs['1', 'negate_own'][2]:.2f}, with as many gradient evaluations as VDU, but also a classifier of noisy images, whose training is not counted ({{ref}}`ours-negation`). With retained data and 240 evaluations, SalUn has {kept['salun']['pul']:.0f} % at {kept['salun']['rest']:.2f} ({{ref}}`compare-all-methods`).",
     holds=[
         max(gaps) < 10,
         last["vdu"][1] > 2 * at["vdu"][1],
@@ -285,7 +291,21 @@ page.say(
         and len(every.seeds) == 1,
         early[0]["pul"] == min(one["pul"] for one in early) > 2 * at["selective_amnesia"][0],
         all(pairs[D_f, "vdu"][2] > 1.5 * pairs[D_f, "vdu"][1] for D_f in "08"),
-        apart and pairs["1", "vdu"][1] < 1 and len(inception["vdu"].seeds) == 1,
+    ],
+)
+
+
+# %% tags=["hide-input"]
+page.say(
+    f"**Inception and our classifier disagree.** u-FID before, after VDU and after Selective Amnesia ({n} samples), {'; '.join(before_after(steps, D_f) for D_f in DIGITS)} (retrained without ones: {again:.0f}). VDU's is the lower one on 0 and 8, as printed, and the higher one on 1, the claim's digit. Relative to before, VDU's is {times['vdu']} on {', '.join(DIGITS)}, where our classifier's distance of all samples has {seen['vdu']}; Selective Amnesia's is {times['selective_amnesia']} against {seen['selective_amnesia']}: it forgets little and changes by less than a fifth for the classifier, but for Inception it is worse by a third or more on every digit. This is one seed. {plots.bias(result)}",
+    f"**On CIFAR-10 nothing moves.** PUL is between {min(one[0] for one in cifar):.0f} and {max(one[0] for one in cifar):.0f} % for every method, fine-tuning and NegGrad included, and all distances of other samples are within {100 * max(abs(one[2] - 1) for one in cifar):.0f} % of those before. u-FID says the same, before, after VDU and after Selective Amnesia: {'; '.join(listed)}, with intervals that reach {wide:.0f} to either side. 120 evaluations of 32 images are fewer than one pass over a class of 5,000; the paper takes 4 passes. So our cells say nothing about the printed ones.",
+    f"**What the table leaves out.** Retrained without ones: PUL {pairs['1', 'unseen'][0]:.0f} % at {pairs['1', 'unseen'][2]:.2f} times the distance of the rest. Exact negation with the model's own samples and no data: {pairs['1', 'negate_own'][0]:.0f} % at {pairs['1', 'negate_own'][2]:.2f}, with as many gradient evaluations as VDU, but also a classifier of noisy images, whose training is not counted ({{ref}}`ours-negation`). With retained data and 240 evaluations, SalUn has {kept['salun']['pul']:.0f} % at {kept['salun']['rest']:.2f} ({{ref}}`compare-all-methods`).",
+    holds=[
+        below == {"0", "8"}
+        and above == {"1"}
+        and {len(one.seeds) for one in inception.values()} == {1},
+        min(rise["selective_amnesia"]) > 4 / 3
+        and max(abs(pairs[D_f, "selective_amnesia"][1] - 1) for D_f in DIGITS) < 0.2,
         max(abs(one[2] - 1) for one in cifar) < 0.1 and all(low < 0 < high for low, high in ends),
         near,
         kept["salun"]["rest"] < 1.5 < kept["vdu"]["rest"] and pairs["1", "negate_own"][2] < 1.1,

@@ -59,7 +59,10 @@ def test_the_title_says_on_what_the_values_rest():
     other = value(claim="ours.example/D_f/standard", per_seed=[1.0], seeds=[4], dataset="digits")
     assert record().title == "profile laptop"
     assert record(other, profile="paper").title == "scikit-learn's digits, seed 4, profile paper"
-    assert record(value(), other).title == "the exact mixture, scikit-learn's digits, seeds 0, 1, 2, 4, profile laptop"
+    both = "the exact mixture (seeds 0, 1, 2), scikit-learn's digits (seed 4), profile laptop"
+    assert record(value(), other).title == both  # a reader should not take them for the same seeds
+    alike = value(claim="ours.example/D_f/standard", dataset="digits")
+    assert record(value(), alike).title == "the exact mixture, scikit-learn's digits, seeds 0, 1, 2, profile laptop"
     many = value(per_seed=[float(k) for k in range(20)], seeds=list(range(20)))
     assert record(many).title == "the exact mixture, seeds 0 to 19, profile laptop"
 
