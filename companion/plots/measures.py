@@ -32,10 +32,12 @@ def measures_table(
         for one in whole
     }
     models = dict.fromkeys(
-        (one.dataset, one.protocol["forget"], one.method, one.protocol.get("process")) for one in whole
+        (one.dataset, one.protocol["forget"], one.protocol.get("process"), one.method) for one in whole
     )
+    # A method that joined the record later stands with the others of its data set and process.
+    groups = list(dict.fromkeys(model[:3] for model in models))
     lines = {}
-    for dataset, forget, method, process in models:
+    for dataset, forget, process, method in sorted(models, key=lambda model: groups.index(model[:3])):
         model, cells = {"dataset": dataset, "forget": forget, "method": method}, {}
         model |= {"process": process} if several[dataset] else {}
         for head, facts in columns.items():

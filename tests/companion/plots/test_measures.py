@@ -1,5 +1,6 @@
 """The table of all measures: one row per model, even if two things are forgotten from one data set."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_network_on_two_processes_has_rows_for_each():
     page = measures_table(both, {"UR": {"metric": "ur"}}, title="t").to_html()
     assert page.count("VP, square") >= 1 and page.count("DDPM, square") >= 1
     assert page.count("20.0") == 2 and page.count("40.0") == 2
+
+
+def test_a_method_that_joined_a_record_later_stands_with_its_own():
+    late = record((("square", 20.0),), process="ddpm")
+    late.values = [*late.values, *record((("square", 40.0),), process="vp").values]
+    late.values.sort(key=lambda one: one.method == "redirect")  # both processes' Standard come first
+    page = measures_table(late, {"UR": {"metric": "ur"}}, title="t").to_html()
+    assert [float(word) for word in re.findall(r"20\.0|40\.0", page)] == [20.0, 20.0, 40.0, 40.0]
 
 
 def test_a_model_that_lacks_a_measure_is_an_error_that_names_it():
