@@ -89,8 +89,10 @@ page.verdict(
 #
 # ```{math}
 # :label: eq-erasediff-tab1
-# P(c_f \mid x_f) = \E_{x_f} P_\psi(y = c_f \mid x_f), \qquad x_f \sim p_\theta(\cdot \mid c_f), \qquad
-# d^2 = \lVert \mu - \mu_r \rVert^2 + \operatorname{tr}\bigl( C + C_r - 2 (C\, C_r)^{1/2} \bigr) .
+# \begin{aligned}
+# P(c_f \mid x_f) &= \E_{x_f} P_\psi(y = c_f \mid x_f), \qquad x_f \sim p_\theta(\cdot \mid c_f), \\
+# d^2 &= \lVert \mu - \mu_r \rVert^2 + \operatorname{tr}\bigl( C + C_r - 2 (C\, C_r)^{1/2} \bigr) .
+# \end{aligned}
 # ```
 #
 # $\mu, C$ are the mean and covariance of the features of images generated for the retained classes in turn, $\mu_r, C_r$ those of real images with these labels. With Inception's features $d^2$ is FID, and precision and recall are those of the table; with the features of our classifier we call it the distance. A model that forgot has a low $P(c_f \mid x_f)$; a model that kept the rest has a distance as before.
