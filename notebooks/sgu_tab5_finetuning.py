@@ -191,7 +191,8 @@ def curves():
     if standard.missing:
         return {}
     draw = drawing(standard, own.sampler, profile) | dict(n=own.n, seed=seed)
-    return {"courses": courses([(standard, 0), *path], D_f, draw, solve)}
+    found = courses([(standard, 0), *path], D_f, draw, solve)
+    return {"courses": found, "courses of": standard.facts["dataset"]}
 
 
 def missing(claim):

@@ -53,13 +53,13 @@ def side_histograms(record: Any, *, title: str) -> Figure:
 
 
 def finetuning_courses(record: Any, *, title: str) -> Figure | None:
-    """UR, distance and bits per dimension of both sides against updates on the record's first data set, one line per
-    loss; nothing if the record has no courses."""
+    """UR, distance and bits per dimension of both sides against updates on one data set, which the record's series
+    names, one line per loss; nothing if the record has no courses."""
     if not (found := record.series.get("courses")):
         return None
     use_style()
     figure, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))
-    figure.suptitle(f"{data_title(record.all(metric='ur')[0].dataset)}. {title}", fontsize=12, x=0.02, ha="left")
+    figure.suptitle(f"{data_title(record.series.get('courses of', 'mnist'))}. {title}", fontsize=12, x=0.02, ha="left")
     (start,) = found["standard"]
     for method in ("sgu_orthogonal", "sgu_obtuse"):
         line = [start, *found[method]]
