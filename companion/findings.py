@@ -6,8 +6,6 @@ It is read from the executed pages, so it says what they say and nothing else.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nbformat import NotebookNode
-
 from companion.words import boxed
 
 __all__ = ["findings_page"]
@@ -22,7 +20,7 @@ what each finding is based on.
 LINES = ("The claim", "What we found", "Verdict")
 
 
-def findings_page(toc: Mapping[str, Any], pages: Mapping[str, NotebookNode]) -> str:
+def findings_page(toc: Mapping[str, Any], pages: Mapping[str, Any]) -> str:
     """Return the page as MyST Markdown, from the table of contents and the executed pages by name."""
     text = INTRODUCTION
     for part in toc["parts"]:
@@ -36,7 +34,7 @@ def findings_page(toc: Mapping[str, Any], pages: Mapping[str, NotebookNode]) -> 
     return text
 
 
-def _boxes(page: NotebookNode) -> Iterator[dict[str, str]]:
+def _boxes(page: Any) -> Iterator[dict[str, str]]:
     for cell in page.cells:
         for output in cell.get("outputs", []):
             if box := boxed(output.get("data", {}).get("text/markdown", "")):
