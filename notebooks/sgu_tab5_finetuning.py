@@ -195,6 +195,7 @@ def curves():
     return {"courses": found, "courses of": standard.facts["dataset"]}
 
 
+# %%
 def missing(claim):
     """Why a printed cell was not run."""
     process = {"vpsde": "vp"}.get(claim.process, claim.process)
