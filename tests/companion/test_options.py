@@ -33,7 +33,7 @@ WRONG = [
     (["classifier", "digits", "--seed", "-1"], "--seed: '-1' is not a whole number of at least 0"),
     (["noisy-classifier", "digits", "--seed", "1.5"], "--seed: '1.5' is not a whole number of at least 0"),
     (["evaluate", "nosuch", "--metrics", "nll"], "checkpoint='nosuch' is neither"),
-    (["search", "digits-ddpm", "--forget", "77"], "digits-test has no class '77'"),
+    (["search", "digits-ddpm", "--forget", "77"], "digits has no class '77'"),
     (["search", "digits-ddpm", "--forget", "3", "--folder", FILE], "is no folder"),
 ]
 
