@@ -168,10 +168,14 @@ def cells(page: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def _needed(page: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the papers' base models that a page may start from: those of its own paper, for the requested sets."""
+    """Return the papers' base models that a page may start from: those of its own paper, for the requested sets.
+
+    A row's name may be its set's, or begin with it and go on with the process.
+    """
     paper, asked = page.partition("_")[0], str(parameters.get("dataset") or "all")
     every = [base for base in bases.BASES.values() if base.paper == paper and not base.of]
-    return [base.name for base in every if asked == "all" or base.dataset in asked.split(",")]
+    sets = {row.strip().partition("-")[0] for row in asked.split(",")}
+    return [base.name for base in every if asked == "all" or base.dataset in sets]
 
 
 def _model(name: str) -> None:

@@ -11,7 +11,7 @@ from companion import bases, reach, rehearsal
 from companion import rehearse as module
 from companion.budgets import PAPER
 from companion.models import base
-from companion.rehearse import _logits, rehearse, rehearsing
+from companion.rehearse import ROWS, _logits, _needed, rehearse, rehearsing
 from paperlib.nets.presets import unet
 from tests.oracles import seeded
 
@@ -110,3 +110,12 @@ def test_the_stand_in_classifier_sees_every_class_about_as_often_and_is_often_su
     # 2,000 draws of ten classes: 200 each, with a standard deviation of 13
     assert (logits.argmax(1).bincount(minlength=10) - 200).abs().max() < 5 * 13.5
     assert ((logits.softmax(1) > 0.5).sum(0) > 60).all()
+
+
+@pytest.mark.parametrize(
+    ("page", "row"), [(page, row) for page, several in ROWS.items() for row in several if "dataset" in row]
+)
+def test_a_row_rehearsed_alone_gets_the_base_models_of_its_set(page, row):
+    dataset = row["dataset"].partition("-")[0]
+    needed = _needed(page, row)
+    assert needed and {bases.BASES[name].dataset for name in needed} == {dataset}
