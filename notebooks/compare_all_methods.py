@@ -201,11 +201,14 @@ page.show(tables.orders)
 
 # %% tags=["hide-input"]
 from companion.comparison.search import committed
+from companion.page import recorded
 from companion.studies.sgu_search import searched
 
 spent = result.series["bench"]
 finer = searched(spent["base"], spent["forget"]) or searched("mnist-ddpm", "1")
 nearer = finer.best("sgu_orthogonal_paper")
+table5 = recorded("sgu_tab5_finetuning")
+runs = table5.find(metric="ur", method="sgu_orthogonal", forget="1").per_seed
 
 # %% tags=["hide-input"]
 value = {(v.method, v.protocol["metric"]): v.value for v in result.all()}
@@ -219,7 +222,7 @@ u_fid = value["vdu", "distance of all"], value["selective_amnesia", "distance of
 page.say(
     f"**SalUn and Signed tie.** Their scores are {score['salun']:.2f} and {score['signed']:.2f}, and which of the two is lower depends on the seed. Third is plain fine-tuning, which has no forgetting term at all: UR {UR['finetune']:.1f} %, but distance {d['finetune']:.1f} where the rule allows {1.5 * d['before']:.1f}.",
     f"**Forgotten and damaged**: NegGrad (distance {d['neggrad']:.1f}), BlindSpot ({d['blindspot']:.1f}), Multi-objective ({d['multi_objective']:.1f}), VDU ({d['vdu']:.1f}), SGU orthogonal ({d['sgu_orthogonal']:.1f}). The two that need no retained data, NegGrad and VDU, are among them. **Kept and not forgotten**: Redirect (UR {UR['redirect']:.1f} %), SGU obtuse ({UR['sgu_obtuse']:.1f} %), Selective Amnesia ({UR['selective_amnesia']:.1f} %), EraseDiff ({UR['erasediff']:.1f} %); the first and the last are near the bound of what counts as kept.",
-    f"**A bad score may be the search's fault.** Six settings are a coarse grid. With $\\eta = 0.1$ every rate tried wrecks EraseDiff's model (distance above {min(wrecked):.0f} on held-out images), and with $10^{{-4}}$ the lower rates leave the class in place; nothing in between was tried. Both weights tried for SGU's orthogonal loss damage the rest; one nearer to 1, $\\alpha$ = {nearer.settings['alpha']}, passes the rule on held-out images, with a UR of {nearer.ur:.1f} % at {nearer.distance / finer.distance:.1f} times the distance ({{ref}}`sgu-tab5`). And we picked the values tried for Signed and Redirect, which are our own methods and the ones we know best.",
+    f"**A bad score may be the search's fault.** Six settings are a coarse grid. With $\\eta = 0.1$ every rate tried wrecks EraseDiff's model (distance above {min(wrecked):.0f} on held-out images), and with $10^{{-4}}$ the lower rates leave the class in place; nothing in between was tried. Both weights tried for SGU's orthogonal loss damage the rest; one nearer to 1, $\\alpha$ = {nearer.settings['alpha']}, passes the rule on held-out images, with a UR of {nearer.ur:.1f} % at {nearer.distance / finer.distance:.1f} times the distance; new runs with it leave {', '.join(f'{one:.1f}' for one in runs)} % ({{ref}}`sgu-tab5`). And we picked the values tried for Signed and Redirect, which are our own methods and the ones we know best.",
     f"**Likelihoods and samples disagree.** Redirect gives forgotten test images {bits['redirect']:.1f} bits/dim, where the base model gave them {bits['before']:.2f}, and still shows the digit in {UR['redirect']:.1f} % of its samples. The retrained model gives them {bits['retrained']:.2f} and shows it in {UR['retrained']:.1f} %. The NLL of $D_f$, which SGU reports as forgetting, does not tell what a model samples.",
     f"**UR alone can mislead.** Unseen has UR {UR['unseen']:.1f} %, and has learned nothing: after {spent['budget']} updates from fresh weights it generates smears (distance {d['unseen']:.0f}), and the classifier must call them something.",
     f"**VDU against Selective Amnesia** is the one ordering that can be judged. PUL has the printed order ({vdu:.0f} % against {amnesia:.0f} %), because Selective Amnesia has hardly forgotten with the settings that the search found. For the same reason its u-FID is the lower one here ({u_fid[1]:.1f} against {u_fid[0]:.1f}), where VDU's paper prints 14 for VDU and 301 for Selective Amnesia; three seeds do not decide that.",
