@@ -71,18 +71,18 @@ def glance(record):
     run = record.find(metric="ur", method="sgu_obtuse", forget="1")
     vp, ddpm = (readings(record, "cifar10", process) for process in ("vp", "ddpm"))
     gaps = [one.steep[n, "D_f"] - one.steep[n, "D_g"] for one in (vp, ddpm) for n in SGU]
+    below, apart = ([one.against(n, "unseen") for n in SGU] for one in (ddpm, vp))
     images, size = record.all(metric="nll", dataset="mnist")[0].n, run.protocol["batch_size"]
     return dict(
-        found=f"*CIFAR-10*, dogs and automobiles: on VP Orthogonal and Obtuse leave {pair(vp.ur)} % (before {vp.ur['standard']:.1f}, Unseen {vp.ur['unseen']:.1f}, fine-tuning alone {vp.ur['finetune']:.1f}), on DDPM {pair(ddpm.ur)} % (Unseen {ddpm.ur['unseen']:.1f}) at {pair(ddpm.times)} times the distance. $D_f$ rises at most {max(gaps):.2f} bits more than $D_g$. *MNIST*'s DDPM, digit 1: they leave {pair(mnist.ur)} % (before {mnist.ur['standard']:.1f}, Unseen {mnist.ur['unseen']:.1f}, fine-tuning {mnist.ur['finetune']:.1f}) at {pair(mnist.times)} times. $D_f$ costs {pair(steeper(mnist))} bits more, $D_g$ {pair(steeper(mnist, 'D_g'), 2)}.",
+        found=f"*CIFAR-10*, dogs and automobiles, three seeds: on VP Orthogonal and Obtuse leave {pair(vp.ur)} % (before {vp.ur['standard']:.1f}, Unseen {vp.ur['unseen']:.1f}), on DDPM {pair(ddpm.ur)} % (Unseen {ddpm.ur['unseen']:.1f}) at {pair(ddpm.times)} times the distance. $D_f$ rises at most {max(gaps):.2f} bits more than $D_g$. *MNIST*'s DDPM, digit 1: they leave {pair(mnist.ur)} % (before {mnist.ur['standard']:.1f}, Unseen {mnist.ur['unseen']:.1f}, fine-tuning {mnist.ur['finetune']:.1f}) at {pair(mnist.times)} times. $D_f$ costs {pair(steeper(mnist))} bits more, $D_g$ {pair(steeper(mnist, 'D_g'), 2)}.",
         rests=f"{run.protocol['updates']} updates of {size} + {size}, {run.n} samples, {images} test images per side for the first seed.",
         holds=[
             all(mnist.ur[name] < mnist.ur["standard"] / 2 for name in SGU),
             mnist.ur["unseen"] < min(mnist.ur[name] for name in SGU) and mnist.times["unseen"] < 1,
             min(steeper(mnist).values()) > 2 and max(steeper(mnist, "D_g").values()) < 0.5,
-            all(abs(vp.ur[name] - vp.ur["unseen"]) < 1 for name in SGU),
-            all(ddpm.within[name][1] < ddpm.within["unseen"][0] for name in SGU),
+            all(low < 0 < high for _, low, high in apart) and all(high < 0 for *_, high in below),
             0 < min(gaps) < max(gaps) < 0.15 and max(ddpm.times[name] for name in SGU) < 2,
-            len(vp.spread["unseen"]) == len(ddpm.spread["unseen"]) == 1,
+            len(vp.spread["unseen"]) == len(ddpm.spread["unseen"]) == 3,
         ],
     )
 
@@ -91,7 +91,7 @@ def glance(record):
 page.verdict(
     claim='"SGU also performed well in the DDPM fine-tuning tasks"; "SGU-Obtuse achieve the lowest unlearning rates across all models and datasets". A DDPM "cannot calculate exact NLL values".',
     found=glance,
-    verdict="*Another protocol.* On CIFAR-10 UR falls to about Unseen's on VP and below it on DDPM, but the likelihoods do not part. On MNIST they do, and Unseen forgets more. The bound can fill in the backslash.",
+    verdict="*Another protocol.* On CIFAR-10 UR falls below Unseen's on DDPM, with every seed; on VP three seeds do not decide; and the likelihoods do not part. On MNIST they do, and Unseen forgets more. The bound can fill in the backslash.",
 )
 
 # %% [markdown]
@@ -295,34 +295,44 @@ page.say(on_mnist)
 
 # %% tags=["hide-input"]
 from companion.page import recorded
+from companion.studies.sgu_readings import said
 
-ten, on_vp = (readings(result, "cifar10", process) for process in ("ddpm", "vp"))
-spread = readings(recorded("sgu_tab2_unlearning_and_nll"), "cifar10").spread
-runs = spread["sgu_orthogonal"] + spread["sgu_obtuse"]
-facts = dict(dataset="cifar10", process="ddpm")
-bound = {(v.method, v.protocol["test"]): v.value for v in result.all(metric="bound", **facts)}
-steps = {key: value - bound["standard", key[1]] for key, value in bound.items()}
+
+def on_objects(record):
+    """What the rows of CIFAR-10 show."""
+    ddpm, vp = (readings(record, "cifar10", process) for process in ("ddpm", "vp"))
+    below, apart = ([one.against(name, "unseen") for name in SGU] for one in (ddpm, vp))
+    bits = {
+        (v.method, v.protocol["test"]): v.value
+        for v in record.all(metric="bound", dataset="cifar10")
+    }
+    rise = {(name, side): value - bits["standard", side] for (name, side), value in bits.items()}
+    table2 = readings(recorded("sgu_tab2_unlearning_and_nll"), "cifar10")
+    return dict(
+        sentences=[
+            f"**On the DDPM both losses leave less than Unseen.** By seed: Orthogonal {ddpm.runs('sgu_orthogonal')} %, Obtuse {ddpm.runs('sgu_obtuse')} %, Unseen {ddpm.runs('unseen')} %; paired, the differences are {said(below[0], 1)} and {said(below[1], 1)} points. They are about one Unseen model. The price is {pair(ddpm.times, 2)} times the distance, just within the book's 1.5. Real images of the other classes count as {ddpm.floor:.1f} %.",
+            f"**On VP the same weights leave more**, {vp.runs('sgu_orthogonal')} % and {vp.runs('sgu_obtuse')} %: these are the runs of {{ref}}`sgu-tab2`. Against Unseen: {said(apart[0], 1)} and {said(apart[1], 1)} points, which decides nothing. Fine-tuning alone, one run, leaves {vp.ur['finetune']:.1f} % on VP and {ddpm.ur['finetune']:.1f} % on the DDPM.",
+            f"**The weights of Appendix B** leave {ddpm.ur[ORTHOGONAL]:.1f} % at {ddpm.times[ORTHOGONAL]:.2f} times (Eq. 13) and {ddpm.ur[OBTUSE]:.1f} % at {ddpm.times[OBTUSE]:.2f} (Eq. 14) at the same $\\alpha$: within what seeds do to the losses without them. One run of each cannot rank them.",
+            f"**No likelihood shows the forgetting here.** By the bound $D_f$ rises by {rise['sgu_orthogonal', 'D_f']:.2f} and {rise['sgu_obtuse', 'D_f']:.2f} bits and $D_g$ by {rise['sgu_orthogonal', 'D_g']:.2f} and {rise['sgu_obtuse', 'D_g']:.2f}; fine-tuning alone costs {rise['finetune', 'D_f']:.2f} and {rise['finetune', 'D_g']:.2f}, Unseen {rise['unseen', 'D_f']:.2f} and {rise['unseen', 'D_g']:.2f}.",
+        ],
+        holds=[
+            all(high < 0 for *_, high in below) and 1.2 < min(ddpm.times[name] for name in SGU),
+            1.4 < max(ddpm.times[name] for name in SGU) < 1.5,
+            # the other record's machine rounds differently: an image or two of 500
+            max(abs(a - b) for n in SGU for a, b in zip(vp.spread[n], table2.spread[n])) < 0.5,
+            all(vp.ur[name] > ddpm.ur[name] for name in SGU)
+            and all(low < 0 < high for _, low, high in apart),
+            all(
+                min(ddpm.spread[name]) <= ddpm.ur[own] <= max(ddpm.spread[name]) + 0.01
+                for name, own in zip(SGU, (ORTHOGONAL, OBTUSE))
+            ),
+            all(rise[name, "D_f"] < rise["finetune", "D_f"] + 0.05 for name in SGU),
+        ],
+    )
+
 
 # %% tags=["hide-input"]
-page.say(
-    f"**On CIFAR-10's DDPM the $c$ of VP works.** Orthogonal leaves {ten.ur['sgu_orthogonal']:.1f} % at {ten.times['sgu_orthogonal']:.2f} times the distance, within the book's rule; Obtuse {ten.ur['sgu_obtuse']:.1f} % at {ten.times['sgu_obtuse']:.2f} times, just outside. Fine-tuning alone leaves {ten.ur['finetune']:.1f} % at {ten.times['finetune']:.2f} times, Unseen {ten.ur['unseen']:.1f} % at {ten.times['unseen']:.2f}. The floor is {ten.floor:.1f} %. On VP the same weights leave three to five times as much; one run of each, and the runs of {{ref}}`sgu-tab2` differ by nearly a factor of two.",
-    f"**The weights of Appendix B are gentler**: {ten.ur[ORTHOGONAL]:.1f} % at {ten.times[ORTHOGONAL]:.2f} times (Eq. 13) and {ten.ur[OBTUSE]:.1f} % at {ten.times[OBTUSE]:.2f} (Eq. 14), at the same $\\alpha$. One run of each cannot rank them.",
-    f"**No likelihood shows the forgetting here.** By the bound $D_f$ rises by {steps['sgu_orthogonal', 'D_f']:.2f} and {steps['sgu_obtuse', 'D_f']:.2f} bits and $D_g$ by {steps['sgu_orthogonal', 'D_g']:.2f} and {steps['sgu_obtuse', 'D_g']:.2f}; fine-tuning alone costs {steps['finetune', 'D_f']:.2f} and {steps['finetune', 'D_g']:.2f}, Unseen {steps['unseen', 'D_f']:.2f} and {steps['unseen', 'D_g']:.2f}.",
-    holds=[
-        ten.ur["sgu_orthogonal"] < ten.ur["standard"] / 3
-        and ten.times["sgu_orthogonal"] < 1.5 < ten.times["sgu_obtuse"] < 1.6
-        and all(
-            3 < on_vp.ur[name] / ten.ur[name] < 5.5 for name in ("sgu_orthogonal", "sgu_obtuse")
-        )
-        and 1.7 < max(runs) / min(runs) < 2,
-        ten.times[ORTHOGONAL] < ten.times["sgu_orthogonal"]
-        and ten.times[OBTUSE] < ten.times["sgu_obtuse"],
-        all(
-            steps[name, "D_f"] < steps["finetune", "D_f"] + 0.05
-            for name in ("sgu_orthogonal", "sgu_obtuse")
-        ),
-    ],
-)
+page.say(on_objects)
 
 # %% [markdown]
 # ```{exercise} One c for every loss
