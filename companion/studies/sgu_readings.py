@@ -8,7 +8,7 @@ from typing import Any
 
 from paperlib.intervals import t_interval
 
-__all__ = ["Readings", "gap", "readings", "said"]
+__all__ = ["Readings", "gap", "paired", "readings", "said"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,8 @@ class Readings:
         return ", ".join(f"{one:.1f}" for one in self.spread[method])
 
     def against(self, method: str, other: str) -> tuple[float, float, float]:
-        """Return by how many points the UR of ``method`` exceeds that of ``other``, with its 95 % t interval over the
-        paired seeds; without a second seed, its ends are infinite."""
-        gaps = [a - b for a, b in zip(self.spread[method], self.spread[other], strict=True)]
-        low, high = t_interval(gaps) or (-math.inf, math.inf)
-        return fmean(gaps), low, high
+        """Return by how many points the UR of ``method`` exceeds that of ``other``, as :func:`paired` does."""
+        return paired(self.spread[method], self.spread[other])
 
 
 def readings(record: Any, dataset: str, process: str = "") -> Readings:
@@ -67,6 +64,14 @@ def readings(record: Any, dataset: str, process: str = "") -> Readings:
 def _rise(record: Any, metric: str, own: dict[str, str]) -> dict[tuple[str, str], float]:
     bits = {(one.method, one.protocol["test"]): one.value for one in record.all(metric=metric, **own)}
     return {key: value - bits["standard", key[1]] for key, value in bits.items()}
+
+
+def paired(values: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
+    """Return by how much ``values`` exceed ``others``, seed by seed, with the 95 % t interval of the mean; without a
+    second seed, its ends are infinite. Raises a ValueError if one has more seeds than the other."""
+    gaps = [a - b for a, b in zip(values, others, strict=True)]
+    low, high = t_interval(gaps) or (-math.inf, math.inf)
+    return fmean(gaps), low, high
 
 
 def said(found: tuple[float, float, float], decimals: int) -> str:
