@@ -48,20 +48,24 @@ budget = page.budget(
 # %% tags=["hide-input", "key"]
 from companion.studies.erasediff_amounts import size
 
-if page.recorded:
-    against = dict(metric="conflict", vector="delta")
-    crossed = {
-        (v.protocol.get("variant", "moo"), v.protocol["gradient"]): v.value
-        for v in page.recorded.all(dataset="cifar10", **against)
-    }
-    run = page.recorded.all(metric="asked", dataset="cifar10")[-1].protocol
+
+def finding(record):
+    """Return what CIFAR-10's runs show."""
+    told = record.all(metric="conflict", vector="delta", dataset="cifar10")
+    crossed = {(v.protocol.get("variant", "moo"), v.protocol["gradient"]): v.value for v in told}
+    run = record.all(metric="asked", dataset="cifar10")[-1].protocol
+    return dict(
+        found=f"The plain sum opposes the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed opposes neither; for the erasing gradient this holds by construction. The public code's default opposes it in {crossed['code', 'L_f']:.0f} %.",
+        rests=f"A conditional DDPM of CIFAR-10 with {size('cifar10-ddpm-labels')} forgets {run['forget']}s: {run['updates']} updates of {run['batch_size']} images (the public code: 288 of 128).",
+        holds=[crossed["moo", "L_r"] == crossed["paper", "either"] == 0]
+        + [crossed["code", "L_f"] > crossed["moo", "L_f"] > 20],
+    )
+
+
 page.verdict(
     claim='The update of the plain sum ("MOO", Eq. 3) shows "a clear alternating pattern": along the preserving gradient and against the erasing one, and vice versa. EraseDiff\'s is "mostly" along both.',
-    found=f"The plain sum opposes the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed opposes neither; for the erasing gradient this holds by construction. The public code's default opposes it in {crossed['code', 'L_f']:.0f} %.",
+    found=finding,
     verdict="The claim about EraseDiff holds here; the plain sum does not alternate at $\\lambda = 0.1$. *Another protocol*: a smaller network and fewer updates.",
-    rests=f"A conditional DDPM of CIFAR-10 with {size('cifar10-ddpm-labels')} forgets {run['forget']}s: {run['updates']} updates of {run['batch_size']} images (the public code: 288 of 128).",
-    holds=[crossed["moo", "L_r"] == crossed["paper", "either"] == 0]
-    + [crossed["code", "L_f"] > crossed["moo", "L_f"] > 20],
 )
 
 # %% [markdown]
