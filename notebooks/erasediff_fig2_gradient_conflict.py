@@ -22,7 +22,7 @@
 # %% tags=["parameters"]
 profile = "smoke"  # recorded | smoke | laptop | paper
 seeds = ""  # of batches and noise, such as "0,1,2"; empty: as many as the profile has
-base = ""  # a base model with labels, such as mnist-ddpm-labels; empty: the profile's
+dataset = ""  # cifar10, mnist, digits: any with a conditional DDPM; empty: the profile's
 forget = ""  # the class that is to be forgotten, or several, "3,7"; empty: the profile's
 variant = "all"  # all | paper | code | corrected, or some of them
 K = 2  # inner steps; the public code has 2 epochs over D_f
@@ -34,33 +34,38 @@ lr = 1e-4  # Adam's; the public code's
 from companion.page import Page
 
 page = Page("erasediff_fig2_gradient_conflict", vars())
+small = dict(of="", dataset="digits", forget="3", steps=4, batch_size=4)
+small |= dict(n=20, evaluations=4, guidance=0.0)
+few = small | dict(steps=30, batch_size=16, n=60, evaluations=10, guidance=2.0, seeds=3)
+cifar10 = few | dict(dataset="cifar10", forget="airplane")
 budget = page.budget(
-    smoke=dict(base="digits-ddpm-labels", forget="3", steps=4, batch_size=4)
-    | dict(n=20, evaluations=4, guidance=0.0),
-    laptop=dict(base="cifar10-ddpm-labels", forget="airplane", steps=30, batch_size=16)
-    | dict(n=60, evaluations=10, guidance=2.0, seeds=3),
+    smoke=small,
+    laptop=few | dict(dataset=dataset) if dataset in ("digits", "mnist") else cifar10,
     # the public code's 4 x 2 x 36 updates; 500 images as in Table 1; iPNDM is ours
-    paper=dict(base="erasediff-cifar10-ddpm-labels", forget="airplane", steps=288, batch_size=128)
-    | dict(n=500, evaluations=50, guidance=2.0, seeds=3),
+    paper=cifar10 | dict(of="erasediff-", steps=288, batch_size=128) | dict(n=500, evaluations=50),
 )
 
 # %% tags=["hide-input", "key"]
 from companion.studies.erasediff_amounts import size
 
-if page.recorded:
-    against = dict(metric="conflict", vector="delta")
-    crossed = {
-        (v.protocol.get("variant", "moo"), v.protocol["gradient"]): v.value
-        for v in page.recorded.all(**against)
-    }
-    run = page.recorded.all(metric="asked")[-1].protocol
+
+def finding(record):
+    """Return what CIFAR-10's runs show."""
+    told = record.all(metric="conflict", vector="delta", dataset="cifar10")
+    crossed = {(v.protocol.get("variant", "moo"), v.protocol["gradient"]): v.value for v in told}
+    run = record.all(metric="asked", dataset="cifar10")[-1].protocol
+    return dict(
+        found=f"The plain sum opposes the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed opposes neither; for the erasing gradient this holds by construction. The public code's default opposes it in {crossed['code', 'L_f']:.0f} %.",
+        rests=f"A conditional DDPM of CIFAR-10 with {size('cifar10-ddpm-labels')} forgets {run['forget']}s: {run['updates']} updates of {run['batch_size']} images (the public code: 288 of 128).",
+        holds=[crossed["moo", "L_r"] == crossed["paper", "either"] == 0]
+        + [crossed["code", "L_f"] > crossed["moo", "L_f"] > 20],
+    )
+
+
 page.verdict(
     claim='The update of the plain sum ("MOO", Eq. 3) shows "a clear alternating pattern": along the preserving gradient and against the erasing one, and vice versa. EraseDiff\'s is "mostly" along both.',
-    found=f"The plain sum opposes the erasing gradient in {crossed['moo', 'L_f']:.0f} % of its updates and the preserving one in {crossed['moo', 'L_r']:.0f} %: no alternation. EraseDiff as printed opposes neither; for the erasing gradient this holds by construction. The public code's default opposes it in {crossed['code', 'L_f']:.0f} %.",
+    found=finding,
     verdict="The claim about EraseDiff holds here; the plain sum does not alternate at $\\lambda = 0.1$. *Another protocol*: a smaller network and fewer updates.",
-    rests=f"A conditional DDPM of CIFAR-10 with {size('cifar10-ddpm-labels')} forgets {run['forget']}s: {run['updates']} updates of {run['batch_size']} images (the public code: 288 of 128).",
-    holds=[crossed["moo", "L_r"] == crossed["paper", "either"] == 0]
-    + [crossed["code", "L_f"] > crossed["moo", "L_f"] > 20],
 )
 
 # %% [markdown]
@@ -118,7 +123,9 @@ for by in (lam, lambda_t):
 # %%
 from companion.studies.directions import Run, apart, conflict, follow, look, updates
 
-common = vars(budget) | dict(lr=lr, lam=lam, eta=eta)
+names = ("forget", "steps", "batch_size", "n", "evaluations", "guidance")
+common = {name: vars(budget)[name] for name in names} | dict(lr=lr, lam=lam, eta=eta)
+common |= dict(base=f"{budget.of}{budget.dataset}-ddpm-labels")
 variants = page.chosen("variant", ["paper", "code", "corrected"])
 
 
@@ -196,8 +203,8 @@ def came_to(run):
 
 def curves():
     """Return the updates of the first seed."""
-    first = {name: follow(page.store, run.at(page.seeds[0])) for name, run in runs.items()}
-    return {"runs": {name: updates(entry) for name, entry in first.items()}}
+    first = {called: follow(page.store, run.at(page.seeds[0])) for called, run in runs.items()}
+    return {"runs": {budget.dataset: {called: updates(one) for called, one in first.items()}}}
 
 
 by = ["vector", "gradient", "optimizer", "K", "against"]
@@ -230,20 +237,26 @@ page.show(plots.inner_table)
 
 
 # %% tags=["hide-input"]
+first = next(iter(result.series["runs"]))  # the data set of the page's sentences
+
+
 def of(name, metric, **facts):
     """Return one number of the plain sum, "moo", or of a variant under Adam."""
     own = {"moo": dict(method="multi_objective")}.get(name, dict(variant=name, optimizer="adam"))
-    return result.find(metric=metric, **own, **facts).value
+    return result.find(metric=metric, dataset=first, **own, **facts).value
 
 
-steps = result.series["runs"]
+steps = result.series["runs"][first]
 weights = [one["by"] for one in steps["EraseDiff, paper"]]
 moved = [of(name, "conflict", vector="move", gradient="either") for name in ("moo", "paper")]
 crossed = [of(name, "conflict", vector="delta", gradient="L_f") for name in ("moo", "code")]
 left = [of("moo", "asked"), *(of(name, "asked", K=2) for name in ("paper", "code"))]
 far = [of("moo", "distance"), *(of(name, "distance", K=2) for name in ("paper", "code"))]
 alone = of("code", "asked", K=0)
-begun = [result.find(metric=metric, method="unscrubbed") for metric in ("asked", "distance")]
+begun = [
+    result.find(metric=metric, dataset=first, method="unscrubbed")
+    for metric in ("asked", "distance")
+]
 start = [one.value for one in begun]
 spread = max(begun[1].per_seed) - min(begun[1].per_seed)
 astray = of("code", "conflict", vector="move", gradient="L_r")
@@ -260,8 +273,11 @@ page.say(
     holds=[far[2] > 3 * far[1] > 3 * far[0], left[0] > 50 > left[1] > left[2], alone > 50]
     + [left[1] > start[0] / 3, far[2] > 1.5 * start[1], abs(far[0] - start[1]) < spread]
     + [of("code", "conflict", vector="delta", gradient="L_r") == 0, astray > 80]
-    + [v.value == 0 for v in result.all(metric="apart", variant="paper")]
-    + [v.value == 0 for v in result.all(metric="apart", variant="code", optimizer="sgd")],
+    + [v.value == 0 for v in result.all(metric="apart", dataset=first, variant="paper")]
+    + [
+        v.value == 0
+        for v in result.all(metric="apart", dataset=first, variant="code", optimizer="sgd")
+    ],
 )
 
 # %% [markdown]
