@@ -303,8 +303,7 @@ def on_digits(record):
         holds=[
             crossed["moo", "L_f"] > 20 < crossed["code", "L_f"] and crossed["paper", "either"] == 0,
             max(crossed["moo", "L_r"], crossed["code", "L_r"]) == 0,
-            asked["paper"] > 90 > 10 > asked["code"],
-            far["paper"] < start < far["code"] / 5,
+            asked["paper"] > 90 > 10 > asked["code"] and far["paper"] < start < far["code"] / 5,
         ],
     )
 
