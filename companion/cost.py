@@ -133,7 +133,8 @@ def _vdu(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
 def _erasediff(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
     runs = 4 + 2 * 2 * 3  # four, and a pair for each variant and optimiser
     trained = runs * amounts.steps * amounts.batch_size * 4
-    yield Work(amounts.base, trained, (runs + 1) * 2 * amounts.n * amounts.evaluations, amounts.batch_size, runs)
+    base = f"{amounts.of}{amounts.dataset}-ddpm-labels"
+    yield Work(base, trained, (runs + 1) * 2 * amounts.n * amounts.evaluations, amounts.batch_size, runs)
 
 
 def _rivals(amounts: SimpleNamespace, asked: Mapping[str, Any]) -> Iterator[Work]:
