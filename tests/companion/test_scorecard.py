@@ -131,11 +131,13 @@ def test_a_new_record_changes_it_by_itself(tmp_path, interval, word):
 
 
 def test_the_command_has_the_record_s_seeds_and_what_is_not_the_page_s_own():
-    record = next(one for one in scorecard.records() if one.page == "sgu_tab3_inpainting")
+    (page,) = [one for one in scorecard.records() if one.page == "sgu_tab3_inpainting"]
+    values = [one.model_copy(update={"seeds": [4, 7]}) for one in page.all()]
+    record = page.model_copy(update={"values": values, "parameters": page.parameters | {"dataset": "cifar10"}})
     made = "make page PAGE=sgu_tab3_inpainting PROFILE=laptop"
-    assert scorecard.command(record) == f'{made} ARGS="-p seeds 0 -p dataset cifar10"'
+    assert scorecard.command(record) == f'{made} ARGS="-p seeds 4,7 -p dataset cifar10"'
     other = record.model_copy(update={"parameters": record.parameters | {"alpha": 0.99, "gone": 1}})
-    assert scorecard.command(other) == f'{made} ARGS="-p seeds 0 -p dataset cifar10 -p alpha 0.99"'
+    assert scorecard.command(other) == f'{made} ARGS="-p seeds 4,7 -p dataset cifar10 -p alpha 0.99"'
 
 
 def test_without_records_nothing_was_run_and_the_argument_stands(tmp_path):
