@@ -10,6 +10,7 @@ COMMANDS = {
     "book": ("companion.workflow", "compute what is out of date and build the book (make book)"),
     "page": ("companion.execute", "execute one page, with its default parameters or others (make page)"),
     "record": ("companion.record", "copy a page's results to results/, ready to commit (make record)"),
+    "stale": ("companion.again", "list the records of earlier models, with the commands that record them again"),
     "campaign": ("companion.campaign.plan", "train and evaluate the missing base models; --plan lists them"),
     "cost": ("companion.cost", "estimate the cost of profile paper on this device (make book PROFILE=paper PLAN=yes)"),
     "reach": ("companion.reaching", "list the printed cells that each page covers, in results/reach.json"),

@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import nn
 
+from companion import loaded
+from companion.folders import models_folder
 from companion.provenance import CHECKOUT, device, git_state, versions
 from paperlib.files import whole
 
@@ -48,15 +50,17 @@ def save(model: nn.Module, name: str, facts: dict[str, Any], folder: Path = FOLD
     if len(data) > LARGEST and not precise:
         raise ValueError(f"{name} has {len(data)} bytes; a checkpoint has {LARGEST} at most")
     commit, dirty = git_state(CHECKOUT)
+    sha256, before = hashlib.sha256(data).hexdigest(), card(name, folder) or {}
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts = {
         **facts,
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "sha256": sha256,
         "parameters": sum(p.numel() for p in model.parameters()),
         "commit": commit,
         "dirty": dirty,
         "device": device(),
         "versions": versions(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": before.get("date", now) if before.get("sha256") == sha256 else now,  # of the weights: companion.stale
     }
     # Both are written before either is moved, and the card is moved last: a file with an older card is not read.
     with whole(target.with_suffix(".json")) as card_draft, whole(target) as draft:
@@ -76,6 +80,8 @@ def card(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
         raise DamagedCheckpoint(f"{file} is no card of a checkpoint ({error}): restore or remove it") from error
     if not isinstance(facts, dict):
         raise DamagedCheckpoint(f"{file} is no card of a checkpoint, but {type(facts).__name__}: restore or remove it")
+    if folder in (FOLDER, models_folder()):
+        loaded.found(name, facts.get("sha256", ""))
     return facts
 
 
@@ -95,8 +101,10 @@ def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(f"there is no checkpoint {name!r} in {folder}; there are: {known}")
-    if hashlib.sha256(file.read_bytes()).hexdigest() != (card(name, folder) or {}).get("sha256"):
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    if sha256 != (card(name, folder) or {}).get("sha256"):
         raise DamagedCheckpoint(f"{file} is not the file of its card: its sha256 differs")
+    loaded.use(sha256)
     try:
         state = {name: v.float() if v.is_floating_point() else v for name, v in load_file(file).items()}
     except SafetensorError as error:

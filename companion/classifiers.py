@@ -132,6 +132,11 @@ def classifier(name: str) -> SmallCNN | CifarResNet | Sized:
     return Sized(network, RECIPES[name].size).eval() if _drawn(name) else network
 
 
+def pinned(name: str) -> str:
+    """Return the sha256 of a set's classifier, an input of every step in which it judges; empty if it is missing."""
+    return (checkpoints.card(f"classifier-{name}", folder_of(name)) or {}).get("sha256", "")
+
+
 def folder_of(name: str) -> Path:
     """Return the folder of a set's classifier: the committed ones, or the one beside the data."""
     return models_folder() if name in LARGE else checkpoints.FOLDER

@@ -17,7 +17,7 @@ INTRODUCTION = """\
 What the paper says, what we found and what we conclude: the box of every page, in the order of the book. The pages say
 what each finding is based on.
 """
-LINES = ("The claim", "What we found", "Verdict")
+LINES = ("The claim", "What we found", "Verdict", "Note")
 
 
 def findings_page(toc: Mapping[str, Any], pages: Mapping[str, Any]) -> str:

@@ -44,10 +44,12 @@ def joined(now: Record, before: Record) -> Record:
         others = dict.fromkeys(_subject(one) for one in before.values if isinstance(one, Value))
         others = [one for one in others if one not in own]
         kept = [one for one in before.values if _subject(one) in others or _subject(one)[0] not in measured]
-        earlier = {}
+        # Of a run to which measures or methods were added, its own: the earliest.
+        runs = [plain(before.provenance), *(one for name, one in known.items() if name.startswith("before "))]
+        first, earlier = min(runs, key=lambda one: one["date"]), {}
         for name, process in others:
             own_name = f"{name}, {process}" if name in measured else name
-            earlier[own_name] = known.get(own_name, known.get(name, plain(before.provenance)))
+            earlier[own_name] = known.get(own_name, known.get(name, first))
     have = {one.claim for one in kept}
     values = kept + [one for one in now.values if one.claim not in have]
     told = {

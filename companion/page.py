@@ -216,6 +216,10 @@ class Page:
             holds: the conditions under which ``found`` and ``verdict`` are true; a record that breaks one is an error.
         """
         said = {"found": found, "verdict": verdict, "rests": rests, "holds": holds}
+        if self.recorded:
+            from companion import stale  # late: it needs torch, which a command that executes pages does not
+
+            said["note"] = stale.note(self.recorded)
         return words.box(self.name, self.recorded, claim, said, published=not self.computes)
 
     def say(self, *sentences: str | Reading, holds: Iterable[bool] = ()) -> Markdown:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from companion import loaded
 from companion.code import CHECKOUT, PACKAGES, imported_files, source_sha256
 from companion.records import Provenance
 
@@ -37,6 +38,7 @@ class Origin:
             seconds=round(time.monotonic() - self.start, 1),
             peak_memory_mb=peak_memory_mb(),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
+            checkpoints=loaded.used(),
         )
 
 

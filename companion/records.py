@@ -92,6 +92,7 @@ class Provenance(_Strict):
     seconds: float
     peak_memory_mb: float
     date: str
+    checkpoints: dict[str, str] = {}  # those used, with the beginning of their sha256; not in old records
 
 
 def _kind(value: Any) -> str:

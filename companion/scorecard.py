@@ -9,12 +9,13 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from companion import stale
 from companion.claims import Claim, load, metrics
 from companion.claims.judge import judge
 from companion.claims.table import NOTHING, label, number
@@ -44,6 +45,11 @@ class Cell:
     def paper(self) -> str:
         """The paper's short name."""
         return self.claim.id.partition(".")[0]
+
+    @cached_property
+    def stale(self) -> bool:
+        """Whether it was measured on an earlier model than today's."""
+        return self.value is not None and bool(stale.changed(self.record, self.value))
 
 
 def records(folder: Path = RESULTS) -> list[Record]:
@@ -81,7 +87,8 @@ def command(record: Record) -> str:
 
 
 def summary_table(every: Sequence[Cell]) -> str:
-    """Return an HTML table: for each table and figure, how many of its printed numbers have which verdict."""
+    """Return an HTML table: for each table and figure, how many of its printed numbers have which verdict; and which of
+    them were measured on an earlier model than today's, if any."""
     rows, ways = [], reached()
     for paper, title in PAPERS.items():
         for source, several in _by_source(cell for cell in every if cell.paper == paper).items():
@@ -91,7 +98,14 @@ def summary_table(every: Sequence[Cell]) -> str:
         for figure, facts in _figures()[paper].items():
             name = _linked(f"{title}, {figure}", *filter(None, [facts.get("page")]))
             rows.append(_row(name, NOTHING, *[""] * (len(WORDS) + 1)))
-    return _table(["", "printed", "measured", *WORDS], [*rows, _row("all numbers", *_counts(every))])
+    table = _table(["", "printed", "measured", *WORDS], [*rows, _row("all numbers", *_counts(every))])
+    return "\n\n".join(filter(None, [table, _stale(every)]))
+
+
+def _stale(every: Sequence[Cell]) -> str:
+    """Return the sentence about tables with numbers that were measured on an earlier model; empty without any."""
+    names = dict.fromkeys(f"{PAPERS[cell.paper]}, {cell.claim.source}" for cell in every if cell.stale)
+    return f"Measured on an earlier model than today's, to be measured again: {'; '.join(names)}." if names else ""
 
 
 def _counts(several: Sequence[Cell]) -> list[str]:
@@ -127,7 +141,7 @@ def scorecard_page(every: Sequence[Cell]) -> str:
     """Return MyST Markdown with every printed number and every figure."""
     count = Counter(cell.verdict.word for cell in every if cell.value is not None)
     words = ", ".join(f"{count[word]} {word}" for word in WORDS if count[word])
-    text = [INTRODUCTION.format(printed=len(every), measured=count.total(), words=words)]
+    text = [INTRODUCTION.format(printed=len(every), measured=count.total(), words=words), f"{_stale(every)}\n"]
     head = ["", "printed", "measured", "verdict", "reason"]
     for paper, title in PAPERS.items():
         text.append(f"## {title}\n")
@@ -157,7 +171,7 @@ def _cell_row(cell: Cell) -> str:
         number(claim.value, decimals=claim.decimals),
         measured,
         cell.verdict.word,
-        html.escape(cell.verdict.because),
+        html.escape(cell.verdict.because + "; measured on an earlier model than today's" * cell.stale),
     ]
     return _row(html.escape(f"{label(claim)}, {metrics()[claim.metric].label}"), *texts, anchor=claim.id)
 

@@ -22,6 +22,7 @@ from typing import Any
 import filelock
 import pydantic
 
+from companion import loaded
 from companion.code import imported_files, source_sha256
 from paperlib.files import write_whole
 
@@ -67,6 +68,8 @@ class Store:
         do not match its manifest is moved aside with a warning and computed again.
         """
         entry, facts = self._place(name, config, compute, inputs)
+        for one in facts["inputs"]:
+            loaded.use(one)
         self.folder.mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / f"{entry.name}.lock"):
             if entry.is_dir():

@@ -28,13 +28,15 @@ class Untrue(AssertionError):
 
 
 def box(page: str, record: Record | None, claim: str, said: Mapping[str, Any], *, published: bool) -> Markdown:
-    """Return a page's box. ``said`` has ``found``, text or a ``Reading``, ``verdict``, ``rests`` and ``holds``."""
+    """Return a page's box. ``said`` has ``found``, text or a ``Reading``, ``verdict``, ``rests``, ``holds`` and,
+    if the record is not up to date, a ``note``."""
     read, lacking = ({}, NOTHING) if record is None else _read(said["found"], record, published)
     said = {**said, **read} | ({"found": lacking, "verdict": "open", "rests": ""} if lacking else {})
     if not (lacking or all(said["holds"])):
         raise Untrue(f"{page}: the record no longer bears out what the page's box says: {said['found']}")
     rests = " ".join(filter(None, [record.title + "." if record else "", said["rests"]]))
-    lines = {"The claim": claim, "What we found": said["found"], "Verdict": said["verdict"], "Based on": rests}
+    lines = {"The claim": claim, "What we found": said["found"], "Verdict": said["verdict"]}
+    lines |= {"Note": said.get("note", ""), "Based on": rests}
     text = "\n\n".join(f"**{name}.** {words}" for name, words in lines.items() if words)
     return Markdown(f"{HEAD}{text}\n:::")
 

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from companion import bases, rehearsal
 from companion.bases import Base
+from companion.classifiers import pinned
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import Course, course
 from companion.comparison.entrants import ENTRANTS
@@ -180,7 +181,7 @@ def measure(store: Store, bench: Bench, checkpoint: str, seed: int) -> dict[str,
     )
     found = find(checkpoint)
     measuring = _Measuring(protocol=protocol, base=found.base, checkpoint=checkpoint, store=store.folder)
-    inputs = [found.sha256, find(bench.base).sha256]
+    inputs = [found.sha256, find(bench.base).sha256, pinned(found.base.dataset)]
     entry = store.step("measures", measuring, _measure, inputs=inputs)
     results = Evaluation.model_validate_json((entry.path / "evaluation.json").read_text(encoding="utf-8")).results
     short = {"rest-Frechet": "distance", "u-Frechet": "distance of all"}

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from companion import bases, checkpoints
+from companion.classifiers import pinned
 from companion.comparison import held_out
 from companion.comparison.probes import Probe
 from companion.comparison.schedule import Looks
@@ -74,13 +75,13 @@ def done(store: Store, wanted: Course) -> bool:
 
 
 def _inputs(wanted: Course) -> list[str]:
-    """Return the step's inputs: the initial weights, those of the classifier that negation uses, and the device if it
-    is a GPU, which rounds differently from a CPU."""
+    """Return the step's inputs: the initial weights, those of the classifier that judges and of the one that negation
+    uses, and the device if it is a GPU, which rounds differently from a CPU."""
     used = [bases.card(wanted.base)]
     if wanted.method == "negate":
         used.append(checkpoints.card(f"noisy-classifier-{bases.BASES[wanted.base].dataset}"))
-    kind = pick_device().type
-    return [*(card["sha256"] for card in used if card), *([] if kind == "cpu" else [kind])]
+    kind, judge = pick_device().type, pinned(bases.BASES[wanted.base].dataset)
+    return [*(card["sha256"] for card in used if card), judge, *([] if kind == "cpu" else [kind])]
 
 
 def _run(folder: Path, wanted: Course) -> None:

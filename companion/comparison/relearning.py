@@ -14,6 +14,7 @@ from pydantic import Field
 
 from companion import bases, checkpoints
 from companion.bases import Base
+from companion.classifiers import pinned
 from companion.comparison.schedule import Looks
 from companion.evaluation.observer import SameNoise
 from companion.evaluation.samples import find
@@ -49,7 +50,7 @@ def relearn(store: Store, checkpoint: str, wanted: Relearning) -> list[dict[str,
     ``distance`` of the other images from real retained ones (None if there are too few)."""
     found = find(checkpoint)
     setting = _Relearning(**wanted.model_dump(), base=found.base, name=found.name, folder=found.folder)
-    entry = store.step("relearning", setting, _run, inputs=[found.sha256])
+    entry = store.step("relearning", setting, _run, inputs=[found.sha256, pinned(found.base.dataset)])
     return json.loads((entry.path / "looks.json").read_text(encoding="utf-8"))
 
 

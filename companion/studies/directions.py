@@ -14,6 +14,7 @@ import torch
 from pydantic import Field, model_validator
 
 from companion import bases
+from companion.classifiers import pinned
 from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.seeds import generator
@@ -97,7 +98,7 @@ class Run(Settings):
 
 def follow(store: Store, run: Run) -> Entry:
     """Return the run's entry, from the store or computed now."""
-    return store.step("directions", run, _follow, inputs=[bases.card(run.base)["sha256"]])
+    return store.step("directions", run, _follow, inputs=[bases.card(run.base)["sha256"], pinned(run.kind.dataset)])
 
 
 def updates(entry: Entry) -> list[dict[str, float]]:

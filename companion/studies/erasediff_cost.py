@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from companion import bases
+from companion.classifiers import pinned
 from companion.comparison.courses import Course, begin
 from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
@@ -57,7 +58,8 @@ def until(store: Store, wanted: Until) -> dict[str, Any]:
     """Return whether the end was ``reached``; ``updates``, gradient ``evaluations`` and ``seconds`` until then, not
     counting the looks; ``preparation`` and ``inner``, the evaluations before the first update and in the inner loop;
     and ``left``, the percentage of images that still show the requested class."""
-    inputs = [bases.card(wanted.run.base)["sha256"], pick_device().type]
+    base = wanted.run.base
+    inputs = [bases.card(base)["sha256"], pinned(bases.BASES[base].dataset), pick_device().type]
     entry = store.step("until", wanted, _run, inputs=inputs)
     return json.loads((entry.path / "until.json").read_text(encoding="utf-8"))
 

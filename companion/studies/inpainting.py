@@ -12,7 +12,7 @@ from torch import Tensor
 
 from companion import bases, checkpoints
 from companion.bases import Base
-from companion.classifiers import classifier, predict
+from companion.classifiers import classifier, pinned, predict
 from companion.evaluation.judge import right
 from companion.evaluation.samples import find
 from companion.machine import pick_device
@@ -68,7 +68,7 @@ def inpaint(store: Store, checkpoint: str, wanted: Inpainting) -> Entry:
     """Inpaint the hidden halves, or find them in the store."""
     found = find(checkpoint)
     setting = _Inpainting(**wanted.model_dump(), base=found.base, name=found.name, folder=found.folder)
-    return store.step("inpainting", setting, _run, inputs=[found.sha256])
+    return store.step("inpainting", setting, _run, inputs=[found.sha256, pinned(found.base.dataset)])
 
 
 def restored(entry: Entry) -> Tensor:

@@ -24,6 +24,7 @@ from pydantic import Field
 from torch import Tensor
 
 from companion import bases, checkpoints
+from companion.classifiers import pinned
 from companion.comparison.course_results import model_file
 from companion.comparison.courses import Course
 from companion.comparison.entrants import ENTRANTS as UNCONDITIONAL
@@ -134,7 +135,8 @@ def look(store: Store, base: str, forget: str, budget: Budget, run: Course | Non
     facts = {"base": base, "forget": forget, "n": budget.n, "steps": budget.sampler}
     facts |= {"guidance": amounts(bases.BASES[base].dataset)["laptop"]["guidance"]}
     wanted = Looking.checked(**facts, model=model_file(made) if made else None)
-    entry = store.step("look", wanted, _look, inputs=[bases.card(base)["sha256"], *([made] if made else [])])
+    used = [bases.card(base)["sha256"], pinned(bases.BASES[base].dataset)]
+    entry = store.step("look", wanted, _look, inputs=[*used, *([made] if made else [])])
     return json.loads((entry.path / "look.json").read_text(encoding="utf-8"))
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from companion import bases, checkpoints
+from companion.classifiers import pinned
 from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.models import Model
@@ -78,11 +79,11 @@ def vdu_run(start: Model, walk: Walk, *, count: int, kind: str, **asked: Any) ->
     update, per weight. ``moved``: root mean square of the weights' change. For "low rank" also ``explained``: the share
     of the diagonal part's price that the columns take away, of the ``pull`` and of the weights' ``move``.
     """
-    card = bases.card(start.name)["sha256"]
+    card, judge = bases.card(start.name)["sha256"], pinned(start.kind.dataset)
     device = [] if pick_device().type == "cpu" else [pick_device().type]  # a GPU rounds differently
     walked = start.store.step("snapshots", walk, _walk, inputs=[card, *device])
     wanted = _Run.checked(walk=walk, count=count, kind=kind, folder=walked.path, **asked)
-    entry: Entry = start.store.step("posterior-run", wanted, _run, inputs=[card, walked, *device])
+    entry: Entry = start.store.step("posterior-run", wanted, _run, inputs=[card, judge, walked, *device])
     return json.loads((entry.path / "found.json").read_text(encoding="utf-8"))
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from companion import bases, checkpoints
+from companion.classifiers import pinned
 from companion.evaluation.observer import SameNoise
 from companion.machine import pick_device
 from companion.seeds import generator
@@ -58,10 +59,10 @@ def study(store: Store, wanted: Study) -> dict[str, Any]:
         store.step("seed", _Seed(base=wanted.base, steps=wanted.steps, lr=wanted.lr, seed=seed), _train)
         for seed in range(1, wanted.models + 1)
     ]
-    card = bases.card(wanted.base)
+    card, judge = bases.card(wanted.base), pinned(bases.BASES[wanted.base].dataset)
     found = {}
     for way in ("snapshots", "seeds"):
-        inputs = [card["sha256"], *(seeds if way == "seeds" else [])]
+        inputs = [card["sha256"], judge, *(seeds if way == "seeds" else [])]
         setting = _Way(**wanted.model_dump(), way=way, folders=tuple(entry.path for entry in seeds))
         entry = store.step("posterior", setting, _examine, inputs=inputs)
         found[way] = json.loads((entry.path / "found.json").read_text(encoding="utf-8"))
