@@ -99,7 +99,7 @@ def summary_table(every: Sequence[Cell]) -> str:
             name = _linked(f"{title}, {figure}", *filter(None, [facts.get("page")]))
             rows.append(_row(name, NOTHING, *[""] * (len(WORDS) + 1)))
     table = _table(["", "printed", "measured", *WORDS], [*rows, _row("all numbers", *_counts(every))])
-    return "\n\n".join(filter(None, [table, _stale(every)]))
+    return "\n\n".join(filter(None, [_stale(every), table]))
 
 
 def _stale(every: Sequence[Cell]) -> str:

@@ -29,23 +29,23 @@ class Untrue(AssertionError):
 
 def box(page: str, record: Record | None, claim: str, said: Mapping[str, Any], *, published: bool) -> Markdown:
     """Return a page's box. ``said`` has ``found``, text or a ``Reading``, ``verdict``, ``rests``, ``holds`` and,
-    if the record is not up to date, a ``note``."""
+    if the record is not up to date, a ``note``, which stands below the box: the box fits on a screen."""
     read, lacking = ({}, NOTHING) if record is None else _read(said["found"], record, published)
     said = {**said, **read} | ({"found": lacking, "verdict": "open", "rests": ""} if lacking else {})
     if not (lacking or all(said["holds"])):
         raise Untrue(f"{page}: the record no longer bears out what the page's box says: {said['found']}")
     rests = " ".join(filter(None, [record.title + "." if record else "", said["rests"]]))
-    lines = {"The claim": claim, "What we found": said["found"], "Verdict": said["verdict"]}
-    lines |= {"Note": said.get("note", ""), "Based on": rests}
+    lines = {"The claim": claim, "What we found": said["found"], "Verdict": said["verdict"], "Based on": rests}
     text = "\n\n".join(f"**{name}.** {words}" for name, words in lines.items() if words)
-    return Markdown(f"{HEAD}{text}\n:::")
+    note = f"\n\n**Note.** {said['note']}" if said.get("note") else ""
+    return Markdown(f"{HEAD}{text}\n:::{note}")
 
 
 def boxed(text: str) -> dict[str, str]:
-    """Return what a page's box says, by the names of its lines; nothing if the text is not a box."""
+    """Return what a page's box and its note say, by the names of their lines; nothing if the text is not a box."""
     if not text.startswith(HEAD):
         return {}
-    lines = text.removeprefix(HEAD).removesuffix("\n:::").split("\n\n**")
+    lines = text.removeprefix(HEAD).replace("\n:::", "").split("\n\n**")
     return {name: words for name, _, words in (line.removeprefix("**").partition(".** ") for line in lines)}
 
 

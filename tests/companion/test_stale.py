@@ -162,8 +162,10 @@ def _write(folder, config):
 def test_the_box_and_the_findings_say_it_where_there_is_something_to_say():
     said = {"found": "7.", "verdict": "*True.*", "rests": "", "holds": ()}
     whole = record(value("mnist"))
-    note = words.boxed(words.box("page", whole, "It forgets.", said | {"note": "Old."}, published=True))
-    assert list(note) == ["The claim", "What we found", "Verdict", "Note", "Based on"] and note["Note"] == "Old."
+    made = words.box("page", whole, "It forgets.", said | {"note": "Old."}, published=True)
+    assert made.endswith("\n:::\n\n**Note.** Old.")
+    note = words.boxed(made)
+    assert list(note) == ["The claim", "What we found", "Verdict", "Based on", "Note"] and note["Note"] == "Old."
     assert "Note" not in words.boxed(words.box("page", whole, "It forgets.", said | {"note": ""}, published=True))
     assert "Note" in LINES
 
