@@ -58,13 +58,13 @@ from companion.plots.vdu_rivals import (
     orders,
     orders_table,
     rival_pairs,
-    rivals_plane,
     rivals_table,
     same_noise_table,
     short_title,
     ufid_steps,
     ways_at,
 )
+from companion.plots.vdu_rivals_plane import rivals_plane
 
 __all__ = [
     "ablated",
