@@ -74,7 +74,7 @@ def glance(record):
     below, apart = ([one.against(n, "unseen") for n in SGU] for one in (ddpm, vp))
     images, size = record.all(metric="nll", dataset="mnist")[0].n, run.protocol["batch_size"]
     return dict(
-        found=f"*CIFAR-10*, dogs and automobiles, three seeds: on VP Orthogonal and Obtuse leave {pair(vp.ur)} % (before {vp.ur['standard']:.1f}, Unseen {vp.ur['unseen']:.1f}), on DDPM {pair(ddpm.ur)} % (Unseen {ddpm.ur['unseen']:.1f}) at {pair(ddpm.times)} times the distance. $D_f$ rises at most {max(gaps):.2f} bits more than $D_g$. *MNIST*'s DDPM, digit 1: they leave {pair(mnist.ur)} % (before {mnist.ur['standard']:.1f}, Unseen {mnist.ur['unseen']:.1f}, fine-tuning {mnist.ur['finetune']:.1f}) at {pair(mnist.times)} times. $D_f$ costs {pair(steeper(mnist))} bits more, $D_g$ {pair(steeper(mnist, 'D_g'), 2)}.",
+        found=f"*CIFAR-10*, dogs and automobiles: on VP Orthogonal and Obtuse leave {pair(vp.ur)} % (before {vp.ur['standard']:.1f}, Unseen {vp.ur['unseen']:.1f}), on DDPM {pair(ddpm.ur)} % (Unseen {ddpm.ur['unseen']:.1f}) at {pair(ddpm.times)} times the distance. $D_f$ rises at most {max(gaps):.2f} bits more than $D_g$. *MNIST*'s DDPM, digit 1: they leave {pair(mnist.ur)} % (before {mnist.ur['standard']:.1f}, Unseen {mnist.ur['unseen']:.1f}, fine-tuning {mnist.ur['finetune']:.1f}) at {pair(mnist.times)} times. $D_f$ costs {pair(steeper(mnist))} bits more, $D_g$ {pair(steeper(mnist, 'D_g'), 2)}.",
         rests=f"{run.protocol['updates']} updates of {size} + {size}, {run.n} samples, {images} test images per side for the first seed.",
         holds=[
             all(mnist.ur[name] < mnist.ur["standard"] / 2 for name in SGU),
