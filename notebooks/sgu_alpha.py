@@ -143,7 +143,7 @@ def measured():
 
 
 # %% [markdown]
-# {ref}`sgu-tab2`, {ref}`sgu-tab4`, {ref}`sgu-tab5` and {ref}`sgu-fig3` use the best weight of each loss by the rule's score; only MNIST's part of Table 5 was recorded after an earlier, shorter search, and {ref}`sgu-tab3` before any.
+# {ref}`sgu-tab2`, {ref}`sgu-tab3`, {ref}`sgu-tab4`, {ref}`sgu-tab5` and {ref}`sgu-fig3` use the best weight of each loss by the rule's score; MNIST's DDPM in Table 5 has a search of its own.
 
 # %%
 from companion.rows import row
